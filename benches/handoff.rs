@@ -1,0 +1,54 @@
+//! What the way through slots, reaper, channel and workers costs: reads of the null device, which
+//! the kernel completes during the submission, so that nothing but the hand-off takes time.
+//!
+//! `cargo bench --bench handoff`; `README.md` beside this file has the results.
+
+mod modes;
+mod raw;
+
+use std::fs::File;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use reapool::{Dispatcher, FileHandle};
+
+const DEPTH: usize = 64;
+const BLOCK: usize = 4096;
+const WORKERS: usize = 2;
+
+fn handoff(criterion: &mut Criterion) {
+    let null = File::open("/dev/null").unwrap();
+    let dispatcher = Dispatcher::builder().depth(DEPTH).workers(WORKERS).build().unwrap();
+    let file = FileHandle::from(Arc::new(File::open("/dev/null").unwrap()));
+    let recycled = modes::Recycled::new(2 * DEPTH, BLOCK);
+    let mut group = criterion.benchmark_group("null device, depth 64");
+    group.throughput(Throughput::Elements(1)).measurement_time(Duration::from_secs(5));
+
+    group.bench_function("raw loop, inline", |bencher| {
+        let mut raw = raw::RawLoop::new(&null, DEPTH, BLOCK);
+        bencher.iter_custom(|total| timed(|| raw.run(total, |_| 0, |_| ())));
+    });
+    for (name, batch) in [("single submits", 1), ("batches of 64", 64)] {
+        group.bench_function(name, |bencher| {
+            bencher.iter_custom(|total| {
+                timed(|| modes::outside(&dispatcher, &file, &recycled, total, batch, |_| 0))
+            });
+        });
+    }
+    group.bench_function("chained in callbacks", |bencher| {
+        bencher.iter_custom(|total| {
+            timed(|| modes::chained(&dispatcher, &file, DEPTH, BLOCK, total, |_| 0))
+        });
+    });
+    group.finish();
+}
+
+fn timed(run: impl FnOnce()) -> Duration {
+    let start = Instant::now();
+    run();
+    start.elapsed()
+}
+
+criterion_group!(benches, handoff);
+criterion_main!(benches);

@@ -1,0 +1,326 @@
+//! Who may enter, and when: free slots, the jobs that wait for one, and what is accounted for.
+//!
+//! Everything here is under one lock, held for a few instructions and never during a system call or
+//! users' code. `pipeline.rs` decides when to fill slots; this file keeps the books:
+//!
+//! - `accepted - finished` jobs are outstanding: each waits here or occupies a slot.
+//! - A slot is free, or occupied by one job from before its submission until its callback returned.
+//! - While a worker is idle, no job waits beside a free slot, unless the kernel is out of requests.
+
+use std::collections::VecDeque;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use crate::engine::Request;
+use crate::error::SubmitErrorKind;
+use crate::job::Job;
+use crate::slots::Slots;
+
+/// How long a caller is ready to wait.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Patience {
+    None,
+    Until(Instant),
+    Forever,
+}
+
+/// Bounds on the jobs that are in none of the slots.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// Slots.
+    pub(crate) depth: u32,
+    /// Waiting jobs that were submitted outside callbacks.
+    pub(crate) backlog: usize,
+    /// Waiting jobs that were submitted by callbacks.
+    pub(crate) parked: usize,
+}
+
+pub(crate) struct Admission {
+    limits: Limits,
+    state: Mutex<State>,
+    /// Callers wait here for room in the backlog.
+    room: Condvar,
+    /// Callers wait here until nothing is outstanding.
+    quiet: Condvar,
+}
+
+/// What the lock guards.
+pub(crate) struct State {
+    free: Vec<u32>,
+    waiting: VecDeque<Waiting>,
+    /// How many of the waiting jobs were submitted outside callbacks.
+    outside: usize,
+    pub(crate) tally: Tally,
+    /// Workers that found nothing to do and sleep, or are about to.
+    pub(crate) idle_workers: usize,
+    /// A worker has been asked to fill slots and has not come yet.
+    pub(crate) summoned: bool,
+    /// The kernel had no request left; it is asked again after the next completion.
+    pub(crate) starved: bool,
+    /// No jobs from outside callbacks are accepted any more.
+    pub(crate) closing: bool,
+    /// The threads have been told to end.
+    pub(crate) stopped: bool,
+    /// Threads waiting on `room`.
+    room_waiters: usize,
+    /// One of them has been woken and has not run yet.
+    room_called: bool,
+}
+
+struct Waiting {
+    job: Job,
+    outside: bool,
+}
+
+/// What has happened since the start.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Tally {
+    pub(crate) accepted: u64,
+    pub(crate) refused: u64,
+    pub(crate) finished: u64,
+    pub(crate) failed: u64,
+    pub(crate) short: u64,
+    pub(crate) buffered: u64,
+}
+
+/// How a job ended, for the books.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Outcome {
+    pub(crate) failed: bool,
+    pub(crate) short: bool,
+}
+
+impl Admission {
+    pub(crate) fn new(limits: Limits) -> Self {
+        let state = State {
+            // Taken from the end: low indices first, and the last one freed, still in cache, next.
+            free: (0..limits.depth).rev().collect(),
+            waiting: VecDeque::new(),
+            outside: 0,
+            tally: Tally::default(),
+            idle_workers: 0,
+            summoned: false,
+            starved: false,
+            closing: false,
+            stopped: false,
+            room_waiters: 0,
+            room_called: false,
+        };
+        Self { limits, state: Mutex::new(state), room: Condvar::new(), quiet: Condvar::new() }
+    }
+
+    pub(crate) fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
+        // Nothing in here panics between two related changes; a poisoned lock is as good as any.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Accepts jobs from outside callbacks into the backlog, as many as there is room for.
+    pub(crate) fn accept_outside(
+        &self,
+        state: &mut State,
+        jobs: &mut impl ExactSizeIterator<Item = Job>,
+    ) -> Result<(), SubmitErrorKind> {
+        if state.closing {
+            return Err(SubmitErrorKind::ShutDown);
+        }
+        let room = state.room(self.limits.backlog);
+        for job in jobs.take(room) {
+            state.accept(Waiting { job, outside: true });
+        }
+        Ok(())
+    }
+
+    /// Accepts jobs from a callback: they are parked until slots are free.
+    pub(crate) fn accept_parked(
+        &self,
+        state: &mut State,
+        jobs: &mut impl ExactSizeIterator<Item = Job>,
+    ) -> Result<(), SubmitErrorKind> {
+        let room = self.limits.parked.saturating_sub(state.waiting.len() - state.outside);
+        for job in jobs.take(room) {
+            state.accept(Waiting { job, outside: false });
+        }
+        if jobs.len() == 0 { Ok(()) } else { Err(SubmitErrorKind::Full) }
+    }
+
+    /// Waits until the backlog has room or the dispatcher closes.
+    pub(crate) fn wait_for_room<'a>(
+        &'a self,
+        mut state: MutexGuard<'a, State>,
+        patience: Patience,
+    ) -> Result<MutexGuard<'a, State>, SubmitErrorKind> {
+        while state.room(self.limits.backlog) == 0 && !state.closing {
+            let left = match patience {
+                Patience::None => return Err(SubmitErrorKind::Full),
+                Patience::Until(deadline) => {
+                    Some(deadline.saturating_duration_since(Instant::now()))
+                }
+                Patience::Forever => None,
+            };
+            if left.is_some_and(|left| left.is_zero()) {
+                return Err(SubmitErrorKind::TimedOut);
+            }
+            state.room_waiters += 1;
+            state = wait(&self.room, state, left);
+            state.room_waiters -= 1;
+            state.room_called = false;
+        }
+        Ok(state)
+    }
+
+    /// Passes the call on: whoever was woken for room and leaves some of it wakes the next.
+    pub(crate) fn pass_room_on(&self, state: &mut State) {
+        if state.room_waiters > 0 && !state.room_called && state.room(self.limits.backlog) > 0 {
+            state.room_called = true;
+            self.room.notify_one();
+        }
+    }
+
+    /// Calls a waiting caller when the backlog is half empty: one wake-up for many jobs.
+    fn call_for_jobs(&self, state: &mut State) {
+        if state.outside <= self.limits.backlog / 2 {
+            self.pass_room_on(state);
+        }
+    }
+
+    /// Moves waiting jobs into free slots, in order, and lists their requests for the kernel.
+    ///
+    /// A caller that must not block stops `before_buffered` files, whose operations the kernel
+    /// performs during the submission.
+    pub(crate) fn fill_slots(
+        &self,
+        state: &mut State,
+        slots: &Slots,
+        before_buffered: bool,
+        batch: &mut Vec<Request>,
+    ) {
+        while state.can_fill() {
+            let Some(next) = state.waiting.front() else { break };
+            let brief = next.job.brief();
+            if before_buffered && brief.buffered {
+                break;
+            }
+            let (Some(index), Some(next)) = (state.free.pop(), state.waiting.pop_front()) else {
+                break;
+            };
+            state.outside -= usize::from(next.outside);
+            state.tally.buffered += u64::from(brief.buffered);
+            let token = slots.put(index, next.job);
+            batch.push(Request { token, transfer: brief.transfer });
+        }
+        if !batch.is_empty() {
+            self.call_for_jobs(state);
+        }
+    }
+
+    /// Puts jobs that the kernel had no request for back where they came from, in order: `refused`
+    /// yields slot and job, last first. The caller has checked that other slots are occupied,
+    /// so that a completion will come.
+    pub(crate) fn starve(&self, state: &mut State, refused: impl Iterator<Item = (u32, Job)>) {
+        for (index, job) in refused {
+            state.free.push(index);
+            state.tally.buffered -= u64::from(job.brief().buffered);
+            // Counted as a callback's: its place in the backlog may have been given away.
+            state.waiting.push_front(Waiting { job, outside: false });
+        }
+        state.starved = true;
+    }
+
+    /// Frees the slot of a job whose callback has returned. True if the threads are to be told to
+    /// end, which the caller then does.
+    pub(crate) fn finish(&self, index: u32, outcome: Outcome) -> bool {
+        let mut state = self.lock();
+        state.free.push(index);
+        state.starved = false;
+        state.tally.finished += 1;
+        state.tally.failed += u64::from(outcome.failed);
+        state.tally.short += u64::from(outcome.short);
+        if state.waiting.is_empty() {
+            self.call_for_jobs(&mut state);
+        }
+        if state.outstanding() > 0 {
+            return false;
+        }
+        self.quiet.notify_all();
+        state.may_stop()
+    }
+
+    /// Refuses jobs from outside callbacks from now on. True if the threads are to be told to end.
+    pub(crate) fn close(&self) -> bool {
+        let mut state = self.lock();
+        state.closing = true;
+        self.room.notify_all();
+        state.may_stop()
+    }
+
+    /// Waits until nothing is outstanding. False if the deadline came first.
+    pub(crate) fn wait_until_quiet(&self, deadline: Option<Instant>) -> bool {
+        let mut state = self.lock();
+        while state.outstanding() > 0 {
+            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+            if left.is_some_and(|left| left.is_zero()) {
+                return false;
+            }
+            state = wait(&self.quiet, state, left);
+        }
+        true
+    }
+}
+
+impl State {
+    fn accept(&mut self, waiting: Waiting) {
+        self.tally.accepted += 1;
+        self.outside += usize::from(waiting.outside);
+        self.waiting.push_back(waiting);
+    }
+
+    /// How many more jobs from outside callbacks are accepted.
+    fn room(&self, backlog: usize) -> usize {
+        let direct = if self.waiting.is_empty() { self.free.len() } else { 0 };
+        backlog.saturating_sub(self.outside) + direct
+    }
+
+    /// Whether there is a job to put into a slot, a slot to put it into, and hope that the kernel
+    /// takes it.
+    pub(crate) fn can_fill(&self) -> bool {
+        !self.starved && !self.free.is_empty() && !self.waiting.is_empty()
+    }
+
+    pub(crate) fn outstanding(&self) -> u64 {
+        self.tally.accepted - self.tally.finished
+    }
+
+    /// Jobs that wait for a slot.
+    pub(crate) fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
+    pub(crate) fn free_slots(&self) -> usize {
+        self.free.len()
+    }
+
+    fn may_stop(&mut self) -> bool {
+        let now = self.closing && !self.stopped && self.outstanding() == 0;
+        self.stopped |= now;
+        now
+    }
+}
+
+fn wait<'a>(
+    condition: &Condvar,
+    state: MutexGuard<'a, State>,
+    limit: Option<std::time::Duration>,
+) -> MutexGuard<'a, State> {
+    match limit {
+        None => condition.wait(state).unwrap_or_else(PoisonError::into_inner),
+        Some(limit) => {
+            let (state, _) =
+                condition.wait_timeout(state, limit).unwrap_or_else(PoisonError::into_inner);
+            state
+        }
+    }
+}

@@ -1,0 +1,264 @@
+//! A dispatcher's settings, their limits, and its start.
+
+use std::fmt;
+use std::fs;
+use std::io;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+
+use crate::admission::Limits;
+use crate::dispatcher::Dispatcher;
+use crate::engine::{Aio, Engine, SetupFailure, setup_failure};
+use crate::error::{BuildError, BuildFailure};
+use crate::pipeline::Pipeline;
+use crate::submitter::Submitter;
+use crate::unwind::{CallbackPanic, PanicHandler};
+use crate::{reaper, signals, workers};
+
+/// The most slots, waiting jobs and threads that can be asked for: far above what is of use, and
+/// far below what a mistake in a computation asks for.
+const DEPTH_MAX: usize = 1 << 20;
+const BACKLOG_MAX: usize = 1 << 24;
+const WORKERS_MAX: usize = 4096;
+
+const DEPTH_DEFAULT: usize = 128;
+const PARKED_DEFAULT: usize = 1 << 20;
+
+/// Settings of a [`Dispatcher`].
+///
+/// # Examples
+///
+/// ```
+/// use reapool::Dispatcher;
+///
+/// let dispatcher = Dispatcher::builder()
+///     .depth(64)
+///     .backlog(1000)
+///     .workers(2)
+///     .panic_handler(|panic| eprintln!("{panic}"))
+///     .build()?;
+/// assert_eq!(dispatcher.depth(), 64);
+/// # Ok::<(), reapool::BuildError>(())
+/// ```
+#[must_use = "a builder does nothing until `build`"]
+pub struct Builder {
+    depth: usize,
+    shrink_depth: bool,
+    /// `None`: as many as the depth.
+    backlog: Option<usize>,
+    parked_limit: usize,
+    /// `None`: as many as there are CPUs.
+    workers: Option<usize>,
+    panic_handler: Option<PanicHandler>,
+}
+
+impl Default for Builder {
+    fn default() -> Self {
+        Self {
+            depth: DEPTH_DEFAULT,
+            shrink_depth: false,
+            backlog: None,
+            parked_limit: PARKED_DEFAULT,
+            workers: None,
+            panic_handler: None,
+        }
+    }
+}
+
+impl Builder {
+    /// How many jobs can be in the kernel, on the channel or in a callback at a time; 128 by
+    /// default.
+    ///
+    /// The system counts it, and one more, against `fs.aio-max-nr` (65536 on most systems).
+    pub fn depth(mut self, jobs: usize) -> Self {
+        self.depth = jobs;
+        self
+    }
+
+    /// If the system does not grant the depth asked for, takes what it does grant;
+    /// [`Dispatcher::depth`] tells how much that is. Off by default.
+    pub fn shrink_depth(mut self, allowed: bool) -> Self {
+        self.shrink_depth = allowed;
+        self
+    }
+
+    /// How many jobs from outside callbacks can wait for a free slot before callers wait; as many
+    /// as the depth by default. With 0 callers wait for free slots themselves, and the workers have
+    /// nothing to refill from but their callbacks.
+    pub fn backlog(mut self, jobs: usize) -> Self {
+        self.backlog = Some(jobs);
+        self
+    }
+
+    /// How many jobs from callbacks can wait for a free slot before submitting in a callback is
+    /// refused; 1,048,576 by default. A callback can't wait, so this is the bound on what a
+    /// runaway fan-out takes in memory.
+    pub fn parked_limit(mut self, jobs: usize) -> Self {
+        self.parked_limit = jobs;
+        self
+    }
+
+    /// How many threads run callbacks; as many as there are CPUs by default.
+    pub fn workers(mut self, threads: usize) -> Self {
+        self.workers = Some(threads);
+        self
+    }
+
+    /// What is told of callbacks' panics, on the worker, after the panic hook. None by default: a
+    /// panic is counted, and its payload goes to the job's handle if it was spawned.
+    ///
+    /// A panic of the handler itself is caught and dropped.
+    pub fn panic_handler<F>(mut self, handler: F) -> Self
+    where
+        F: Fn(&CallbackPanic<'_>) + Send + Sync + 'static,
+    {
+        self.panic_handler = Some(Box::new(handler));
+        self
+    }
+
+    /// Makes the dispatcher: sets up the kernel's context and starts the threads.
+    ///
+    /// # Errors
+    ///
+    /// If a setting makes no sense, if the kernel has no context to give, or if a thread can't be
+    /// started; nothing is left behind then.
+    pub fn build(self) -> Result<Dispatcher, BuildError> {
+        let (limits, workers) = self.validate()?;
+        let (engine, depth) = set_up(limits.depth, self.shrink_depth)?;
+        self.start(Box::new(engine), Limits { depth, ..limits }, workers)
+    }
+
+    fn validate(&self) -> Result<(Limits, usize), BuildError> {
+        let workers = self.workers.unwrap_or_else(|| num_cpus::get().clamp(1, WORKERS_MAX));
+        let backlog = self.backlog.unwrap_or(self.depth);
+        within("depth", self.depth, 1, DEPTH_MAX)?;
+        within("backlog", backlog, 0, BACKLOG_MAX)?;
+        within("workers", workers, 1, WORKERS_MAX)?;
+        // At most 2^20, just checked.
+        Ok((Limits { depth: self.depth as u32, backlog, parked: self.parked_limit }, workers))
+    }
+
+    /// Starts the threads over an engine; ends what has been started if one can't be.
+    pub(crate) fn start(
+        self,
+        engine: Box<dyn Engine>,
+        limits: Limits,
+        workers: usize,
+    ) -> Result<Dispatcher, BuildError> {
+        let (pipeline, outlet) = Pipeline::new(engine, limits, self.panic_handler);
+        let run_limit = workers::run_limit(limits.depth, workers);
+        let submitter = Submitter { pipeline: Arc::clone(&pipeline) };
+        let mut threads = Vec::with_capacity(workers + 1);
+        let shared = Arc::clone(&pipeline);
+        threads.push(spawn("aio-reaper".into(), move || reaper::run(&shared, outlet))?);
+        let mut failure = None;
+        for number in 0..workers {
+            let shared = Arc::clone(&pipeline);
+            match spawn(format!("aio-worker-{number}"), move || workers::run(&shared, run_limit)) {
+                Ok(thread) => threads.push(thread),
+                Err(error) => {
+                    failure = Some(error);
+                    break;
+                }
+            }
+        }
+        // Dropped if there was a failure: it ends the threads that it has.
+        let dispatcher = Dispatcher::from_parts(submitter, threads);
+        match failure {
+            None => Ok(dispatcher),
+            Some(error) => Err(error),
+        }
+    }
+}
+
+fn within(setting: &'static str, value: usize, min: usize, max: usize) -> Result<(), BuildError> {
+    let reason = if value < min {
+        "it must be at least 1, or no job would ever end"
+    } else if value > max {
+        match setting {
+            "depth" => "it must be at most 1048576",
+            "backlog" => "it must be at most 16777216",
+            _ => "it must be at most 4096",
+        }
+    } else {
+        return Ok(());
+    };
+    Err(BuildError(BuildFailure::Config { setting, value, reason }))
+}
+
+fn spawn(name: String, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, BuildError> {
+    let builder = thread::Builder::new().name(name.clone());
+    signals::blocked_during(|| builder.spawn(run))
+        .map_err(|source| BuildError(BuildFailure::Thread { name, source }))
+}
+
+/// Makes an engine of this depth, or of less if that is allowed and all there is.
+fn set_up(depth: u32, shrink: bool) -> Result<(Aio, u32), BuildError> {
+    let mut asked = depth;
+    loop {
+        let errno = match Aio::new(asked) {
+            Ok(engine) => return Ok((engine, asked)),
+            Err(errno) => errno,
+        };
+        let source = io::Error::from_raw_os_error(errno.0);
+        // One request is set aside for waking the reaper.
+        let events = asked + 1;
+        let failure = match setup_failure(errno) {
+            SetupFailure::Limit => {
+                let (limit, in_use) = (sysctl("aio-max-nr"), sysctl("aio-nr"));
+                if shrink && asked > 1 {
+                    asked = shrunk(asked, limit, in_use);
+                    continue;
+                }
+                BuildFailure::Limit { asked: events, limit, in_use, source }
+            }
+            SetupFailure::TooLarge if shrink && asked > 1 => {
+                asked /= 2;
+                continue;
+            }
+            SetupFailure::TooLarge => BuildFailure::TooLarge { asked: events, source },
+            SetupFailure::Unavailable => BuildFailure::Unavailable(source),
+            SetupFailure::Other => BuildFailure::Setup(source),
+        };
+        return Err(BuildError(failure));
+    }
+}
+
+/// The next depth to try: what the system has left, but in any case less than was refused, as
+/// others take their share meanwhile.
+fn shrunk(refused: u32, limit: Option<u64>, in_use: Option<u64>) -> u32 {
+    let left = limit.zip(in_use).map_or(0, |(limit, in_use)| limit.saturating_sub(in_use + 1));
+    let left = u32::try_from(left).unwrap_or(u32::MAX);
+    if (1..refused).contains(&left) { left } else { refused / 2 }
+}
+
+fn sysctl(name: &str) -> Option<u64> {
+    fs::read_to_string(format!("/proc/sys/fs/{name}")).ok()?.trim().parse().ok()
+}
+
+impl fmt::Debug for Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder")
+            .field("depth", &self.depth)
+            .field("shrink_depth", &self.shrink_depth)
+            .field("backlog", &self.backlog)
+            .field("parked_limit", &self.parked_limit)
+            .field("workers", &self.workers)
+            .field("panic_handler", &self.panic_handler.as_ref().map(|_| "Fn(..)"))
+            .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::shrunk;
+
+    #[test]
+    fn shrinking_always_gets_smaller_and_never_to_nothing() {
+        assert_eq!(shrunk(128, Some(65536), Some(65500)), 35);
+        assert_eq!(shrunk(128, Some(65536), Some(65535)), 64);
+        assert_eq!(shrunk(128, Some(65536), Some(0)), 64, "freed since, or taken again");
+        assert_eq!(shrunk(128, None, None), 64);
+        assert_eq!(shrunk(2, Some(10), Some(10)), 1);
+    }
+}

@@ -1,0 +1,203 @@
+//! What a callback is given: the operation that was asked for, and what became of it.
+
+use std::error::Error;
+use std::fmt;
+use std::io;
+
+use crate::buffer::IoBuf;
+use crate::file::FileHandle;
+
+/// The operations that a job can ask for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Operation {
+    /// Read into one buffer at an offset, like pread(2).
+    Read,
+    /// Write one buffer at an offset, like pwrite(2).
+    Write,
+    /// Read into several buffers, like preadv(2).
+    ReadVectored,
+    /// Write several buffers, like pwritev(2).
+    WriteVectored,
+    /// Make data and metadata durable, like fsync(2).
+    SyncAll,
+    /// Make data durable, like fdatasync(2).
+    SyncData,
+    /// Wait until a file is ready, like poll(2).
+    Poll,
+}
+
+impl Operation {
+    /// Whether the result counts bytes.
+    pub(crate) fn transfers(self) -> bool {
+        matches!(self, Self::Read | Self::Write | Self::ReadVectored | Self::WriteVectored)
+    }
+}
+
+impl fmt::Display for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Read => "read",
+            Self::Write => "write",
+            Self::ReadVectored => "vectored read",
+            Self::WriteVectored => "vectored write",
+            Self::SyncAll => "fsync",
+            Self::SyncData => "fdatasync",
+            Self::Poll => "poll",
+        })
+    }
+}
+
+/// A job that the kernel is done with, as its callback gets it: everything that went in comes back.
+///
+/// # Examples
+///
+/// ```
+/// use std::fs::File;
+/// use reapool::{Dispatcher, Job};
+///
+/// let dispatcher = Dispatcher::new()?;
+/// let job = Job::read(File::open("Cargo.toml")?, vec![0; 512], 0, |done| match done.result {
+///     Ok(count) => String::from_utf8_lossy(&done.buffer[..count]).into_owned(),
+///     Err(error) => format!("at offset {}: {error}", done.offset),
+/// });
+/// assert!(dispatcher.spawn(job)?.join()?.starts_with("[package]"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Completion<B> {
+    /// What was asked for.
+    pub operation: Operation,
+    /// The file; hand it to the next job on the same file, or drop it.
+    pub file: FileHandle,
+    /// The offset in bytes at which the operation began.
+    pub offset: u64,
+    /// How many bytes were asked for; 0 where none are transferred.
+    pub requested: usize,
+    /// The buffer, or the buffers, as they were handed in. After a read of `n` bytes, buffers with
+    /// a length of their own (`Vec<u8>`, [`AlignedBuf`](crate::AlignedBuf)) have the length `n`.
+    /// After an error they are as long as before, and what a read may have put into that length
+    /// is unspecified.
+    pub buffer: B,
+    /// How many bytes were transferred, or the events of a poll, or 0 after a sync; or what the
+    /// kernel reported, at submission or at completion.
+    ///
+    /// Fewer bytes than requested are not an error: a read came to the end of the file, a device
+    /// filled up, or the request was longer than the 0x7ffff000 bytes that Linux transfers at once
+    /// (read(2), notes).
+    pub result: io::Result<usize>,
+}
+
+impl<B> Completion<B> {
+    /// Whether the operation succeeded with fewer bytes than were asked for.
+    #[must_use]
+    pub fn is_short(&self) -> bool {
+        is_short(self.operation, self.requested, &self.result)
+    }
+
+    /// Whether a read that asked for something got nothing: the end of the file.
+    #[must_use]
+    pub fn is_eof(&self) -> bool {
+        matches!(self.operation, Operation::Read | Operation::ReadVectored)
+            && self.requested > 0
+            && matches!(self.result, Ok(0))
+    }
+
+    /// Splits off a failure, with everything that a message to a person needs.
+    ///
+    /// # Errors
+    ///
+    /// If `result` is an error, an [`OperationError`] that names operation, length, offset and
+    /// file; buffer and file are dropped.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::fs::File;
+    /// use reapool::{Dispatcher, Job};
+    ///
+    /// let dispatcher = Dispatcher::new()?;
+    /// let read_only = File::open("Cargo.toml")?;
+    /// let job = Job::write(read_only, b"x".to_vec(), 0, |done| done.into_success().map(drop));
+    /// let error = dispatcher.spawn(job)?.join()?.unwrap_err();
+    /// assert!(error.to_string().starts_with("write of 1 bytes at offset 0 of "));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn into_success(self) -> Result<(usize, B), OperationError> {
+        match self.result {
+            Ok(count) => Ok((count, self.buffer)),
+            Err(source) => Err(OperationError {
+                operation: self.operation,
+                requested: self.requested,
+                offset: self.offset,
+                direct: self.file.is_direct(),
+                path: self.file.path(),
+                source,
+            }),
+        }
+    }
+}
+
+impl<B: IoBuf> Completion<B> {
+    /// The bytes that were transferred; none if the operation failed.
+    #[must_use]
+    pub fn data(&self) -> &[u8] {
+        let count = match self.result {
+            Ok(count) if self.operation.transfers() => count,
+            _ => 0,
+        };
+        let bytes = self.buffer.as_bytes();
+        &bytes[..count.min(bytes.len())]
+    }
+}
+
+pub(crate) fn is_short(operation: Operation, requested: usize, result: &io::Result<usize>) -> bool {
+    operation.transfers() && matches!(result, Ok(count) if *count < requested)
+}
+
+/// A failed operation: what was tried, where, and the kernel's reason.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct OperationError {
+    /// What was asked for.
+    pub operation: Operation,
+    /// How many bytes.
+    pub requested: usize,
+    /// From which offset, in bytes.
+    pub offset: u64,
+    /// Whether the file was opened with `O_DIRECT`.
+    pub direct: bool,
+    /// The file's path when the error was made, where `/proc` can tell.
+    pub path: Option<std::path::PathBuf>,
+    /// What the kernel said.
+    pub source: io::Error,
+}
+
+impl fmt::Display for OperationError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.operation)?;
+        if self.operation.transfers() {
+            write!(f, " of {} bytes at offset {}", self.requested, self.offset)?;
+        }
+        match &self.path {
+            Some(path) => write!(f, " of {}", path.display())?,
+            None => write!(f, " of a file without a name")?,
+        }
+        write!(f, " failed: {}", self.source)?;
+        if self.direct && self.source.raw_os_error() == Some(libc::EINVAL) {
+            write!(
+                f,
+                " (the file is open with O_DIRECT: offset, length and buffer address must be \
+                 multiples of its block size, 4096 to be safe)"
+            )?;
+        }
+        Ok(())
+    }
+}
+
+impl Error for OperationError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&self.source)
+    }
+}

@@ -1,0 +1,166 @@
+//! The engine on Linux native AIO: one context, one control block for each slot.
+//!
+//! Safety: the control blocks are written here, while their slot belongs to the submitting thread,
+//! and read by the kernel alone. Buffers and files behind them are kept alive by the slot table,
+//! which holds the job from before its submission until its event has been looked up.
+
+#![expect(unsafe_code, reason = "control blocks are shared with the kernel")]
+
+use std::cell::{RefCell, UnsafeCell};
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use super::{Engine, Errno, Event, Request, STOP, Transfer};
+use crate::completion::Operation;
+use crate::slots;
+use crate::sys::{self, iocb};
+
+/// How often [`Aio::wake`] tries again before it reports that the kernel doesn't take its request.
+const WAKE_TRIES: usize = 1000;
+
+thread_local! {
+    /// The pointers of one batch, kept so that a submission allocates nothing.
+    static POINTERS: RefCell<Vec<*mut iocb>> = const { RefCell::new(Vec::new()) };
+}
+
+pub(crate) struct Aio {
+    context: sys::aio_context_t,
+    /// Whether the context has been destroyed. Set once, by `close` or by `Drop`.
+    closed: AtomicBool,
+    /// One control block a slot, and one for the request that wakes the waiter.
+    control_blocks: Box<[ControlBlock]>,
+    /// An eventfd whose counter is 1, so that reading it completes at once.
+    stop_file: File,
+    /// Where that read puts the counter.
+    stop_buffer: UnsafeCell<u64>,
+}
+
+/// At a stable address as long as its request is in flight: the kernel copies it, but tools such as
+/// memcheck follow `io_event.obj` to it.
+struct ControlBlock(UnsafeCell<iocb>);
+
+// SAFETY: a control block is written by `Aio::submit` and `Aio::wake` alone. `submit` writes the
+// one of a token that its caller has exclusively (no request with that token is in flight), and
+// `wake` is called once. So no two threads access one at a time.
+unsafe impl Sync for ControlBlock {}
+
+// SAFETY: `stop_buffer` is never accessed by this program, only by the kernel, for the one read
+// that `wake` submits. All other fields are `Sync`.
+unsafe impl Sync for Aio {}
+
+impl Aio {
+    /// Makes a context for `depth` requests and the one that wakes the waiter.
+    pub(crate) fn new(depth: u32) -> Result<Self, Errno> {
+        // SAFETY: no pointers are passed; the result is checked before use.
+        let stop_fd = unsafe { libc::eventfd(1, libc::EFD_CLOEXEC) };
+        if stop_fd < 0 {
+            return Err(Errno(io::Error::last_os_error().raw_os_error().unwrap_or(libc::EIO)));
+        }
+        // SAFETY: the descriptor is fresh from the kernel and nobody else knows it.
+        let stop_file = File::from(unsafe { OwnedFd::from_raw_fd(stop_fd) });
+        let control_blocks =
+            (0..=depth).map(|_| ControlBlock(UnsafeCell::new(iocb::default()))).collect();
+        let context = sys::io_setup(depth + 1)?;
+        Ok(Self {
+            context,
+            closed: AtomicBool::new(false),
+            control_blocks,
+            stop_file,
+            stop_buffer: UnsafeCell::new(0),
+        })
+    }
+}
+
+fn control_block(token: u64, transfer: &Transfer) -> iocb {
+    let opcode = match transfer.operation {
+        Operation::Read => sys::IOCB_CMD_PREAD,
+        Operation::Write => sys::IOCB_CMD_PWRITE,
+        Operation::ReadVectored => sys::IOCB_CMD_PREADV,
+        Operation::WriteVectored => sys::IOCB_CMD_PWRITEV,
+        Operation::SyncAll => sys::IOCB_CMD_FSYNC,
+        Operation::SyncData => sys::IOCB_CMD_FDSYNC,
+        Operation::Poll => sys::IOCB_CMD_POLL,
+    };
+    iocb {
+        aio_data: token,
+        aio_lio_opcode: opcode,
+        aio_fildes: transfer.fd.cast_unsigned(),
+        aio_buf: transfer.address,
+        aio_nbytes: transfer.length,
+        // The kernel's offset is signed: one above `i64::MAX` arrives as negative, and the kernel
+        // answers EINVAL, which reaches the callback like every answer of the kernel.
+        aio_offset: transfer.offset.cast_signed(),
+        ..iocb::default()
+    }
+}
+
+impl Engine for Aio {
+    unsafe fn submit(&self, batch: &[Request]) -> Result<usize, Errno> {
+        POINTERS.with_borrow_mut(|pointers| {
+            pointers.clear();
+            for request in batch {
+                let block = self.control_blocks[slots::index_of(request.token)].0.get();
+                // SAFETY: the pointer is to a live element of `control_blocks`. Nobody else
+                // accesses it: the caller has the token to itself, and the kernel has finished
+                // with the slot's earlier request, as its event was returned.
+                unsafe { block.write(control_block(request.token, &request.transfer)) };
+                pointers.push(block);
+            }
+            // SAFETY: the pointers are to control blocks just initialised, which nobody writes
+            // until their tokens are free again; that what they describe stays valid until then
+            // is this method's own contract.
+            unsafe { sys::io_submit(self.context, pointers) }
+        })
+    }
+
+    fn wait(&self, events: &mut Vec<Event>) -> Result<(), Errno> {
+        const MOST: usize = 256;
+        let mut buffer = [sys::io_event::default(); MOST];
+        let count = sys::io_getevents(self.context, &mut buffer)?;
+        events.extend(
+            buffer[..count].iter().map(|event| Event { token: event.data, res: event.res }),
+        );
+        Ok(())
+    }
+
+    fn wake(&self) -> Result<(), Errno> {
+        let transfer = Transfer {
+            operation: Operation::Read,
+            fd: self.stop_file.as_raw_fd(),
+            address: self.stop_buffer.get().expose_provenance() as u64,
+            length: size_of::<u64>() as u64,
+            offset: 0,
+        };
+        let block = self.control_blocks[self.control_blocks.len() - 1].0.get();
+        // SAFETY: the last control block belongs to no slot; this method alone uses it, once.
+        unsafe { block.write(control_block(STOP, &transfer)) };
+        let mut refusal = Errno(libc::EAGAIN);
+        for _ in 0..WAKE_TRIES {
+            // SAFETY: the control block is initialised and stays as it is. Its buffer is a field
+            // of `self`, which the waiter holds until it has reaped this event, and that nobody
+            // else accesses. One request of the context was set aside for it.
+            match unsafe { sys::io_submit(self.context, &mut [block]) } {
+                Ok(_) => return Ok(()),
+                Err(errno) => refusal = errno,
+            }
+            thread::yield_now();
+        }
+        Err(refusal)
+    }
+
+    fn close(&self) {
+        if !self.closed.swap(true, Ordering::AcqRel) {
+            // An error would say that there is no such context, which is what is wanted.
+            let _ = sys::io_destroy(self.context);
+        }
+    }
+}
+
+impl Drop for Aio {
+    fn drop(&mut self) {
+        self.close();
+    }
+}

@@ -1,0 +1,97 @@
+//! What the kernel means by each error of the AIO calls, and what is done about it.
+
+use super::Errno;
+
+/// What to do after `io_submit` refused the first request of a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SubmitAction {
+    /// Call again with the same batch.
+    Retry,
+    /// Keep the batch until something completes.
+    Park,
+    /// End the first job with this error and go on with the second.
+    FailFirst,
+}
+
+/// The meanings are those of io_submit(2) and of `fs/aio.c`.
+#[expect(clippy::match_same_arms, reason = "one arm for each meaning")]
+pub(crate) fn submit_action(Errno(errno): Errno) -> SubmitAction {
+    match errno {
+        // A signal arrived before anything was accepted.
+        libc::EINTR => SubmitAction::Retry,
+        // No free request: the ring is full of events that nobody has reaped yet, or the kernel
+        // had no memory for one. Either passes when something completes.
+        libc::EAGAIN => SubmitAction::Park,
+        // The descriptor isn't open, or not in the mode that the operation needs.
+        libc::EBADF => SubmitAction::FailFirst,
+        // The operation isn't supported by this file, or address, length or offset are not what
+        // it takes (alignment with O_DIRECT). Also what a dead context answers; contexts of ours
+        // die only with the process that made them, and a fork is noticed before submission.
+        libc::EINVAL => SubmitAction::FailFirst,
+        // The buffer, or the array of buffers, is not in this process's memory.
+        libc::EFAULT => SubmitAction::FailFirst,
+        // The file doesn't know this operation or one of its flags.
+        libc::EOPNOTSUPP => SubmitAction::FailFirst,
+        // A limit on the file's size: RLIMIT_FSIZE, or the file system's own.
+        libc::EFBIG => SubmitAction::FailFirst,
+        // Refused by a security policy or a read-only state; each job hears of it.
+        libc::EPERM | libc::EACCES | libc::EROFS | libc::ENOSYS => SubmitAction::FailFirst,
+        // Whatever else, it is about the first request, and its owner is told.
+        _ => SubmitAction::FailFirst,
+    }
+}
+
+/// Why `io_setup` made no context.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SetupFailure {
+    /// The system-wide limit `fs.aio-max-nr` would be exceeded.
+    Limit,
+    /// This kernel has no AIO, or a policy forbids it.
+    Unavailable,
+    /// More events than the kernel ever grants, or no memory for them.
+    TooLarge,
+    /// Something else.
+    Other,
+}
+
+/// The meanings are those of io_setup(2).
+pub(crate) fn setup_failure(Errno(errno): Errno) -> SetupFailure {
+    match errno {
+        // `aio-nr` plus what was asked for is above `aio-max-nr`.
+        libc::EAGAIN => SetupFailure::Limit,
+        // CONFIG_AIO is off, or a seccomp filter answers so.
+        libc::ENOSYS => SetupFailure::Unavailable,
+        // A seccomp filter or security module refuses the call.
+        libc::EPERM | libc::EACCES => SetupFailure::Unavailable,
+        // The kernel's internal limit on events was exceeded.
+        libc::EINVAL => SetupFailure::TooLarge,
+        // No kernel memory, or no address space for the ring.
+        libc::ENOMEM => SetupFailure::TooLarge,
+        _ => SetupFailure::Other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Errno, SetupFailure, SubmitAction, setup_failure, submit_action};
+
+    #[test]
+    fn eagain_is_backpressure_and_everything_else_belongs_to_a_job() {
+        assert_eq!(submit_action(Errno(libc::EAGAIN)), SubmitAction::Park);
+        assert_eq!(submit_action(Errno(libc::EINTR)), SubmitAction::Retry);
+        for errno in 1..133 {
+            if errno != libc::EAGAIN && errno != libc::EINTR {
+                assert_eq!(submit_action(Errno(errno)), SubmitAction::FailFirst, "errno {errno}");
+            }
+        }
+    }
+
+    #[test]
+    fn setup_names_the_limit_only_where_it_is_the_reason() {
+        assert_eq!(setup_failure(Errno(libc::EAGAIN)), SetupFailure::Limit);
+        assert_eq!(setup_failure(Errno(libc::ENOSYS)), SetupFailure::Unavailable);
+        assert_eq!(setup_failure(Errno(libc::EPERM)), SetupFailure::Unavailable);
+        assert_eq!(setup_failure(Errno(libc::ENOMEM)), SetupFailure::TooLarge);
+        assert_eq!(setup_failure(Errno(libc::EFAULT)), SetupFailure::Other);
+    }
+}

@@ -1,0 +1,335 @@
+//! Why a dispatcher could not be built, a job not be accepted, a wait not be waited.
+
+use std::error::Error;
+use std::fmt;
+use std::io;
+use std::sync::{Mutex, PoisonError};
+
+use crate::dispatcher::Dispatcher;
+use crate::job::Job;
+use crate::stats::Stats;
+
+/// Why a [`Builder`](crate::Builder) could not build.
+#[derive(Debug)]
+pub struct BuildError(pub(crate) BuildFailure);
+
+#[derive(Debug)]
+pub(crate) enum BuildFailure {
+    Config { setting: &'static str, value: usize, reason: &'static str },
+    Limit { asked: u32, limit: Option<u64>, in_use: Option<u64>, source: io::Error },
+    Unavailable(io::Error),
+    TooLarge { asked: u32, source: io::Error },
+    Setup(io::Error),
+    Thread { name: String, source: io::Error },
+}
+
+/// The kinds of [`BuildError`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum BuildErrorKind {
+    /// A setting of the builder makes no sense.
+    InvalidConfig,
+    /// The system's limit on AIO requests, `fs.aio-max-nr`, is used up.
+    AioLimit,
+    /// This system has no native AIO, or forbids it.
+    Unavailable,
+    /// The kernel has no room for so many requests.
+    TooLarge,
+    /// A thread could not be started.
+    Thread,
+    /// Something else; the source says what.
+    Other,
+}
+
+impl BuildError {
+    /// What kind of failure this is.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use reapool::{BuildErrorKind, Dispatcher};
+    ///
+    /// let error = Dispatcher::builder().depth(0).build().unwrap_err();
+    /// assert_eq!(error.kind(), BuildErrorKind::InvalidConfig);
+    /// ```
+    #[must_use]
+    pub fn kind(&self) -> BuildErrorKind {
+        match self.0 {
+            BuildFailure::Config { .. } => BuildErrorKind::InvalidConfig,
+            BuildFailure::Limit { .. } => BuildErrorKind::AioLimit,
+            BuildFailure::Unavailable(_) => BuildErrorKind::Unavailable,
+            BuildFailure::TooLarge { .. } => BuildErrorKind::TooLarge,
+            BuildFailure::Thread { .. } => BuildErrorKind::Thread,
+            BuildFailure::Setup(_) => BuildErrorKind::Other,
+        }
+    }
+}
+
+impl fmt::Display for BuildError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            BuildFailure::Config { setting, value, reason } => {
+                write!(f, "{setting} can't be {value}: {reason}")
+            }
+            BuildFailure::Limit { asked, limit, in_use, .. } => {
+                let known =
+                    |number: &Option<u64>| number.map_or("unknown".into(), |n| n.to_string());
+                write!(
+                    f,
+                    "io_setup for {asked} requests failed: the system's limit fs.aio-max-nr is {}, \
+                     of which {} are in use (fs.aio-nr); raise the limit with sysctl, ask for less \
+                     depth, or let the builder shrink it",
+                    known(limit),
+                    known(in_use),
+                )
+            }
+            BuildFailure::Unavailable(_) => f.write_str(
+                "native AIO is not available: the kernel was built without CONFIG_AIO, or a \
+                 security policy forbids io_setup",
+            ),
+            BuildFailure::TooLarge { asked, .. } => {
+                write!(f, "the kernel has no room for {asked} requests: ask for less depth")
+            }
+            BuildFailure::Setup(_) => f.write_str("native AIO could not be set up"),
+            BuildFailure::Thread { name, .. } => {
+                write!(f, "the thread {name} could not be started")
+            }
+        }
+    }
+}
+
+impl Error for BuildError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match &self.0 {
+            BuildFailure::Config { .. } => None,
+            BuildFailure::Limit { source, .. }
+            | BuildFailure::TooLarge { source, .. }
+            | BuildFailure::Thread { source, .. }
+            | BuildFailure::Unavailable(source)
+            | BuildFailure::Setup(source) => Some(source),
+        }
+    }
+}
+
+/// Why a job was not accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SubmitErrorKind {
+    /// No slot is free and the backlog is full; in a callback: too many of the callbacks' jobs are
+    /// parked already.
+    Full,
+    /// There was no room within the time given.
+    TimedOut,
+    /// The dispatcher has been shut down or dropped.
+    ShutDown,
+    /// This is a child that was forked from the dispatcher's process: the kernel's context and the
+    /// threads are the parent's.
+    Forked,
+}
+
+impl fmt::Display for SubmitErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Full => {
+                "no room: wait with submit, raise depth, backlog or parked_limit, or submit less"
+            }
+            Self::TimedOut => "no room within the time given",
+            Self::ShutDown => "the dispatcher has been shut down",
+            Self::Forked => {
+                "this process was forked from the one that made the dispatcher: make one here"
+            }
+        })
+    }
+}
+
+impl Error for SubmitErrorKind {}
+
+/// A job that was not accepted, and why.
+///
+/// # Examples
+///
+/// ```
+/// use reapool::{Dispatcher, Job, SubmitErrorKind};
+///
+/// let dispatcher = Dispatcher::new()?;
+/// let submitter = dispatcher.submitter();
+/// drop(dispatcher);
+/// let file = std::fs::File::open("Cargo.toml")?;
+/// let error = submitter.submit(Job::read(file, vec![0; 16], 0, |_| ())).unwrap_err();
+/// assert_eq!(error.kind(), SubmitErrorKind::ShutDown);
+/// assert_eq!(error.into_job().into_buffer::<Vec<u8>>().unwrap().len(), 16);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct SubmitError<R: 'static = ()> {
+    kind: SubmitErrorKind,
+    /// A job is not `Sync`, but an error must be, to travel as `Box<dyn Error + Send + Sync>`.
+    job: Mutex<Job<R>>,
+}
+
+impl<R: 'static> SubmitError<R> {
+    pub(crate) fn new(kind: SubmitErrorKind, job: Job<R>) -> Self {
+        Self { kind, job: Mutex::new(job) }
+    }
+
+    /// Why the job was not accepted.
+    #[must_use]
+    pub fn kind(&self) -> SubmitErrorKind {
+        self.kind
+    }
+
+    /// The job, to be submitted again or [taken apart](Job::into_buffer).
+    pub fn into_job(self) -> Job<R> {
+        self.job.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<R: 'static> fmt::Debug for SubmitError<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SubmitError").field("kind", &self.kind).finish_non_exhaustive()
+    }
+}
+
+impl<R: 'static> fmt::Display for SubmitError<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let job = self.job.lock().unwrap_or_else(PoisonError::into_inner);
+        write!(f, "a {} at offset {} was not accepted: ", job.operation(), job.offset())?;
+        self.kind.fmt(f)
+    }
+}
+
+impl<R: 'static> Error for SubmitError<R> {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&self.kind)
+    }
+}
+
+/// The jobs of a batch that were not accepted, and why. Those before them were.
+pub struct BatchError {
+    kind: SubmitErrorKind,
+    accepted: usize,
+    /// See [`SubmitError`].
+    jobs: Mutex<Vec<Job>>,
+}
+
+impl BatchError {
+    pub(crate) fn new(kind: SubmitErrorKind, accepted: usize, jobs: Vec<Job>) -> Self {
+        Self { kind, accepted, jobs: Mutex::new(jobs) }
+    }
+
+    /// Why the jobs were not accepted.
+    #[must_use]
+    pub fn kind(&self) -> SubmitErrorKind {
+        self.kind
+    }
+
+    /// How many jobs, from the first on, were accepted.
+    #[must_use]
+    pub fn accepted(&self) -> usize {
+        self.accepted
+    }
+
+    /// The others, in their order.
+    #[must_use]
+    pub fn into_jobs(self) -> Vec<Job> {
+        self.jobs.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for BatchError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BatchError")
+            .field("kind", &self.kind)
+            .field("accepted", &self.accepted)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Display for BatchError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let refused = self.jobs.lock().unwrap_or_else(PoisonError::into_inner).len();
+        write!(f, "{} jobs of {} were not accepted: ", refused, refused + self.accepted)?;
+        self.kind.fmt(f)
+    }
+}
+
+impl Error for BatchError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&self.kind)
+    }
+}
+
+/// Why [`drain`](crate::Dispatcher::drain) did not wait, or not to the end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DrainError {
+    /// Called in a callback of the same dispatcher, which would wait for itself.
+    InCallback,
+    /// Jobs are still outstanding after the time given.
+    TimedOut,
+    /// This is a forked child; the jobs are the parent's.
+    Forked,
+}
+
+impl fmt::Display for DrainError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::InCallback => {
+                "a callback can't wait for all jobs to end, being part of one: wait in another thread"
+            }
+            Self::TimedOut => "jobs are still outstanding after the time given",
+            Self::Forked => "this process was forked from the one whose jobs are to be waited for",
+        })
+    }
+}
+
+impl Error for DrainError {}
+
+/// Why [`shutdown`](crate::Dispatcher::shutdown) did not end the dispatcher.
+#[non_exhaustive]
+pub enum ShutdownError {
+    /// Called in a callback of the same dispatcher, which would wait for itself. The dispatcher
+    /// comes back, as open as it was.
+    InCallback(Dispatcher),
+    /// Jobs were still outstanding after the time given. The counters say how many, and where.
+    ///
+    /// Nothing of them was freed: the threads stay behind with the jobs, their buffers and files,
+    /// so the kernel may still write into them. What completes later has its callback run as ever,
+    /// and when the last one has, the threads end.
+    TimedOut(Box<Stats>),
+    /// This is a forked child; the dispatcher's threads are the parent's.
+    Forked,
+}
+
+impl fmt::Debug for ShutdownError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::InCallback(_) => f.write_str("InCallback(..)"),
+            Self::TimedOut(stats) => f.debug_tuple("TimedOut").field(stats).finish(),
+            Self::Forked => f.write_str("Forked"),
+        }
+    }
+}
+
+impl fmt::Display for ShutdownError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::InCallback(_) => f.write_str(
+                "a callback can't wait for the dispatcher's end, being part of it: drop the \
+                 dispatcher, or shut it down in another thread",
+            ),
+            Self::TimedOut(stats) => write!(
+                f,
+                "{} jobs were outstanding after the time given: {} in the kernel, {} waiting for a \
+                 slot, {} on their way to a callback or in it; they were left to the threads, with \
+                 their buffers and files",
+                stats.outstanding,
+                stats.in_flight,
+                stats.parked,
+                stats.outstanding - stats.parked as u64 - stats.in_flight as u64,
+            ),
+            Self::Forked => f.write_str("this process was forked from the dispatcher's"),
+        }
+    }
+}
+
+impl Error for ShutdownError {}

@@ -1,0 +1,354 @@
+//! Jobs: an operation, the file and memory it works on, and the callback that gets them back.
+
+use std::any::{Any, TypeId};
+use std::fmt;
+use std::io;
+use std::ops::BitOr;
+
+use crate::buffer::{IoBuf, IoBufMut};
+use crate::completion::{Completion, Operation, is_short};
+use crate::engine::{Transfer, decode};
+use crate::file::FileHandle;
+use crate::target::{NoBuffer, ReadInto, ReadIntoEach, Target, WriteFrom, WriteFromEach};
+
+/// One operation on a file, with everything it needs until it has ended: the file, the buffer, and
+/// a callback that runs once, on a worker, and gets them back in its [`Completion`].
+///
+/// Whatever context the callback needs, a label, a channel, the next job's parameters, it captures.
+/// `R` is what the callback returns; only [`spawn`](crate::Submitter::spawn) takes jobs whose
+/// callbacks return something.
+///
+/// # Alignment
+///
+/// If the file is open with `O_DIRECT`, the buffer's address, its length and the offset must be
+/// multiples of the device's logical block size, 4096 bytes being enough for all (open(2), notes);
+/// otherwise the kernel answers `EINVAL`, to the callback. [`AlignedBuf`](crate::AlignedBuf) has
+/// such an address.
+///
+/// # Examples
+///
+/// ```
+/// use std::fs::File;
+/// use std::sync::{Arc, mpsc};
+/// use reapool::{Dispatcher, Job};
+///
+/// let dispatcher = Dispatcher::new()?;
+/// let file = Arc::new(File::open("Cargo.toml")?);
+/// let (lines, received) = mpsc::channel();
+/// for label in ["first", "second"] {
+///     let lines = lines.clone();
+///     dispatcher.submit(Job::read(&file, vec![0; 64], 0, move |done| {
+///         let _ = lines.send(format!("{label}: {} bytes", done.result.unwrap()));
+///     }))?;
+/// }
+/// dispatcher.drain()?;
+/// assert_eq!(received.try_iter().count(), 2);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[must_use = "a job does nothing until it is submitted"]
+pub struct Job<R = ()> {
+    task: Box<dyn Task<R>>,
+}
+
+/// The events that a poll waits for, as in poll(2).
+///
+/// # Examples
+///
+/// ```
+/// use reapool::PollEvents;
+///
+/// let events = PollEvents::READABLE | PollEvents::WRITABLE;
+/// assert!(events.contains(PollEvents::READABLE));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct PollEvents(u16);
+
+impl PollEvents {
+    /// There is data to read, `POLLIN`.
+    pub const READABLE: Self = Self(libc::POLLIN.cast_unsigned());
+    /// Writing won't block, `POLLOUT`.
+    pub const WRITABLE: Self = Self(libc::POLLOUT.cast_unsigned());
+    /// There is urgent data, `POLLPRI`.
+    pub const PRIORITY: Self = Self(libc::POLLPRI.cast_unsigned());
+    /// An error, `POLLERR`; always reported, also when not asked for.
+    pub const ERROR: Self = Self(libc::POLLERR.cast_unsigned());
+    /// The other end hung up, `POLLHUP`; always reported, also when not asked for.
+    pub const HANG_UP: Self = Self(libc::POLLHUP.cast_unsigned());
+
+    /// The events in the result of a poll's completion.
+    #[must_use]
+    pub fn from_result(result: usize) -> Self {
+        // The kernel's event mask has 16 bits (`aio_poll` refuses more).
+        Self((result & 0xffff) as u16)
+    }
+
+    /// Whether all of `other` are among these.
+    #[must_use]
+    pub fn contains(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+}
+
+impl BitOr for PollEvents {
+    type Output = Self;
+
+    fn bitor(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+}
+
+impl<R: Send + 'static> Job<R> {
+    /// Reads into the whole capacity of `buffer` from `offset` bytes into the file, like pread(2).
+    ///
+    /// The buffer's length becomes the count of bytes read, for the types that have one. Asking for
+    /// more than 0x7ffff000 bytes reads no more than these.
+    pub fn read<B, F>(file: impl Into<FileHandle>, buffer: B, offset: u64, callback: F) -> Self
+    where
+        B: IoBufMut,
+        F: FnOnce(Completion<B>) -> R + Send + 'static,
+    {
+        Self::new(Operation::Read, file.into(), ReadInto(buffer), offset, callback)
+    }
+
+    /// Writes the initialised bytes of `buffer` at `offset` bytes into the file, like pwrite(2).
+    ///
+    /// Writing more than 0x7ffff000 bytes writes no more than these. On a file open for appending
+    /// Linux appends, whatever the offset (pwrite(2), bugs).
+    pub fn write<B, F>(file: impl Into<FileHandle>, buffer: B, offset: u64, callback: F) -> Self
+    where
+        B: IoBuf,
+        F: FnOnce(Completion<B>) -> R + Send + 'static,
+    {
+        Self::new(Operation::Write, file.into(), WriteFrom(buffer), offset, callback)
+    }
+
+    /// Reads into several buffers, filling each before the next, like preadv(2). The kernel takes
+    /// at most 1024 and answers `EINVAL` to more.
+    pub fn read_vectored<B, F>(
+        file: impl Into<FileHandle>,
+        buffers: Vec<B>,
+        offset: u64,
+        callback: F,
+    ) -> Self
+    where
+        B: IoBufMut,
+        F: FnOnce(Completion<Vec<B>>) -> R + Send + 'static,
+    {
+        let target = ReadIntoEach::new(buffers);
+        Self::new(Operation::ReadVectored, file.into(), target, offset, callback)
+    }
+
+    /// Writes several buffers, one after the other, like pwritev(2). The kernel takes at most 1024
+    /// and answers `EINVAL` to more.
+    pub fn write_vectored<B, F>(
+        file: impl Into<FileHandle>,
+        buffers: Vec<B>,
+        offset: u64,
+        callback: F,
+    ) -> Self
+    where
+        B: IoBuf,
+        F: FnOnce(Completion<Vec<B>>) -> R + Send + 'static,
+    {
+        let target = WriteFromEach::new(buffers);
+        Self::new(Operation::WriteVectored, file.into(), target, offset, callback)
+    }
+
+    /// Makes the file's data and metadata durable, like fsync(2): what was written by operations
+    /// that had *completed* when this job was submitted.
+    pub fn sync_all<F>(file: impl Into<FileHandle>, callback: F) -> Self
+    where
+        F: FnOnce(Completion<()>) -> R + Send + 'static,
+    {
+        Self::new(Operation::SyncAll, file.into(), NoBuffer { events: 0 }, 0, callback)
+    }
+
+    /// Makes the file's data durable, and the metadata needed to read it, like fdatasync(2).
+    pub fn sync_data<F>(file: impl Into<FileHandle>, callback: F) -> Self
+    where
+        F: FnOnce(Completion<()>) -> R + Send + 'static,
+    {
+        Self::new(Operation::SyncData, file.into(), NoBuffer { events: 0 }, 0, callback)
+    }
+
+    /// Waits until one of `events` is there, like poll(2): for eventfds, pipes, sockets and timers.
+    /// [`PollEvents::from_result`] decodes the completion's result. Linux 4.19 or later.
+    ///
+    /// Such a job holds a slot until the event comes, and [`drain`](crate::Dispatcher::drain) and
+    /// [`shutdown`](crate::Dispatcher::shutdown) wait for it.
+    pub fn poll<F>(file: impl Into<FileHandle>, events: PollEvents, callback: F) -> Self
+    where
+        F: FnOnce(Completion<()>) -> R + Send + 'static,
+    {
+        let target = NoBuffer { events: u64::from(events.0) };
+        Self::new(Operation::Poll, file.into(), target, 0, callback)
+    }
+
+    fn new<T, F>(
+        operation: Operation,
+        file: FileHandle,
+        target: T,
+        offset: u64,
+        callback: F,
+    ) -> Self
+    where
+        T: Target,
+        F: FnOnce(Completion<T::Buffer>) -> R + Send + 'static,
+    {
+        let transfer = Transfer { operation, fd: file.raw_fd(), address: 0, length: 0, offset };
+        let mut pending = Box::new(Pending { target, callback, file, transfer, requested: 0 });
+        // Only now does the target stand where it stays until its callback.
+        let region = pending.target.region();
+        pending.transfer.address = region.address;
+        pending.transfer.length = region.length;
+        pending.requested = region.requested;
+        Self { task: pending }
+    }
+}
+
+impl<R: 'static> Job<R> {
+    /// What the job asks for.
+    #[must_use]
+    pub fn operation(&self) -> Operation {
+        self.task.brief().transfer.operation
+    }
+
+    /// From which offset on, in bytes.
+    #[must_use]
+    pub fn offset(&self) -> u64 {
+        self.task.brief().transfer.offset
+    }
+
+    /// How many bytes it asks for.
+    #[must_use]
+    pub fn requested(&self) -> usize {
+        self.task.brief().requested
+    }
+
+    /// Takes a job apart that won't be submitted, to have its buffer back: `B` is the type that was
+    /// handed in, `Vec<_>` of it for vectored operations. File and callback are dropped.
+    ///
+    /// # Errors
+    ///
+    /// The job itself, if its buffer is of another type.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use reapool::Job;
+    ///
+    /// let job = Job::write(std::fs::File::open("Cargo.toml")?, vec![1, 2, 3], 0, |_| ());
+    /// let job = job.into_buffer::<Box<[u8]>>().unwrap_err();
+    /// assert_eq!(job.into_buffer::<Vec<u8>>().unwrap(), [1, 2, 3]);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn into_buffer<B: 'static>(self) -> Result<B, Self> {
+        if self.task.buffer_type() != TypeId::of::<B>() {
+            return Err(self);
+        }
+        let mut place: Option<B> = None;
+        self.task.buffer_into(&mut place);
+        Ok(place.expect("a task puts its buffer into a place of the type it named"))
+    }
+
+    pub(crate) fn from_task(task: Box<dyn Task<R>>) -> Self {
+        Self { task }
+    }
+
+    pub(crate) fn into_task(self) -> Box<dyn Task<R>> {
+        self.task
+    }
+
+    pub(crate) fn brief(&self) -> Brief {
+        self.task.brief()
+    }
+
+    /// Runs the callback with what the kernel said.
+    pub(crate) fn run(self, res: i64) -> R {
+        self.task.run(decode(res))
+    }
+}
+
+impl<R: 'static> fmt::Debug for Job<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Job")
+            .field("operation", &self.operation())
+            .field("offset", &self.offset())
+            .field("requested", &self.requested())
+            .finish_non_exhaustive()
+    }
+}
+
+/// What the dispatcher has to know of a job.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Brief {
+    pub(crate) transfer: Transfer,
+    pub(crate) requested: usize,
+    /// The kernel performs this operation inside `io_submit`.
+    pub(crate) buffered: bool,
+}
+
+impl Brief {
+    pub(crate) fn is_short(&self, res: i64) -> bool {
+        is_short(self.transfer.operation, self.requested, &decode(res))
+    }
+}
+
+/// A job with the types of its buffer and callback forgotten: `R` is what the callback returns.
+pub(crate) trait Task<R>: Any + Send {
+    fn brief(&self) -> Brief;
+
+    /// Runs the callback.
+    fn run(self: Box<Self>, result: io::Result<usize>) -> R;
+
+    fn buffer_type(&self) -> TypeId;
+
+    /// Puts the buffer into `place`, an `Option` of the type that `buffer_type` names.
+    fn buffer_into(self: Box<Self>, place: &mut dyn Any);
+}
+
+/// A job's one allocation.
+struct Pending<T, F> {
+    target: T,
+    callback: F,
+    file: FileHandle,
+    transfer: Transfer,
+    requested: usize,
+}
+
+impl<T, F, R> Task<R> for Pending<T, F>
+where
+    T: Target,
+    F: FnOnce(Completion<T::Buffer>) -> R + Send + 'static,
+{
+    fn brief(&self) -> Brief {
+        Brief {
+            transfer: self.transfer,
+            requested: self.requested,
+            buffered: self.transfer.operation.transfers() && self.file.is_buffered(),
+        }
+    }
+
+    fn run(self: Box<Self>, result: io::Result<usize>) -> R {
+        let Self { target, callback, file, transfer, requested } = *self;
+        let buffer = target.into_buffer(result.as_ref().ok().copied());
+        callback(Completion {
+            operation: transfer.operation,
+            file,
+            offset: transfer.offset,
+            requested,
+            buffer,
+            result,
+        })
+    }
+
+    fn buffer_type(&self) -> TypeId {
+        TypeId::of::<T::Buffer>()
+    }
+
+    fn buffer_into(self: Box<Self>, place: &mut dyn Any) {
+        if let Some(place) = place.downcast_mut::<Option<T::Buffer>>() {
+            *place = Some(self.target.into_buffer(None));
+        }
+    }
+}

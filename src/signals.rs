@@ -1,0 +1,53 @@
+//! Threads that no signal interrupts, but for those that report their own faults.
+//!
+//! Safety: three calls on a local signal set.
+
+#![expect(unsafe_code, reason = "changes the calling thread's signal mask")]
+
+use std::mem::MaybeUninit;
+use std::ptr;
+
+/// The signals that a faulty instruction or `abort` raises on the thread itself.
+const FATAL: [libc::c_int; 7] = [
+    libc::SIGSEGV,
+    libc::SIGBUS,
+    libc::SIGFPE,
+    libc::SIGILL,
+    libc::SIGABRT,
+    libc::SIGTRAP,
+    libc::SIGSYS,
+];
+
+/// Runs `spawn` with all signals but the fatal ones blocked. A new thread inherits the mask, so
+/// there is no moment at which one could reach it.
+pub(crate) fn blocked_during<R>(spawn: impl FnOnce() -> R) -> R {
+    let mut set = MaybeUninit::<libc::sigset_t>::uninit();
+    // SAFETY: sigfillset initialises the set behind the pointer, a live local.
+    unsafe { libc::sigfillset(set.as_mut_ptr()) };
+    for signal in FATAL {
+        // SAFETY: the set is initialised, and the numbers are valid signals.
+        unsafe { libc::sigdelset(set.as_mut_ptr(), signal) };
+    }
+    let _restore = Restore::block(&set);
+    spawn()
+}
+
+/// The calling thread's mask as it was; put back on drop, also when `spawn` panics.
+struct Restore(MaybeUninit<libc::sigset_t>);
+
+impl Restore {
+    fn block(set: &MaybeUninit<libc::sigset_t>) -> Self {
+        let mut before = MaybeUninit::uninit();
+        // SAFETY: both pointers are to live sets; the first is initialised, the second is written.
+        // With SIG_BLOCK and valid sets the call can't fail (pthread_sigmask(3)).
+        unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, set.as_ptr(), before.as_mut_ptr()) };
+        Self(before)
+    }
+}
+
+impl Drop for Restore {
+    fn drop(&mut self) {
+        // SAFETY: the set was written by the call in `block`; the old mask isn't asked for.
+        unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, self.0.as_ptr(), ptr::null_mut()) };
+    }
+}

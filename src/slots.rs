@@ -1,0 +1,94 @@
+//! The fixed table of jobs that are with the kernel, on the channel or in a callback.
+//!
+//! A token names a slot and the generation of its use. What the kernel reports is looked up by it
+//! and never dereferenced: an event that comes twice, or for a use that is over, finds nothing.
+
+use std::sync::{Mutex, PoisonError};
+
+use crate::job::Job;
+
+/// The slot that a token names.
+pub(crate) fn index_of(token: u64) -> usize {
+    (token & 0xffff_ffff) as usize
+}
+
+fn generation_of(token: u64) -> u32 {
+    (token >> 32) as u32
+}
+
+fn token_of(index: u32, generation: u32) -> u64 {
+    u64::from(generation) << 32 | u64::from(index)
+}
+
+pub(crate) struct Slots {
+    slots: Box<[Slot]>,
+}
+
+/// On a cache line of its own: neighbours are used by different threads at the same time.
+#[repr(align(64))]
+struct Slot(Mutex<Entry>);
+
+struct Entry {
+    /// Counts the uses of this slot.
+    generation: u32,
+    /// The job, from before its submission until its event has been looked up.
+    job: Option<Job>,
+}
+
+impl Slots {
+    pub(crate) fn new(depth: u32) -> Self {
+        let empty = || Slot(Mutex::new(Entry { generation: 0, job: None }));
+        Self { slots: (0..depth).map(|_| empty()).collect() }
+    }
+
+    /// Puts a job into a slot that the caller has taken from the free list, and returns the token
+    /// of this use.
+    pub(crate) fn put(&self, index: u32, job: Job) -> u64 {
+        let slot = &self.slots[index as usize];
+        let mut entry = slot.0.lock().unwrap_or_else(PoisonError::into_inner);
+        assert!(entry.job.is_none(), "a free slot holds no job");
+        entry.generation = entry.generation.wrapping_add(1);
+        entry.job = Some(job);
+        token_of(index, entry.generation)
+    }
+
+    /// Takes the job out whose request had this token. `None` if no request in flight has it.
+    pub(crate) fn take(&self, token: u64) -> Option<Job> {
+        let slot = self.slots.get(index_of(token))?;
+        let mut entry = slot.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if entry.generation == generation_of(token) { entry.job.take() } else { None }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Slots, index_of};
+    use crate::job::Job;
+
+    fn job(offset: u64) -> Job {
+        let file = std::fs::File::open("/dev/null").unwrap();
+        Job::read(file, Vec::new(), offset, |_| ())
+    }
+
+    #[test]
+    fn a_token_finds_its_job_once() {
+        let slots = Slots::new(2);
+        let first = slots.put(1, job(7));
+        assert_eq!(index_of(first), 1);
+        assert_eq!(slots.take(first).unwrap().offset(), 7);
+        assert!(slots.take(first).is_none(), "a doubled event finds nothing");
+
+        let second = slots.put(1, job(8));
+        assert_ne!(first, second);
+        assert!(slots.take(first).is_none(), "a stale event doesn't take the next job");
+        assert_eq!(slots.take(second).unwrap().offset(), 8);
+    }
+
+    #[test]
+    fn nonsense_finds_nothing() {
+        let slots = Slots::new(2);
+        for token in [0, 1, 2, u64::MAX, u64::MAX - 1, 1 << 32, 5] {
+            assert!(slots.take(token).is_none(), "token {token:#x}");
+        }
+    }
+}

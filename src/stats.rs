@@ -1,0 +1,146 @@
+//! Counters: what happened since the start, and where the jobs are now.
+
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+use crate::pipeline::Pipeline;
+
+/// A snapshot of a dispatcher's counters.
+///
+/// In every snapshot:
+///
+/// - `accepted == finished + outstanding`;
+/// - `outstanding == parked + ` the occupied slots, and these are at most the depth;
+/// - `in_flight <= outstanding - parked`;
+/// - `failed`, `short` and `panics` are each at most `finished`, but that a callback's panic is
+///   counted a moment before its job is finished.
+///
+/// When nothing is outstanding, `submitted + ` the jobs that the kernel refused at submission
+/// `== finished`.
+///
+/// # Examples
+///
+/// ```
+/// use reapool::{Dispatcher, Job};
+///
+/// let dispatcher = Dispatcher::new()?;
+/// let file = std::fs::File::open("Cargo.toml")?;
+/// dispatcher.submit(Job::read(file, vec![0; 1 << 16], 0, |_| ()))?;
+/// dispatcher.drain()?;
+/// let stats = dispatcher.stats();
+/// assert_eq!((stats.accepted, stats.finished, stats.outstanding), (1, 1, 0));
+/// assert_eq!(stats.short, 1, "the file is shorter than the buffer");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Jobs accepted.
+    pub accepted: u64,
+    /// Jobs handed back to the caller: no room, too late, after a fork.
+    pub refused: u64,
+    /// Jobs that the kernel accepted.
+    pub submitted: u64,
+    /// Jobs whose completion was reaped.
+    pub completed: u64,
+    /// Jobs whose callback has returned, or panicked.
+    pub finished: u64,
+    /// Finished jobs whose result was an error.
+    pub failed: u64,
+    /// Finished jobs that transferred fewer bytes than they asked for.
+    pub short: u64,
+    /// Jobs submitted by a worker because their file goes through the page cache.
+    pub buffered: u64,
+    /// Callbacks that panicked.
+    pub panics: u64,
+    /// Jobs accepted and not finished.
+    pub outstanding: u64,
+    /// Of these, jobs that wait for a slot.
+    pub parked: usize,
+    /// Of these, jobs that are in the kernel.
+    pub in_flight: usize,
+    /// Calls of io_submit(2).
+    pub submit_calls: u64,
+    /// Calls of io_getevents(2), the one that is waiting included.
+    pub reap_calls: u64,
+    /// The most completions that one of these calls returned.
+    pub largest_harvest: usize,
+    /// How often a worker was woken from its sleep.
+    pub worker_wakeups: u64,
+    /// Events that belong to no job in flight. The kernel doesn't produce such.
+    pub stray_events: u64,
+    /// Errors of io_getevents(2) other than an interruption. The kernel has none for a live context.
+    pub reap_errors: u64,
+}
+
+/// The counters that are not kept under the admission lock. They order nothing, so all accesses are
+/// relaxed.
+#[derive(Default)]
+pub(crate) struct Counters {
+    pub(crate) submit_calls: AtomicU64,
+    pub(crate) submitted: AtomicU64,
+    pub(crate) completed: AtomicU64,
+    pub(crate) reap_calls: AtomicU64,
+    pub(crate) reap_errors: AtomicU64,
+    pub(crate) worker_wakeups: AtomicU64,
+    largest_harvest: AtomicUsize,
+    stray_events: AtomicU64,
+}
+
+impl Counters {
+    /// Counts what one call of the reaper brought.
+    pub(crate) fn harvested(&self, count: usize) {
+        self.completed.fetch_add(count as u64, Ordering::Relaxed);
+        // The reaper alone writes this one.
+        if count > self.largest_harvest.load(Ordering::Relaxed) {
+            self.largest_harvest.store(count, Ordering::Relaxed);
+        }
+    }
+
+    /// Counts an event among these that belongs to no job.
+    pub(crate) fn strayed(&self) {
+        self.completed.fetch_sub(1, Ordering::Relaxed);
+        self.stray_events.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+impl Stats {
+    /// Takes a snapshot. In a forked child, where the lock may be held by a thread that doesn't
+    /// exist, all is zero.
+    pub(crate) fn of(pipeline: &Pipeline) -> Self {
+        if pipeline.is_forked() {
+            return Self::default();
+        }
+        let counters = &pipeline.counters;
+        let state = pipeline.admission.lock();
+        let tally = state.tally;
+        let outstanding = state.outstanding();
+        let parked = state.waiting();
+        // Read in this order, and bounded by the slots in use: a launch that the kernel has not
+        // answered yet counts as submitted.
+        let completed = counters.completed.load(Ordering::Relaxed);
+        let submitted = counters.submitted.load(Ordering::Relaxed);
+        let occupied = pipeline.admission.limits().depth as usize - state.free_slots();
+        drop(state);
+        let in_flight = usize::try_from(submitted.saturating_sub(completed)).unwrap_or(usize::MAX);
+        Self {
+            accepted: tally.accepted,
+            refused: tally.refused,
+            submitted,
+            completed,
+            finished: tally.finished,
+            failed: tally.failed,
+            short: tally.short,
+            buffered: tally.buffered,
+            panics: pipeline.panics.count(),
+            outstanding,
+            parked,
+            in_flight: in_flight.min(occupied),
+            submit_calls: counters.submit_calls.load(Ordering::Relaxed),
+            reap_calls: counters.reap_calls.load(Ordering::Relaxed),
+            largest_harvest: counters.largest_harvest.load(Ordering::Relaxed),
+            worker_wakeups: counters.worker_wakeups.load(Ordering::Relaxed),
+            stray_events: counters.stray_events.load(Ordering::Relaxed),
+            reap_errors: counters.reap_errors.load(Ordering::Relaxed),
+        }
+    }
+}

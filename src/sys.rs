@@ -1,0 +1,154 @@
+//! The kernel's AIO interface: two structures and four system calls, as in `linux/aio_abi.h`.
+//!
+//! Safety: this is the only file that crosses into the kernel for AIO. Each function is one system
+//! call; what the kernel reads or writes through its arguments is said in its contract.
+
+#![expect(unsafe_code, reason = "raw system calls")]
+
+use std::ffi::{c_int, c_long, c_ulong};
+use std::mem::{offset_of, size_of};
+use std::ptr;
+
+/// `aio_context_t`: an address in this process, valid only in the memory map that made it.
+pub(crate) type aio_context_t = c_ulong;
+
+pub(crate) const IOCB_CMD_PREAD: u16 = 0;
+pub(crate) const IOCB_CMD_PWRITE: u16 = 1;
+pub(crate) const IOCB_CMD_FSYNC: u16 = 2;
+pub(crate) const IOCB_CMD_FDSYNC: u16 = 3;
+pub(crate) const IOCB_CMD_POLL: u16 = 5;
+pub(crate) const IOCB_CMD_PREADV: u16 = 7;
+pub(crate) const IOCB_CMD_PWRITEV: u16 = 8;
+
+/// One request. The kernel copies it during `io_submit` and keeps nothing but its address, which
+/// comes back as `io_event::obj`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct iocb {
+    pub(crate) aio_data: u64,
+    #[cfg(target_endian = "little")]
+    pub(crate) aio_key: u32,
+    #[cfg(target_endian = "little")]
+    pub(crate) aio_rw_flags: c_int,
+    #[cfg(target_endian = "big")]
+    pub(crate) aio_rw_flags: c_int,
+    #[cfg(target_endian = "big")]
+    pub(crate) aio_key: u32,
+    pub(crate) aio_lio_opcode: u16,
+    pub(crate) aio_reqprio: i16,
+    pub(crate) aio_fildes: u32,
+    pub(crate) aio_buf: u64,
+    pub(crate) aio_nbytes: u64,
+    pub(crate) aio_offset: i64,
+    pub(crate) aio_reserved2: u64,
+    pub(crate) aio_flags: u32,
+    pub(crate) aio_resfd: u32,
+}
+
+/// One completion, as `io_getevents` writes it.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct io_event {
+    pub(crate) data: u64,
+    pub(crate) obj: u64,
+    pub(crate) res: i64,
+    pub(crate) res2: i64,
+}
+
+const _: () = {
+    assert!(size_of::<iocb>() == 64);
+    assert!(offset_of!(iocb, aio_data) == 0);
+    #[cfg(target_endian = "little")]
+    assert!(offset_of!(iocb, aio_key) == 8 && offset_of!(iocb, aio_rw_flags) == 12);
+    #[cfg(target_endian = "big")]
+    assert!(offset_of!(iocb, aio_rw_flags) == 8 && offset_of!(iocb, aio_key) == 12);
+    assert!(offset_of!(iocb, aio_lio_opcode) == 16);
+    assert!(offset_of!(iocb, aio_reqprio) == 18);
+    assert!(offset_of!(iocb, aio_fildes) == 20);
+    assert!(offset_of!(iocb, aio_buf) == 24);
+    assert!(offset_of!(iocb, aio_nbytes) == 32);
+    assert!(offset_of!(iocb, aio_offset) == 40);
+    assert!(offset_of!(iocb, aio_reserved2) == 48);
+    assert!(offset_of!(iocb, aio_flags) == 56);
+    assert!(offset_of!(iocb, aio_resfd) == 60);
+
+    assert!(size_of::<io_event>() == 32);
+    assert!(offset_of!(io_event, data) == 0);
+    assert!(offset_of!(io_event, obj) == 8);
+    assert!(offset_of!(io_event, res) == 16);
+    assert!(offset_of!(io_event, res2) == 24);
+};
+
+/// A raw error number, taken from `errno` before anything else could run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Errno(pub(crate) c_int);
+
+/// The result of a system call made through `libc::syscall`: -1 means that `errno` has the reason.
+fn checked(ret: c_long) -> Result<usize, Errno> {
+    usize::try_from(ret)
+        .map_err(|_| Errno(std::io::Error::last_os_error().raw_os_error().unwrap_or(libc::EIO)))
+}
+
+/// Makes a context for `events` requests: io_setup(2).
+pub(crate) fn io_setup(events: u32) -> Result<aio_context_t, Errno> {
+    let mut context: aio_context_t = 0;
+    // SAFETY: the kernel reads and writes one `aio_context_t` through the pointer, which is to a
+    // live local of that type, zero as the call demands.
+    let ret = unsafe {
+        libc::syscall(libc::SYS_io_setup, c_long::from(events), ptr::from_mut(&mut context))
+    };
+    checked(ret).map(|_| context)
+}
+
+/// Ends a context: io_destroy(2). Waits for requests that are in flight; their events are lost.
+pub(crate) fn io_destroy(context: aio_context_t) -> Result<(), Errno> {
+    // SAFETY: the context is passed by value; the kernel answers EINVAL for one that it doesn't
+    // know, and no memory of ours is involved.
+    let ret = unsafe { libc::syscall(libc::SYS_io_destroy, context) };
+    checked(ret).map(|_| ())
+}
+
+/// Submits requests: io_submit(2). `Ok(n)` says that the first `n` were accepted; an error is about
+/// the first, and then none was.
+///
+/// # Safety
+///
+/// - Each pointer is to an initialised `iocb` that nobody writes until this call returns or the
+///   request's own event has been reaped.
+/// - What an `iocb` describes stays valid from now until its event has been reaped: a buffer that
+///   is to be written is writable and unshared for `aio_nbytes`, one that is to be read readable;
+///   for vectored operations the same holds for each of the `aio_nbytes` elements of the array,
+///   and the array itself lives until this call returns.
+pub(crate) unsafe fn io_submit(
+    context: aio_context_t,
+    requests: &mut [*mut iocb],
+) -> Result<usize, Errno> {
+    let count = c_long::try_from(requests.len()).unwrap_or(c_long::MAX);
+    // SAFETY: the kernel reads `count` pointers from the slice and the request behind each; that
+    // these are valid, and what they describe too, is the caller's promise.
+    let ret = unsafe { libc::syscall(libc::SYS_io_submit, context, count, requests.as_mut_ptr()) };
+    checked(ret)
+}
+
+/// Waits for at least one event, without a limit, and writes up to `events.len()`:
+/// io_getevents(2). Returns how many it wrote.
+pub(crate) fn io_getevents(
+    context: aio_context_t,
+    events: &mut [io_event],
+) -> Result<usize, Errno> {
+    let most = c_long::try_from(events.len()).unwrap_or(c_long::MAX);
+    let no_timeout = ptr::null_mut::<libc::timespec>();
+    // SAFETY: the kernel writes at most `most` events into the slice, which is exactly that long
+    // and exclusively borrowed; any bit pattern is a valid `io_event`. A null timeout is allowed.
+    let ret = unsafe {
+        libc::syscall(
+            libc::SYS_io_getevents,
+            context,
+            c_long::from(1u8),
+            most,
+            events.as_mut_ptr(),
+            no_timeout,
+        )
+    };
+    checked(ret)
+}

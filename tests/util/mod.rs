@@ -1,0 +1,193 @@
+//! What several tests need: files with known contents, counters of drops, gates that hold callbacks.
+
+#![allow(dead_code, reason = "each test binary uses a part")]
+#![expect(clippy::allow_attributes, reason = "an expectation would fail where all is used")]
+#![expect(unsafe_code, reason = "implements the buffer contract for a counting buffer")]
+
+use std::fs::{self, File, OpenOptions};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
+
+use reapool::{FileHandle, IoBuf, IoBufMut};
+use tempfile::TempDir;
+
+/// Long enough that only a hang exceeds it, on a slow machine and under memcheck too.
+pub(crate) const HANG: Duration = Duration::from_secs(120);
+
+/// A directory on the disk that the build is on, gone when dropped. Not the system's temporary
+/// directory: that may be a file system without direct I/O.
+pub(crate) fn scratch() -> TempDir {
+    TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap()
+}
+
+/// The byte that every test file has at an offset; its period is prime, so that blocks differ.
+pub(crate) fn byte_at(offset: u64) -> u8 {
+    (offset % 251) as u8
+}
+
+pub(crate) fn contents(range: std::ops::Range<u64>) -> Vec<u8> {
+    range.map(byte_at).collect()
+}
+
+/// Writes a file of `len` known bytes.
+pub(crate) fn known_file(directory: &Path, name: &str, len: u64) -> PathBuf {
+    let path = directory.join(name);
+    fs::write(&path, contents(0..len)).unwrap();
+    path
+}
+
+/// Opens for reading and writing through the page cache.
+pub(crate) fn open_buffered(path: &Path) -> FileHandle {
+    let options = OpenOptions::new().read(true).write(true).create(true).truncate(false).clone();
+    FileHandle::from(options.open(path).unwrap())
+}
+
+/// Opens for reading and writing with `O_DIRECT`; `None`, said loudly, where that is refused.
+pub(crate) fn open_direct(path: &Path) -> Option<FileHandle> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false).custom_flags(libc::O_DIRECT);
+    match options.open(path) {
+        Ok(file) => Some(FileHandle::from(file)),
+        Err(error) => {
+            skipped(&format!("direct I/O on {}: {error}", path.display()));
+            None
+        }
+    }
+}
+
+/// The null device: reads of it complete during the submission with 0 bytes, and are asynchronous
+/// for all that a dispatcher can tell.
+pub(crate) fn null() -> FileHandle {
+    FileHandle::from(OpenOptions::new().read(true).write(true).open("/dev/null").unwrap())
+}
+
+/// A descriptor on which every operation fails with `EBADF`: it only names a file.
+pub(crate) fn bad_file() -> FileHandle {
+    let options = OpenOptions::new().read(true).custom_flags(libc::O_PATH).clone();
+    FileHandle::from(options.open("/").unwrap())
+}
+
+/// An eventfd whose counter is 0, to be polled and made readable by [`make_readable`].
+pub(crate) fn eventfd() -> Arc<File> {
+    use std::os::fd::{FromRawFd, OwnedFd};
+    // SAFETY: no pointers are passed; the result is checked.
+    let fd = unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) };
+    assert!(fd >= 0);
+    // SAFETY: fresh from the kernel, and nobody else's.
+    Arc::new(File::from(unsafe { OwnedFd::from_raw_fd(fd) }))
+}
+
+pub(crate) fn make_readable(eventfd: &File) {
+    use std::io::Write;
+    (&*eventfd).write_all(&1_u64.to_ne_bytes()).unwrap();
+}
+
+/// Reports that something could not be tested here. With `REAPOOL_NO_SKIP` set that is a failure.
+pub(crate) fn skipped(what: &str) {
+    assert!(std::env::var_os("REAPOOL_NO_SKIP").is_none(), "may not be skipped here: {what}");
+    eprintln!("SKIPPED: {what}");
+}
+
+/// Counts its drops.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Drops(Arc<AtomicUsize>);
+
+impl Drops {
+    pub(crate) fn count(&self) -> usize {
+        self.0.load(Ordering::SeqCst)
+    }
+
+    /// A value whose drop is counted.
+    pub(crate) fn guard(&self) -> DropGuard {
+        DropGuard(Arc::clone(&self.0))
+    }
+
+    /// A buffer whose drop is counted.
+    pub(crate) fn buffer<B>(&self, inner: B) -> Counted<B> {
+        Counted { inner, guard: self.guard() }
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct DropGuard(Arc<AtomicUsize>);
+
+impl Drop for DropGuard {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+/// A buffer that counts its drops.
+#[derive(Debug)]
+pub(crate) struct Counted<B> {
+    pub(crate) inner: B,
+    guard: DropGuard,
+}
+
+// SAFETY: all is the inner buffer's, whose implementation keeps the contract.
+unsafe impl<B: IoBuf> IoBuf for Counted<B> {
+    fn stable_ptr(&self) -> *const u8 {
+        self.inner.stable_ptr()
+    }
+
+    fn initialised(&self) -> usize {
+        self.inner.initialised()
+    }
+}
+
+// SAFETY: as above.
+unsafe impl<B: IoBufMut> IoBufMut for Counted<B> {
+    fn stable_mut_ptr(&mut self) -> *mut u8 {
+        self.inner.stable_mut_ptr()
+    }
+
+    fn capacity(&self) -> usize {
+        self.inner.capacity()
+    }
+
+    unsafe fn set_filled(&mut self, count: usize) {
+        // SAFETY: the caller keeps the same contract.
+        unsafe { self.inner.set_filled(count) };
+    }
+}
+
+/// Holds threads until it is opened, and knows how many have come.
+#[derive(Clone, Default)]
+pub(crate) struct Gate(Arc<(Mutex<GateState>, Condvar)>);
+
+#[derive(Default)]
+struct GateState {
+    open: bool,
+    arrived: usize,
+}
+
+impl Gate {
+    /// Waits until the gate is open; panics if that takes so long that something hangs.
+    pub(crate) fn pass(&self) {
+        let (state, changed) = &*self.0;
+        let mut state = state.lock().unwrap();
+        state.arrived += 1;
+        changed.notify_all();
+        let (_state, wait) =
+            changed.wait_timeout_while(state, HANG, |state| !state.open).unwrap();
+        assert!(!wait.timed_out(), "nobody opened the gate");
+    }
+
+    pub(crate) fn open(&self) {
+        let (state, changed) = &*self.0;
+        state.lock().unwrap().open = true;
+        changed.notify_all();
+    }
+
+    /// Waits until `count` threads have come to the gate.
+    pub(crate) fn wait_for(&self, count: usize) {
+        let (state, changed) = &*self.0;
+        let state = state.lock().unwrap();
+        let (_state, wait) =
+            changed.wait_timeout_while(state, HANG, |state| state.arrived < count).unwrap();
+        assert!(!wait.timed_out(), "fewer than {count} came to the gate");
+    }
+}
