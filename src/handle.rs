@@ -219,8 +219,13 @@ impl<T> Shared<T> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The first end counts: a promise that was kept is dropped afterwards.
     fn end(&self, with: State<T>) {
-        let State::Pending(bells) = std::mem::replace(&mut *self.lock(), with) else { return };
+        let mut state = self.lock();
+        let State::Pending(bells) = &mut *state else { return };
+        let bells = std::mem::take(bells);
+        *state = with;
+        drop(state);
         self.ended.notify_all();
         for bell in bells {
             bell.ring();

@@ -19,6 +19,8 @@ mod job;
 mod launch;
 mod pipeline;
 mod reaper;
+#[cfg(test)]
+mod scripted;
 mod signals;
 mod slots;
 mod stats;

@@ -1,1 +1,207 @@
+//! A scripted engine for tests: it gives every answer that a kernel can give, when the test says.
 
+#![expect(unsafe_code, reason = "plays the kernel's part: writes into the buffers of reads")]
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::thread;
+use std::time::Duration;
+
+use super::{Engine, Errno, Event, Request, STOP};
+use crate::completion::Operation;
+
+/// Only a hang takes this long.
+const HANG: Duration = Duration::from_secs(60);
+
+/// What a call of `submit` answers.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Answer {
+    /// Takes at most so many.
+    Accept(usize),
+    /// Takes none and gives this reason.
+    Refuse(i32),
+}
+
+/// One call of `submit`, as it was made.
+#[derive(Clone, Debug)]
+pub(crate) struct Call {
+    pub(crate) thread: String,
+    pub(crate) offsets: Vec<u64>,
+}
+
+/// The byte that reads put everywhere.
+pub(crate) const FILL: u8 = 0x5a;
+
+/// The engine and, cloned, the test's hold on it.
+#[derive(Clone, Default)]
+pub(crate) struct Fake(Arc<Shared>);
+
+#[derive(Default)]
+struct Shared {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    /// Answers to come; when there are none left, all is accepted.
+    script: VecDeque<Answer>,
+    /// Errors that `wait` has to return.
+    wait_errors: VecDeque<i32>,
+    /// Completes each request, in full, when it is accepted.
+    automatic: bool,
+    /// Accepted and not completed.
+    held: Vec<Request>,
+    events: VecDeque<Event>,
+    calls: Vec<Call>,
+    closed: bool,
+}
+
+impl Fake {
+    /// Completes requests as they are accepted, before `submit` returns.
+    pub(crate) fn automatic() -> Self {
+        let fake = Self::default();
+        fake.lock().automatic = true;
+        fake
+    }
+
+    pub(crate) fn script(&self, answers: impl IntoIterator<Item = Answer>) {
+        self.lock().script.extend(answers);
+    }
+
+    /// Makes `wait` fail like this, once for each.
+    pub(crate) fn fail_waits(&self, errnos: impl IntoIterator<Item = i32>) {
+        self.lock().wait_errors.extend(errnos);
+        self.0.changed.notify_all();
+    }
+
+    pub(crate) fn calls(&self) -> Vec<Call> {
+        self.lock().calls.clone()
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.lock().closed
+    }
+
+    /// Waits until so many requests are held, and lists them in the order of their acceptance.
+    pub(crate) fn held(&self, count: usize) -> Vec<Request> {
+        self.until(|state| state.held.len() >= count).held.clone()
+    }
+
+    /// Waits until `submit` has been called so often.
+    pub(crate) fn called(&self, count: usize) {
+        drop(self.until(|state| state.calls.len() >= count));
+    }
+
+    /// Waits until the waiter has returned all errors that it was told to.
+    pub(crate) fn waits_failed(&self) {
+        drop(self.until(|state| state.wait_errors.is_empty()));
+    }
+
+    /// Completes held requests with these results, all in one harvest.
+    pub(crate) fn complete(&self, results: impl IntoIterator<Item = (Request, i64)>) {
+        let mut state = self.lock();
+        for (request, res) in results {
+            // Only memory that is still lent may be written; an event that comes again has none.
+            let held = state.held.iter().position(|other| other.token == request.token);
+            if let Some(position) = held {
+                transfer(&state.held.remove(position), res);
+            }
+            state.events.push_back(Event { token: request.token, res });
+        }
+        drop(state);
+        self.0.changed.notify_all();
+    }
+
+    /// Completes all that is held, in full.
+    pub(crate) fn complete_all(&self) {
+        let held = self.lock().held.clone();
+        self.complete(held.into_iter().map(|request| (request, full(&request))));
+    }
+
+    /// Makes an event from nothing.
+    pub(crate) fn invent(&self, token: u64) {
+        self.lock().events.push_back(Event { token, res: 0 });
+        self.0.changed.notify_all();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap()
+    }
+
+    fn until(&self, condition: impl Fn(&State) -> bool) -> MutexGuard<'_, State> {
+        let waited =
+            self.0.changed.wait_timeout_while(self.lock(), HANG, |state| !condition(state));
+        let (state, timeout) = waited.unwrap();
+        assert!(!timeout.timed_out(), "what the test waits for doesn't happen");
+        state
+    }
+}
+
+/// The result of a request that transfers all it asks for.
+pub(crate) fn full(request: &Request) -> i64 {
+    if request.transfer.operation.transfers() { request.transfer.length.cast_signed() } else { 0 }
+}
+
+/// What the kernel does to memory, for plain reads.
+fn transfer(request: &Request, res: i64) {
+    if request.transfer.operation == Operation::Read && res > 0 {
+        let count = usize::try_from(res.min(full(request))).unwrap();
+        let address = usize::try_from(request.transfer.address).unwrap();
+        let buffer = std::ptr::with_exposed_provenance_mut::<u8>(address);
+        // SAFETY: `submit`'s caller lends `length` bytes there until the event is returned, which
+        // has not happened; `count` is at most that.
+        unsafe { buffer.write_bytes(FILL, count) };
+    }
+}
+
+impl Engine for Fake {
+    unsafe fn submit(&self, batch: &[Request]) -> Result<usize, Errno> {
+        let mut state = self.lock();
+        state.calls.push(Call {
+            thread: thread::current().name().unwrap_or_default().to_owned(),
+            offsets: batch.iter().map(|request| request.transfer.offset).collect(),
+        });
+        let accepted = match state.script.pop_front() {
+            Some(Answer::Refuse(errno)) => {
+                self.0.changed.notify_all();
+                return Err(Errno(errno));
+            }
+            Some(Answer::Accept(most)) => most.min(batch.len()),
+            None => batch.len(),
+        };
+        for request in &batch[..accepted] {
+            if state.automatic {
+                transfer(request, full(request));
+                state.events.push_back(Event { token: request.token, res: full(request) });
+            } else {
+                state.held.push(*request);
+            }
+        }
+        drop(state);
+        self.0.changed.notify_all();
+        Ok(accepted)
+    }
+
+    fn wait(&self, events: &mut Vec<Event>) -> Result<(), Errno> {
+        let state = self.lock();
+        let idle = |state: &mut State| state.events.is_empty() && state.wait_errors.is_empty();
+        let mut state = self.0.changed.wait_while(state, idle).unwrap();
+        if let Some(errno) = state.wait_errors.pop_front() {
+            self.0.changed.notify_all();
+            return Err(Errno(errno));
+        }
+        events.extend(state.events.drain(..));
+        Ok(())
+    }
+
+    fn wake(&self) -> Result<(), Errno> {
+        self.lock().events.push_back(Event { token: STOP, res: 0 });
+        self.0.changed.notify_all();
+        Ok(())
+    }
+
+    fn close(&self) {
+        self.lock().closed = true;
+    }
+}

@@ -15,7 +15,6 @@ mod aio;
 mod errno;
 #[cfg(test)]
 pub(crate) mod fake;
-pub(crate) mod fake;
 
 pub(crate) use aio::Aio;
 pub(crate) use errno::{SetupFailure, SubmitAction, setup_failure, submit_action};
