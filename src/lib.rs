@@ -1,6 +1,128 @@
 //! Completion callbacks for Linux native AIO, off the reaping thread.
-
-#![cfg_attr(docsrs, feature(doc_cfg))]
+//!
+//! An operation on a file is described as a [`Job`]: what to do, with which file, buffer and offset,
+//! and a callback. It is submitted to a [`Dispatcher`]; the kernel performs it; one dedicated
+//! **reaper** thread blocks in `io_getevents` and pushes what has completed onto a channel; a pool
+//! of **workers** runs the callbacks. Callbacks never run on the reaper, nor on the thread that
+//! submitted, and they may compute, block, panic, or submit further jobs.
+//!
+//! It is made for batch processors, such as checksums, indexing, scanning or conversion, that work
+//! through thousands of files or one huge one, and want the device kept busy and every core working
+//! on the data, without an async runtime and without unsafe code.
+//!
+//! # When not to use it
+//!
+//! - **For files in the page cache.** Linux performs buffered reads and writes inside `io_submit`;
+//!   native AIO is asynchronous with `O_DIRECT` only. This crate has them submitted by workers, so
+//!   that they don't stall the caller, but a plain thread pool with `pread` serves them as well.
+//! - **For a loop of tiny callbacks on one core.** An inline AIO loop has no hand-off to pay for.
+//! - **In an async runtime** that is there anyway and whose blocking pool suffices.
+//! - **Where io_uring is allowed and its other operations are wanted** (open, stat, sockets). Native
+//!   AIO is what containers' default profiles allow, and it needs no locked memory.
+//! - **Outside Linux.** It doesn't compile there.
+//!
+//! # Example
+//!
+//! Four labelled reads, each with its own context, and a wait for all callbacks:
+//!
+//! ```
+//! use std::fs::File;
+//! use std::sync::{Arc, mpsc};
+//! use reapool::{AlignedBuf, Dispatcher, Job};
+//!
+//! let dispatcher = Dispatcher::builder().depth(64).workers(2).build()?;
+//! // `FileHandle::open_direct` opens with O_DIRECT, where the file system has it.
+//! let file = Arc::new(File::open("Cargo.toml")?);
+//! let (report, reports) = mpsc::channel();
+//!
+//! for (label, offset) in [("a", 0), ("b", 512), ("c", 1024), ("d", 1 << 40)] {
+//!     let report = report.clone();
+//!     dispatcher.submit(Job::read(&file, AlignedBuf::zeroed(512), offset, move |done| {
+//!         // On a worker: the label was captured, buffer and file have come back.
+//!         let line = match &done.result {
+//!             Ok(count) => format!("{label}: {count} bytes, {:?}...", done.data().first()),
+//!             Err(error) => format!("{label}: {error}"),
+//!         };
+//!         let _ = report.send(line);
+//!     }))?;
+//! }
+//!
+//! dispatcher.drain()?; // every callback has run, not merely every read
+//! assert_eq!(reports.try_iter().count(), 4);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! [`spawn`](Submitter::spawn) returns a handle with the callback's value instead, and a
+//! [`Submitter`] in a callback carries on where the last job ended.
+//!
+//! # The life of a job
+//!
+//! ```text
+//! submit --> slot --> iocb --> kernel --> event --> job --> channel --> worker --> callback --> slot free
+//!        \-> backlog, when no slot is free <-- emptied by workers, in the io_submit that ends a run of callbacks
+//! caller's thread              reaper thread                 worker thread
+//! ```
+//!
+//! 1. `submit` takes a slot, moves the job into it, and calls `io_submit`, once for a whole batch.
+//!    Without a free slot the job waits in the backlog; when that is full too, the caller waits.
+//! 2. The kernel works. The slot keeps the job, its buffer and its file; handles that the user has
+//!    own nothing of it.
+//! 3. The reaper gets events in bulk, looks each up by its token (slot and generation; a number from
+//!    the kernel is never dereferenced), and sends the jobs to the workers.
+//! 4. A worker runs the callback with the [`Completion`]: result, buffer, file, offset, what was
+//!    asked, and whatever the closure captured.
+//! 5. When the callback has returned, the slot is free. At the end of its run of callbacks the
+//!    worker fills free slots, in one `io_submit`, from what callbacks submitted and from the
+//!    backlog, in the order of their submission.
+//!
+//! # Guarantees
+//!
+//! Each is shown by the tests named after it, in `tests/` and in `src/scripted.rs`, where an engine
+//! plays the kernel and gives every answer that a kernel can give.
+//!
+//! 1. **Every accepted job ends exactly once**: its callback runs once, on a worker. Nothing is lost
+//!    to a short `io_submit`, `EAGAIN`, `EINTR`, a bad neighbour in the batch, a panic, a shutdown
+//!    or a slow callback. (`exactly_once`, `many_files`, `batch`, `signals`, `scripted`)
+//! 2. **A job that is refused comes back** with its buffer; everything that the *kernel* says of a
+//!    job, at submission or at completion, reaches its callback. (`refusal`, `batch`)
+//! 3. **Safe code cannot make the kernel write freed memory**, by dropping, forgetting, panicking or
+//!    leaking anything. (`ownership`, and all of them under memcheck)
+//! 4. **A callback may submit**, which neither blocks nor deadlocks; beyond the depth its jobs wait in
+//!    order. Outside callbacks `submit` waits for room and `try_submit` does not. (`callbacks`)
+//! 5. **`drain`, `shutdown` and dropping return when every callback has run**, those of jobs that
+//!    callbacks submitted included. Dropping the dispatcher inside a callback neither deadlocks nor
+//!    joins itself. In a callback of the same dispatcher, waiting is refused. (`ending`, `fork`)
+//! 6. **A panicking callback costs nobody else anything**: caught, counted, reported to the panic
+//!    handler, the slot freed, the worker lives; a handle gets the payload. (`panics`; with
+//!    `panic = "abort"` the process aborts, as it does for every panic)
+//! 7. **A slow callback delays no other job while a worker is idle**, also not jobs of the same
+//!    harvest, nor jobs that it submitted itself. (`fairness`)
+//! 8. **Short transfers are data, not errors**, and show no byte that was not read. (`short`)
+//! 9. **Buffered files don't stall the submitter**: their operations, which Linux performs during the
+//!    submission, are submitted by workers, and counted. (`buffered`)
+//! 10. **Limits explain themselves**: `io_setup` failing names `fs.aio-max-nr`, its use, and what was
+//!     asked. (`limits`)
+//!
+//! # Limits, and why
+//!
+//! - **Nothing that has entered the kernel can be cancelled.** Linux cancels no file I/O: io_cancel(2)
+//!   answers `EINVAL` for it.
+//! - **A stuck device blocks `shutdown`**, as the buffers are still the kernel's;
+//!   [`shutdown_timeout`](Dispatcher::shutdown_timeout) gives up waiting and leaves them be.
+//! - **A submission can block** in the kernel: writes that allocate or extend a file, metadata that
+//!   must be read first, a full device queue. It is then the caller that waits while slots are free,
+//!   else a worker.
+//! - **Waiting across two dispatchers** can deadlock, when callbacks of each wait for jobs or for room
+//!   of the other. Within one dispatcher it is refused.
+//! - **A forked child can't use its parent's dispatcher**: the context is not inherited, nor are
+//!   threads. Submitting fails with an error that says so, and dropping doesn't hang.
+//! - **Native AIO requests are a system-wide resource**, `fs.aio-max-nr`; each dispatcher takes its
+//!   depth plus one. Making a dispatcher for each file is slow, as ending a context waits for a grace
+//!   period of the kernel.
+//!
+//! # Features
+//!
+//! None. The dependencies are crossbeam-channel, libc and num_cpus.
 
 #[cfg(not(target_os = "linux"))]
 compile_error!("reapool is built on Linux native AIO and runs on Linux only");
