@@ -51,8 +51,6 @@ pub(crate) struct State {
     /// How many of the waiting jobs were submitted outside callbacks.
     outside: usize,
     pub(crate) tally: Tally,
-    /// Workers that found nothing to do and sleep, or are about to.
-    pub(crate) idle_workers: usize,
     /// A worker has been asked to fill slots and has not come yet.
     pub(crate) summoned: bool,
     /// The kernel had no request left; it is asked again after the next completion.
@@ -98,7 +96,6 @@ impl Admission {
             waiting: VecDeque::new(),
             outside: 0,
             tally: Tally::default(),
-            idle_workers: 0,
             summoned: false,
             starved: false,
             closing: false,

@@ -66,7 +66,6 @@ impl Dispatcher {
     }
 
     /// Begins to make a dispatcher.
-    #[must_use]
     pub fn builder() -> Builder {
         Builder::default()
     }

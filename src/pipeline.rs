@@ -2,12 +2,12 @@
 
 use std::cell::Cell;
 use std::process;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
-use crate::admission::{Admission, Limits, Outcome, Patience};
+use crate::admission::{Admission, Limits, Outcome, Patience, State};
 use crate::engine::{Engine, Request};
 use crate::error::SubmitErrorKind;
 use crate::job::Job;
@@ -44,6 +44,9 @@ pub(crate) struct Pipeline {
     /// told to end: the workers' channel is disconnected once the reaper has dropped its own.
     outlet: Mutex<Option<Sender<Parcel>>>,
     pub(crate) parcels: Receiver<Parcel>,
+    /// Workers that found nothing to do and sleep, or are about to. Counted in under the admission
+    /// lock; sequentially consistent, like the channel's indices, for `has_spare_worker`.
+    idle_workers: AtomicUsize,
     /// The reaper could not be told to end.
     reaper_deaf: AtomicBool,
 }
@@ -75,6 +78,7 @@ impl Pipeline {
             panics: Arc::new(PanicSink::new(panic_handler)),
             outlet: Mutex::new(Some(sender.clone())),
             parcels,
+            idle_workers: AtomicUsize::new(0),
             reaper_deaf: AtomicBool::new(false),
         };
         (Arc::new(pipeline), sender)
@@ -158,7 +162,7 @@ impl Pipeline {
         let mut state = self.admission.lock();
         let result = self.admission.accept_parked(&mut state, jobs);
         let first = !HAS_SUBMITTED.replace(true);
-        if state.idle_workers == 0 || !state.can_fill() || !self.parcels.is_empty() {
+        if !state.can_fill() || !self.has_spare_worker() {
             return result;
         }
         if first {
@@ -182,15 +186,22 @@ impl Pipeline {
         self.launch_and_keep(batch);
     }
 
-    /// Refills before a callback that may be slow, if another worker is idle: what the last
-    /// callbacks submitted is not to wait for this one.
+    /// Refills before a callback that may be slow, if another worker is idle: what was submitted
+    /// before is not to wait for this one.
     pub(crate) fn refill_if_others_idle(&self) {
-        let state = self.admission.lock();
-        let wanted = state.idle_workers > 0 && state.can_fill();
-        drop(state);
-        if wanted {
+        if self.has_spare_worker() {
             self.refill();
         }
+    }
+
+    /// Whether a worker sleeps for which there is no parcel on the channel.
+    ///
+    /// A worker that is awake may snatch a parcel from the one that it would have woken. So this is
+    /// asked not only when a job begins to wait, but by whoever has taken a parcel: who asked
+    /// before and saw the parcel there relied on it. The order of the two is that of the channel.
+    fn has_spare_worker(&self) -> bool {
+        let idle = self.idle_workers.load(Ordering::SeqCst);
+        idle > 0 && idle > self.parcels.len()
     }
 
     /// What a worker does when the channel is empty. True if it may sleep: then it is counted as
@@ -198,7 +209,7 @@ impl Pipeline {
     pub(crate) fn rest(&self) -> bool {
         let mut state = self.admission.lock();
         if !state.can_fill() {
-            state.idle_workers += 1;
+            self.idle_workers.fetch_add(1, Ordering::SeqCst);
             return true;
         }
         let mut batch = BATCH.take();
@@ -209,7 +220,7 @@ impl Pipeline {
     }
 
     pub(crate) fn rise(&self) {
-        self.admission.lock().idle_workers -= 1;
+        self.idle_workers.fetch_sub(1, Ordering::SeqCst);
     }
 
     /// What a worker does when it was summoned.
@@ -250,8 +261,9 @@ impl Pipeline {
     }
 
     /// Whether an idle worker is to be asked to fill slots; the caller then does that.
-    fn wants_summons(&self, state: &mut crate::admission::State) -> bool {
-        let wanted = state.can_fill() && state.idle_workers > 0 && !state.summoned;
+    fn wants_summons(&self, state: &mut State) -> bool {
+        let idle = self.idle_workers.load(Ordering::SeqCst) > 0;
+        let wanted = state.can_fill() && idle && !state.summoned;
         state.summoned |= wanted;
         wanted
     }

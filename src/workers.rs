@@ -30,9 +30,7 @@ fn work(pipeline: &Pipeline, limit: usize) {
                 pipeline.answer_summons();
             }
             Parcel::Done(completed) => {
-                if run > 0 && pipeline.parcels.is_empty() {
-                    pipeline.refill_if_others_idle();
-                }
+                pipeline.refill_if_others_idle();
                 end(pipeline, completed);
                 run += 1;
                 if run >= limit {
