@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::process;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
@@ -142,15 +142,8 @@ impl Pipeline {
                 }
             };
             self.admission.accept_outside(&mut state, jobs)?;
-            let mut batch = BATCH.take();
-            self.admission.fill_slots(&mut state, &self.slots, true, &mut batch);
-            let summon = self.wants_summons(&mut state);
             self.admission.pass_room_on(&mut state);
-            drop(state);
-            self.launch_and_keep(batch);
-            if summon {
-                self.summon();
-            }
+            self.move_on(state);
         }
         Ok(())
     }
@@ -166,24 +159,33 @@ impl Pipeline {
             return result;
         }
         if first {
-            let mut batch = BATCH.take();
-            self.admission.fill_slots(&mut state, &self.slots, false, &mut batch);
-            drop(state);
-            self.launch_and_keep(batch);
+            self.move_on(state);
         } else if self.wants_summons(&mut state) {
             drop(state);
-            self.summon();
+            self.send(Parcel::Refill);
         }
         result
     }
 
     /// Moves waiting jobs into free slots and on into the kernel.
     pub(crate) fn refill(&self) {
+        self.move_on(self.admission.lock());
+    }
+
+    /// As `refill`, with the lock in hand. Outside the workers it stops at what the kernel performs
+    /// during the submission, and leaves that to a worker.
+    fn move_on(&self, mut state: MutexGuard<'_, State>) {
+        let outside = !self.on_worker();
         let mut batch = BATCH.take();
-        let mut state = self.admission.lock();
-        self.admission.fill_slots(&mut state, &self.slots, false, &mut batch);
+        self.admission.fill_slots(&mut state, &self.slots, outside, &mut batch);
+        let summon = outside && self.wants_summons(&mut state);
         drop(state);
-        self.launch_and_keep(batch);
+        self.launch(&batch);
+        batch.clear();
+        BATCH.set(batch);
+        if summon {
+            self.send(Parcel::Refill);
+        }
     }
 
     /// Refills before a callback that may be slow, if another worker is idle: what was submitted
@@ -207,15 +209,12 @@ impl Pipeline {
     /// What a worker does when the channel is empty. True if it may sleep: then it is counted as
     /// idle until it calls [`rise`](Self::rise).
     pub(crate) fn rest(&self) -> bool {
-        let mut state = self.admission.lock();
+        let state = self.admission.lock();
         if !state.can_fill() {
             self.idle_workers.fetch_add(1, Ordering::SeqCst);
             return true;
         }
-        let mut batch = BATCH.take();
-        self.admission.fill_slots(&mut state, &self.slots, false, &mut batch);
-        drop(state);
-        self.launch_and_keep(batch);
+        self.move_on(state);
         false
     }
 
@@ -268,21 +267,11 @@ impl Pipeline {
         wanted
     }
 
-    fn summon(&self) {
-        self.send(Parcel::Refill);
-    }
-
     fn send(&self, parcel: Parcel) {
         let outlet = self.outlet.lock().unwrap_or_else(PoisonError::into_inner);
         // Without an outlet nothing is outstanding, and a summons has nothing to call for.
         if let Some(outlet) = &*outlet {
             assert!(outlet.try_send(parcel).is_ok(), "the channel has room for every slot");
         }
-    }
-
-    fn launch_and_keep(&self, mut batch: Vec<Request>) {
-        self.launch(&batch);
-        batch.clear();
-        BATCH.set(batch);
     }
 }

@@ -265,6 +265,26 @@ fn what_callbacks_submit_enters_the_kernel_together() {
 }
 
 #[test]
+fn a_run_ends_before_the_device_runs_dry() {
+    let rig = Rig::new(Fake::default(), 64, 64, 1);
+    for name in 0..64 {
+        let (submitter, next) = (rig.dispatcher.submitter(), rig.job(100 + name));
+        let job =
+            Job::read(&rig.file, vec![0; 100], name, move |_| submitter.submit(next).unwrap());
+        rig.dispatcher.submit(job).unwrap();
+    }
+    rig.fake.held(64);
+    rig.fake.complete_all();
+    rig.fake.held(64);
+    let lengths: Vec<usize> =
+        rig.fake.calls()[64..].iter().map(|call| call.offsets.len()).collect();
+    assert_eq!(lengths, [16; 4], "a quarter of the depth at a time");
+    rig.fake.complete_all();
+    assert_eq!(rig.seen(64), all_well(100..164));
+    rig.end(128);
+}
+
+#[test]
 fn the_backlog_is_submitted_by_workers_in_order() {
     let rig = Rig::new(Fake::default(), 4, 8, 1);
     rig.dispatcher.submit_batch(rig.jobs(0..12)).unwrap();

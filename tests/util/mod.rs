@@ -1,17 +1,22 @@
 //! What several tests need: files with known contents, counters of drops, gates that hold callbacks.
 
 #![allow(dead_code, reason = "each test binary uses a part")]
-#![expect(clippy::allow_attributes, reason = "an expectation would fail where all is used")]
 #![expect(unsafe_code, reason = "implements the buffer contract for a counting buffer")]
 
+pub(crate) mod proc;
+
 use std::fs::{self, File, OpenOptions};
+use std::ops::Deref;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Condvar, Mutex};
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
-use reapool::{FileHandle, IoBuf, IoBufMut};
+use reapool::{Builder, Completion, Dispatcher, FileHandle, IoBuf, IoBufMut, Job, Submitter};
 use tempfile::TempDir;
 
 /// Long enough that only a hang exceeds it, on a slow machine and under memcheck too.
@@ -86,6 +91,7 @@ pub(crate) fn make_readable(eventfd: &File) {
 }
 
 /// Reports that something could not be tested here. With `REAPOOL_NO_SKIP` set that is a failure.
+#[expect(clippy::print_stderr, reason = "whoever runs the tests is to see it")]
 pub(crate) fn skipped(what: &str) {
     assert!(std::env::var_os("REAPOOL_NO_SKIP").is_none(), "may not be skipped here: {what}");
     eprintln!("SKIPPED: {what}");
@@ -109,6 +115,11 @@ impl Drops {
     pub(crate) fn buffer<B>(&self, inner: B) -> Counted<B> {
         Counted { inner, guard: self.guard() }
     }
+
+    /// A file whose closing is counted: that of the last of the handle's clones.
+    pub(crate) fn file(&self, file: File) -> FileHandle {
+        FileHandle::from(Arc::new(Counted { inner: file, guard: self.guard() }))
+    }
 }
 
 #[derive(Debug)]
@@ -120,7 +131,7 @@ impl Drop for DropGuard {
     }
 }
 
-/// A buffer that counts its drops.
+/// A buffer or a file that counts its drops.
 #[derive(Debug)]
 pub(crate) struct Counted<B> {
     pub(crate) inner: B,
@@ -154,6 +165,78 @@ unsafe impl<B: IoBufMut> IoBufMut for Counted<B> {
     }
 }
 
+impl AsFd for Counted<File> {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.inner.as_fd()
+    }
+}
+
+/// A dispatcher that is shut down at the end of a test. If the test fails it is left alone: to wait
+/// for jobs that are lost would turn the failure into a hang.
+pub(crate) struct Tended(Option<Dispatcher>);
+
+impl Tended {
+    pub(crate) fn new(builder: Builder) -> Self {
+        Self(Some(builder.build().unwrap()))
+    }
+
+    /// Waits until nothing is outstanding; that this takes too long is a failure.
+    pub(crate) fn quiesce(&self) {
+        self.drain_timeout(HANG).unwrap();
+    }
+
+    /// The dispatcher itself, untended.
+    pub(crate) fn into_inner(mut self) -> Dispatcher {
+        self.0.take().unwrap()
+    }
+}
+
+impl Deref for Tended {
+    type Target = Dispatcher;
+
+    fn deref(&self) -> &Dispatcher {
+        self.0.as_ref().unwrap()
+    }
+}
+
+impl Drop for Tended {
+    fn drop(&mut self) {
+        match self.0.take() {
+            Some(dispatcher) if thread::panicking() => std::mem::forget(dispatcher),
+            Some(dispatcher) => assert!(dispatcher.shutdown_timeout(HANG).is_ok()),
+            None => {}
+        }
+    }
+}
+
+/// Runs what may hang for ever if it fails on a thread of its own, and fails if it does.
+pub(crate) fn watched<R: Send + 'static>(body: impl FnOnce() -> R + Send + 'static) -> R {
+    let (sender, receiver) = mpsc::channel();
+    let thread = thread::spawn(move || sender.send(body()).unwrap());
+    match receiver.recv_timeout(HANG) {
+        Ok(value) => value,
+        Err(RecvTimeoutError::Timeout) => panic!("it hangs"),
+        Err(RecvTimeoutError::Disconnected) => match thread.join() {
+            Err(payload) => std::panic::resume_unwind(payload),
+            Ok(()) => unreachable!("nothing is sent only by a panic"),
+        },
+    }
+}
+
+/// A callback that takes its completion elsewhere.
+pub(crate) type Callback<B> = Box<dyn FnOnce(Completion<B>) + Send>;
+
+/// Submits the job that `make` makes of a callback, and returns what the callback was given.
+pub(crate) fn completion_of<B: Send + 'static>(
+    submitter: &Submitter,
+    make: impl FnOnce(Callback<B>) -> Job,
+) -> Completion<B> {
+    let (sender, receiver) = mpsc::channel();
+    let job = make(Box::new(move |done| sender.send(done).unwrap()));
+    submitter.submit_timeout(job, HANG).unwrap();
+    receiver.recv_timeout(HANG).unwrap()
+}
+
 /// Holds threads until it is opened, and knows how many have come.
 #[derive(Clone, Default)]
 pub(crate) struct Gate(Arc<(Mutex<GateState>, Condvar)>);
@@ -171,8 +254,7 @@ impl Gate {
         let mut state = state.lock().unwrap();
         state.arrived += 1;
         changed.notify_all();
-        let (_state, wait) =
-            changed.wait_timeout_while(state, HANG, |state| !state.open).unwrap();
+        let (_state, wait) = changed.wait_timeout_while(state, HANG, |state| !state.open).unwrap();
         assert!(!wait.timed_out(), "nobody opened the gate");
     }
 
@@ -189,5 +271,23 @@ impl Gate {
         let (_state, wait) =
             changed.wait_timeout_while(state, HANG, |state| state.arrived < count).unwrap();
         assert!(!wait.timed_out(), "fewer than {count} came to the gate");
+    }
+}
+
+/// A read that completes during its submission, with 0 bytes.
+pub(crate) fn null_read<R, F>(null: &FileHandle, callback: F) -> Job<R>
+where
+    R: Send + 'static,
+    F: FnOnce() -> R + Send + 'static,
+{
+    Job::read(null, Vec::with_capacity(16), 0, move |_| callback())
+}
+
+/// Tries until `holds` does. For what ends without an event to wait for, such as a thread.
+pub(crate) fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !holds() {
+        assert!(start.elapsed() < HANG, "not in the end: {what}");
+        thread::sleep(Duration::from_millis(1));
     }
 }
