@@ -3,7 +3,9 @@
 //! Everything here is under one lock, held for a few instructions and never during a system call or
 //! users' code. `pipeline.rs` decides when to fill slots; this file keeps the books:
 //!
-//! - `accepted - finished` jobs are outstanding: each waits here or occupies a slot.
+//! - `accepted - finished` jobs are outstanding: each waits here or occupies a slot. Callers outside
+//!   callbacks are let in only while there are fewer than `depth + backlog`, so chains of jobs, which
+//!   go on taking a place as long as they last, count against it.
 //! - A slot is free, or occupied by one job from before its submission until its callback returned.
 //! - While a worker is idle, no job waits beside a free slot, unless the kernel is out of requests.
 
@@ -24,15 +26,27 @@ pub(crate) enum Patience {
     Forever,
 }
 
-/// Bounds on the jobs that are in none of the slots.
+/// Bounds on jobs.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
     /// Slots.
     pub(crate) depth: u32,
-    /// Waiting jobs that were submitted outside callbacks.
+    /// Jobs beyond the depth that may be outstanding for one more to be let in from outside.
     pub(crate) backlog: usize,
-    /// Waiting jobs that were submitted by callbacks.
+    /// Jobs beyond the backlog that may be waiting for one more of a callback's to be parked.
     pub(crate) parked: usize,
+}
+
+impl Limits {
+    /// How many jobs may be outstanding.
+    fn outstanding(&self) -> u64 {
+        u64::from(self.depth) + self.backlog as u64
+    }
+
+    /// How many may still be outstanding when callers that wait for room are called.
+    fn half_empty(&self) -> u64 {
+        u64::from(self.depth) + self.backlog as u64 / 2
+    }
 }
 
 pub(crate) struct Admission {
@@ -47,9 +61,7 @@ pub(crate) struct Admission {
 /// What the lock guards.
 pub(crate) struct State {
     free: Vec<u32>,
-    waiting: VecDeque<Waiting>,
-    /// How many of the waiting jobs were submitted outside callbacks.
-    outside: usize,
+    waiting: VecDeque<Job>,
     pub(crate) tally: Tally,
     /// A worker has been asked to fill slots and has not come yet.
     pub(crate) summoned: bool,
@@ -63,11 +75,6 @@ pub(crate) struct State {
     room_waiters: usize,
     /// One of them has been woken and has not run yet.
     room_called: bool,
-}
-
-struct Waiting {
-    job: Job,
-    outside: bool,
 }
 
 /// What has happened since the start.
@@ -94,7 +101,6 @@ impl Admission {
             // Taken from the end: low indices first, and the last one freed, still in cache, next.
             free: (0..limits.depth).rev().collect(),
             waiting: VecDeque::new(),
-            outside: 0,
             tally: Tally::default(),
             summoned: false,
             starved: false,
@@ -124,10 +130,8 @@ impl Admission {
         if state.closing {
             return Err(SubmitErrorKind::ShutDown);
         }
-        let room = state.room(self.limits.backlog);
-        for job in jobs.take(room) {
-            state.accept(Waiting { job, outside: true });
-        }
+        let room = self.room(state);
+        state.accept(jobs.take(room));
         Ok(())
     }
 
@@ -137,10 +141,8 @@ impl Admission {
         state: &mut State,
         jobs: &mut impl ExactSizeIterator<Item = Job>,
     ) -> Result<(), SubmitErrorKind> {
-        let room = self.limits.parked.saturating_sub(state.waiting.len() - state.outside);
-        for job in jobs.take(room) {
-            state.accept(Waiting { job, outside: false });
-        }
+        let most = self.limits.parked.saturating_add(self.limits.backlog);
+        state.accept(jobs.take(most.saturating_sub(state.waiting.len())));
         if jobs.len() == 0 { Ok(()) } else { Err(SubmitErrorKind::Full) }
     }
 
@@ -150,7 +152,7 @@ impl Admission {
         mut state: MutexGuard<'a, State>,
         patience: Patience,
     ) -> Result<MutexGuard<'a, State>, SubmitErrorKind> {
-        while state.room(self.limits.backlog) == 0 && !state.closing {
+        while self.room(&state) == 0 && !state.closing {
             let left = match patience {
                 Patience::None => return Err(SubmitErrorKind::Full),
                 Patience::Until(deadline) => {
@@ -171,17 +173,16 @@ impl Admission {
 
     /// Passes the call on: whoever was woken for room and leaves some of it wakes the next.
     pub(crate) fn pass_room_on(&self, state: &mut State) {
-        if state.room_waiters > 0 && !state.room_called && state.room(self.limits.backlog) > 0 {
+        if state.room_waiters > 0 && !state.room_called && self.room(state) > 0 {
             state.room_called = true;
             self.room.notify_one();
         }
     }
 
-    /// Calls a waiting caller when the backlog is half empty: one wake-up for many jobs.
-    fn call_for_jobs(&self, state: &mut State) {
-        if state.outside <= self.limits.backlog / 2 {
-            self.pass_room_on(state);
-        }
+    /// How many more jobs from outside callbacks are let in.
+    fn room(&self, state: &State) -> usize {
+        let room = self.limits.outstanding().saturating_sub(state.outstanding());
+        usize::try_from(room).unwrap_or(usize::MAX)
     }
 
     /// Moves waiting jobs into free slots, in order, and lists their requests for the kernel.
@@ -197,20 +198,16 @@ impl Admission {
     ) {
         while state.can_fill() {
             let Some(next) = state.waiting.front() else { break };
-            let brief = next.job.brief();
+            let brief = next.brief();
             if before_buffered && brief.buffered {
                 break;
             }
-            let (Some(index), Some(next)) = (state.free.pop(), state.waiting.pop_front()) else {
+            let (Some(index), Some(job)) = (state.free.pop(), state.waiting.pop_front()) else {
                 break;
             };
-            state.outside -= usize::from(next.outside);
             state.tally.buffered += u64::from(brief.buffered);
-            let token = slots.put(index, next.job);
+            let token = slots.put(index, job);
             batch.push(Request { token, transfer: brief.transfer });
-        }
-        if !batch.is_empty() {
-            self.call_for_jobs(state);
         }
     }
 
@@ -221,8 +218,7 @@ impl Admission {
         for (index, job) in refused {
             state.free.push(index);
             state.tally.buffered -= u64::from(job.brief().buffered);
-            // Counted as a callback's: its place in the backlog may have been given away.
-            state.waiting.push_front(Waiting { job, outside: false });
+            state.waiting.push_front(job);
         }
         state.starved = true;
     }
@@ -236,8 +232,9 @@ impl Admission {
         state.tally.finished += 1;
         state.tally.failed += u64::from(outcome.failed);
         state.tally.short += u64::from(outcome.short);
-        if state.waiting.is_empty() {
-            self.call_for_jobs(&mut state);
+        if state.outstanding() <= self.limits.half_empty() {
+            // One wake-up for many jobs: not for each that ends, but when the backlog is half empty.
+            self.pass_room_on(&mut state);
         }
         if state.outstanding() > 0 {
             return false;
@@ -269,16 +266,10 @@ impl Admission {
 }
 
 impl State {
-    fn accept(&mut self, waiting: Waiting) {
-        self.tally.accepted += 1;
-        self.outside += usize::from(waiting.outside);
-        self.waiting.push_back(waiting);
-    }
-
-    /// How many more jobs from outside callbacks are accepted.
-    fn room(&self, backlog: usize) -> usize {
-        let direct = if self.waiting.is_empty() { self.free.len() } else { 0 };
-        backlog.saturating_sub(self.outside) + direct
+    fn accept(&mut self, jobs: impl Iterator<Item = Job>) {
+        let before = self.waiting.len();
+        self.waiting.extend(jobs);
+        self.tally.accepted += (self.waiting.len() - before) as u64;
     }
 
     /// Whether there is a job to put into a slot, a slot to put it into, and hope that the kernel

@@ -82,17 +82,20 @@ impl Builder {
         self
     }
 
-    /// How many jobs from outside callbacks can wait for a free slot before callers wait; as many
-    /// as the depth by default. With 0 callers wait for free slots themselves, and the workers have
-    /// nothing to refill from but their callbacks.
+    /// How many jobs beyond the depth can be outstanding before callers outside callbacks wait; as
+    /// many as the depth by default. With 0 there is nothing for workers to fill slots from but
+    /// what callbacks submit.
+    ///
+    /// Depth and backlog bound everything that such callers can have out, and so the memory in
+    /// their buffers: a chain of jobs counts as one until its last callback has returned.
     pub fn backlog(mut self, jobs: usize) -> Self {
         self.backlog = Some(jobs);
         self
     }
 
-    /// How many jobs from callbacks can wait for a free slot before submitting in a callback is
-    /// refused; 1,048,576 by default. A callback can't wait, so this is the bound on what a
-    /// runaway fan-out takes in memory.
+    /// How many jobs beyond the backlog can wait for a free slot before submitting in a callback is
+    /// refused; 1,048,576 by default. A callback can't wait, so this is the bound on what a runaway
+    /// fan-out takes in memory.
     pub fn parked_limit(mut self, jobs: usize) -> Self {
         self.parked_limit = jobs;
         self

@@ -86,6 +86,9 @@ pub struct Completion<B> {
     /// Fewer bytes than requested are not an error: a read came to the end of the file, a device
     /// filled up, or the request was longer than the 0x7ffff000 bytes that Linux transfers at once
     /// (read(2), notes).
+    ///
+    /// `EINVAL` says that a direct file wants other alignment, or that this kind of file knows no
+    /// such operation, as directories don't.
     pub result: io::Result<usize>,
 }
 

@@ -284,6 +284,10 @@ impl<R: Send + 'static> Task<()> for Spawned<R> {
         self.inner.brief()
     }
 
+    fn limit(&mut self, bytes: usize) {
+        self.inner.limit(bytes);
+    }
+
     fn run(self: Box<Self>, result: io::Result<usize>) {
         let brief = self.inner.brief();
         let Self { inner, promise, panics } = *self;

@@ -98,7 +98,8 @@ impl BitOr for PollEvents {
 }
 
 impl<R: Send + 'static> Job<R> {
-    /// Reads into the whole capacity of `buffer` from `offset` bytes into the file, like pread(2).
+    /// Reads into the whole capacity of `buffer` from `offset` bytes into the file, like pread(2);
+    /// [`limit`](Self::limit) makes it less.
     ///
     /// The buffer's length becomes the count of bytes read, for the types that have one. Asking for
     /// more than 0x7ffff000 bytes reads no more than these.
@@ -207,6 +208,27 @@ impl<R: Send + 'static> Job<R> {
 }
 
 impl<R: 'static> Job<R> {
+    /// Makes a plain read or write ask for no more than `bytes`, from the front of its buffer; a
+    /// large recycled buffer then costs a small read no more than a small one. Has no effect on
+    /// other operations.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use reapool::{Dispatcher, Job};
+    ///
+    /// let dispatcher = Dispatcher::new()?;
+    /// let file = std::fs::File::open("Cargo.toml")?;
+    /// let job = Job::read(file, vec![0; 4096], 0, |done| done.buffer).limit(9);
+    /// assert_eq!(job.requested(), 9);
+    /// assert_eq!(dispatcher.spawn(job)?.join()?, b"[package]");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn limit(mut self, bytes: usize) -> Self {
+        self.task.limit(bytes);
+        self
+    }
+
     /// What the job asks for.
     #[must_use]
     pub fn operation(&self) -> Operation {
@@ -298,6 +320,9 @@ impl Brief {
 pub(crate) trait Task<R>: Any + Send {
     fn brief(&self) -> Brief;
 
+    /// Makes a plain transfer ask for no more than this.
+    fn limit(&mut self, bytes: usize);
+
     /// Runs the callback.
     fn run(self: Box<Self>, result: io::Result<usize>) -> R;
 
@@ -326,6 +351,13 @@ where
             transfer: self.transfer,
             requested: self.requested,
             buffered: self.transfer.operation.transfers() && self.file.is_buffered(),
+        }
+    }
+
+    fn limit(&mut self, bytes: usize) {
+        if matches!(self.transfer.operation, Operation::Read | Operation::Write) {
+            self.requested = self.requested.min(bytes);
+            self.transfer.length = self.transfer.length.min(bytes as u64);
         }
     }
 

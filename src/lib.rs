@@ -64,7 +64,8 @@
 //! ```
 //!
 //! 1. `submit` takes a slot, moves the job into it, and calls `io_submit`, once for a whole batch.
-//!    Without a free slot the job waits in the backlog; when that is full too, the caller waits.
+//!    Without a free slot the job waits in the backlog; with as many jobs outstanding as depth and
+//!    backlog together, the caller waits.
 //! 2. The kernel works. The slot keeps the job, its buffer and its file; handles that the user has
 //!    own nothing of it.
 //! 3. The reaper gets events in bulk, looks each up by its token (slot and generation; a number from

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::admission::Limits;
 use crate::engine::fake::{Answer, FILL, Fake, full};
-use crate::error::ShutdownError;
+use crate::error::{ShutdownError, SubmitErrorKind};
 use crate::file::FileHandle;
 use crate::job::Job;
 use crate::{Dispatcher, DrainError, PollEvents};
@@ -262,6 +262,41 @@ fn what_callbacks_submit_enters_the_kernel_together() {
     rig.fake.complete_all();
     assert_eq!(rig.seen(8), all_well(100..108));
     rig.end(16);
+}
+
+#[test]
+fn chains_let_nobody_in_before_they_end() {
+    let rig = Rig::new(Fake::default(), 2, 1, 1);
+    for name in 0..3 {
+        let (submitter, next) = (rig.dispatcher.submitter(), rig.job(100 + name));
+        let job =
+            Job::read(&rig.file, vec![0; 100], name, move |_| submitter.submit(next).unwrap());
+        rig.dispatcher.submit(job).unwrap();
+    }
+    // Links of chains end, and each has another after it: room for nobody.
+    for _ in 0..3 {
+        let first = rig.fake.held(2)[0];
+        let calls = rig.fake.calls().len();
+        rig.fake.complete([(first, full(&first))]);
+        rig.fake.called(calls + 1);
+        assert_eq!(rig.dispatcher.stats().outstanding, 3);
+        let error = rig.dispatcher.try_submit(rig.job(200)).unwrap_err();
+        assert_eq!(error.kind(), SubmitErrorKind::Full);
+    }
+    rig.fake.held(2);
+    rig.fake.complete_all();
+    rig.fake.held(1);
+    rig.fake.complete_all();
+    assert_eq!(rig.seen(3), all_well(100..103));
+    rig.dispatcher.drain_timeout(HANG).unwrap();
+    rig.dispatcher.submit_batch(rig.jobs(200..203)).unwrap();
+    assert_eq!(rig.dispatcher.try_submit(rig.job(203)).unwrap_err().kind(), SubmitErrorKind::Full);
+    rig.fake.held(2);
+    rig.fake.complete_all();
+    rig.fake.held(1);
+    rig.fake.complete_all();
+    assert_eq!(rig.seen(3), all_well(200..203));
+    rig.end(9);
 }
 
 #[test]

@@ -209,7 +209,8 @@ fn the_tail_of_a_batch_comes_back_in_order() {
 
 #[test]
 fn a_callback_gets_back_what_is_too_much_to_park() {
-    let dispatcher = Tended::new(Dispatcher::builder().depth(1).workers(1).parked_limit(2));
+    let dispatcher =
+        Tended::new(Dispatcher::builder().depth(1).backlog(0).workers(1).parked_limit(2));
     let parts = Parts::new();
     let (submitter, jobs) = (dispatcher.submitter(), parts.jobs(0..6));
     let (single, address) = parts.job(9);
