@@ -75,6 +75,8 @@ pub(crate) struct State {
     room_waiters: usize,
     /// One of them has been woken and has not run yet.
     room_called: bool,
+    /// How many jobs have ended while there was room and nobody was called.
+    room_unused: u64,
 }
 
 /// What has happened since the start.
@@ -108,6 +110,7 @@ impl Admission {
             stopped: false,
             room_waiters: 0,
             room_called: false,
+            room_unused: 0,
         };
         Self { limits, state: Mutex::new(state), room: Condvar::new(), quiet: Condvar::new() }
     }
@@ -179,6 +182,21 @@ impl Admission {
         }
     }
 
+    /// Calls a waiting caller: not for each job that ends, but when the backlog is half empty, or
+    /// half a backlog of jobs has ended without it getting there, as happens if chains keep more
+    /// than half of it filled.
+    fn call_for_jobs(&self, state: &mut State) {
+        if state.room_waiters == 0 || self.room(state) == 0 {
+            return;
+        }
+        state.room_unused += 1;
+        let enough = state.room_unused > self.limits.backlog as u64 / 2;
+        if enough || state.outstanding() <= self.limits.half_empty() {
+            state.room_unused = 0;
+            self.pass_room_on(state);
+        }
+    }
+
     /// How many more jobs from outside callbacks are let in.
     fn room(&self, state: &State) -> usize {
         let room = self.limits.outstanding().saturating_sub(state.outstanding());
@@ -232,10 +250,7 @@ impl Admission {
         state.tally.finished += 1;
         state.tally.failed += u64::from(outcome.failed);
         state.tally.short += u64::from(outcome.short);
-        if state.outstanding() <= self.limits.half_empty() {
-            // One wake-up for many jobs: not for each that ends, but when the backlog is half empty.
-            self.pass_room_on(&mut state);
-        }
+        self.call_for_jobs(&mut state);
         if state.outstanding() > 0 {
             return false;
         }

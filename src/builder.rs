@@ -87,7 +87,8 @@ impl Builder {
     /// what callbacks submit.
     ///
     /// Depth and backlog bound everything that such callers can have out, and so the memory in
-    /// their buffers: a chain of jobs counts as one until its last callback has returned.
+    /// their buffers: a chain of jobs counts as one until its last callback has returned. So
+    /// callbacks that never stop submitting should keep fewer jobs than that going.
     pub fn backlog(mut self, jobs: usize) -> Self {
         self.backlog = Some(jobs);
         self
