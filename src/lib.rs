@@ -130,6 +130,7 @@ compile_error!("reapool is built on Linux native AIO and runs on Linux only");
 
 mod admission;
 mod aligned;
+mod birth;
 mod buffer;
 mod builder;
 mod completion;

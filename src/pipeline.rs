@@ -1,13 +1,13 @@
 //! What callers, reaper and workers share, and the steps by which a job moves between them.
 
 use std::cell::Cell;
-use std::process;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
 use crate::admission::{Admission, Limits, Outcome, Patience, State};
+use crate::birth::Birth;
 use crate::engine::{Engine, Request};
 use crate::error::SubmitErrorKind;
 use crate::job::Job;
@@ -34,7 +34,7 @@ pub(crate) struct Completed {
 
 pub(crate) struct Pipeline {
     /// The process that the context and the threads belong to.
-    pid: u32,
+    birth: Birth,
     pub(crate) engine: Box<dyn Engine>,
     pub(crate) slots: Slots,
     pub(crate) admission: Admission,
@@ -70,7 +70,7 @@ impl Pipeline {
         // Each parcel but one summons stands for an occupied slot, so a send never blocks.
         let (sender, parcels) = bounded(limits.depth as usize + 1);
         let pipeline = Self {
-            pid: process::id(),
+            birth: Birth::here(),
             engine,
             slots: Slots::new(limits.depth),
             admission: Admission::new(limits),
@@ -87,7 +87,7 @@ impl Pipeline {
     /// Whether this is another process than the one that the dispatcher was made in: its threads
     /// don't exist here, its context isn't ours, and its locks may be held for ever.
     pub(crate) fn is_forked(&self) -> bool {
-        process::id() != self.pid
+        self.birth.is_elsewhere()
     }
 
     /// Whether the calling thread is one of this pipeline's workers.
