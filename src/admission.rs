@@ -1,7 +1,7 @@
 //! Who may enter, and when: free slots, the jobs that wait for one, and what is accounted for.
 //!
-//! Everything here is under one lock, held for a few instructions and never during a system call or
-//! users' code. `pipeline.rs` decides when to fill slots; this file keeps the books:
+//! Everything here is under one lock, held for a few instructions and never during users' code or a
+//! system call, but for the one that wakes a thread. `pipeline.rs` decides when to fill slots; this file keeps the books:
 //!
 //! - `accepted - finished` jobs are outstanding: each waits here or occupies a slot. Callers outside
 //!   callbacks are let in only while there are fewer than `depth + backlog`, so chains of jobs, which
@@ -24,6 +24,17 @@ pub(crate) enum Patience {
     None,
     Until(Instant),
     Forever,
+}
+
+/// What to do about transfers that the kernel performs during the submission.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Buffered {
+    /// Stop before the first, and leave it to a worker.
+    Leave,
+    /// Stop after the first.
+    SubmitOne,
+    /// Submit them like all others.
+    Submit,
 }
 
 /// Bounds on jobs.
@@ -69,8 +80,10 @@ pub(crate) struct State {
     pub(crate) starved: bool,
     /// No jobs from outside callbacks are accepted any more.
     pub(crate) closing: bool,
-    /// The threads have been told to end.
+    /// Somebody tells the threads to end.
     pub(crate) stopped: bool,
+    /// The threads have been told.
+    told: bool,
     /// Threads waiting on `room`.
     room_waiters: usize,
     /// One of them has been woken and has not run yet.
@@ -108,6 +121,7 @@ impl Admission {
             starved: false,
             closing: false,
             stopped: false,
+            told: false,
             room_waiters: 0,
             room_called: false,
             room_unused: 0,
@@ -205,19 +219,17 @@ impl Admission {
 
     /// Moves waiting jobs into free slots, in order, and lists their requests for the kernel.
     ///
-    /// A caller that must not block stops `before_buffered` files, whose operations the kernel
-    /// performs during the submission.
     pub(crate) fn fill_slots(
         &self,
         state: &mut State,
         slots: &Slots,
-        before_buffered: bool,
+        buffered: Buffered,
         batch: &mut Vec<Request>,
     ) {
         while state.can_fill() {
             let Some(next) = state.waiting.front() else { break };
             let brief = next.brief();
-            if before_buffered && brief.buffered {
+            if brief.buffered && buffered == Buffered::Leave {
                 break;
             }
             let (Some(index), Some(job)) = (state.free.pop(), state.waiting.pop_front()) else {
@@ -226,6 +238,9 @@ impl Admission {
             state.tally.buffered += u64::from(brief.buffered);
             let token = slots.put(index, job);
             batch.push(Request { token, transfer: brief.transfer });
+            if brief.buffered && buffered == Buffered::SubmitOne {
+                break;
+            }
         }
     }
 
@@ -266,6 +281,20 @@ impl Admission {
         state.may_stop()
     }
 
+    /// Takes note that the threads have been told to end.
+    pub(crate) fn told_to_stop(&self) {
+        self.lock().told = true;
+        self.quiet.notify_all();
+    }
+
+    /// Waits until the threads have been told to end, after the last job has.
+    pub(crate) fn wait_until_told(&self) {
+        let mut state = self.lock();
+        while !state.told {
+            state = wait(&self.quiet, state, None);
+        }
+    }
+
     /// Waits until nothing is outstanding. False if the deadline came first.
     pub(crate) fn wait_until_quiet(&self, deadline: Option<Instant>) -> bool {
         let mut state = self.lock();
@@ -291,6 +320,11 @@ impl State {
     /// takes it.
     pub(crate) fn can_fill(&self) -> bool {
         !self.starved && !self.free.is_empty() && !self.waiting.is_empty()
+    }
+
+    /// Whether jobs wait beside free slots for the kernel alone.
+    pub(crate) fn is_starved(&self) -> bool {
+        self.starved && !self.free.is_empty() && !self.waiting.is_empty()
     }
 
     pub(crate) fn outstanding(&self) -> u64 {

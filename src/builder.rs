@@ -103,6 +103,9 @@ impl Builder {
     }
 
     /// How many threads run callbacks; as many as there are CPUs by default.
+    ///
+    /// All signals but those that report a thread's own faults are blocked in them. Processes and
+    /// threads that callbacks start inherit this.
     pub fn workers(mut self, threads: usize) -> Self {
         self.workers = Some(threads);
         self

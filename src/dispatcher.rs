@@ -190,8 +190,10 @@ impl Dispatcher {
 
     /// Waits for the threads, which have been told to end.
     fn join_threads(&mut self) {
+        let pipeline = &self.submitter.pipeline;
+        pipeline.admission.wait_until_told();
         for thread in self.threads.drain(..) {
-            if !self.submitter.pipeline.is_reaper_deaf() {
+            if !pipeline.is_reaper_deaf() {
                 // Threads of ours don't panic: they would have aborted.
                 let _ = thread.join();
             }

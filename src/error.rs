@@ -192,7 +192,10 @@ impl<R: 'static> fmt::Debug for SubmitError<R> {
 impl<R: 'static> fmt::Display for SubmitError<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let job = self.job.lock().unwrap_or_else(PoisonError::into_inner);
-        write!(f, "a {} at offset {} was not accepted: ", job.operation(), job.offset())?;
+        let (operation, offset) = (job.operation(), job.offset());
+        // Writing runs the user's code, which may look at this error again.
+        drop(job);
+        write!(f, "a {operation} at offset {offset} was not accepted: ")?;
         self.kind.fmt(f)
     }
 }

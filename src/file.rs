@@ -6,7 +6,7 @@
 
 use std::fmt;
 use std::fs::{File, OpenOptions};
-use std::io;
+use std::io::{self, IsTerminal};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::fs::OpenOptionsExt;
@@ -38,6 +38,7 @@ pub struct FileHandle {
     fd: RawFd,
     direct: bool,
     buffered: bool,
+    stream: bool,
     /// Keeps `fd` open.
     owner: Arc<dyn Send + Sync>,
 }
@@ -76,6 +77,12 @@ impl FileHandle {
         self.buffered
     }
 
+    /// Whether a transfer may have to wait for somebody else: a pipe, socket, terminal and the like,
+    /// unless it is open with `O_NONBLOCK`. Linux would wait inside `io_submit`.
+    pub(crate) fn is_stream(&self) -> bool {
+        self.stream
+    }
+
     pub(crate) fn raw_fd(&self) -> RawFd {
         self.fd
     }
@@ -87,27 +94,36 @@ impl FileHandle {
 
     fn keep<T: AsFd + Send + Sync + 'static>(owner: Arc<T>) -> Self {
         let fd = owner.as_fd();
-        let direct = is_direct(fd);
-        let buffered = !direct && has_page_cache(fd);
-        Self { fd: fd.as_raw_fd(), direct, buffered, owner }
+        let (flags, kind) = (status_flags(fd), kind(fd));
+        let direct = flags & libc::O_DIRECT != 0;
+        let stored = kind == libc::S_IFREG || kind == libc::S_IFBLK;
+        // Other character devices, such as the null device, don't wait for anybody.
+        let waits = !stored && (kind != libc::S_IFCHR || fd.is_terminal());
+        Self {
+            fd: fd.as_raw_fd(),
+            direct,
+            buffered: stored && !direct,
+            stream: waits && flags & libc::O_NONBLOCK == 0,
+            owner,
+        }
     }
 }
 
-fn is_direct(fd: BorrowedFd<'_>) -> bool {
+/// The flags of open(2) that can be asked for; none if that fails.
+fn status_flags(fd: BorrowedFd<'_>) -> libc::c_int {
     // SAFETY: F_GETFL takes no argument and the descriptor is open; an error is negative.
-    let flags = unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_GETFL) };
-    flags >= 0 && flags & libc::O_DIRECT != 0
+    unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_GETFL) }.max(0)
 }
 
-fn has_page_cache(fd: BorrowedFd<'_>) -> bool {
+/// The file type bits of its mode; 0 for what has none, such as an eventfd.
+fn kind(fd: BorrowedFd<'_>) -> libc::mode_t {
     let mut status = MaybeUninit::<libc::stat>::uninit();
     // SAFETY: the kernel writes one `stat` through the pointer, which is to a live local.
     if unsafe { libc::fstat(fd.as_raw_fd(), status.as_mut_ptr()) } != 0 {
-        return false;
+        return 0;
     }
     // SAFETY: fstat succeeded, so it has filled the structure in.
-    let mode = unsafe { status.assume_init() }.st_mode & libc::S_IFMT;
-    mode == libc::S_IFREG || mode == libc::S_IFBLK
+    unsafe { status.assume_init() }.st_mode & libc::S_IFMT
 }
 
 impl AsFd for FileHandle {

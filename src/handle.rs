@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use crate::job::{Brief, Job, Task};
 use crate::pipeline::Pipeline;
-use crate::unwind::{PanicSink, Payload, catch};
+use crate::unwind::{PanicSink, Payload, catch, discard};
 
 /// A handle to a spawned job: waits for the *callback*, and has its return value.
 ///
@@ -43,7 +43,7 @@ enum State<T> {
     Pending(Vec<Arc<Bell>>),
     Returned(T),
     Panicked(Payload),
-    /// The callback will never run: its job was taken apart.
+    /// The callback will never run, or its value has been taken.
     Abandoned,
 }
 
@@ -55,10 +55,10 @@ struct Bell {
 }
 
 impl<T> JobHandle<T> {
-    /// Whether the callback has ended. Does not block.
+    /// Whether the callback has ended. Does not block; false in a forked child.
     #[must_use]
     pub fn is_finished(&self) -> bool {
-        !matches!(*self.shared.lock(), State::Pending(_))
+        !self.pipeline.is_forked() && !matches!(*self.shared.lock(), State::Pending(_))
     }
 
     /// Waits until the callback has returned, and takes its value.
@@ -296,6 +296,10 @@ impl<R: Send + 'static> Task<()> for Spawned<R> {
             Err(payload) => {
                 panics.report(&payload, &brief);
                 promise.0.end(State::Panicked(payload));
+                // Without a handle this drops the payload, whose panic would be a second one.
+                if let Err(second) = catch(|| drop(promise)) {
+                    discard(second);
+                }
             }
         }
     }
@@ -321,7 +325,7 @@ pub enum JoinError<T> {
     /// has to run the job waited for. The handle comes back; continue in the other job's callback
     /// instead, or wait in a thread of your own.
     InCallback(JobHandle<T>),
-    /// The job was taken apart before it was accepted, so its callback never ran.
+    /// The callback will never run. Every accepted job's does, so this is not to be met.
     Abandoned,
     /// This is a forked child; the job is the parent's.
     Forked,
@@ -369,7 +373,7 @@ impl<T> fmt::Display for JoinError<T> {
                 "a callback can't wait for another job of its dispatcher: go on in that job's \
                  callback, or wait in a thread of your own"
             }
-            Self::Abandoned => "the job never entered the dispatcher",
+            Self::Abandoned => "the callback will never run",
             Self::Forked => "this process was forked from the one that the job belongs to",
         })
     }

@@ -103,6 +103,10 @@ impl<R: Send + 'static> Job<R> {
     ///
     /// The buffer's length becomes the count of bytes read, for the types that have one. Asking for
     /// more than 0x7ffff000 bytes reads no more than these.
+    ///
+    /// A pipe, socket or terminal is never waited for, as that would be done during the submission:
+    /// the result is `EAGAIN` where there is nothing to read (or `EOPNOTSUPP` where the kernel
+    /// can't tell without waiting). [Poll](Self::poll) for it first.
     pub fn read<B, F>(file: impl Into<FileHandle>, buffer: B, offset: u64, callback: F) -> Self
     where
         B: IoBufMut,
@@ -114,7 +118,8 @@ impl<R: Send + 'static> Job<R> {
     /// Writes the initialised bytes of `buffer` at `offset` bytes into the file, like pwrite(2).
     ///
     /// Writing more than 0x7ffff000 bytes writes no more than these. On a file open for appending
-    /// Linux appends, whatever the offset (pwrite(2), bugs).
+    /// Linux appends, whatever the offset (pwrite(2), bugs). For pipes, sockets and terminals see
+    /// [`read`](Self::read).
     pub fn write<B, F>(file: impl Into<FileHandle>, buffer: B, offset: u64, callback: F) -> Self
     where
         B: IoBuf,
@@ -196,7 +201,9 @@ impl<R: Send + 'static> Job<R> {
         T: Target,
         F: FnOnce(Completion<T::Buffer>) -> R + Send + 'static,
     {
-        let transfer = Transfer { operation, fd: file.raw_fd(), address: 0, length: 0, offset };
+        let nowait = operation.transfers() && file.is_stream();
+        let transfer =
+            Transfer { operation, fd: file.raw_fd(), address: 0, length: 0, offset, nowait };
         let mut pending = Box::new(Pending { target, callback, file, transfer, requested: 0 });
         // Only now does the target stand where it stays until its callback.
         let region = pending.target.region();

@@ -112,11 +112,16 @@
 //!   [`shutdown_timeout`](Dispatcher::shutdown_timeout) gives up waiting and leaves them be.
 //! - **A submission can block** in the kernel: writes that allocate or extend a file, metadata that
 //!   must be read first, a full device queue. It is then the caller that waits while slots are free,
-//!   else a worker.
+//!   else a worker. For pipes, sockets and terminals, which could wait for ever, the kernel is asked
+//!   not to: such jobs end with `EAGAIN`, and [`Job::poll`] waits.
 //! - **Waiting across two dispatchers** can deadlock, when callbacks of each wait for jobs or for room
 //!   of the other. Within one dispatcher it is refused.
 //! - **A forked child can't use its parent's dispatcher**: the context is not inherited, nor are
-//!   threads. Submitting fails with an error that says so, and dropping doesn't hang.
+//!   threads. Submitting fails with an error that says so, and dropping doesn't hang. And open(2)
+//!   (notes) warns of forking at all while direct I/O into private memory is in flight.
+//! - **Workers have all signals blocked** but the fatal ones, and what callbacks start inherits that:
+//!   unblock them in a child process that is to be ended by one. A write beyond `RLIMIT_FSIZE` raises
+//!   `SIGXFSZ` where it is submitted, in the caller too: programs that expect it ignore the signal.
 //! - **Native AIO requests are a system-wide resource**, `fs.aio-max-nr`; each dispatcher takes its
 //!   depth plus one. Making a dispatcher for each file is slow, as ending a context waits for a grace
 //!   period of the kernel.

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
-use crate::admission::{Admission, Limits, Outcome, Patience, State};
+use crate::admission::{Admission, Buffered, Limits, Outcome, Patience, State};
 use crate::birth::Birth;
 use crate::engine::{Engine, Request};
 use crate::error::SubmitErrorKind;
@@ -30,6 +30,17 @@ pub(crate) struct Completed {
     /// What the kernel said, as it encodes it.
     pub(crate) res: i64,
     pub(crate) job: Job,
+}
+
+/// What a worker may do that found nothing to do.
+pub(crate) enum Rest {
+    /// There was something after all.
+    LookAgain,
+    /// Sleep until there is a parcel.
+    Sleep,
+    /// Sleep, but ask the kernel again soon: jobs wait beside free slots because it had no request
+    /// left, and a completion that would make somebody ask may be long in coming.
+    Nap,
 }
 
 pub(crate) struct Pipeline {
@@ -143,7 +154,7 @@ impl Pipeline {
             };
             self.admission.accept_outside(&mut state, jobs)?;
             self.admission.pass_room_on(&mut state);
-            self.move_on(state);
+            self.move_on(state, Buffered::Leave);
         }
         Ok(())
     }
@@ -159,7 +170,7 @@ impl Pipeline {
             return result;
         }
         if first {
-            self.move_on(state);
+            self.move_on(state, Buffered::Leave);
         } else if self.wants_summons(&mut state) {
             drop(state);
             self.send(Parcel::Refill);
@@ -167,32 +178,42 @@ impl Pipeline {
         result
     }
 
-    /// Moves waiting jobs into free slots and on into the kernel.
+    /// Moves waiting jobs into free slots and on into the kernel: what a worker does between
+    /// callbacks.
     pub(crate) fn refill(&self) {
-        self.move_on(self.admission.lock());
+        self.move_on(self.admission.lock(), Buffered::Submit);
     }
 
-    /// As `refill`, with the lock in hand. Outside the workers it stops at what the kernel performs
-    /// during the submission, and leaves that to a worker.
-    fn move_on(&self, mut state: MutexGuard<'_, State>) {
-        let outside = !self.on_worker();
-        let mut batch = BATCH.take();
-        self.admission.fill_slots(&mut state, &self.slots, outside, &mut batch);
-        let summon = outside && self.wants_summons(&mut state);
+    /// As `refill`, for threads that must not do what the kernel performs during the submission.
+    pub(crate) fn flush(&self) {
+        self.move_on(self.admission.lock(), Buffered::Leave);
+    }
+
+    fn move_on(&self, mut state: MutexGuard<'_, State>, buffered: Buffered) {
+        // Values of other thread-locals may submit when they are dropped, after this one was.
+        let mut batch = BATCH.try_with(Cell::take).unwrap_or_default();
+        let buffered = match buffered {
+            // With others there to take the next, one at a time: each takes its thread's time.
+            Buffered::Submit if self.has_spare_worker() => Buffered::SubmitOne,
+            other => other,
+        };
+        self.admission.fill_slots(&mut state, &self.slots, buffered, &mut batch);
+        let summon = buffered != Buffered::Submit && self.wants_summons(&mut state);
         drop(state);
-        self.launch(&batch);
-        batch.clear();
-        BATCH.set(batch);
         if summon {
+            // First, as the submission may take its time.
             self.send(Parcel::Refill);
         }
+        self.launch(&batch);
+        batch.clear();
+        let _ = BATCH.try_with(|kept| kept.set(batch));
     }
 
     /// Refills before a callback that may be slow, if another worker is idle: what was submitted
     /// before is not to wait for this one.
     pub(crate) fn refill_if_others_idle(&self) {
         if self.has_spare_worker() {
-            self.refill();
+            self.flush();
         }
     }
 
@@ -206,20 +227,27 @@ impl Pipeline {
         idle > 0 && idle > self.parcels.len()
     }
 
-    /// What a worker does when the channel is empty. True if it may sleep: then it is counted as
-    /// idle until it calls [`rise`](Self::rise).
-    pub(crate) fn rest(&self) -> bool {
+    /// What a worker does when the channel is empty. If it may sleep, it is counted as idle until it
+    /// calls [`rise`](Self::rise).
+    pub(crate) fn rest(&self) -> Rest {
         let state = self.admission.lock();
-        if !state.can_fill() {
-            self.idle_workers.fetch_add(1, Ordering::SeqCst);
-            return true;
+        if state.can_fill() {
+            self.move_on(state, Buffered::Submit);
+            return Rest::LookAgain;
         }
-        self.move_on(state);
-        false
+        self.idle_workers.fetch_add(1, Ordering::SeqCst);
+        if state.is_starved() { Rest::Nap } else { Rest::Sleep }
     }
 
     pub(crate) fn rise(&self) {
         self.idle_workers.fetch_sub(1, Ordering::SeqCst);
+    }
+
+    /// Asks a kernel again that had no request left, although nothing has completed since.
+    pub(crate) fn ask_again(&self) {
+        let mut state = self.admission.lock();
+        state.starved = false;
+        self.move_on(state, Buffered::Submit);
     }
 
     /// What a worker does when it was summoned.
@@ -257,6 +285,7 @@ impl Pipeline {
         if self.engine.wake().is_err() {
             self.reaper_deaf.store(true, Ordering::Release);
         }
+        self.admission.told_to_stop();
     }
 
     /// Whether an idle worker is to be asked to fill slots; the caller then does that.

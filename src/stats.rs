@@ -36,7 +36,7 @@ use crate::pipeline::Pipeline;
 pub struct Stats {
     /// Jobs accepted.
     pub accepted: u64,
-    /// Jobs handed back to the caller: no room, too late, after a fork.
+    /// Jobs handed back to the caller: no room, or too late.
     pub refused: u64,
     /// Jobs that the kernel accepted.
     pub submitted: u64,
@@ -64,7 +64,7 @@ pub struct Stats {
     pub reap_calls: u64,
     /// The most completions that one of these calls returned.
     pub largest_harvest: usize,
-    /// How often a worker was woken from its sleep.
+    /// How often a worker that had found nothing to do found something again.
     pub worker_wakeups: u64,
     /// Events that belong to no job in flight. The kernel doesn't produce such.
     pub stray_events: u64,

@@ -58,7 +58,9 @@ impl Submitter {
     ///
     /// # Blocking
     ///
-    /// Until the backlog has room; never in a callback. If a slot is free, the calling thread
+    /// Until fewer jobs than depth and backlog are outstanding; never in a callback. A caller that
+    /// waits is called when the backlog is half empty, or half as many jobs as it holds have ended:
+    /// not for each job, as waking somebody costs more than a job does. If a slot is free, the calling thread
     /// enters the kernel itself, once; reads and writes that go through the page cache, which Linux
     /// performs during the submission, are left to the workers.
     ///
@@ -190,7 +192,8 @@ impl Submitter {
     }
 
     /// Sends waiting jobs to the kernel as far as slots are free, without waiting for the end of
-    /// the worker's run: for a callback that submits something and then goes on for long.
+    /// the worker's run: for a callback that submits something and then goes on for long. Transfers
+    /// of buffered files, which would take this thread's time, are left to the workers.
     ///
     /// # Errors
     ///

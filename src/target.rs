@@ -40,12 +40,10 @@ impl<B: IoBufMut> Target for ReadInto<B> {
     type Buffer = B;
 
     fn region(&mut self) -> Region {
+        // In this order: the contract begins with the pointer.
+        let address = number(self.0.stable_mut_ptr());
         let capacity = self.0.capacity();
-        Region {
-            address: number(self.0.stable_mut_ptr()),
-            length: capacity.min(TRANSFER_MAX) as u64,
-            requested: capacity,
-        }
+        Region { address, length: capacity.min(TRANSFER_MAX) as u64, requested: capacity }
     }
 
     fn into_buffer(mut self, transferred: Option<usize>) -> B {
@@ -67,12 +65,9 @@ impl<B: IoBuf> Target for WriteFrom<B> {
     type Buffer = B;
 
     fn region(&mut self) -> Region {
+        let address = number(self.0.stable_ptr());
         let initialised = self.0.initialised();
-        Region {
-            address: number(self.0.stable_ptr()),
-            length: initialised.min(TRANSFER_MAX) as u64,
-            requested: initialised,
-        }
+        Region { address, length: initialised.min(TRANSFER_MAX) as u64, requested: initialised }
     }
 
     fn into_buffer(self, _transferred: Option<usize>) -> B {

@@ -1,11 +1,12 @@
 //! The threads that run callbacks, and fill slots between them.
 
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
-use crossbeam_channel::TryRecvError;
+use crossbeam_channel::{RecvTimeoutError, TryRecvError};
 
 use crate::admission::Outcome;
-use crate::pipeline::{Completed, Parcel, Pipeline};
+use crate::pipeline::{Completed, Parcel, Pipeline, Rest};
 use crate::unwind::{AbortOnPanic, catch, discard};
 
 /// How many callbacks a worker runs before it fills the slots that they left: what all workers hold
@@ -13,6 +14,10 @@ use crate::unwind::{AbortOnPanic, catch, discard};
 pub(crate) fn run_limit(depth: u32, workers: usize) -> usize {
     (depth as usize / (4 * workers)).max(1)
 }
+
+/// How long an idle worker sleeps before it asks a kernel again that had no request left.
+const NAP_MIN: Duration = Duration::from_millis(1);
+const NAP_MAX: Duration = Duration::from_millis(100);
 
 /// Runs callbacks until the channel is disconnected.
 pub(crate) fn run(pipeline: &Pipeline, limit: usize) {
@@ -32,6 +37,10 @@ fn work(pipeline: &Pipeline, limit: usize) {
             Parcel::Done(completed) => {
                 pipeline.refill_if_others_idle();
                 end(pipeline, completed);
+                if pipeline.is_forked() {
+                    // The callback forked, and this is the child: what else is here is the parent's.
+                    return;
+                }
                 run += 1;
                 if run >= limit {
                     run = 0;
@@ -44,17 +53,31 @@ fn work(pipeline: &Pipeline, limit: usize) {
 
 /// The next parcel; when there is none, the run is over, slots are filled, and the worker sleeps.
 fn next(pipeline: &Pipeline, run: &mut usize) -> Option<Parcel> {
+    let mut nap = Duration::ZERO;
     loop {
         match pipeline.parcels.try_recv() {
             Ok(parcel) => return Some(parcel),
             Err(TryRecvError::Disconnected) => return None,
             Err(TryRecvError::Empty) => *run = 0,
         }
-        if pipeline.rest() {
-            let parcel = pipeline.parcels.recv().ok();
-            pipeline.rise();
-            pipeline.counters.worker_wakeups.fetch_add(1, Ordering::Relaxed);
-            return parcel;
+        let limit = match pipeline.rest() {
+            Rest::LookAgain => continue,
+            Rest::Sleep => None,
+            Rest::Nap => {
+                nap = (nap * 2).clamp(NAP_MIN, NAP_MAX);
+                Some(nap)
+            }
+        };
+        let woken = match limit {
+            None => pipeline.parcels.recv().map_err(RecvTimeoutError::from),
+            Some(limit) => pipeline.parcels.recv_timeout(limit),
+        };
+        pipeline.rise();
+        pipeline.counters.worker_wakeups.fetch_add(1, Ordering::Relaxed);
+        match woken {
+            Ok(parcel) => return Some(parcel),
+            Err(RecvTimeoutError::Disconnected) => return None,
+            Err(RecvTimeoutError::Timeout) => pipeline.ask_again(),
         }
     }
 }
@@ -69,7 +92,9 @@ fn end(pipeline: &Pipeline, completed: Completed) {
         pipeline.panics.report(&payload, &brief);
         discard(payload);
     }
-    pipeline.finish(index, outcome);
+    if !pipeline.is_forked() {
+        pipeline.finish(index, outcome);
+    }
 }
 
 #[cfg(test)]

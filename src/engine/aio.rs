@@ -1,12 +1,12 @@
 //! The engine on Linux native AIO: one context, one control block for each slot.
 //!
 //! Safety: the control blocks are written here, while their slot belongs to the submitting thread,
-//! and read by the kernel alone. Buffers and files behind them are kept alive by the slot table,
+//! and by the kernel during the submission, before it performs anything. Buffers and files behind them are kept alive by the slot table,
 //! which holds the job from before its submission until its event has been looked up.
 
 #![expect(unsafe_code, reason = "control blocks are shared with the kernel")]
 
-use std::cell::{RefCell, UnsafeCell};
+use std::cell::{Cell, UnsafeCell};
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
@@ -23,7 +23,7 @@ const WAKE_TRIES: usize = 1000;
 
 thread_local! {
     /// The pointers of one batch, kept so that a submission allocates nothing.
-    static POINTERS: RefCell<Vec<*mut iocb>> = const { RefCell::new(Vec::new()) };
+    static POINTERS: Cell<Vec<*mut iocb>> = const { Cell::new(Vec::new()) };
 }
 
 pub(crate) struct Aio {
@@ -93,27 +93,30 @@ fn control_block(token: u64, transfer: &Transfer) -> iocb {
         // The kernel's offset is signed: one above `i64::MAX` arrives as negative, and the kernel
         // answers EINVAL, which reaches the callback like every answer of the kernel.
         aio_offset: transfer.offset.cast_signed(),
+        aio_rw_flags: if transfer.nowait { libc::RWF_NOWAIT } else { 0 },
         ..iocb::default()
     }
 }
 
 impl Engine for Aio {
     unsafe fn submit(&self, batch: &[Request]) -> Result<usize, Errno> {
-        POINTERS.with_borrow_mut(|pointers| {
-            pointers.clear();
-            for request in batch {
-                let block = self.control_blocks[slots::index_of(request.token)].0.get();
-                // SAFETY: the pointer is to a live element of `control_blocks`. Nobody else
-                // accesses it: the caller has the token to itself, and the kernel has finished
-                // with the slot's earlier request, as its event was returned.
-                unsafe { block.write(control_block(request.token, &request.transfer)) };
-                pointers.push(block);
-            }
-            // SAFETY: the pointers are to control blocks just initialised, which nobody writes
-            // until their tokens are free again; that what they describe stays valid until then
-            // is this method's own contract.
-            unsafe { sys::io_submit(self.context, pointers) }
-        })
+        // Values of other thread-locals may submit when they are dropped, after this one was.
+        let mut pointers = POINTERS.try_with(Cell::take).unwrap_or_default();
+        for request in batch {
+            let block = self.control_blocks[slots::index_of(request.token)].0.get();
+            // SAFETY: the pointer is to a live element of `control_blocks`. Nobody else accesses
+            // it: the caller has the token to itself, and the kernel has finished with the slot's
+            // earlier request, as its event was returned.
+            unsafe { block.write(control_block(request.token, &request.transfer)) };
+            pointers.push(block);
+        }
+        // SAFETY: the pointers are to control blocks just initialised, which nobody writes until
+        // their tokens are free again; that what they describe stays valid until then is this
+        // method's own contract.
+        let answer = unsafe { sys::io_submit(self.context, &mut pointers) };
+        pointers.clear();
+        let _ = POINTERS.try_with(|kept| kept.set(pointers));
+        answer
     }
 
     fn wait(&self, events: &mut Vec<Event>) -> Result<(), Errno> {
@@ -133,6 +136,7 @@ impl Engine for Aio {
             address: self.stop_buffer.get().expose_provenance() as u64,
             length: size_of::<u64>() as u64,
             offset: 0,
+            nowait: false,
         };
         let block = self.control_blocks[self.control_blocks.len() - 1].0.get();
         // SAFETY: the last control block belongs to no slot; this method alone uses it, once.

@@ -17,7 +17,7 @@ pub(crate) enum SubmitAction {
 #[expect(clippy::match_same_arms, reason = "one arm for each meaning")]
 pub(crate) fn submit_action(Errno(errno): Errno) -> SubmitAction {
     match errno {
-        // A signal arrived before anything was accepted.
+        // Not documented for this call. If it ever comes, nothing was accepted.
         libc::EINTR => SubmitAction::Retry,
         // No free request: the ring is full of events that nobody has reaped yet, or the kernel
         // had no memory for one. Either passes when something completes.

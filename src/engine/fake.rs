@@ -48,6 +48,9 @@ struct State {
     script: VecDeque<Answer>,
     /// Errors that `wait` has to return.
     wait_errors: VecDeque<i32>,
+    /// The next call of `submit` blocks, once it has been counted.
+    block_next: bool,
+    blocked: bool,
     /// Completes each request, in full, when it is accepted.
     automatic: bool,
     /// Accepted and not completed.
@@ -67,6 +70,16 @@ impl Fake {
 
     pub(crate) fn script(&self, answers: impl IntoIterator<Item = Answer>) {
         self.lock().script.extend(answers);
+    }
+
+    /// Makes the next call of `submit` block until `unblock`.
+    pub(crate) fn block(&self) {
+        self.lock().block_next = true;
+    }
+
+    pub(crate) fn unblock(&self) {
+        self.lock().blocked = false;
+        self.0.changed.notify_all();
     }
 
     /// Makes `wait` fail like this, once for each.
@@ -162,6 +175,11 @@ impl Engine for Fake {
             thread: thread::current().name().unwrap_or_default().to_owned(),
             offsets: batch.iter().map(|request| request.transfer.offset).collect(),
         });
+        if std::mem::take(&mut state.block_next) {
+            state.blocked = true;
+            self.0.changed.notify_all();
+            state = self.0.changed.wait_while(state, |state| state.blocked).unwrap();
+        }
         let accepted = match state.script.pop_front() {
             Some(Answer::Refuse(errno)) => {
                 self.0.changed.notify_all();

@@ -43,6 +43,8 @@ pub(crate) struct Transfer {
     /// Bytes, or elements of the array of buffers.
     pub(crate) length: u64,
     pub(crate) offset: u64,
+    /// Answer `EAGAIN` where the operation would have to wait.
+    pub(crate) nowait: bool,
 }
 
 /// A transfer with the token under which its event comes back.
