@@ -1,0 +1,94 @@
+//! Reads the beginning of a file with a callback, and waits for the callback.
+//!
+//! `cargo run --example aio_callback -- FILE [LENGTH]`
+//!
+//! An answer to "Callbacks in AIO asynchronous I/O": where does one wait, what is gained by a
+//! callback, and who owns what when?
+
+use std::env;
+use std::error::Error;
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::thread;
+
+use reapool::{Dispatcher, Job, OperationError};
+
+const HELP: &str = "\
+Usage: aio_callback FILE [LENGTH]
+
+Reads the first LENGTH bytes of a file (1 to 1073741824, by default 80) and prints how many came,
+and what they are.
+";
+
+fn read_with_callback(path: &Path, length: usize) -> Result<String, Box<dyn Error>> {
+    let dispatcher = Dispatcher::builder().depth(1).workers(1).build()?;
+    let file = File::open(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    let buffer = vec![0; length];
+    let label = path.display().to_string();
+
+    // The context needs no pointer in the request: the callback captures it. With the `move`, the
+    // label is the callback's own.
+    let job = Job::read(file, buffer, 0, move |done| -> Result<String, OperationError> {
+        // This runs on a worker. The read is over and the kernel is done with the buffer, so file
+        // and buffer are the callback's now; it frees them, unless it hands them on.
+        let worker = thread::current().name().unwrap_or_default().to_owned();
+        let (count, buffer) = done.into_success()?;
+        let text = String::from_utf8_lossy(&buffer);
+        Ok(format!("{label}: {count} bytes, seen by the callback on {worker}:\n{text:?}\n"))
+    });
+
+    // The file and the buffer moved into the job, and with this call the job moves out of reach:
+    // while the kernel writes into the buffer, no other code can touch it.
+    let handle = dispatcher.spawn(job)?;
+
+    // Nothing blocks here. This is what the callback is for: this thread could submit the next
+    // thousand reads, or do something else, while a worker processes each read's data as it comes.
+
+    // This is where one waits, when there is nothing else to do: for the end of the *callback*.
+    // Waiting for the read alone, as aio_suspend(3) does, would leave the callback running.
+    // The mutex and the condition variable that the question missed are inside the handle, and what
+    // the callback returned comes out of it.
+    Ok(handle.join()??)
+}
+
+/// `None` if help was asked for.
+fn parse_arguments() -> Result<Option<(PathBuf, usize)>, String> {
+    let arguments: Vec<OsString> = env::args_os().skip(1).collect();
+    if arguments.iter().any(|argument| argument == "--help" || argument == "-h") {
+        return Ok(None);
+    }
+    let (file, length) = match arguments.as_slice() {
+        [file] => (file, 80),
+        [file, length] => match length.to_string_lossy().parse() {
+            Ok(length @ 1..=0x4000_0000) => (file, length),
+            _ => return Err(format!("{} is not a length", length.display())),
+        },
+        _ => return Err("a FILE is expected, and perhaps a LENGTH".to_owned()),
+    };
+    Ok(Some((file.into(), length)))
+}
+
+fn main() -> ExitCode {
+    let text = match parse_arguments() {
+        Ok(None) => HELP.to_owned(),
+        Ok(Some((path, length))) => match read_with_callback(&path, length) {
+            Ok(text) => text,
+            Err(error) => {
+                let _ = writeln!(io::stderr(), "aio_callback: {error}");
+                return ExitCode::FAILURE;
+            }
+        },
+        Err(mistake) => {
+            let _ = writeln!(io::stderr(), "aio_callback: {mistake} (see --help)");
+            return ExitCode::from(2);
+        }
+    };
+    // Not `println!`, which panics when the reader of the pipe is gone.
+    match io::stdout().write_all(text.as_bytes()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
+    }
+}

@@ -1,0 +1,141 @@
+//! Reads several pieces of a file in one batch, each with a callback that knows the piece's label.
+//!
+//! `cargo run --example labelled_reads -- FILE [LABEL=OFFSET:LENGTH ...]`
+//!
+//! An answer to "Correct handling of context data in libaio callbacks?": the context is captured by
+//! the callback, of any type and size. What the kernel hands back with the event is the
+//! dispatcher's own token, checked before it is used, so nothing depends on pointers surviving.
+
+use std::env;
+use std::error::Error;
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::mpsc;
+
+use reapool::{Dispatcher, FileHandle, Job, OperationError};
+
+const HELP: &str = "\
+Usage: labelled_reads FILE [LABEL=OFFSET:LENGTH ...]
+
+Reads pieces of a file, each of LENGTH bytes (1 to 1073741824) from OFFSET on, all in one batch, and
+prints them in the order in which they come. By default: 16 bytes each of head, middle and tail.
+
+Exit status: 0 if all pieces were read, 1 if not, 2 for a mistake in the command line.
+";
+
+const LENGTH_DEFAULT: usize = 16;
+
+/// A piece of the file that somebody wants.
+struct Piece {
+    label: String,
+    offset: u64,
+    length: usize,
+}
+
+/// What a callback makes of its piece: the bytes, or why there are none.
+struct Report {
+    label: String,
+    offset: u64,
+    bytes: Result<Vec<u8>, OperationError>,
+}
+
+/// Submits all pieces at once, and returns where the reports come in.
+fn read_batch(
+    dispatcher: &Dispatcher,
+    file: &FileHandle,
+    pieces: Vec<Piece>,
+) -> Result<mpsc::Receiver<Report>, Box<dyn Error>> {
+    let (sender, reports) = mpsc::channel();
+    let jobs = pieces.into_iter().map(|Piece { label, offset, length }| {
+        let sender = sender.clone();
+        Job::read(file, vec![0; length], offset, move |done| {
+            // A piece that the kernel refuses comes here like the others, and harms none of them.
+            let bytes = done.into_success().map(|(_, bytes)| bytes);
+            // Fails only if the main thread has stopped listening.
+            let _ = sender.send(Report { label, offset, bytes });
+        })
+    });
+    dispatcher.submit_batch(jobs)?;
+    // Each callback has a sender of its own. With the last of them, and this function's, which goes
+    // now, the reports end: the main thread knows that every callback has run, without counting.
+    Ok(reports)
+}
+
+/// Prints the reports as they come; false if some are of failures, or missing.
+fn print(reports: &mpsc::Receiver<Report>, mut missing: usize) -> bool {
+    let mut out = io::stdout().lock();
+    let mut is_complete = true;
+    for Report { label, offset, bytes } in reports {
+        missing -= 1;
+        match bytes {
+            Ok(bytes) => {
+                let text = String::from_utf8_lossy(&bytes);
+                if writeln!(out, "{label}: {} bytes from {offset}: {text:?}", bytes.len()).is_err()
+                {
+                    // Whoever closed the pipe has read enough.
+                    return false;
+                }
+            }
+            Err(error) => {
+                is_complete = false;
+                let _ = writeln!(io::stderr(), "labelled_reads: {label}: {error}");
+            }
+        }
+    }
+    is_complete && missing == 0
+}
+
+fn run(path: &PathBuf, mut pieces: Vec<Piece>) -> Result<bool, Box<dyn Error>> {
+    let named = |error| format!("{}: {error}", path.display());
+    let file = File::open(path).map_err(named)?;
+    if pieces.is_empty() {
+        let last = file.metadata().map_err(named)?.len().saturating_sub(LENGTH_DEFAULT as u64);
+        for (label, offset) in [("head", 0), ("middle", last / 2), ("tail", last)] {
+            pieces.push(Piece { label: label.to_owned(), offset, length: LENGTH_DEFAULT });
+        }
+    }
+    let dispatcher = Dispatcher::new()?;
+    let count = pieces.len();
+    let reports = read_batch(&dispatcher, &file.into(), pieces)?;
+    Ok(print(&reports, count))
+}
+
+fn parse_piece(argument: &OsString) -> Result<Piece, String> {
+    let text = argument.to_string_lossy();
+    let parse = || {
+        let (label, range) = text.rsplit_once('=')?;
+        let (offset, length) = range.split_once(':')?;
+        let length = length.parse().ok().filter(|length| (1..=1 << 30).contains(length))?;
+        Some(Piece { label: label.to_owned(), offset: offset.parse().ok()?, length })
+    };
+    parse().ok_or_else(|| format!("{text:?} is not LABEL=OFFSET:LENGTH"))
+}
+
+/// `None` if help was asked for.
+fn parse_arguments() -> Result<Option<(PathBuf, Vec<Piece>)>, String> {
+    let arguments: Vec<OsString> = env::args_os().skip(1).collect();
+    if arguments.iter().any(|argument| argument == "--help" || argument == "-h") {
+        return Ok(None);
+    }
+    let (file, pieces) = arguments.split_first().ok_or("a FILE is expected")?;
+    let pieces = pieces.iter().map(parse_piece).collect::<Result<_, _>>()?;
+    Ok(Some((file.into(), pieces)))
+}
+
+fn main() -> ExitCode {
+    let is_complete = match parse_arguments() {
+        Ok(None) => io::stdout().write_all(HELP.as_bytes()).is_ok(),
+        Ok(Some((path, pieces))) => run(&path, pieces).unwrap_or_else(|error| {
+            let _ = writeln!(io::stderr(), "labelled_reads: {error}");
+            false
+        }),
+        Err(mistake) => {
+            let _ = writeln!(io::stderr(), "labelled_reads: {mistake} (see --help)");
+            return ExitCode::from(2);
+        }
+    };
+    if is_complete { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
