@@ -97,8 +97,13 @@ impl FileHandle {
         let (flags, kind) = (status_flags(fd), kind(fd));
         let direct = flags & libc::O_DIRECT != 0;
         let stored = kind == libc::S_IFREG || kind == libc::S_IFBLK;
-        // Other character devices, such as the null device, don't wait for anybody.
-        let waits = !stored && (kind != libc::S_IFCHR || fd.is_terminal());
+        let waits = match kind {
+            // The last is what eventfds, timers and the like have.
+            libc::S_IFIFO | libc::S_IFSOCK | 0 => true,
+            // Other character devices, such as the null device, don't wait for anybody.
+            libc::S_IFCHR => fd.is_terminal(),
+            _ => false,
+        };
         Self {
             fd: fd.as_raw_fd(),
             direct,

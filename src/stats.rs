@@ -120,6 +120,8 @@ impl Stats {
         let completed = counters.completed.load(Ordering::Relaxed);
         let submitted = counters.submitted.load(Ordering::Relaxed);
         let occupied = pipeline.admission.limits().depth as usize - state.free_slots();
+        // Under the lock, so that it is ahead only by callbacks that have not been finished yet.
+        let panics = pipeline.panics.count();
         drop(state);
         let in_flight = usize::try_from(submitted.saturating_sub(completed)).unwrap_or(usize::MAX);
         Self {
@@ -131,7 +133,7 @@ impl Stats {
             failed: tally.failed,
             short: tally.short,
             buffered: tally.buffered,
-            panics: pipeline.panics.count(),
+            panics,
             outstanding,
             parked,
             in_flight: in_flight.min(occupied),

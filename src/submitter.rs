@@ -202,7 +202,7 @@ impl Submitter {
         if self.pipeline.is_forked() {
             return Err(SubmitErrorKind::Forked);
         }
-        self.pipeline.refill();
+        self.pipeline.flush();
         Ok(())
     }
 

@@ -178,7 +178,9 @@ impl Engine for Fake {
         if std::mem::take(&mut state.block_next) {
             state.blocked = true;
             self.0.changed.notify_all();
-            state = self.0.changed.wait_while(state, |state| state.blocked).unwrap();
+            // With a limit, so that a test that fails ends.
+            let waited = self.0.changed.wait_timeout_while(state, HANG, |state| state.blocked);
+            state = waited.unwrap().0;
         }
         let accepted = match state.script.pop_front() {
             Some(Answer::Refuse(errno)) => {
