@@ -31,7 +31,7 @@ impl Pipeline {
             self.counters.submitted.fetch_add(rest.len() as u64, Ordering::Relaxed);
             // SAFETY: each request describes the job that `fill_slots` put into the slot with this
             // token. The slot keeps it, and with it buffer and file, until the reaper takes it out
-            // on the event with the token; nobody else takes it, as `starve_or_retry` and `refuse`
+            // on the event with the token; nobody else takes it, as `put_back` and `refuse`
             // only do so for requests that were not accepted. While in the slot the job's memory
             // is not accessed. A slot is filled again only after its job's callback has returned,
             // so the token is not in use.
@@ -41,7 +41,7 @@ impl Pipeline {
             self.counters.submitted.fetch_sub(refused, Ordering::Relaxed);
             match answer.map_err(|errno| (submit_action(errno), errno)) {
                 Ok(0) | Err((SubmitAction::Park, _)) => {
-                    if self.starve(rest) {
+                    if self.put_back(rest) {
                         return;
                     }
                     tries += 1;
@@ -73,8 +73,8 @@ impl Pipeline {
 
     /// Puts jobs back that the kernel has no request for, to wait for the next completion. False,
     /// and nothing done, if none will come because no other slot is occupied.
-    fn starve(&self, rest: &[Request]) -> bool {
-        let mut state = self.admission.lock();
+    fn put_back(&self, rest: &[Request]) -> bool {
+        let state = self.admission.lock();
         let depth = self.admission.limits().depth as usize;
         if state.free_slots() + rest.len() == depth {
             return false;
@@ -83,7 +83,7 @@ impl Pipeline {
             let job = self.slots.take(request.token);
             (index_of(request.token) as u32, job.expect("a refused request's job is in its slot"))
         });
-        self.admission.starve(&mut state, last_first);
+        self.starve(state, last_first);
         true
     }
 }

@@ -288,10 +288,26 @@ impl Pipeline {
         self.admission.told_to_stop();
     }
 
-    /// Whether an idle worker is to be asked to fill slots; the caller then does that.
+    /// Puts jobs back that the kernel had no request for, last first, until it is asked again.
+    pub(crate) fn starve(
+        &self,
+        mut state: MutexGuard<'_, State>,
+        refused: impl Iterator<Item = (u32, Job)>,
+    ) {
+        self.admission.starve(&mut state, refused);
+        // Somebody has to be awake to ask.
+        let summon = self.wants_summons(&mut state);
+        drop(state);
+        if summon {
+            self.send(Parcel::Refill);
+        }
+    }
+
+    /// Whether an idle worker is to be asked to fill slots, or to ask a starved kernel again; the
+    /// caller then does that.
     fn wants_summons(&self, state: &mut State) -> bool {
         let idle = self.idle_workers.load(Ordering::SeqCst) > 0;
-        let wanted = state.can_fill() && idle && !state.summoned;
+        let wanted = (state.can_fill() || state.is_starved()) && idle && !state.summoned;
         state.summoned |= wanted;
         wanted
     }

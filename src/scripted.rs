@@ -17,11 +17,24 @@ const HANG: Duration = Duration::from_secs(60);
 type Seen = (u64, Result<usize, i32>);
 
 struct Rig {
+    /// Dropped before the dispatcher, which waits for its jobs.
+    _end: EndOnPanic,
     fake: Fake,
     dispatcher: Dispatcher,
     file: FileHandle,
     seen: Receiver<Seen>,
     tell: Sender<Seen>,
+}
+
+/// Lets all jobs of a failing test end.
+struct EndOnPanic(Fake);
+
+impl Drop for EndOnPanic {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.0.give_up();
+        }
+    }
 }
 
 impl Rig {
@@ -31,7 +44,7 @@ impl Rig {
         let dispatcher = Dispatcher::builder().start(engine, limits, workers).unwrap();
         let file = FileHandle::from(std::fs::File::open("/dev/null").unwrap());
         let (tell, seen) = mpsc::channel();
-        Self { fake, dispatcher, file, seen, tell }
+        Self { _end: EndOnPanic(fake.clone()), fake, dispatcher, file, seen, tell }
     }
 
     fn job(&self, name: u64) -> Job {
@@ -165,23 +178,22 @@ fn a_submission_that_takes_its_time_holds_up_no_other() {
             tell.send((name, Ok(done.result.unwrap()))).unwrap();
         })
     };
-    // The caller's own part of the batch blocks in the engine; a worker comes for the rest of it,
-    // and for what another caller submits meanwhile.
-    rig.fake.block();
+    // The caller's own part of the batch blocks in the engine; workers come for the rest of it, and
+    // for what another caller submits meanwhile.
+    rig.fake.block_caller();
     let batch = [rig.job(0), write(1)];
     thread::scope(|scope| {
         let submitter = &rig.dispatcher;
         scope.spawn(move || submitter.submit_batch(batch).unwrap());
-        rig.fake.called(1);
+        rig.fake.blocked();
         rig.dispatcher.submit(write(2)).unwrap();
-        rig.fake.held(2);
-        rig.fake.complete_all();
-        assert_eq!(rig.seen(2), all_well(1..3));
+        let others = rig.fake.try_held(2);
         rig.fake.unblock();
+        assert!(others, "the other jobs wait for the blocked one");
     });
-    rig.fake.held(1);
+    rig.fake.held(3);
     rig.fake.complete_all();
-    assert_eq!(rig.seen(1), all_well(0..1));
+    assert_eq!(rig.seen(3), all_well(0..3));
     rig.end(3);
 }
 

@@ -3,7 +3,7 @@
 #![expect(unsafe_code, reason = "plays the kernel's part: writes into the buffers of reads")]
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -48,8 +48,8 @@ struct State {
     script: VecDeque<Answer>,
     /// Errors that `wait` has to return.
     wait_errors: VecDeque<i32>,
-    /// The next call of `submit` blocks, once it has been counted.
-    block_next: bool,
+    /// The next call of `submit` by another thread than a worker blocks, once it has been counted.
+    block_caller: bool,
     blocked: bool,
     /// Completes each request, in full, when it is accepted.
     automatic: bool,
@@ -72,9 +72,18 @@ impl Fake {
         self.lock().script.extend(answers);
     }
 
-    /// Makes the next call of `submit` block until `unblock`.
-    pub(crate) fn block(&self) {
-        self.lock().block_next = true;
+    /// Makes the next call of `submit` by another thread than a worker block until `unblock`.
+    pub(crate) fn block_caller(&self) {
+        self.lock().block_caller = true;
+    }
+
+    /// Holds nothing and nobody any more, so that a test that fails ends.
+    pub(crate) fn give_up(&self) {
+        let mut state = self.lock();
+        (state.automatic, state.blocked, state.block_caller) = (true, false, false);
+        state.script.clear();
+        drop(state);
+        self.complete_all();
     }
 
     pub(crate) fn unblock(&self) {
@@ -99,6 +108,18 @@ impl Fake {
     /// Waits until so many requests are held, and lists them in the order of their acceptance.
     pub(crate) fn held(&self, count: usize) -> Vec<Request> {
         self.until(|state| state.held.len() >= count).held.clone()
+    }
+
+    /// As `held`, but says whether it came to that.
+    pub(crate) fn try_held(&self, count: usize) -> bool {
+        let few = |state: &mut State| state.held.len() < count;
+        let waited = self.0.changed.wait_timeout_while(self.lock(), HANG, few);
+        !waited.unwrap().1.timed_out()
+    }
+
+    /// Waits until a caller is blocked.
+    pub(crate) fn blocked(&self) {
+        drop(self.until(|state| state.blocked));
     }
 
     /// Waits until `submit` has been called so often.
@@ -139,7 +160,7 @@ impl Fake {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.state.lock().unwrap()
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn until(&self, condition: impl Fn(&State) -> bool) -> MutexGuard<'_, State> {
@@ -171,16 +192,16 @@ fn transfer(request: &Request, res: i64) {
 impl Engine for Fake {
     unsafe fn submit(&self, batch: &[Request]) -> Result<usize, Errno> {
         let mut state = self.lock();
+        let thread = thread::current().name().unwrap_or_default().to_owned();
+        let block = !thread.starts_with("aio-worker") && std::mem::take(&mut state.block_caller);
         state.calls.push(Call {
-            thread: thread::current().name().unwrap_or_default().to_owned(),
+            thread,
             offsets: batch.iter().map(|request| request.transfer.offset).collect(),
         });
-        if std::mem::take(&mut state.block_next) {
+        if block {
             state.blocked = true;
             self.0.changed.notify_all();
-            // With a limit, so that a test that fails ends.
-            let waited = self.0.changed.wait_timeout_while(state, HANG, |state| state.blocked);
-            state = waited.unwrap().0;
+            state = self.0.changed.wait_while(state, |state| state.blocked).unwrap();
         }
         let accepted = match state.script.pop_front() {
             Some(Answer::Refuse(errno)) => {
