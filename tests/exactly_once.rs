@@ -8,15 +8,15 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::thread;
 
 use reapool::{Dispatcher, FileHandle, Job, Stats, Submitter};
-use util::{Drops, HANG, Tended, watched};
+use util::{Drops, HANG, SCALE, Tended, watched};
 
 /// Submitted one by one from outside.
-const SINGLE: usize = 50_000;
+const SINGLE: usize = 50_000 / SCALE;
 /// Submitted in batches from outside.
-const BATCHED: usize = 650_000;
+const BATCHED: usize = 650_000 / SCALE;
 const OUTSIDE: usize = SINGLE + BATCHED;
 /// Submitted by the callbacks of the first ones of those, some of `SINGLE` and some of `BATCHED`.
-const CHAINED: usize = 300_000;
+const CHAINED: usize = 300_000 / SCALE;
 const JOBS: usize = OUTSIDE + CHAINED;
 /// Jobs in a batch, and outside jobs that share a file.
 const BATCH: usize = 1000;

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use reapool::{AlignedBuf, Completion, Dispatcher, FileHandle, Job};
 use util::{Drops, Tended, known_file, scratch, skipped, watched};
 
-const FILES: usize = 10_000;
+const FILES: usize = 10_000 / util::SCALE;
 const DEPTH: usize = 64;
 /// More than any of the files has, and what direct I/O takes.
 const BUFFER: usize = 12 << 10;

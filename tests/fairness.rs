@@ -1,0 +1,160 @@
+//! A slow callback delays no other job while a worker is idle, whatever they have in common.
+
+mod util;
+
+use std::sync::mpsc;
+
+use reapool::{Dispatcher, FileHandle, Job, PollEvents, Submitter};
+use util::{Gate, HANG, SCALE, eventfd, make_readable, null, null_read, watched};
+
+/// Races need many chances.
+const ROUNDS: usize = 200 / SCALE;
+/// So much that a worker runs several callbacks before it fills the slots that they left.
+const DEPTH: usize = 64;
+
+/// One batch in which some callbacks are held, on all workers but one.
+#[derive(Clone, Copy)]
+struct Scene {
+    workers: usize,
+    /// Callbacks that are held until all other jobs have ended.
+    held: usize,
+    /// How many of these submit something before they are held, and how much.
+    submitters: usize,
+    fan_out: usize,
+    /// Other jobs in the batch.
+    others: usize,
+    /// What the callback of each of these submits.
+    follow_ups: usize,
+}
+
+/// What the jobs of a scene share.
+#[derive(Clone)]
+struct Stage {
+    submitter: Submitter,
+    file: FileHandle,
+    gate: Gate,
+    ended: mpsc::Sender<()>,
+}
+
+impl Stage {
+    fn submit_followers(&self, count: usize) {
+        for _ in 0..count {
+            let ended = self.ended.clone();
+            let job = null_read(&self.file, move || ended.send(()).unwrap());
+            self.submitter.submit(job).unwrap();
+        }
+    }
+
+    fn job(&self, held: bool, followers: usize) -> Job {
+        let stage = self.clone();
+        null_read(&self.file, move || {
+            stage.submit_followers(followers);
+            if held {
+                stage.gate.pass();
+            }
+            stage.ended.send(()).unwrap();
+        })
+    }
+}
+
+impl Scene {
+    fn jobs(self, round: usize, stage: &Stage) -> Vec<Job> {
+        let count = self.held + self.others;
+        let job = |number: usize| {
+            // The held ones are neighbours, in each place of the batch in turn.
+            let place = (number + round) % count;
+            let followers = match place {
+                _ if place < self.submitters => self.fan_out,
+                _ if place < self.held => 0,
+                _ => self.follow_ups,
+            };
+            stage.job(place < self.held, followers)
+        };
+        (0..count).map(job).collect()
+    }
+
+    fn play(self, dispatcher: &Dispatcher) {
+        for round in 0..ROUNDS {
+            let (ended, endings) = mpsc::channel();
+            let gate = Gate::default();
+            let (submitter, file) = (dispatcher.submitter(), null());
+            let jobs = self.jobs(round, &Stage { submitter, file, gate: gate.clone(), ended });
+            if round % 2 == 0 {
+                dispatcher.submit_batch(jobs).unwrap();
+            } else {
+                jobs.into_iter().for_each(|job| dispatcher.submit(job).unwrap());
+            }
+            let expected = self.submitters * self.fan_out + self.others * (1 + self.follow_ups);
+            let in_time = |_: &usize| endings.recv_timeout(HANG / 4).is_ok();
+            let count = (0..expected).take_while(in_time).count();
+            gate.open();
+            assert_eq!(count, expected, "delayed by a held callback, in round {round}");
+            for _ in 0..self.held {
+                endings.recv_timeout(HANG).unwrap();
+            }
+        }
+    }
+
+    /// Plays with nothing else to do, and with an operation in flight that doesn't end.
+    fn holds(self) {
+        watched(move || {
+            let builder = Dispatcher::builder().depth(DEPTH).workers(self.workers);
+            let dispatcher = builder.build().unwrap();
+            self.play(&dispatcher);
+            let eventfd = eventfd();
+            dispatcher.submit(Job::poll(&eventfd, PollEvents::READABLE, |_| ())).unwrap();
+            self.play(&dispatcher);
+            make_readable(&eventfd);
+            assert_eq!(dispatcher.shutdown().unwrap().panics, 0);
+        });
+    }
+}
+
+/// One of two workers is held; nobody submits in a callback.
+const ONE_OF_TWO: Scene =
+    Scene { workers: 2, held: 1, submitters: 0, fan_out: 0, others: 0, follow_ups: 0 };
+/// Three of four workers are held.
+const THREE_OF_FOUR: Scene = Scene { workers: 4, held: 3, ..ONE_OF_TWO };
+
+#[test]
+fn others_of_the_same_batch_go_on() {
+    for others in [1, 14, 40] {
+        Scene { others, ..ONE_OF_TWO }.holds();
+        Scene { others, ..THREE_OF_FOUR }.holds();
+    }
+}
+
+#[test]
+fn more_than_the_depth_go_on_through_the_slots_that_are_left() {
+    // Not more than depth and backlog take, as nobody outside is to wait.
+    Scene { others: 2 * DEPTH - 4, ..ONE_OF_TWO }.holds();
+    Scene { others: 2 * DEPTH - 4, ..THREE_OF_FOUR }.holds();
+}
+
+#[test]
+fn what_an_earlier_callback_submitted_goes_on() {
+    for (others, follow_ups) in [(1, 1), (1, 100), (8, 1)] {
+        Scene { others, follow_ups, ..ONE_OF_TWO }.holds();
+    }
+}
+
+#[test]
+fn what_an_earlier_callback_submitted_goes_on_while_one_worker_is_left() {
+    for (others, follow_ups) in [(1, 1), (1, 100), (8, 1)] {
+        Scene { others, follow_ups, ..THREE_OF_FOUR }.holds();
+    }
+}
+
+#[test]
+fn what_the_held_callback_itself_submitted_goes_on() {
+    for (others, fan_out) in [(0, 1), (0, 100), (8, 1)] {
+        Scene { others, submitters: 1, fan_out, ..ONE_OF_TWO }.holds();
+    }
+}
+
+#[test]
+fn what_held_callbacks_submitted_goes_on_while_one_worker_is_left() {
+    for (others, submitters, fan_out) in [(0, 3, 1), (0, 1, 100), (0, 1, 1), (8, 1, 1)] {
+        Scene { others, submitters, fan_out, ..THREE_OF_FOUR }.holds();
+    }
+}

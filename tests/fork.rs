@@ -1,0 +1,219 @@
+//! A forked child is refused clearly and promptly whatever it asks for, and the parent goes on.
+
+#![expect(unsafe_code, reason = "forks")]
+
+mod util;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use reapool::{
+    AlignedBuf, Dispatcher, DrainError, Job, JobHandle, JoinError, PollEvents, ShutdownError,
+    Stats, SubmitError, SubmitErrorKind, WaitError,
+};
+use util::{
+    Gate, HANG, byte_at, eventfd, known_file, make_readable, null, null_read, open_direct, scratch,
+    watched,
+};
+
+/// What a child ends with that panicked.
+const PANICKED: i32 = 99;
+
+/// One child at a time, so that no other test's descriptors and threads are in it.
+fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Forks, runs `body` in the child, and returns what that ends with: `body`'s result, or `None`
+/// if it didn't end.
+///
+/// `body` takes nothing by value: in the parent it would be dropped without having run.
+fn in_child(body: &mut dyn FnMut() -> i32) -> Option<i32> {
+    // SAFETY: the child runs `body` and nothing else. That allocates, which the C library allows
+    // after a fork, and takes no lock that another thread can have held at the fork but those of
+    // the crate, which are what is tested; if one is waited for, the parent kills the child.
+    let child = unsafe { libc::fork() };
+    if child == 0 {
+        let code = catch_unwind(AssertUnwindSafe(body)).unwrap_or(PANICKED);
+        // SAFETY: ends the process without running anything of it.
+        unsafe { libc::_exit(code) };
+    }
+    assert!(child > 0);
+    let (start, mut status) = (Instant::now(), 0);
+    let mut killed = false;
+    loop {
+        // SAFETY: the kernel writes the status through the pointer, which is to a live local.
+        let ended = unsafe { libc::waitpid(child, &raw mut status, libc::WNOHANG) };
+        if ended == child {
+            return (!killed && libc::WIFEXITED(status)).then(|| libc::WEXITSTATUS(status));
+        }
+        if start.elapsed() > HANG / 4 && !killed {
+            killed = true;
+            // SAFETY: a system call without pointers, on a child that has not been waited for, so
+            // that its number is no other process's.
+            unsafe { libc::kill(child, libc::SIGKILL) };
+        }
+        thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// The number, from 1, of the first check that failed, or 0. The child reports by it.
+fn first_failure(checks: &[bool]) -> i32 {
+    checks.iter().position(|holds| !holds).map_or(0, |place| place as i32 + 1)
+}
+
+fn job() -> Job {
+    Job::write(null(), vec![7; 9], 0, |_| ())
+}
+
+/// Whether a job was refused for the right reason, and came back.
+fn refused(result: Result<(), SubmitError>) -> bool {
+    let Err(error) = result else { return false };
+    let told = error.kind() == SubmitErrorKind::Forked && error.to_string().contains("forked");
+    told && error.into_job().into_buffer::<Vec<u8>>().is_ok_and(|buffer| buffer == [7; 9])
+}
+
+/// All that a child can ask of its parent's dispatcher without giving it up.
+fn ask(dispatcher: &Dispatcher) -> i32 {
+    let batch = dispatcher.submit_batch([job(), job()]).unwrap_err();
+    first_failure(&[
+        refused(dispatcher.submit(job())),
+        refused(dispatcher.try_submit(job())),
+        refused(dispatcher.submit_timeout(job(), HANG)),
+        refused(dispatcher.spawn(job()).map(drop)),
+        refused(dispatcher.try_spawn(job()).map(drop)),
+        (batch.kind(), batch.accepted()) == (SubmitErrorKind::Forked, 0),
+        batch.into_jobs().len() == 2,
+        dispatcher.drain() == Err(DrainError::Forked),
+        dispatcher.drain_timeout(HANG) == Err(DrainError::Forked),
+        dispatcher.flush() == Err(SubmitErrorKind::Forked),
+        dispatcher.stats() == Stats::default(),
+    ])
+}
+
+#[test]
+fn a_child_is_refused_and_the_parents_jobs_end() {
+    let _alone = alone();
+    watched(|| {
+        let dispatcher = Dispatcher::builder().depth(8).workers(2).build().unwrap();
+        let (eventfd, gate) = (eventfd(), Gate::default());
+        let held = gate.clone();
+        let finished = dispatcher.spawn(null_read(&null(), || 0)).unwrap();
+        dispatcher.drain().unwrap();
+        let poll = dispatcher.spawn(Job::poll(&eventfd, PollEvents::READABLE, |_| 1)).unwrap();
+        let in_callback = null_read(&null(), move || {
+            held.pass();
+            2
+        });
+        let in_callback = dispatcher.spawn(in_callback).unwrap();
+        gate.wait_for(1);
+
+        assert_eq!(in_child(&mut || ask(&dispatcher)), Some(0));
+        let mut handles = vec![finished, poll, in_callback];
+        let mut wait = || {
+            let first = JobHandle::wait_first(&handles, None) == Err(WaitError::Forked);
+            let mut checks = vec![first];
+            for handle in handles.drain(..) {
+                checks.push(matches!(handle.join(), Err(JoinError::Forked)));
+            }
+            first_failure(&checks)
+        };
+        assert_eq!(in_child(&mut wait), Some(0), "waiting for single jobs");
+        let mut owner = Some(dispatcher);
+        let mut shut_down = || {
+            let refused = owner.take().unwrap().shutdown();
+            first_failure(&[matches!(refused, Err(ShutdownError::Forked))])
+        };
+        assert_eq!(in_child(&mut shut_down), Some(0), "shutting down");
+        let mut give_up = || {
+            owner = None;
+            0
+        };
+        assert_eq!(in_child(&mut give_up), Some(0), "dropping");
+
+        make_readable(&eventfd);
+        gate.open();
+        for (number, handle) in handles.into_iter().enumerate() {
+            assert_eq!(handle.join_timeout(HANG).unwrap(), number);
+        }
+        let report = owner.take().unwrap().shutdown().unwrap();
+        assert_eq!((report.jobs, report.panics, report.stats.refused), (3, 0, 0));
+    });
+}
+
+#[test]
+fn a_child_can_make_a_dispatcher_of_its_own() {
+    let _alone = alone();
+    watched(|| {
+        let parents = Dispatcher::builder().depth(8).workers(1).build().unwrap();
+        let mut own = || {
+            let dispatcher = Dispatcher::builder().depth(8).workers(1).build().unwrap();
+            let handle = dispatcher.spawn(null_read(&null(), || 5)).unwrap();
+            let value = handle.join_timeout(HANG);
+            first_failure(&[value.is_ok_and(|value| value == 5), dispatcher.shutdown().is_ok()])
+        };
+        assert_eq!(in_child(&mut own), Some(0));
+        assert_eq!(parents.spawn(null_read(&null(), || 6)).unwrap().join().unwrap(), 6);
+    });
+}
+
+#[test]
+fn forking_while_the_dispatcher_is_busy_harms_neither() {
+    let _alone = alone();
+    watched(|| {
+        let dispatcher = Arc::new(Dispatcher::builder().depth(4).workers(2).build().unwrap());
+        let stop = Arc::new(AtomicBool::new(false));
+        let hammer = |_| {
+            let (dispatcher, stop) = (Arc::clone(&dispatcher), Arc::clone(&stop));
+            thread::spawn(move || {
+                let (file, mut submitted) = (null(), 0_u64);
+                while !stop.load(Ordering::SeqCst) {
+                    dispatcher.submit_batch((0..20).map(|_| null_read(&file, || ()))).unwrap();
+                    dispatcher.spawn(null_read(&file, || ())).unwrap().join().unwrap();
+                    submitted += 21;
+                }
+                submitted
+            })
+        };
+        let hammers: Vec<_> = (0..2).map(hammer).collect();
+        for round in 0..50 {
+            assert_eq!(in_child(&mut || ask(&dispatcher)), Some(0), "round {round}");
+        }
+        stop.store(true, Ordering::SeqCst);
+        let submitted: u64 = hammers.into_iter().map(|hammer| hammer.join().unwrap()).sum();
+        let report = Arc::into_inner(dispatcher).unwrap().shutdown().unwrap();
+        assert_eq!((report.jobs, report.failed, report.panics), (submitted, 0, 0));
+    });
+}
+
+#[test]
+fn reads_in_flight_at_a_fork_bring_the_parent_its_data() {
+    const BLOCK: u64 = 64 << 10;
+    let _alone = alone();
+    watched(|| {
+        let directory = scratch();
+        let path = known_file(directory.path(), "known", 64 * BLOCK);
+        let Some(file) = open_direct(&path) else { return };
+        let dispatcher = Dispatcher::builder().depth(32).workers(1).build().unwrap();
+        let (sender, read) = mpsc::channel();
+        for round in 0..20 {
+            let jobs = (0..64).map(|block| {
+                let (sender, buffer) = (sender.clone(), AlignedBuf::zeroed(BLOCK as usize));
+                Job::read(&file, buffer, block * BLOCK, move |done| {
+                    let expected = (done.offset..).map(byte_at);
+                    let right = done.data().iter().copied().eq(expected.take(BLOCK as usize));
+                    sender.send(right).unwrap();
+                })
+            });
+            dispatcher.submit_batch(jobs).unwrap();
+            assert_eq!(in_child(&mut || ask(&dispatcher)), Some(0), "round {round}");
+            for _ in 0..64 {
+                assert!(read.recv_timeout(HANG).unwrap(), "other data, in round {round}");
+            }
+        }
+    });
+}
