@@ -92,7 +92,8 @@
 //!    order. Outside callbacks `submit` waits for room and `try_submit` does not. (`callbacks`)
 //! 5. **`drain`, `shutdown` and dropping return when every callback has run**, those of jobs that
 //!    callbacks submitted included. Dropping the dispatcher inside a callback neither deadlocks nor
-//!    joins itself. In a callback of the same dispatcher, waiting is refused. (`ending`, `fork`)
+//!    joins itself. In a callback of the same dispatcher, waiting is refused. (`ending`,
+//!    `waiting_in_callbacks`, `last_owner`, `fork`)
 //! 6. **A panicking callback costs nobody else anything**: caught, counted, reported to the panic
 //!    handler, the slot freed, the worker lives; a handle gets the payload. (`panics`; with
 //!    `panic = "abort"` the process aborts, as it does for every panic)
@@ -100,7 +101,7 @@
 //!    harvest, nor jobs that it submitted itself. (`fairness`)
 //! 8. **Short transfers are data, not errors**, and show no byte that was not read. (`short`)
 //! 9. **Buffered files don't stall the submitter**: their operations, which Linux performs during the
-//!    submission, are submitted by workers, and counted. (`buffered`)
+//!    submission, are submitted by workers, and counted. (`buffered`; `streams` for pipes and the like)
 //! 10. **Limits explain themselves**: `io_setup` failing names `fs.aio-max-nr`, its use, and what was
 //!     asked. (`limits`)
 //!
