@@ -11,8 +11,8 @@
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
 
+use crate::deadline::Deadline;
 use crate::engine::Request;
 use crate::error::SubmitErrorKind;
 use crate::job::Job;
@@ -22,8 +22,7 @@ use crate::slots::Slots;
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Patience {
     None,
-    Until(Instant),
-    Forever,
+    Until(Deadline),
 }
 
 /// What to do about transfers that the kernel performs during the submission.
@@ -170,20 +169,16 @@ impl Admission {
         patience: Patience,
     ) -> Result<MutexGuard<'a, State>, SubmitErrorKind> {
         while self.room(&state) == 0 && !state.closing {
-            let left = match patience {
-                Patience::None => return Err(SubmitErrorKind::Full),
-                Patience::Until(deadline) => {
-                    Some(deadline.saturating_duration_since(Instant::now()))
-                }
-                Patience::Forever => None,
-            };
-            if left.is_some_and(|left| left.is_zero()) {
-                return Err(SubmitErrorKind::TimedOut);
-            }
+            let Patience::Until(deadline) = patience else { return Err(SubmitErrorKind::Full) };
             state.room_waiters += 1;
-            state = wait(&self.room, state, left);
+            let waited = deadline.wait(&self.room, state);
+            let timed_out = waited.is_err();
+            state = waited.unwrap_or_else(|state| state);
             state.room_waiters -= 1;
             state.room_called = false;
+            if timed_out {
+                return Err(SubmitErrorKind::TimedOut);
+            }
         }
         Ok(state)
     }
@@ -291,19 +286,18 @@ impl Admission {
     pub(crate) fn wait_until_told(&self) {
         let mut state = self.lock();
         while !state.told {
-            state = wait(&self.quiet, state, None);
+            state = self.quiet.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
     }
 
     /// Waits until nothing is outstanding. False if the deadline came first.
-    pub(crate) fn wait_until_quiet(&self, deadline: Option<Instant>) -> bool {
+    pub(crate) fn wait_until_quiet(&self, deadline: Deadline) -> bool {
         let mut state = self.lock();
         while state.outstanding() > 0 {
-            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-            if left.is_some_and(|left| left.is_zero()) {
-                return false;
+            match deadline.wait(&self.quiet, state) {
+                Ok(waited) => state = waited,
+                Err(_) => return false,
             }
-            state = wait(&self.quiet, state, left);
         }
         true
     }
@@ -344,20 +338,5 @@ impl State {
         let now = self.closing && !self.stopped && self.outstanding() == 0;
         self.stopped |= now;
         now
-    }
-}
-
-fn wait<'a>(
-    condition: &Condvar,
-    state: MutexGuard<'a, State>,
-    limit: Option<std::time::Duration>,
-) -> MutexGuard<'a, State> {
-    match limit {
-        None => condition.wait(state).unwrap_or_else(PoisonError::into_inner),
-        Some(limit) => {
-            let (state, _) =
-                condition.wait_timeout(state, limit).unwrap_or_else(PoisonError::into_inner);
-            state
-        }
     }
 }

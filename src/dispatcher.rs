@@ -4,9 +4,10 @@ use std::fmt;
 use std::mem;
 use std::ops::Deref;
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::builder::Builder;
+use crate::deadline::Deadline;
 use crate::error::{BuildError, DrainError, ShutdownError};
 use crate::pipeline::Pipeline;
 use crate::stats::Stats;
@@ -99,7 +100,7 @@ impl Dispatcher {
     ///
     /// [`DrainError`], if called in a callback of this dispatcher or in a forked child.
     pub fn drain(&self) -> Result<(), DrainError> {
-        self.drain_until(None)
+        self.drain_until(Deadline::NEVER)
     }
 
     /// Waits like [`drain`](Self::drain), but no longer than `limit`.
@@ -108,10 +109,10 @@ impl Dispatcher {
     ///
     /// As for `drain`, and [`DrainError::TimedOut`].
     pub fn drain_timeout(&self, limit: Duration) -> Result<(), DrainError> {
-        self.drain_until(Instant::now().checked_add(limit))
+        self.drain_until(Deadline::after(limit))
     }
 
-    fn drain_until(&self, deadline: Option<Instant>) -> Result<(), DrainError> {
+    fn drain_until(&self, deadline: Deadline) -> Result<(), DrainError> {
         let pipeline = self.pipeline();
         if pipeline.is_forked() {
             return Err(DrainError::Forked);
@@ -149,7 +150,7 @@ impl Dispatcher {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn shutdown(self) -> Result<ShutdownReport, ShutdownError> {
-        self.shutdown_until(None)
+        self.shutdown_until(Deadline::NEVER)
     }
 
     /// Shuts down like [`shutdown`](Self::shutdown), but waits no longer than `limit` for the jobs.
@@ -160,13 +161,10 @@ impl Dispatcher {
     /// the kernel may still write into is not freed, but left to the threads. Linux itself waits
     /// for it when the process exits (`exit_aio` in the kernel's `fs/aio.c`).
     pub fn shutdown_timeout(self, limit: Duration) -> Result<ShutdownReport, ShutdownError> {
-        self.shutdown_until(Instant::now().checked_add(limit))
+        self.shutdown_until(Deadline::after(limit))
     }
 
-    fn shutdown_until(
-        mut self,
-        deadline: Option<Instant>,
-    ) -> Result<ShutdownReport, ShutdownError> {
+    fn shutdown_until(mut self, deadline: Deadline) -> Result<ShutdownReport, ShutdownError> {
         if self.pipeline().is_forked() {
             return Err(ShutdownError::Forked);
         }
@@ -226,7 +224,7 @@ impl Drop for Dispatcher {
         }
         self.pipeline().close();
         if !self.pipeline().on_worker() {
-            self.pipeline().admission.wait_until_quiet(None);
+            self.pipeline().admission.wait_until_quiet(Deadline::NEVER);
             self.join_threads();
         }
     }

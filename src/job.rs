@@ -1,15 +1,15 @@
 //! Jobs: an operation, the file and memory it works on, and the callback that gets them back.
 
-use std::any::{Any, TypeId};
+use std::any::TypeId;
 use std::fmt;
-use std::io;
-use std::ops::BitOr;
 
 use crate::buffer::{IoBuf, IoBufMut};
-use crate::completion::{Completion, Operation, is_short};
-use crate::engine::{Transfer, decode};
+use crate::completion::{Completion, Operation};
+use crate::engine::decode;
 use crate::file::FileHandle;
+use crate::poll::PollEvents;
 use crate::target::{NoBuffer, ReadInto, ReadIntoEach, Target, WriteFrom, WriteFromEach};
+use crate::task::{Brief, Pending, Task};
 
 /// One operation on a file, with everything it needs until it has ended: the file, the buffer, and
 /// a callback that runs once, on a worker, and gets them back in its [`Completion`].
@@ -48,53 +48,6 @@ use crate::target::{NoBuffer, ReadInto, ReadIntoEach, Target, WriteFrom, WriteFr
 #[must_use = "a job does nothing until it is submitted"]
 pub struct Job<R = ()> {
     task: Box<dyn Task<R>>,
-}
-
-/// The events that a poll waits for, as in poll(2).
-///
-/// # Examples
-///
-/// ```
-/// use reapool::PollEvents;
-///
-/// let events = PollEvents::READABLE | PollEvents::WRITABLE;
-/// assert!(events.contains(PollEvents::READABLE));
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct PollEvents(u16);
-
-impl PollEvents {
-    /// There is data to read, `POLLIN`.
-    pub const READABLE: Self = Self(libc::POLLIN.cast_unsigned());
-    /// Writing won't block, `POLLOUT`.
-    pub const WRITABLE: Self = Self(libc::POLLOUT.cast_unsigned());
-    /// There is urgent data, `POLLPRI`.
-    pub const PRIORITY: Self = Self(libc::POLLPRI.cast_unsigned());
-    /// An error, `POLLERR`; always reported, also when not asked for.
-    pub const ERROR: Self = Self(libc::POLLERR.cast_unsigned());
-    /// The other end hung up, `POLLHUP`; always reported, also when not asked for.
-    pub const HANG_UP: Self = Self(libc::POLLHUP.cast_unsigned());
-
-    /// The events in the result of a poll's completion.
-    #[must_use]
-    pub fn from_result(result: usize) -> Self {
-        // The kernel's event mask has 16 bits (`aio_poll` refuses more).
-        Self((result & 0xffff) as u16)
-    }
-
-    /// Whether all of `other` are among these.
-    #[must_use]
-    pub fn contains(self, other: Self) -> bool {
-        self.0 & other.0 == other.0
-    }
-}
-
-impl BitOr for PollEvents {
-    type Output = Self;
-
-    fn bitor(self, other: Self) -> Self {
-        Self(self.0 | other.0)
-    }
 }
 
 impl<R: Send + 'static> Job<R> {
@@ -186,7 +139,7 @@ impl<R: Send + 'static> Job<R> {
     where
         F: FnOnce(Completion<()>) -> R + Send + 'static,
     {
-        let target = NoBuffer { events: u64::from(events.0) };
+        let target = NoBuffer { events: u64::from(events.bits()) };
         Self::new(Operation::Poll, file.into(), target, 0, callback)
     }
 
@@ -201,16 +154,7 @@ impl<R: Send + 'static> Job<R> {
         T: Target,
         F: FnOnce(Completion<T::Buffer>) -> R + Send + 'static,
     {
-        let nowait = operation.transfers() && file.is_stream();
-        let transfer =
-            Transfer { operation, fd: file.raw_fd(), address: 0, length: 0, offset, nowait };
-        let mut pending = Box::new(Pending { target, callback, file, transfer, requested: 0 });
-        // Only now does the target stand where it stays until its callback.
-        let region = pending.target.region();
-        pending.transfer.address = region.address;
-        pending.transfer.length = region.length;
-        pending.requested = region.requested;
-        Self { task: pending }
+        Self { task: Pending::prepare(operation, file, target, offset, callback) }
     }
 }
 
@@ -305,89 +249,5 @@ impl<R: 'static> fmt::Debug for Job<R> {
             .field("offset", &self.offset())
             .field("requested", &self.requested())
             .finish_non_exhaustive()
-    }
-}
-
-/// What the dispatcher has to know of a job.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Brief {
-    pub(crate) transfer: Transfer,
-    pub(crate) requested: usize,
-    /// The kernel performs this operation inside `io_submit`.
-    pub(crate) buffered: bool,
-}
-
-impl Brief {
-    pub(crate) fn is_short(&self, res: i64) -> bool {
-        is_short(self.transfer.operation, self.requested, &decode(res))
-    }
-}
-
-/// A job with the types of its buffer and callback forgotten: `R` is what the callback returns.
-pub(crate) trait Task<R>: Any + Send {
-    fn brief(&self) -> Brief;
-
-    /// Makes a plain transfer ask for no more than this.
-    fn limit(&mut self, bytes: usize);
-
-    /// Runs the callback.
-    fn run(self: Box<Self>, result: io::Result<usize>) -> R;
-
-    fn buffer_type(&self) -> TypeId;
-
-    /// Puts the buffer into `place`, an `Option` of the type that `buffer_type` names.
-    fn buffer_into(self: Box<Self>, place: &mut dyn Any);
-}
-
-/// A job's one allocation.
-struct Pending<T, F> {
-    target: T,
-    callback: F,
-    file: FileHandle,
-    transfer: Transfer,
-    requested: usize,
-}
-
-impl<T, F, R> Task<R> for Pending<T, F>
-where
-    T: Target,
-    F: FnOnce(Completion<T::Buffer>) -> R + Send + 'static,
-{
-    fn brief(&self) -> Brief {
-        Brief {
-            transfer: self.transfer,
-            requested: self.requested,
-            buffered: self.transfer.operation.transfers() && self.file.is_buffered(),
-        }
-    }
-
-    fn limit(&mut self, bytes: usize) {
-        if matches!(self.transfer.operation, Operation::Read | Operation::Write) {
-            self.requested = self.requested.min(bytes);
-            self.transfer.length = self.transfer.length.min(bytes as u64);
-        }
-    }
-
-    fn run(self: Box<Self>, result: io::Result<usize>) -> R {
-        let Self { target, callback, file, transfer, requested } = *self;
-        let buffer = target.into_buffer(result.as_ref().ok().copied());
-        callback(Completion {
-            operation: transfer.operation,
-            file,
-            offset: transfer.offset,
-            requested,
-            buffer,
-            result,
-        })
-    }
-
-    fn buffer_type(&self) -> TypeId {
-        TypeId::of::<T::Buffer>()
-    }
-
-    fn buffer_into(self: Box<Self>, place: &mut dyn Any) {
-        if let Some(place) = place.downcast_mut::<Option<T::Buffer>>() {
-            *place = Some(self.target.into_buffer(None));
-        }
     }
 }

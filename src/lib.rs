@@ -140,24 +140,29 @@ mod birth;
 mod buffer;
 mod builder;
 mod completion;
+mod deadline;
 mod dispatcher;
 mod engine;
 mod error;
 mod file;
 mod handle;
 mod job;
+mod join_error;
 mod launch;
 mod pipeline;
+mod poll;
 mod reaper;
 #[cfg(test)]
 mod scripted;
 mod signals;
 mod slots;
+mod spawned;
 mod stats;
 mod submitter;
 #[expect(non_camel_case_types, reason = "the kernel's names")]
 mod sys;
 mod target;
+mod task;
 mod unwind;
 mod workers;
 
@@ -170,8 +175,10 @@ pub use error::{
     BatchError, BuildError, BuildErrorKind, DrainError, ShutdownError, SubmitError, SubmitErrorKind,
 };
 pub use file::FileHandle;
-pub use handle::{JobHandle, JoinError, WaitError};
-pub use job::{Job, PollEvents};
+pub use handle::JobHandle;
+pub use job::Job;
+pub use join_error::{JoinError, WaitError};
+pub use poll::PollEvents;
 pub use stats::Stats;
 pub use submitter::Submitter;
 pub use unwind::CallbackPanic;

@@ -2,13 +2,15 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::admission::Patience;
+use crate::deadline::Deadline;
 use crate::error::{BatchError, SubmitError, SubmitErrorKind};
-use crate::handle::{JobHandle, Spawned};
+use crate::handle::JobHandle;
 use crate::job::Job;
 use crate::pipeline::Pipeline;
+use crate::spawned::Spawned;
 use crate::stats::Stats;
 
 /// A cheaply cloneable handle for submitting jobs, from other threads and from callbacks.
@@ -69,7 +71,7 @@ impl Submitter {
     /// The job comes back if the dispatcher has been shut down, if this is a forked child, or, in a
     /// callback, if too many jobs are parked. What the kernel has to say comes to the callback.
     pub fn submit(&self, job: Job) -> Result<(), SubmitError> {
-        self.submit_with(job, Patience::Forever)
+        self.submit_with(job, Patience::Until(Deadline::NEVER))
     }
 
     /// Submits a job if there is room now.
@@ -87,7 +89,7 @@ impl Submitter {
     ///
     /// As for [`submit`](Self::submit), and the job comes back if there was no room in time.
     pub fn submit_timeout(&self, job: Job, limit: Duration) -> Result<(), SubmitError> {
-        self.submit_with(job, patience(limit))
+        self.submit_with(job, Patience::Until(Deadline::after(limit)))
     }
 
     fn submit_with(&self, job: Job, patience: Patience) -> Result<(), SubmitError> {
@@ -125,7 +127,7 @@ impl Submitter {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn submit_batch(&self, jobs: impl IntoIterator<Item = Job>) -> Result<(), BatchError> {
-        self.submit_batch_with(jobs, Patience::Forever)
+        self.submit_batch_with(jobs, Patience::Until(Deadline::NEVER))
     }
 
     /// Submits as many of these jobs as there is room for now.
@@ -161,7 +163,7 @@ impl Submitter {
     ///
     /// As for [`submit`](Self::submit).
     pub fn spawn<R: Send + 'static>(&self, job: Job<R>) -> Result<JobHandle<R>, SubmitError<R>> {
-        self.spawn_with(job, Patience::Forever)
+        self.spawn_with(job, Patience::Until(Deadline::NEVER))
     }
 
     /// Spawns a job if there is room now.
@@ -211,11 +213,6 @@ impl Submitter {
     pub fn stats(&self) -> Stats {
         Stats::of(&self.pipeline)
     }
-}
-
-/// A limit beyond the clock's range is none.
-fn patience(limit: Duration) -> Patience {
-    Instant::now().checked_add(limit).map_or(Patience::Forever, Patience::Until)
 }
 
 impl fmt::Debug for Submitter {

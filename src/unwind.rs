@@ -8,7 +8,7 @@ use std::process;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::completion::Operation;
-use crate::job::Brief;
+use crate::task::Brief;
 
 /// What a panic was raised with.
 pub(crate) type Payload = Box<dyn Any + Send>;

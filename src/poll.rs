@@ -1,0 +1,54 @@
+//! The events of poll(2).
+
+use std::ops::BitOr;
+
+/// The events that a poll waits for, as in poll(2).
+///
+/// # Examples
+///
+/// ```
+/// use reapool::PollEvents;
+///
+/// let events = PollEvents::READABLE | PollEvents::WRITABLE;
+/// assert!(events.contains(PollEvents::READABLE));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct PollEvents(u16);
+
+impl PollEvents {
+    /// There is data to read, `POLLIN`.
+    pub const READABLE: Self = Self(libc::POLLIN.cast_unsigned());
+    /// Writing won't block, `POLLOUT`.
+    pub const WRITABLE: Self = Self(libc::POLLOUT.cast_unsigned());
+    /// There is urgent data, `POLLPRI`.
+    pub const PRIORITY: Self = Self(libc::POLLPRI.cast_unsigned());
+    /// An error, `POLLERR`; always reported, also when not asked for.
+    pub const ERROR: Self = Self(libc::POLLERR.cast_unsigned());
+    /// The other end hung up, `POLLHUP`; always reported, also when not asked for.
+    pub const HANG_UP: Self = Self(libc::POLLHUP.cast_unsigned());
+
+    /// The events in the result of a poll's completion.
+    #[must_use]
+    pub fn from_result(result: usize) -> Self {
+        // The kernel's event mask has 16 bits (`aio_poll` refuses more).
+        Self((result & 0xffff) as u16)
+    }
+
+    pub(crate) fn bits(self) -> u16 {
+        self.0
+    }
+
+    /// Whether all of `other` are among these.
+    #[must_use]
+    pub fn contains(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+}
+
+impl BitOr for PollEvents {
+    type Output = Self;
+
+    fn bitor(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+}

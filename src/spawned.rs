@@ -1,0 +1,83 @@
+//! A job whose callback's value goes to a handle.
+
+use std::any::{Any, TypeId};
+use std::io;
+use std::sync::Arc;
+
+use crate::handle::{JobHandle, Shared, State};
+use crate::job::Job;
+use crate::pipeline::Pipeline;
+use crate::task::{Brief, Task};
+use crate::unwind::{PanicSink, catch, discard};
+
+/// A spawned job as the dispatcher sees it: its callback's value goes to the handle.
+pub(crate) struct Spawned<R> {
+    inner: Box<dyn Task<R>>,
+    promise: Promise<R>,
+    panics: Arc<PanicSink>,
+}
+
+/// Ends the handle's wait, with a value, a panic, or, dropped before, with neither.
+struct Promise<R>(Arc<Shared<R>>);
+
+impl<R> Drop for Promise<R> {
+    fn drop(&mut self) {
+        self.0.end(State::Abandoned);
+    }
+}
+
+impl<R: Send + 'static> Spawned<R> {
+    /// Ties a job to a handle.
+    pub(crate) fn tie(job: Job<R>, pipeline: &Arc<Pipeline>) -> (Job, JobHandle<R>) {
+        let shared = Shared::pending();
+        let spawned = Self {
+            inner: job.into_task(),
+            promise: Promise(Arc::clone(&shared)),
+            panics: Arc::clone(&pipeline.panics),
+        };
+        let handle = JobHandle::new(shared, Arc::clone(pipeline));
+        (Job::from_task(Box::new(spawned)), handle)
+    }
+
+    /// Takes a job that `tie` made, and that was refused, off its handle.
+    pub(crate) fn untie(job: Job) -> Job<R> {
+        let task: Box<dyn Any> = job.into_task();
+        let spawned = task.downcast::<Self>().expect("the job is the one that was just tied");
+        Job::from_task(spawned.inner)
+    }
+}
+
+impl<R: Send + 'static> Task<()> for Spawned<R> {
+    fn brief(&self) -> Brief {
+        self.inner.brief()
+    }
+
+    fn limit(&mut self, bytes: usize) {
+        self.inner.limit(bytes);
+    }
+
+    fn run(self: Box<Self>, result: io::Result<usize>) {
+        let brief = self.inner.brief();
+        let Self { inner, promise, panics } = *self;
+        match catch(|| inner.run(result)) {
+            Ok(value) => promise.0.end(State::Returned(value)),
+            Err(payload) => {
+                panics.report(&payload, &brief);
+                promise.0.end(State::Panicked(payload));
+                // Without a handle this drops the payload, whose panic would be a second one.
+                if let Err(second) = catch(|| drop(promise)) {
+                    discard(second);
+                }
+            }
+        }
+    }
+
+    fn buffer_type(&self) -> TypeId {
+        self.inner.buffer_type()
+    }
+
+    fn buffer_into(self: Box<Self>, place: &mut dyn Any) {
+        let Self { inner, .. } = *self;
+        inner.buffer_into(place);
+    }
+}
