@@ -78,7 +78,7 @@
 //!
 //! # Guarantees
 //!
-//! Each is shown by the tests named after it, in `tests/` and in `src/scripted.rs`, where an engine
+//! Each is shown by the tests named after it, in `tests/` and in `src/scripted/`, where an engine
 //! plays the kernel and gives every answer that a kernel can give.
 //!
 //! 1. **Every accepted job ends exactly once**: its callback runs once, on a worker. Nothing is lost

@@ -1,0 +1,136 @@
+//! What the kernel may answer to a submission.
+
+use std::sync::mpsc;
+use std::thread;
+
+use super::{HANG, Rig, all_well};
+use crate::PollEvents;
+use crate::engine::fake::{Answer, Fake};
+use crate::file::FileHandle;
+use crate::job::Job;
+
+#[test]
+fn a_batch_accepted_in_pieces_loses_nothing() {
+    let rig = Rig::new(Fake::automatic(), 8, 8, 2);
+    rig.fake.script([Answer::Accept(3), Answer::Accept(1), Answer::Accept(2)]);
+    rig.dispatcher.submit_batch(rig.jobs(0..8)).unwrap();
+    assert_eq!(rig.seen(8), all_well(0..8));
+    let lengths: Vec<usize> = rig.fake.calls().iter().map(|call| call.offsets.len()).collect();
+    assert_eq!(lengths, [8, 5, 4, 2]);
+    rig.end(8);
+}
+
+#[test]
+fn an_error_at_submission_reaches_its_own_callback() {
+    let rig = Rig::new(Fake::automatic(), 8, 8, 2);
+    let (bad, invalid) = (Answer::Refuse(libc::EBADF), Answer::Refuse(libc::EINVAL));
+    rig.fake.script([Answer::Accept(2), bad, invalid, Answer::Accept(3), bad]);
+    rig.dispatcher.submit_batch(rig.jobs(0..8)).unwrap();
+    let mut expected = all_well(0..8);
+    expected[2].1 = Err(libc::EBADF);
+    expected[3].1 = Err(libc::EINVAL);
+    expected[7].1 = Err(libc::EBADF);
+    assert_eq!(rig.seen(8), expected);
+    let stats = rig.dispatcher.stats();
+    assert_eq!(stats.submitted, 5);
+    rig.end(8);
+}
+
+#[test]
+fn an_interrupted_submission_is_repeated() {
+    let rig = Rig::new(Fake::automatic(), 4, 4, 1);
+    rig.fake.script([Answer::Refuse(libc::EINTR), Answer::Refuse(libc::EINTR)]);
+    rig.dispatcher.submit(rig.job(1)).unwrap();
+    assert_eq!(rig.seen(1), [(1, Ok(100))]);
+    assert_eq!(rig.fake.calls().len(), 3);
+    rig.end(1);
+}
+
+#[test]
+fn a_kernel_without_requests_is_asked_again_after_the_next_completion() {
+    let rig = Rig::new(Fake::default(), 8, 8, 1);
+    // The one worker is held, so that nobody asks in between.
+    let (release, released) = mpsc::channel::<()>();
+    let held = Job::read(&rig.file, vec![0; 100], 0, move |_| released.recv_timeout(HANG).unwrap());
+    rig.dispatcher.submit(held).unwrap();
+    rig.fake.complete([(rig.fake.held(1)[0], 100)]);
+    rig.fake.script([Answer::Accept(1), Answer::Refuse(libc::EAGAIN)]);
+    rig.dispatcher.submit_batch(rig.jobs(1..4)).unwrap();
+    assert_eq!(rig.fake.held(1).len(), 1, "one of the batch");
+    // More jobs don't make anybody ask, and stay behind those that were there before.
+    rig.dispatcher.submit(rig.job(4)).unwrap();
+    assert_eq!(rig.fake.calls().len(), 3);
+    assert_eq!(rig.dispatcher.stats().parked, 3);
+
+    release.send(()).unwrap();
+    rig.fake.called(4);
+    assert_eq!(rig.fake.calls()[3].offsets, [2, 3, 4]);
+    rig.fake.held(4);
+    rig.fake.complete_all();
+    assert_eq!(rig.seen(4), all_well(1..5));
+    rig.end(5);
+}
+
+#[test]
+fn a_kernel_without_requests_is_asked_again_though_nothing_completes() {
+    let rig = Rig::new(Fake::default(), 8, 8, 2);
+    let poll = rig.dispatcher.spawn(Job::poll(&rig.file, PollEvents::READABLE, |done| done.result));
+    let eternal = rig.fake.held(1)[0];
+    rig.fake.script([Answer::Refuse(libc::EAGAIN); 5]);
+    rig.dispatcher.submit_batch(rig.jobs(0..4)).unwrap();
+    rig.fake.held(5);
+    assert_eq!(rig.fake.calls().last().unwrap().offsets, [0, 1, 2, 3]);
+    rig.fake.complete_all();
+    assert_eq!(rig.seen(4), all_well(0..4));
+    rig.fake.invent(eternal.token);
+    assert_eq!(poll.unwrap().join().unwrap().unwrap(), 0);
+    rig.end(5);
+}
+
+#[test]
+fn a_submission_that_takes_its_time_holds_up_no_other() {
+    let rig = Rig::new(Fake::default(), 8, 8, 2);
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("buffered");
+    let buffered = FileHandle::from(std::fs::File::create(path).unwrap());
+    assert!(buffered.is_buffered());
+    let tell = rig.tell.clone();
+    let write = |name| {
+        let tell = tell.clone();
+        Job::write(&buffered, vec![0; 100], name, move |done| {
+            tell.send((name, Ok(done.result.unwrap()))).unwrap();
+        })
+    };
+    // The caller's own part of the batch blocks in the engine; workers come for the rest of it, and
+    // for what another caller submits meanwhile.
+    rig.fake.block_caller();
+    let batch = [rig.job(0), write(1)];
+    thread::scope(|scope| {
+        let submitter = &rig.dispatcher;
+        scope.spawn(move || submitter.submit_batch(batch).unwrap());
+        rig.fake.blocked();
+        rig.dispatcher.submit(write(2)).unwrap();
+        let others = rig.fake.try_held(2);
+        rig.fake.unblock();
+        assert!(others, "the other jobs wait for the blocked one");
+    });
+    rig.fake.held(3);
+    rig.fake.complete_all();
+    assert_eq!(rig.seen(3), all_well(0..3));
+    rig.end(3);
+}
+
+#[test]
+fn a_kernel_without_requests_and_nothing_in_flight_is_asked_again_and_then_believed() {
+    let rig = Rig::new(Fake::automatic(), 8, 8, 1);
+    // A passing shortage is waited out.
+    rig.fake.script([Answer::Refuse(libc::EAGAIN); 3]);
+    rig.dispatcher.submit_batch(rig.jobs(0..2)).unwrap();
+    assert_eq!(rig.seen(2), all_well(0..2));
+    rig.dispatcher.drain_timeout(HANG).unwrap();
+    // A lasting one is reported to the first, and the second has its turn.
+    rig.fake.script([Answer::Refuse(libc::EAGAIN); 9]);
+    rig.dispatcher.submit_batch(rig.jobs(2..4)).unwrap();
+    assert_eq!(rig.seen(2), [(2, Err(libc::EAGAIN)), (3, Ok(100))]);
+    rig.end(4);
+}
