@@ -213,7 +213,6 @@ impl Admission {
     }
 
     /// Moves waiting jobs into free slots, in order, and lists their requests for the kernel.
-    ///
     pub(crate) fn fill_slots(
         &self,
         state: &mut State,
@@ -313,12 +312,17 @@ impl State {
     /// Whether there is a job to put into a slot, a slot to put it into, and hope that the kernel
     /// takes it.
     pub(crate) fn can_fill(&self) -> bool {
-        !self.starved && !self.free.is_empty() && !self.waiting.is_empty()
+        !self.starved && self.has_pair()
     }
 
     /// Whether jobs wait beside free slots for the kernel alone.
     pub(crate) fn is_starved(&self) -> bool {
-        self.starved && !self.free.is_empty() && !self.waiting.is_empty()
+        self.starved && self.has_pair()
+    }
+
+    /// Whether a job waits beside a free slot.
+    fn has_pair(&self) -> bool {
+        !self.free.is_empty() && !self.waiting.is_empty()
     }
 
     pub(crate) fn outstanding(&self) -> u64 {
