@@ -77,6 +77,10 @@ pub(crate) struct State {
     pub(crate) summoned: bool,
     /// The kernel had no request left; it is asked again after the next completion.
     pub(crate) starved: bool,
+    /// The reaper looks soon whether jobs that wait beside free slots still do.
+    pub(crate) watched: bool,
+    /// How often a worker has filled slots between callbacks.
+    pub(crate) refills: u64,
     /// No jobs from outside callbacks are accepted any more.
     pub(crate) closing: bool,
     /// Somebody tells the threads to end.
@@ -118,6 +122,8 @@ impl Admission {
             tally: Tally::default(),
             summoned: false,
             starved: false,
+            watched: false,
+            refills: 0,
             closing: false,
             stopped: false,
             told: false,
@@ -252,14 +258,13 @@ impl Admission {
 
     /// Frees the slot of a job whose callback has returned. True if the threads are to be told to
     /// end, which the caller then does.
-    pub(crate) fn finish(&self, index: u32, outcome: Outcome) -> bool {
-        let mut state = self.lock();
+    pub(crate) fn finish(&self, state: &mut State, index: u32, outcome: Outcome) -> bool {
         state.free.push(index);
         state.starved = false;
         state.tally.finished += 1;
         state.tally.failed += u64::from(outcome.failed);
         state.tally.short += u64::from(outcome.short);
-        self.call_for_jobs(&mut state);
+        self.call_for_jobs(state);
         if state.outstanding() > 0 {
             return false;
         }

@@ -5,6 +5,7 @@ use std::fs;
 use std::io;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use crate::admission::Limits;
 use crate::dispatcher::Dispatcher;
@@ -23,6 +24,8 @@ const WORKERS_MAX: usize = 4096;
 
 const DEPTH_DEFAULT: usize = 128;
 const PARKED_DEFAULT: usize = 1 << 20;
+const COALESCE_MAX: Duration = Duration::from_millis(10);
+const COALESCE_DEFAULT: Duration = Duration::from_micros(100);
 
 /// Settings of a [`Dispatcher`].
 ///
@@ -49,6 +52,7 @@ pub struct Builder {
     parked_limit: usize,
     /// `None`: as many as there are CPUs.
     workers: Option<usize>,
+    coalesce: Duration,
     panic_handler: Option<PanicHandler>,
 }
 
@@ -60,6 +64,7 @@ impl Default for Builder {
             backlog: None,
             parked_limit: PARKED_DEFAULT,
             workers: None,
+            coalesce: COALESCE_DEFAULT,
             panic_handler: None,
         }
     }
@@ -111,6 +116,18 @@ impl Builder {
         self
     }
 
+    /// How long a completion may wait for others, so that one wake-up of the reaper serves several;
+    /// 100 microseconds by default, and zero turns it off.
+    ///
+    /// It waits for half of what is in the kernel, for more only while workers have several times as
+    /// much to go on with, and where so many don't come in time, for as few as did. With fewer than
+    /// four requests in the kernel, and workers with little to do, there is no waiting at all; polls
+    /// don't count. More than 10 milliseconds are taken for 10.
+    pub fn coalesce(mut self, limit: Duration) -> Self {
+        self.coalesce = limit.min(COALESCE_MAX);
+        self
+    }
+
     /// What is told of callbacks' panics, on the worker, after the panic hook. None by default: a
     /// panic is counted, and its payload goes to the job's handle if it was spawned.
     ///
@@ -152,16 +169,16 @@ impl Builder {
         limits: Limits,
         workers: usize,
     ) -> Result<Dispatcher, BuildError> {
-        let (pipeline, outlet) = Pipeline::new(engine, limits, self.panic_handler);
-        let run_limit = workers::run_limit(limits.depth, workers);
+        let (pipeline, outlet) = Pipeline::new(engine, limits, workers, self.panic_handler);
         let submitter = Submitter { pipeline: Arc::clone(&pipeline) };
         let mut threads = Vec::with_capacity(workers + 1);
-        let shared = Arc::clone(&pipeline);
-        threads.push(spawn("aio-reaper".into(), move || reaper::run(&shared, outlet))?);
+        let (shared, coalesce) = (Arc::clone(&pipeline), self.coalesce);
+        let reaper = move || reaper::run(&shared, outlet, coalesce);
+        threads.push(spawn("aio-reaper".into(), reaper)?);
         let mut failure = None;
         for number in 0..workers {
             let shared = Arc::clone(&pipeline);
-            match spawn(format!("aio-worker-{number}"), move || workers::run(&shared, run_limit)) {
+            match spawn(format!("aio-worker-{number}"), move || workers::run(&shared, number)) {
                 Ok(thread) => threads.push(thread),
                 Err(error) => {
                     failure = Some(error);
@@ -251,6 +268,7 @@ impl fmt::Debug for Builder {
             .field("backlog", &self.backlog)
             .field("parked_limit", &self.parked_limit)
             .field("workers", &self.workers)
+            .field("coalesce", &self.coalesce)
             .field("panic_handler", &self.panic_handler.as_ref().map(|_| "Fn(..)"))
             .finish()
     }

@@ -98,12 +98,28 @@
 //!    handler, the slot freed, the worker lives; a handle gets the payload. (`panics`; with
 //!    `panic = "abort"` the process aborts, as it does for every panic)
 //! 7. **A slow callback delays no other job while a worker is idle**, also not jobs of the same
-//!    harvest, nor jobs that it submitted itself. (`fairness`)
+//!    harvest, nor jobs that it submitted itself. Among quick callbacks, which are not worth waking
+//!    a worker for each, it takes some hundred microseconds until a slow one is noticed. (`fairness`,
+//!    `scripted`)
 //! 8. **Short transfers are data, not errors**, and show no byte that was not read. (`short`)
 //! 9. **Buffered files don't stall the submitter**: their operations, which Linux performs during the
 //!    submission, are submitted by workers, and counted. (`buffered`; `streams` for pipes and the like)
 //! 10. **Limits explain themselves**: `io_setup` failing names `fs.aio-max-nr`, its use, and what was
 //!     asked. (`limits`)
+//!
+//! # Speed
+//!
+//! What costs time between the kernel and a callback is waking threads. So
+//!
+//! - as long as callbacks are quick, one worker is kept busy rather than several woken, and the
+//!   reaper watches that none of them turns out to be slow;
+//! - completions are reaped several at a time: one may wait for others, up to
+//!   [`coalesce`](Builder::coalesce), while many are in flight;
+//! - what callbacks submit goes to the kernel at the end of a worker's run of callbacks, together.
+//!
+//! What you can do: keep enough in flight (a depth of 64 to 128 serves most devices); submit from
+//! callbacks, or in batches; use buffers again. A job costs one heap
+//! allocation, and [`Stats`] counts system calls and wake-ups. (`counts`)
 //!
 //! # Limits, and why
 //!
@@ -139,6 +155,8 @@ mod aligned;
 mod birth;
 mod buffer;
 mod builder;
+mod calls;
+mod coalescing;
 mod completion;
 mod deadline;
 mod dispatcher;
@@ -149,14 +167,17 @@ mod handle;
 mod job;
 mod join_error;
 mod launch;
+mod pace;
 mod pipeline;
 mod poll;
 mod reaper;
 #[cfg(test)]
 mod scripted;
 mod signals;
+mod sleepers;
 mod slots;
 mod spawned;
+mod spin;
 mod stats;
 mod submitter;
 #[expect(non_camel_case_types, reason = "the kernel's names")]
@@ -164,6 +185,7 @@ mod sys;
 mod target;
 mod task;
 mod unwind;
+mod watch;
 mod workers;
 
 pub use aligned::AlignedBuf;

@@ -1,7 +1,7 @@
 //! What callers, reaper and workers share, and the steps by which a job moves between them.
 
 use std::cell::Cell;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
@@ -11,17 +11,11 @@ use crate::birth::Birth;
 use crate::engine::{Engine, Request};
 use crate::error::SubmitErrorKind;
 use crate::job::Job;
+use crate::pace::Pace;
+use crate::sleepers::Sleepers;
 use crate::slots::Slots;
 use crate::stats::Counters;
 use crate::unwind::{PanicHandler, PanicSink};
-
-/// What goes over the channel to the workers.
-pub(crate) enum Parcel {
-    /// The kernel is done with a job: run its callback.
-    Done(Completed),
-    /// Jobs wait beside free slots, and whoever noticed may not, or had better not, submit them.
-    Refill,
-}
 
 /// A job that the kernel is done with.
 pub(crate) struct Completed {
@@ -36,7 +30,7 @@ pub(crate) struct Completed {
 pub(crate) enum Rest {
     /// There was something after all.
     LookAgain,
-    /// Sleep until there is a parcel.
+    /// Sleep until called.
     Sleep,
     /// Sleep, but ask the kernel again soon: jobs wait beside free slots because it had no request
     /// left, and a completion that would make somebody ask may be long in coming.
@@ -51,13 +45,12 @@ pub(crate) struct Pipeline {
     pub(crate) admission: Admission,
     pub(crate) counters: Counters,
     pub(crate) panics: Arc<PanicSink>,
-    /// Where jobs go that failed at submission, and summons to workers. Taken when the threads are
+    /// Where jobs go that failed at submission. Taken when the threads are
     /// told to end: the workers' channel is disconnected once the reaper has dropped its own.
-    outlet: Mutex<Option<Sender<Parcel>>>,
-    pub(crate) parcels: Receiver<Parcel>,
-    /// Workers that found nothing to do and sleep, or are about to. Counted in under the admission
-    /// lock; sequentially consistent, like the channel's indices, for `has_spare_worker`.
-    idle_workers: AtomicUsize,
+    outlet: Mutex<Option<Sender<Completed>>>,
+    pub(crate) parcels: Receiver<Completed>,
+    pub(crate) sleepers: Sleepers,
+    pub(crate) pace: Pace,
     /// The reaper could not be told to end.
     reaper_deaf: AtomicBool,
 }
@@ -76,10 +69,11 @@ impl Pipeline {
     pub(crate) fn new(
         engine: Box<dyn Engine>,
         limits: Limits,
+        workers: usize,
         panic_handler: Option<PanicHandler>,
-    ) -> (Arc<Self>, Sender<Parcel>) {
-        // Each parcel but one summons stands for an occupied slot, so a send never blocks.
-        let (sender, parcels) = bounded(limits.depth as usize + 1);
+    ) -> (Arc<Self>, Sender<Completed>) {
+        // Each job on it occupies a slot, so a send never blocks.
+        let (sender, parcels) = bounded(limits.depth as usize);
         let pipeline = Self {
             birth: Birth::here(),
             engine,
@@ -89,7 +83,8 @@ impl Pipeline {
             panics: Arc::new(PanicSink::new(panic_handler)),
             outlet: Mutex::new(Some(sender.clone())),
             parcels,
-            idle_workers: AtomicUsize::new(0),
+            sleepers: Sleepers::new(workers),
+            pace: Pace::new(),
             reaper_deaf: AtomicBool::new(false),
         };
         (Arc::new(pipeline), sender)
@@ -160,20 +155,20 @@ impl Pipeline {
     }
 
     /// Accepts jobs that a callback submits. They wait for the end of the run of callbacks, so that
-    /// they enter the kernel together, but never beside a free slot while another worker is idle:
-    /// then the callback's first go at once, and an idle worker comes for the rest.
+    /// they enter the kernel together, but, unless callbacks are quick, not beside a free slot while
+    /// another worker is idle: then the callback's first go at once, and an idle worker comes for
+    /// the rest.
     fn park(&self, jobs: &mut impl ExactSizeIterator<Item = Job>) -> Result<(), SubmitErrorKind> {
         let mut state = self.admission.lock();
         let result = self.admission.accept_parked(&mut state, jobs);
         let first = !HAS_SUBMITTED.replace(true);
-        if !state.can_fill() || !self.has_spare_worker() {
+        if !self.owes_others(&state) {
             return result;
         }
         if first {
             self.move_on(state, Buffered::Leave);
-        } else if self.wants_summons(&mut state) {
-            drop(state);
-            self.send(Parcel::Refill);
+        } else {
+            self.summon(state);
         }
         result
     }
@@ -194,73 +189,74 @@ impl Pipeline {
         let mut batch = BATCH.try_with(Cell::take).unwrap_or_default();
         let buffered = match buffered {
             // With others there to take the next, one at a time: each takes its thread's time.
-            Buffered::Submit if self.has_spare_worker() => Buffered::SubmitOne,
+            Buffered::Submit if self.sleepers.idle() > 0 => Buffered::SubmitOne,
             other => other,
         };
+        state.refills += u64::from(buffered != Buffered::Leave);
         self.admission.fill_slots(&mut state, &self.slots, buffered, &mut batch);
         let summon = buffered != Buffered::Submit && self.wants_summons(&mut state);
         drop(state);
         if summon {
             // First, as the submission may take its time.
-            self.send(Parcel::Refill);
+            self.sleepers.call();
         }
         self.launch(&batch);
         batch.clear();
         let _ = BATCH.try_with(|kept| kept.set(batch));
     }
 
-    /// Refills before a callback that may be slow, if another worker is idle: what was submitted
-    /// before is not to wait for this one.
-    pub(crate) fn refill_if_others_idle(&self) {
-        if self.has_spare_worker() {
-            self.flush();
-        }
-    }
-
-    /// Whether a worker sleeps for which there is no parcel on the channel.
-    ///
-    /// A worker that is awake may snatch a parcel from the one that it would have woken. So this is
-    /// asked not only when a job begins to wait, but by whoever has taken a parcel: who asked
-    /// before and saw the parcel there relied on it. The order of the two is that of the channel.
-    fn has_spare_worker(&self) -> bool {
-        let idle = self.idle_workers.load(Ordering::SeqCst);
-        idle > 0 && idle > self.parcels.len()
-    }
-
-    /// What a worker does when the channel is empty. If it may sleep, it is counted as idle until it
-    /// calls [`rise`](Self::rise).
-    pub(crate) fn rest(&self) -> Rest {
+    /// What a worker does when the channel is empty. If it may sleep, it is counted as idle.
+    pub(crate) fn rest(&self, worker: usize) -> Rest {
         let state = self.admission.lock();
         if state.can_fill() {
             self.move_on(state, Buffered::Submit);
             return Rest::LookAgain;
         }
-        self.idle_workers.fetch_add(1, Ordering::SeqCst);
-        if state.is_starved() { Rest::Nap } else { Rest::Sleep }
+        self.sleepers.turn_in(worker);
+        let starved = state.is_starved();
+        drop(state);
+        if !self.parcels.is_empty() || self.sleepers.are_dismissed() {
+            self.sleepers.rise(worker);
+            // Called or not: who saw this worker idle may rely on its coming.
+            self.arrive();
+            Rest::LookAgain
+        } else if starved {
+            Rest::Nap
+        } else {
+            Rest::Sleep
+        }
     }
 
-    pub(crate) fn rise(&self) {
-        self.idle_workers.fetch_sub(1, Ordering::SeqCst);
+    /// What a worker does first that was idle.
+    pub(crate) fn arrive(&self) {
+        let mut state = self.admission.lock();
+        state.summoned = false;
+        if state.can_fill() {
+            self.move_on(state, Buffered::Submit);
+        }
     }
 
     /// Asks a kernel again that had no request left, although nothing has completed since.
     pub(crate) fn ask_again(&self) {
         let mut state = self.admission.lock();
         state.starved = false;
+        // Nobody else has to come for what this finds.
+        state.summoned = true;
         self.move_on(state, Buffered::Submit);
+        self.arrive();
     }
 
-    /// What a worker does when it was summoned.
-    pub(crate) fn answer_summons(&self) {
-        self.admission.lock().summoned = false;
-        self.refill();
-    }
-
-    /// Ends a job whose callback has returned.
-    pub(crate) fn finish(&self, index: u32, outcome: Outcome) {
-        if self.admission.finish(index, outcome) {
+    /// Ends a job whose callback has returned. True if the slots that are free now must not wait for
+    /// the end of the run.
+    pub(crate) fn finish(&self, index: u32, outcome: Outcome) -> bool {
+        let mut state = self.admission.lock();
+        let stop = self.admission.finish(&mut state, index, outcome);
+        let owes = self.owes_others(&state);
+        drop(state);
+        if stop {
             self.stop();
         }
+        owes
     }
 
     /// Refuses jobs from outside callbacks; when nothing is outstanding, the threads end.
@@ -277,7 +273,10 @@ impl Pipeline {
 
     /// Hands a job to the workers that failed before the kernel had it.
     pub(crate) fn deliver(&self, completed: Completed) {
-        self.send(Parcel::Done(completed));
+        let outlet = self.outlet.lock().unwrap_or_else(PoisonError::into_inner);
+        let outlet = outlet.as_ref().expect("a job is outstanding, so the threads go on");
+        assert!(outlet.try_send(completed).is_ok(), "the channel has room for every slot");
+        self.sleepers.call();
     }
 
     fn stop(&self) {
@@ -296,27 +295,6 @@ impl Pipeline {
     ) {
         self.admission.starve(&mut state, refused);
         // Somebody has to be awake to ask.
-        let summon = self.wants_summons(&mut state);
-        drop(state);
-        if summon {
-            self.send(Parcel::Refill);
-        }
-    }
-
-    /// Whether an idle worker is to be asked to fill slots, or to ask a starved kernel again; the
-    /// caller then does that.
-    fn wants_summons(&self, state: &mut State) -> bool {
-        let idle = self.idle_workers.load(Ordering::SeqCst) > 0;
-        let wanted = (state.can_fill() || state.is_starved()) && idle && !state.summoned;
-        state.summoned |= wanted;
-        wanted
-    }
-
-    fn send(&self, parcel: Parcel) {
-        let outlet = self.outlet.lock().unwrap_or_else(PoisonError::into_inner);
-        // Without an outlet nothing is outstanding, and a summons has nothing to call for.
-        if let Some(outlet) = &*outlet {
-            assert!(outlet.try_send(parcel).is_ok(), "the channel has room for every slot");
-        }
+        self.summon(state);
     }
 }

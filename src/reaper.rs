@@ -1,5 +1,7 @@
 //! The thread that waits for the kernel and passes on what it is done with. It runs no user code,
 //! submits nothing, and no event stops it.
+//!
+//! It also watches: what was left to callbacks that looked quick is not to wait for one that isn't.
 
 use std::sync::atomic::Ordering;
 use std::thread;
@@ -7,10 +9,13 @@ use std::time::Duration;
 
 use crossbeam_channel::Sender;
 
+use crate::coalescing::Coalescing;
 use crate::engine::{Errno, Event, STOP};
-use crate::pipeline::{Completed, Parcel, Pipeline};
+use crate::pipeline::{Completed, Pipeline};
 use crate::slots::index_of;
+use crate::spin::Spin;
 use crate::unwind::AbortOnPanic;
+use crate::watch::{PATIENCE, Watch};
 
 /// The pauses after an error that io_getevents(2) doesn't have for a live context.
 const PAUSE_MIN: Duration = Duration::from_millis(1);
@@ -19,16 +24,30 @@ const PAUSE_MAX: Duration = Duration::from_secs(1);
 /// Reaps until the dispatcher tells it to stop, then ends the context.
 ///
 /// Takes the sender by value: when this returns, the workers' channel has lost its last one.
-pub(crate) fn run(pipeline: &Pipeline, outlet: Sender<Parcel>) {
+pub(crate) fn run(pipeline: &Pipeline, outlet: Sender<Completed>, coalesce: Duration) {
     let _guard = AbortOnPanic;
     let mut events = Vec::new();
     let mut pause = PAUSE_MIN;
+    let mut coalescing = Coalescing::new(coalesce);
+    let mut watch = Watch::default();
+    let mut spin = Spin::new(pipeline.engine.ready().is_some());
     let mut stop = false;
     while !stop {
+        let least = || coalescing.least(pipeline.counters.in_flight(), pipeline.parcels.len());
+        // More may have been submitted meanwhile.
+        spin.until(|| pipeline.engine.ready().is_some_and(|ready| ready >= least()));
+        let least = least();
+        let limit = match (watch.goes_on(pipeline), least) {
+            (false, 1) => None,
+            (true, 1) => Some(PATIENCE),
+            (false, _) => Some(coalesce),
+            (true, _) => Some(coalesce.min(PATIENCE)),
+        };
         pipeline.counters.reap_calls.fetch_add(1, Ordering::Relaxed);
-        match pipeline.engine.wait(&mut events) {
+        match pipeline.engine.wait(&mut events, least, limit) {
             Ok(()) => {
                 pause = PAUSE_MIN;
+                coalescing.learn(least, events.len());
                 stop = pass_on(pipeline, &outlet, &mut events);
             }
             // A signal that can't be blocked (a debugger, the freezer) before any event.
@@ -38,6 +57,7 @@ pub(crate) fn run(pipeline: &Pipeline, outlet: Sender<Parcel>) {
             // than asking again now and then.
             Err(_) => {
                 pipeline.counters.reap_errors.fetch_add(1, Ordering::Relaxed);
+                pipeline.stop_watching();
                 thread::sleep(pause);
                 pause = (pause * 2).min(PAUSE_MAX);
             }
@@ -45,21 +65,27 @@ pub(crate) fn run(pipeline: &Pipeline, outlet: Sender<Parcel>) {
     }
     pipeline.engine.close();
     drop(outlet);
+    pipeline.sleepers.dismiss();
 }
 
 /// Sends a harvest to the workers. True if the stop event was in it.
-fn pass_on(pipeline: &Pipeline, outlet: &Sender<Parcel>, events: &mut Vec<Event>) -> bool {
+fn pass_on(pipeline: &Pipeline, outlet: &Sender<Completed>, events: &mut Vec<Event>) -> bool {
+    if events.is_empty() {
+        return false;
+    }
     let stop = events.iter().any(|event| event.token == STOP);
     // Counted first: once a job is passed on, it may be over before the next line.
     pipeline.counters.harvested(events.len() - usize::from(stop));
     for event in events.drain(..) {
         if let Some(job) = pipeline.slots.take(event.token) {
+            pipeline.counters.polled(&job);
             let index = index_of(event.token) as u32;
-            let parcel = Parcel::Done(Completed { index, res: event.res, job });
-            assert!(outlet.try_send(parcel).is_ok(), "the channel has room for every slot");
+            let completed = Completed { index, res: event.res, job };
+            assert!(outlet.try_send(completed).is_ok(), "the channel has room for every slot");
         } else if event.token != STOP {
             pipeline.counters.strayed();
         }
     }
+    pipeline.rouse();
     stop
 }

@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
+use crate::completion::Operation;
+use crate::job::Job;
 use crate::pipeline::Pipeline;
 
 /// A snapshot of a dispatcher's counters.
@@ -64,7 +66,7 @@ pub struct Stats {
     pub reap_calls: u64,
     /// The most completions that one of these calls returned.
     pub largest_harvest: usize,
-    /// How often a worker that had found nothing to do found something again.
+    /// How often a worker that had found nothing to do woke up.
     pub worker_wakeups: u64,
     /// Events that belong to no job in flight. The kernel doesn't produce such.
     pub stray_events: u64,
@@ -82,11 +84,28 @@ pub(crate) struct Counters {
     pub(crate) reap_calls: AtomicU64,
     pub(crate) reap_errors: AtomicU64,
     pub(crate) worker_wakeups: AtomicU64,
+    /// Polls in the kernel.
+    pub(crate) polls: AtomicU64,
     largest_harvest: AtomicUsize,
     stray_events: AtomicU64,
 }
 
 impl Counters {
+    /// About how many requests are in the kernel that don't wait for others to do something.
+    pub(crate) fn in_flight(&self) -> usize {
+        let others = self.completed.load(Ordering::Relaxed) + self.polls.load(Ordering::Relaxed);
+        let in_flight = self.submitted.load(Ordering::Relaxed).saturating_sub(others);
+        usize::try_from(in_flight).unwrap_or(usize::MAX)
+    }
+
+    /// Takes note of a job that has completed, if it was a poll.
+    pub(crate) fn polled(&self, job: &Job) {
+        let polls = self.polls.load(Ordering::Relaxed);
+        if polls > 0 && job.operation() == Operation::Poll {
+            self.polls.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
     /// Counts what one call of the reaper brought.
     pub(crate) fn harvested(&self, count: usize) {
         self.completed.fetch_add(count as u64, Ordering::Relaxed);

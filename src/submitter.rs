@@ -22,7 +22,7 @@ use crate::stats::Stats;
 ///
 /// Nothing here blocks in a callback of the same dispatcher. What it submits waits for the end of
 /// the worker's run of callbacks, to enter the kernel together with what the others submit, but
-/// never for a slow callback while another worker is idle; beyond the depth it waits in order for
+/// not for a slow callback while another worker is idle; beyond the depth it waits in order for
 /// free slots. [`flush`](Self::flush) sends it now. The only refusal is for more waiting jobs than
 /// [`parked_limit`](crate::Builder::parked_limit).
 ///

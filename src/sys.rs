@@ -8,6 +8,7 @@
 use std::ffi::{c_int, c_long, c_ulong};
 use std::mem::{offset_of, size_of};
 use std::ptr;
+use std::time::Duration;
 
 /// `aio_context_t`: an address in this process, valid only in the memory map that made it.
 pub(crate) type aio_context_t = c_ulong;
@@ -130,25 +131,26 @@ pub(crate) unsafe fn io_submit(
     checked(ret)
 }
 
-/// Waits for at least one event, without a limit, and writes up to `events.len()`:
+/// Waits for at least `least` events, or until the limit, and writes up to `events.len()`:
 /// io_getevents(2). Returns how many it wrote.
 pub(crate) fn io_getevents(
     context: aio_context_t,
+    least: usize,
     events: &mut [io_event],
+    limit: Option<Duration>,
 ) -> Result<usize, Errno> {
     let most = c_long::try_from(events.len()).unwrap_or(c_long::MAX);
-    let no_timeout = ptr::null_mut::<libc::timespec>();
+    let least = c_long::try_from(least).unwrap_or(c_long::MAX);
+    let mut limit = limit.map(|limit| libc::timespec {
+        tv_sec: limit.as_secs().try_into().unwrap_or(libc::time_t::MAX),
+        tv_nsec: limit.subsec_nanos().into(),
+    });
+    let limit = limit.as_mut().map_or(ptr::null_mut(), ptr::from_mut);
     // SAFETY: the kernel writes at most `most` events into the slice, which is exactly that long
-    // and exclusively borrowed; any bit pattern is a valid `io_event`. A null timeout is allowed.
+    // and exclusively borrowed; any bit pattern is a valid `io_event`. The limit is null, which is
+    // allowed, or points to a live local that the kernel reads.
     let ret = unsafe {
-        libc::syscall(
-            libc::SYS_io_getevents,
-            context,
-            c_long::from(1u8),
-            most,
-            events.as_mut_ptr(),
-            no_timeout,
-        )
+        libc::syscall(libc::SYS_io_getevents, context, least, most, events.as_mut_ptr(), limit)
     };
     checked(ret)
 }

@@ -1,18 +1,21 @@
 //! The threads that run callbacks, and fill slots between them.
 
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use crossbeam_channel::{RecvTimeoutError, TryRecvError};
+use crossbeam_channel::TryRecvError;
 
 use crate::admission::Outcome;
-use crate::pipeline::{Completed, Parcel, Pipeline, Rest};
+use crate::pipeline::{Completed, Pipeline, Rest};
 use crate::unwind::{AbortOnPanic, catch, discard};
 
-/// How many callbacks a worker runs before it fills the slots that they left: what all workers hold
-/// back that way stays under a quarter of the depth, so that the device has work meanwhile.
-pub(crate) fn run_limit(depth: u32, workers: usize) -> usize {
-    (depth as usize / (4 * workers)).max(1)
+/// How many callbacks a worker runs before it fills the slots that they left: what those that are
+/// awake hold back that way stays under a quarter of the depth, so that the device has work
+/// meanwhile; under half of it, if these callbacks are over in no time.
+fn run_limit(depth: u32, awake: usize, no_time: usize) -> usize {
+    let depth = depth as usize;
+    let quarter = depth / (4 * awake.max(1));
+    no_time.min(depth / (2 * awake.max(1))).max(quarter).max(1)
 }
 
 /// How long an idle worker sleeps before it asks a kernel again that had no request left.
@@ -20,70 +23,90 @@ const NAP_MIN: Duration = Duration::from_millis(1);
 const NAP_MAX: Duration = Duration::from_millis(100);
 
 /// Runs callbacks until the channel is disconnected.
-pub(crate) fn run(pipeline: &Pipeline, limit: usize) {
+pub(crate) fn run(pipeline: &Pipeline, worker: usize) {
     let _guard = AbortOnPanic;
-    pipeline.as_worker(|| work(pipeline, limit));
+    pipeline.as_worker(|| work(pipeline, worker));
 }
 
-fn work(pipeline: &Pipeline, limit: usize) {
-    // Callbacks since slots were last filled.
-    let mut run = 0;
-    while let Some(parcel) = next(pipeline, &mut run) {
-        match parcel {
-            Parcel::Refill => {
-                run = 0;
-                pipeline.answer_summons();
+/// Callbacks since slots were last filled.
+#[derive(Default)]
+struct Run {
+    callbacks: usize,
+    since: Option<Instant>,
+}
+
+impl Run {
+    fn count(&mut self) -> usize {
+        self.callbacks += 1;
+        self.callbacks
+    }
+
+    fn end(&mut self, pipeline: &Pipeline) {
+        if let Some(since) = self.since.take() {
+            pipeline.pace.record(since.elapsed(), self.callbacks);
+            if !pipeline.pace.is_quick() {
+                // It may have looked so when these were sent.
+                pipeline.call_for_waiting();
             }
-            Parcel::Done(completed) => {
-                pipeline.refill_if_others_idle();
-                end(pipeline, completed);
+        }
+        self.callbacks = 0;
+    }
+}
+
+fn work(pipeline: &Pipeline, worker: usize) {
+    let mut run = Run::default();
+    let depth = pipeline.admission.limits().depth;
+    loop {
+        match pipeline.parcels.try_recv() {
+            Ok(completed) => {
+                run.since.get_or_insert_with(Instant::now);
+                let owes = end(pipeline, completed);
                 if pipeline.is_forked() {
                     // The callback forked, and this is the child: what else is here is the parent's.
                     return;
                 }
-                run += 1;
-                if run >= limit {
-                    run = 0;
+                if run.count()
+                    >= run_limit(depth, pipeline.sleepers.awake(), pipeline.pace.in_no_time())
+                    || owes
+                {
+                    run.end(pipeline);
                     pipeline.refill();
                 }
             }
+            Err(TryRecvError::Empty) => {
+                run.end(pipeline);
+                rest(pipeline, worker);
+            }
+            Err(TryRecvError::Disconnected) => return,
         }
     }
 }
 
-/// The next parcel; when there is none, the run is over, slots are filled, and the worker sleeps.
-fn next(pipeline: &Pipeline, run: &mut usize) -> Option<Parcel> {
+/// Fills slots, and sleeps when there is nothing else to do.
+fn rest(pipeline: &Pipeline, worker: usize) {
     let mut nap = Duration::ZERO;
     loop {
-        match pipeline.parcels.try_recv() {
-            Ok(parcel) => return Some(parcel),
-            Err(TryRecvError::Disconnected) => return None,
-            Err(TryRecvError::Empty) => *run = 0,
-        }
-        let limit = match pipeline.rest() {
-            Rest::LookAgain => continue,
+        let limit = match pipeline.rest(worker) {
+            Rest::LookAgain => return,
             Rest::Sleep => None,
             Rest::Nap => {
                 nap = (nap * 2).clamp(NAP_MIN, NAP_MAX);
                 Some(nap)
             }
         };
-        let woken = match limit {
-            None => pipeline.parcels.recv().map_err(RecvTimeoutError::from),
-            Some(limit) => pipeline.parcels.recv_timeout(limit),
-        };
-        pipeline.rise();
+        let called = pipeline.sleepers.sleep(worker, limit);
         pipeline.counters.worker_wakeups.fetch_add(1, Ordering::Relaxed);
-        match woken {
-            Ok(parcel) => return Some(parcel),
-            Err(RecvTimeoutError::Disconnected) => return None,
-            Err(RecvTimeoutError::Timeout) => pipeline.ask_again(),
+        if called {
+            pipeline.arrive();
+            return;
         }
+        pipeline.ask_again();
     }
 }
 
-/// Runs a job's callback and frees its slot, whatever the callback does.
-fn end(pipeline: &Pipeline, completed: Completed) {
+/// Runs a job's callback and frees its slot, whatever the callback does. True if slots are to be
+/// filled before the next.
+fn end(pipeline: &Pipeline, completed: Completed) -> bool {
     let Completed { index, res, job } = completed;
     let brief = job.brief();
     let outcome = Outcome { failed: res < 0, short: brief.is_short(res) };
@@ -92,9 +115,7 @@ fn end(pipeline: &Pipeline, completed: Completed) {
         pipeline.panics.report(&payload, &brief);
         discard(payload);
     }
-    if !pipeline.is_forked() {
-        pipeline.finish(index, outcome);
-    }
+    !pipeline.is_forked() && pipeline.finish(index, outcome)
 }
 
 #[cfg(test)]
@@ -102,14 +123,18 @@ mod tests {
     use super::run_limit;
 
     #[test]
-    fn workers_hold_back_no_more_than_a_quarter_of_the_depth() {
+    fn workers_hold_back_a_part_of_the_depth() {
         for depth in [1, 2, 15, 16, 64, 128, 1024] {
             for workers in [1, 2, 3, 8, 64] {
-                let limit = run_limit(depth, workers);
+                let limit = run_limit(depth, workers, 0);
                 assert!(limit == 1 || limit * workers <= depth as usize / 4, "{depth} {workers}");
+                let limit = run_limit(depth, workers, usize::MAX);
+                assert!(limit == 1 || limit * workers <= depth as usize / 2, "{depth} {workers}");
             }
         }
-        assert_eq!(run_limit(64, 2), 8);
-        assert_eq!(run_limit(16, 2), 2);
+        assert_eq!(run_limit(64, 2, 0), 8);
+        assert_eq!(run_limit(64, 2, 11), 11);
+        assert_eq!(run_limit(64, 1, 100), 32);
+        assert_eq!(run_limit(16, 2, 0), 2);
     }
 }

@@ -75,6 +75,9 @@ impl Scene {
 
     fn play(self, dispatcher: &Dispatcher) {
         for round in 0..ROUNDS {
+            if round % 4 >= 2 {
+                lull(dispatcher);
+            }
             let (ended, endings) = mpsc::channel();
             let gate = Gate::default();
             let (submitter, file) = (dispatcher.submitter(), null());
@@ -108,6 +111,21 @@ impl Scene {
             assert_eq!(dispatcher.shutdown().unwrap().panics, 0);
         });
     }
+}
+
+/// Lets the dispatcher believe that callbacks are over in no time, so that it wakes nobody for a few
+/// that wait.
+fn lull(dispatcher: &Dispatcher) {
+    let (file, (ended, endings)) = (null(), mpsc::channel());
+    for _ in 0..40 {
+        let job = |_| {
+            let ended = ended.clone();
+            null_read(&file, move || ended.send(()).unwrap())
+        };
+        dispatcher.submit_batch((0..DEPTH).map(job)).unwrap();
+    }
+    drop(ended);
+    assert_eq!(endings.iter().count(), 40 * DEPTH);
 }
 
 /// One of two workers is held; nobody submits in a callback.

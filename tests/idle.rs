@@ -21,7 +21,6 @@ fn switches() -> u64 {
 /// Asserts that nothing happens for a second.
 fn assert_idle(what: &str) {
     let asleep = || proc::threads().iter().all(|(task, _)| proc::is_asleep(task));
-    // Threads that have just become idle spin a little before they sleep.
     eventually("the threads sleep", || {
         let before = switches();
         thread::sleep(Duration::from_millis(20));

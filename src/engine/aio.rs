@@ -12,7 +12,9 @@ use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
+use std::time::Duration;
 
+use super::ring::Ring;
 use super::{Engine, Errno, Event, Request, STOP, Transfer};
 use crate::completion::Operation;
 use crate::slots;
@@ -28,6 +30,8 @@ thread_local! {
 
 pub(crate) struct Aio {
     context: sys::aio_context_t,
+    /// Looked at by the waiter only, which is also who ends the context.
+    ring: Option<Ring>,
     /// Whether the context has been destroyed. Set once, by `close` or by `Drop`.
     closed: AtomicBool,
     /// One control block a slot, and one for the request that wakes the waiter.
@@ -64,8 +68,12 @@ impl Aio {
         let control_blocks =
             (0..=depth).map(|_| ControlBlock(UnsafeCell::new(iocb::default()))).collect();
         let context = sys::io_setup(depth + 1)?;
+        // SAFETY: the context is fresh. It is destroyed by `close`, which the engine's contract has
+        // the waiter call after its last use of the ring, or else when nobody has the engine.
+        let ring = unsafe { Ring::of(context) };
         Ok(Self {
             context,
+            ring,
             closed: AtomicBool::new(false),
             control_blocks,
             stop_file,
@@ -119,14 +127,23 @@ impl Engine for Aio {
         answer
     }
 
-    fn wait(&self, events: &mut Vec<Event>) -> Result<(), Errno> {
+    fn wait(
+        &self,
+        events: &mut Vec<Event>,
+        least: usize,
+        limit: Option<Duration>,
+    ) -> Result<(), Errno> {
         const MOST: usize = 256;
         let mut buffer = [sys::io_event::default(); MOST];
-        let count = sys::io_getevents(self.context, &mut buffer)?;
+        let count = sys::io_getevents(self.context, least.min(MOST), &mut buffer, limit)?;
         events.extend(
             buffer[..count].iter().map(|event| Event { token: event.data, res: event.res }),
         );
         Ok(())
+    }
+
+    fn ready(&self) -> Option<usize> {
+        self.ring.as_ref().map(Ring::ready)
     }
 
     fn wake(&self) -> Result<(), Errno> {

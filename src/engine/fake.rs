@@ -57,6 +57,8 @@ struct State {
     held: Vec<Request>,
     events: VecDeque<Event>,
     calls: Vec<Call>,
+    /// What each call of `wait` was to wait for.
+    waits: Vec<(usize, Option<Duration>)>,
     closed: bool,
 }
 
@@ -99,6 +101,15 @@ impl Fake {
 
     pub(crate) fn calls(&self) -> Vec<Call> {
         self.lock().calls.clone()
+    }
+
+    /// What each call of `wait` was to wait for, once there has been one that is like that.
+    pub(crate) fn waited(
+        &self,
+        like: impl Fn(usize, Option<Duration>) -> bool,
+    ) -> Vec<(usize, Option<Duration>)> {
+        let found = |state: &State| state.waits.iter().any(|&(least, limit)| like(least, limit));
+        self.until(found).waits.clone()
     }
 
     pub(crate) fn is_closed(&self) -> bool {
@@ -224,10 +235,20 @@ impl Engine for Fake {
         Ok(accepted)
     }
 
-    fn wait(&self, events: &mut Vec<Event>) -> Result<(), Errno> {
-        let state = self.lock();
-        let idle = |state: &mut State| state.events.is_empty() && state.wait_errors.is_empty();
-        let mut state = self.0.changed.wait_while(state, idle).unwrap();
+    fn wait(
+        &self,
+        events: &mut Vec<Event>,
+        least: usize,
+        limit: Option<Duration>,
+    ) -> Result<(), Errno> {
+        let mut state = self.lock();
+        state.waits.push((least, limit));
+        self.0.changed.notify_all();
+        let few = |state: &mut State| state.events.len() < least && state.wait_errors.is_empty();
+        let mut state = match limit {
+            None => self.0.changed.wait_while(state, few).unwrap(),
+            Some(limit) => self.0.changed.wait_timeout_while(state, limit, few).unwrap().0,
+        };
         if let Some(errno) = state.wait_errors.pop_front() {
             self.0.changed.notify_all();
             return Err(Errno(errno));

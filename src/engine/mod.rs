@@ -7,7 +7,9 @@
 //!   were accepted, an error that none was and that the first is the reason.
 //! - Each accepted request yields exactly one event with its token, possibly before `submit` has
 //!   returned.
-//! - `wait` is called by one thread only. It blocks until there is an event, with no time-out.
+//! - `wait` is called by one thread only. It blocks until there are as many events as it was asked
+//!   for, or until the limit, if it was given one.
+//! - `ready` doesn't block; what it says may be out of date.
 //! - `wake` makes the waiter see [`STOP`] once. It is called when nothing is outstanding.
 //! - `close` is called once, by the waiter, after the last `wait`; no call follows it.
 
@@ -15,12 +17,14 @@ mod aio;
 mod errno;
 #[cfg(test)]
 pub(crate) mod fake;
+mod ring;
 
 pub(crate) use aio::Aio;
 pub(crate) use errno::{SetupFailure, SubmitAction, setup_failure, submit_action};
 
 use std::io;
 use std::os::fd::RawFd;
+use std::time::Duration;
 
 use crate::completion::Operation;
 pub(crate) use crate::sys::Errno;
@@ -73,8 +77,20 @@ pub(crate) trait Engine: Send + Sync {
     #[expect(unsafe_code, reason = "the engine takes memory that it can't check")]
     unsafe fn submit(&self, batch: &[Request]) -> Result<usize, Errno>;
 
-    /// Blocks until something has completed and appends what there is to `events`.
-    fn wait(&self, events: &mut Vec<Event>) -> Result<(), Errno>;
+    /// Blocks until `least` requests have completed, or until the limit, and appends what there is to
+    /// `events`.
+    fn wait(
+        &self,
+        events: &mut Vec<Event>,
+        least: usize,
+        limit: Option<Duration>,
+    ) -> Result<(), Errno>;
+
+    /// How many completions there are, if that can be told without asking the kernel. Called by the
+    /// waiter only.
+    fn ready(&self) -> Option<usize> {
+        None
+    }
 
     /// Makes the waiter see an event with the token [`STOP`].
     fn wake(&self) -> Result<(), Errno>;

@@ -3,6 +3,7 @@
 mod completion;
 mod flow;
 mod submission;
+mod waking;
 
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
@@ -12,7 +13,7 @@ use crate::admission::Limits;
 use crate::engine::fake::Fake;
 use crate::file::FileHandle;
 use crate::job::Job;
-use crate::{Dispatcher, Submitter};
+use crate::{Builder, Dispatcher, Submitter};
 
 const HANG: Duration = Duration::from_secs(60);
 
@@ -42,9 +43,12 @@ impl Drop for EndOnPanic {
 
 impl Rig {
     fn new(fake: Fake, depth: u32, backlog: usize, workers: usize) -> Self {
-        let limits = Limits { depth, backlog, parked: 1000 };
+        Self::build(Dispatcher::builder(), fake, Limits { depth, backlog, parked: 1000 }, workers)
+    }
+
+    fn build(builder: Builder, fake: Fake, limits: Limits, workers: usize) -> Self {
         let engine = Box::new(fake.clone());
-        let dispatcher = Dispatcher::builder().start(engine, limits, workers).unwrap();
+        let dispatcher = builder.start(engine, limits, workers).unwrap();
         let file = FileHandle::from(std::fs::File::open("/dev/null").unwrap());
         let (tell, seen) = mpsc::channel();
         Self { _end: EndOnPanic(fake.clone()), fake, dispatcher, file, seen, tell }

@@ -1,0 +1,102 @@
+//! Who is woken, when, and for what.
+//!
+//! Waking a thread costs more than most callbacks, so as long as these are quick, what could be done
+//! by an idle worker is left to the ones that are awake: the reaper watches, and calls others if
+//! they don't get on. If callbacks are slow, an idle worker is called at once.
+
+use std::sync::MutexGuard;
+
+use crate::admission::State;
+use crate::pipeline::Pipeline;
+
+/// What idle workers could do and nobody was called for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Left {
+    /// Jobs on the channel that nobody is coming for.
+    pub(crate) waiting: usize,
+    /// Whether jobs wait beside free slots.
+    pub(crate) can_fill: bool,
+    /// How many jobs have ended, and how often workers have filled slots, so far.
+    pub(crate) finished: u64,
+    pub(crate) refills: u64,
+}
+
+impl Pipeline {
+    /// Whether jobs wait beside free slots that an idle worker could submit, and that are not to wait
+    /// for the callbacks that others are running. They may if callbacks are quick, and the reaper
+    /// watches over those that turn out not to be.
+    pub(crate) fn owes_others(&self, state: &State) -> bool {
+        let deferred = state.watched && self.pace.is_quick();
+        !deferred && state.can_fill() && self.sleepers.idle() > 0
+    }
+
+    /// Calls as many idle workers as the jobs on the channel are worth: at least one, if nobody is
+    /// awake. What the reaper does after it has sent some; next it calls [`watch`](Self::watch).
+    pub(crate) fn rouse(&self) {
+        if !self.pace.is_quick() {
+            self.call_for_waiting();
+            return;
+        }
+        let waiting = self.parcels.len();
+        self.admission.lock().watched = waiting > 1;
+        let wanted = self.pace.workers_for(waiting).max(1).saturating_sub(self.sleepers.awake());
+        self.call_idle(wanted.min(waiting));
+    }
+
+    /// Calls an idle worker for each job on the channel that nobody is coming for.
+    pub(crate) fn call_for_waiting(&self) {
+        self.call_idle(self.waiting());
+    }
+
+    /// Calls so many workers, or all that are idle.
+    pub(crate) fn call_idle(&self, count: usize) {
+        let called = |_: &usize| self.sleepers.call();
+        (0..count).take_while(called).count();
+    }
+
+    /// How many jobs are on the channel that nobody is coming for.
+    fn waiting(&self) -> usize {
+        // In this order: who is called in between comes for what is sent in between, or for more.
+        let coming = self.sleepers.coming();
+        self.parcels.len().saturating_sub(coming)
+    }
+
+    /// What there is that an idle worker could do and nobody was called for, as it is left to the
+    /// callbacks that are running now to end soon. From then on, until there is nothing, callbacks
+    /// may leave what they submit to the end of the run.
+    pub(crate) fn watch(&self) -> Option<Left> {
+        let mut state = self.admission.lock();
+        let left = Left {
+            waiting: self.waiting(),
+            can_fill: state.can_fill(),
+            finished: state.tally.finished,
+            refills: state.refills,
+        };
+        state.watched = (left.can_fill || left.waiting > 0) && self.sleepers.idle() > 0;
+        state.watched.then_some(left)
+    }
+
+    /// From now on callbacks leave nothing.
+    pub(crate) fn stop_watching(&self) {
+        self.admission.lock().watched = false;
+        self.call_for_waiting();
+    }
+
+    /// Calls an idle worker for the jobs that wait beside free slots, unless one is coming.
+    pub(crate) fn summon(&self, mut state: MutexGuard<'_, State>) {
+        let wanted = self.wants_summons(&mut state);
+        drop(state);
+        if wanted {
+            self.sleepers.call();
+        }
+    }
+
+    /// Whether an idle worker is to be asked to fill slots, or to ask a starved kernel again; the
+    /// caller then calls one. If none is idle any more by then, whoever was will look by itself.
+    pub(crate) fn wants_summons(&self, state: &mut State) -> bool {
+        let idle = self.sleepers.idle() > 0;
+        let wanted = (state.can_fill() || state.is_starved()) && idle && !state.summoned;
+        state.summoned |= wanted;
+        wanted
+    }
+}
