@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test binary uses a part")]
 #![expect(unsafe_code, reason = "implements the buffer contract for a counting buffer")]
 
+pub(crate) mod child;
 pub(crate) mod proc;
 
 use std::fs::{self, File, OpenOptions};

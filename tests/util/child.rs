@@ -1,0 +1,48 @@
+//! Forked children: each runs one thing, and tells by its exit code how that went.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::HANG;
+
+/// What a child ends with that panicked.
+const PANICKED: i32 = 99;
+
+/// Forks, runs `body` in the child, and returns what that ends with: `body`'s result, or `None`
+/// if it didn't end.
+///
+/// `body` takes nothing by value: in the parent it would be dropped without having run.
+pub(crate) fn in_child(body: &mut dyn FnMut() -> i32) -> Option<i32> {
+    // SAFETY: the child runs `body` and nothing else. That allocates, which the C library allows
+    // after a fork, and takes no lock that another thread can have held at the fork but those of
+    // the crate, which are what is tested; if one is waited for, the parent kills the child.
+    let child = unsafe { libc::fork() };
+    if child == 0 {
+        let code = catch_unwind(AssertUnwindSafe(body)).unwrap_or(PANICKED);
+        // SAFETY: ends the process without running anything of it.
+        unsafe { libc::_exit(code) };
+    }
+    assert!(child > 0);
+    let (start, mut status) = (Instant::now(), 0);
+    let mut killed = false;
+    loop {
+        // SAFETY: the kernel writes the status through the pointer, which is to a live local.
+        let ended = unsafe { libc::waitpid(child, &raw mut status, libc::WNOHANG) };
+        if ended == child {
+            return (!killed && libc::WIFEXITED(status)).then(|| libc::WEXITSTATUS(status));
+        }
+        if start.elapsed() > HANG / 4 && !killed {
+            killed = true;
+            // SAFETY: a system call without pointers, on a child that has not been waited for, so
+            // that its number is no other process's.
+            unsafe { libc::kill(child, libc::SIGKILL) };
+        }
+        thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// The number, from 1, of the first check that failed, or 0. The child reports by it.
+pub(crate) fn first_failure(checks: &[bool]) -> i32 {
+    checks.iter().position(|holds| !holds).map_or(0, |place| place as i32 + 1)
+}
