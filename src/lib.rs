@@ -55,6 +55,14 @@
 //! [`spawn`](Submitter::spawn) returns a handle with the callback's value instead, and a
 //! [`Submitter`] in a callback carries on where the last job ended.
 //!
+//! # Buffers
+//!
+//! A job owns its buffer, and the callback gets it back: use it for the next job. [`AlignedBuf`] is
+//! aligned as direct I/O asks for. A [`BufferPool`] has such buffers in a few sizes, in huge pages
+//! where the system grants them, and bounds the memory in all of them: who acquires one waits while
+//! too many are under way, and a [`PoolBuf`] goes home when it is dropped, say at the end of a
+//! callback. What is neither implements [`IoBuf`] and [`IoBufMut`].
+//!
 //! # The life of a job
 //!
 //! ```text
@@ -118,8 +126,8 @@
 //! - what callbacks submit goes to the kernel at the end of a worker's run of callbacks, together.
 //!
 //! What you can do: keep enough in flight (a depth of 64 to 128 serves most devices); submit from
-//! callbacks, or in batches; use buffers again. A job costs one heap
-//! allocation, and [`Stats`] counts system calls and wake-ups. (`counts`)
+//! callbacks, or in batches; use buffers again; have large ones from a [`BufferPool`]. A job costs one
+//! heap allocation, and [`Stats`] counts system calls and wake-ups. (`counts`)
 //!
 //! # Limits, and why
 //!
@@ -170,6 +178,7 @@ mod launch;
 mod pace;
 mod pipeline;
 mod poll;
+mod pool;
 mod reaper;
 #[cfg(test)]
 mod scripted;
@@ -201,6 +210,11 @@ pub use handle::JobHandle;
 pub use job::Job;
 pub use join_error::{JoinError, WaitError};
 pub use poll::PollEvents;
+pub use pool::BufferPool;
+pub use pool::builder::{HugePages, PoolBuilder};
+pub use pool::error::{AcquireError, PoolBuildError};
+pub use pool::pool_buf::PoolBuf;
+pub use pool::stats::PoolStats;
 pub use stats::Stats;
 pub use submitter::Submitter;
 pub use unwind::CallbackPanic;

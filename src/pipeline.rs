@@ -101,6 +101,11 @@ impl Pipeline {
         WORKER_OF.get() == std::ptr::from_ref(self).addr()
     }
 
+    /// Whether the calling thread is a worker of any dispatcher.
+    pub(crate) fn on_any_worker() -> bool {
+        WORKER_OF.get() != 0
+    }
+
     /// Runs `work` with the calling thread marked as one of this pipeline's workers. Not longer:
     /// what destructors of thread-local values submit comes when nobody is left to run it.
     pub(crate) fn as_worker(&self, work: impl FnOnce()) {

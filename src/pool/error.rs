@@ -1,0 +1,121 @@
+//! Why a pool could not be built, or a buffer not be acquired.
+
+use std::error::Error;
+use std::fmt;
+use std::io;
+
+/// Why a [`PoolBuilder`](crate::PoolBuilder) could not build. Sizes are in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PoolBuildError {
+    /// There are no classes.
+    NoClasses,
+    /// There are more classes than the limit.
+    TooManyClasses {
+        /// How many, not counting those that are the same.
+        count: usize,
+        /// The most there may be.
+        limit: usize,
+    },
+    /// A class has no size.
+    EmptyClass,
+    /// A class is larger than one operation can use.
+    ClassTooLarge {
+        /// What was asked for.
+        size: usize,
+        /// The most it may be.
+        limit: usize,
+    },
+    /// The capacity has no room for a slab of the largest class.
+    CapacityTooSmall {
+        /// What was asked for.
+        capacity: usize,
+        /// What a slab of the largest class takes.
+        least: usize,
+    },
+    /// The capacity is larger than the address space.
+    CapacityTooLarge {
+        /// What was asked for.
+        capacity: usize,
+        /// The most it may be.
+        limit: usize,
+    },
+}
+
+impl fmt::Display for PoolBuildError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoClasses => f.write_str("a buffer pool needs at least one class of buffers"),
+            Self::TooManyClasses { count, limit } => {
+                write!(f, "a buffer pool can't have {count} classes, but at most {limit}")
+            }
+            Self::EmptyClass => f.write_str("a class can't be of buffers of 0 bytes"),
+            Self::ClassTooLarge { size, limit } => {
+                write!(f, "a class can't be of {size} bytes, but of at most {limit}")
+            }
+            Self::CapacityTooSmall { capacity, least } => write!(
+                f,
+                "a capacity of {capacity} bytes has no room for a buffer of the largest class: \
+                 memory is mapped in slabs of at least 2 MiB, and this class takes {least} bytes"
+            ),
+            Self::CapacityTooLarge { capacity, limit } => {
+                write!(f, "the capacity can't be {capacity} bytes, but at most {limit}")
+            }
+        }
+    }
+}
+
+impl Error for PoolBuildError {}
+
+/// Why no buffer was acquired.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum AcquireError {
+    /// No buffer that fits is free, and the capacity has no room for more.
+    Exhausted,
+    /// As `Exhausted`, and this is a callback, which may not wait: other callbacks may wait behind
+    /// it that would give buffers back.
+    InCallback,
+    /// No buffer that fits became free in the time given.
+    TimedOut,
+    /// The length, in bytes, is more than the largest class has.
+    TooLarge {
+        /// What was asked for.
+        requested: usize,
+        /// What there is at most.
+        largest: usize,
+    },
+    /// The capacity has room, but the system has no memory, or no room in its tables.
+    NoMemory(io::Error),
+    /// This is a forked child; the pool is the parent's.
+    Forked,
+}
+
+impl fmt::Display for AcquireError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exhausted => f.write_str("no buffer of this length is free"),
+            Self::InCallback => f.write_str(
+                "no buffer of this length is free, and a callback can't wait for one, as buffers \
+                 are given back by callbacks: acquire it before the job is submitted, or use the \
+                 job's own",
+            ),
+            Self::TimedOut => f.write_str("no buffer of this length was free in the time given"),
+            Self::TooLarge { requested, largest } => write!(
+                f,
+                "there are no buffers of {requested} bytes: the largest class has {largest}"
+            ),
+            Self::NoMemory(_) => f.write_str("the system has no memory for the pool"),
+            Self::Forked => f.write_str("this process was forked from the pool's"),
+        }
+    }
+}
+
+impl Error for AcquireError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::NoMemory(source) => Some(source),
+            _ => None,
+        }
+    }
+}

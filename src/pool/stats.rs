@@ -1,0 +1,58 @@
+//! Counters of a pool.
+
+/// A snapshot of a pool's counters.
+///
+/// In every snapshot `bytes_out <= mapped <= capacity`, and `hits + misses` acquisitions have got a
+/// buffer.
+///
+/// # Examples
+///
+/// ```
+/// use reapool::BufferPool;
+///
+/// let pool = BufferPool::builder().build()?;
+/// drop(pool.acquire(4096)?);
+/// let buffer = pool.acquire(4096)?;
+/// let stats = pool.stats();
+/// assert_eq!((stats.misses, stats.hits), (1, 1));
+/// assert_eq!((stats.buffers_out, stats.bytes_out), (1, 4096));
+/// # drop(buffer);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PoolStats {
+    /// The most bytes that may be mapped at a time.
+    pub capacity: usize,
+    /// Bytes mapped now, in slabs.
+    pub mapped: usize,
+    /// Slabs mapped now.
+    pub slabs: usize,
+    /// Of these, slabs in huge pages that the administrator has set aside. Only asked for with
+    /// [`HugePages::Explicit`](crate::HugePages::Explicit).
+    pub explicit_slabs: usize,
+    /// Buffers that have been acquired and not come home, the leaked ones included.
+    pub buffers_out: usize,
+    /// Their capacities, in bytes.
+    pub bytes_out: usize,
+    /// Threads that wait for a buffer now.
+    pub waiting: usize,
+    /// Buffers handed out from a slab that was there.
+    pub hits: u64,
+    /// Buffers for which a slab had to be mapped, or cut anew.
+    pub misses: u64,
+    /// Acquisitions that began to wait, whatever they got in the end.
+    pub waits: u64,
+    /// Acquisitions that got nothing: none was free at once, or in time, or there was no memory.
+    /// Lengths beyond the largest class are not counted.
+    pub refused: u64,
+    /// Slabs mapped since the start.
+    pub maps: u64,
+    /// Slabs of one class that were cut anew for another.
+    pub recuts: u64,
+    /// Slabs unmapped, by [`trim`](crate::BufferPool::trim) or to make room for longer or shorter
+    /// ones.
+    pub unmaps: u64,
+    /// Slabs for which no explicit huge pages were left, so that transparent ones were asked for.
+    pub explicit_fallbacks: u64,
+}
