@@ -1,0 +1,69 @@
+//! The child: one contender, a warm-up, one measured run, one line of JSON.
+
+use std::io::{self, Write};
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Instant;
+use std::{panic, process};
+
+use crate::contenders;
+use crate::load::Load;
+use crate::tally;
+use crate::task::{Answer, Measured, Task};
+use crate::usage::Usage;
+
+/// Performs the task that is given as JSON, and prints the answer.
+pub(crate) fn run(task: &str) -> Result<(), String> {
+    abort_on_panic();
+    let task: Task = serde_json::from_str(task).map_err(|error| format!("the task: {error}"))?;
+    let answer = match contenders::build(&Arc::new(Load { task: task.clone() })) {
+        Ok(mut contender) => {
+            let measured = measure(&task, &mut |range| contender.run(range))?;
+            // Not torn down: contenders differ in what of their threads can be ended at all.
+            std::mem::forget(contender);
+            Answer::Measured(measured)
+        }
+        Err(reason) => Answer::Unavailable(reason),
+    };
+    let line = serde_json::to_string(&answer).map_err(|error| format!("the answer: {error}"))?;
+    writeln!(io::stdout(), "{line}").map_err(|error| format!("standard output: {error}"))
+}
+
+/// A callback's panic, which some contenders catch, or a thread's, for which others would wait for
+/// ever, ends the run at once; and no buffer is freed under the kernel's hands.
+fn abort_on_panic() {
+    let report = panic::take_hook();
+    panic::set_hook(Box::new(move |info| {
+        report(info);
+        process::abort();
+    }));
+}
+
+fn measure(
+    task: &Task,
+    run: &mut dyn FnMut(Range<u64>) -> Result<(), String>,
+) -> Result<Measured, String> {
+    let (operations, warm_up) = (task.operations, task.warm_up);
+    // Other numbers than the measured ones, so that these are at fresh offsets.
+    run(operations..operations + warm_up)?;
+    check_count(tally::collect().count, warm_up)?;
+    let (before, start) = (Usage::now(), Instant::now());
+    run(0..operations)?;
+    let (elapsed, after) = (start.elapsed(), Usage::now());
+    let total = tally::collect();
+    check_count(total.count, operations)?;
+    Ok(Measured {
+        operations,
+        seconds: elapsed.as_secs_f64(),
+        user_us: after.user_us - before.user_us,
+        system_us: after.system_us - before.system_us,
+        voluntary_switches: after.voluntary - before.voluntary,
+        involuntary_switches: after.involuntary - before.involuntary,
+        checksum: total.checksum,
+        latency: total.latency,
+    })
+}
+
+fn check_count(count: u64, wanted: u64) -> Result<(), String> {
+    if count == wanted { Ok(()) } else { Err(format!("{count} of {wanted} callbacks succeeded")) }
+}

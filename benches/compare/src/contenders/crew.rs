@@ -1,0 +1,81 @@
+//! Threads that stay: started once, and called for each run.
+
+use std::sync::Arc;
+use std::thread;
+
+use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
+
+use crate::load::Numbers;
+
+/// What a member does with the numbers of a run.
+pub(super) type Member = Box<dyn FnMut(&Arc<Numbers>)>;
+
+/// Threads that each take part in every run. They end with the process.
+pub(super) struct Crew {
+    calls: Vec<Sender<Arc<Numbers>>>,
+    reports: Receiver<()>,
+}
+
+impl Crew {
+    /// Starts `count` threads; each calls `make` for what it is going to do.
+    pub(super) fn new<M>(count: usize, make: M) -> Result<Self, String>
+    where
+        M: Fn(usize) -> Result<Member, String> + Send + Clone + 'static,
+    {
+        let (ready, made) = unbounded();
+        let (report, reports) = unbounded();
+        let calls = (0..count)
+            .map(|index| {
+                let (call, called) = bounded::<Arc<Numbers>>(1);
+                let (make, ready, report) = (make.clone(), ready.clone(), report.clone());
+                thread::spawn(move || match make(index) {
+                    Ok(member) => {
+                        let _ = ready.send(Ok(()));
+                        serve(member, &called, &report);
+                    }
+                    Err(reason) => {
+                        let _ = ready.send(Err(reason));
+                    }
+                });
+                call
+            })
+            .collect();
+        // The members keep the only senders, so a member that panics is noticed.
+        drop((ready, report));
+        for _ in 0..count {
+            made.recv().map_err(|_| "a thread panicked while it got ready")??;
+        }
+        Ok(Self { calls, reports })
+    }
+
+    /// Calls member after member with its numbers, and waits until all have done their part.
+    pub(super) fn run(&self, parts: impl Iterator<Item = Arc<Numbers>>) -> Result<(), String> {
+        for (call, part) in self.calls.iter().zip(parts) {
+            call.send(part).map_err(|_| "a thread has ended before the run")?;
+        }
+        for _ in &self.calls {
+            self.reports.recv().map_err(|_| "all threads have panicked")?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.calls.len()
+    }
+}
+
+/// Reports also when the member panics, which the count of callbacks then shows.
+struct Report<'a>(&'a Sender<()>);
+
+impl Drop for Report<'_> {
+    fn drop(&mut self) {
+        let _ = self.0.send(());
+    }
+}
+
+fn serve(mut member: Member, called: &Receiver<Arc<Numbers>>, report: &Sender<()>) {
+    for numbers in called {
+        let _report = Report(report);
+        member(&numbers);
+    }
+}

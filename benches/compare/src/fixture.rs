@@ -1,0 +1,116 @@
+//! What is read: made before, removed after, however the comparison ends.
+
+use std::env;
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use tempfile::TempDir;
+
+use crate::load::word_at;
+use crate::options::Options;
+use crate::stop::{Stop, Trouble};
+use crate::task::{Device, Place};
+
+const LOOP_LEN: u64 = 512 << 20;
+const DISK_LEN: u64 = 1 << 30;
+
+/// A device that is ready to be read, until this is dropped.
+pub(crate) struct Fixture {
+    pub(crate) place: Place,
+    /// In this order: a loop device is detached before its image is removed.
+    _attached: Option<Attached>,
+    _directory: Option<TempDir>,
+}
+
+impl Fixture {
+    pub(crate) fn make(device: Device, options: &Options, stop: &Stop) -> Result<Self, Trouble> {
+        match device {
+            Device::Null | Device::None => Ok(Self {
+                place: Place { device, path: "/dev/null".into(), len: DISK_LEN },
+                _attached: None,
+                _directory: None,
+            }),
+            Device::Loop => {
+                let (directory, image) = filled(Path::new("/dev/shm"), LOOP_LEN, stop)?;
+                let attached = Attached::to(&image)?;
+                let place = Place { device, path: attached.0.clone(), len: LOOP_LEN };
+                Ok(Self { place, _attached: Some(attached), _directory: Some(directory) })
+            }
+            Device::Disk => {
+                let program = env::current_exe().map_err(|error| absent("the program", &error))?;
+                let beside = program.parent().unwrap_or(Path::new("."));
+                let parent = options.disk_dir.as_deref().unwrap_or(beside);
+                let (directory, path) = filled(parent, DISK_LEN, stop)?;
+                let place = Place { device, path, len: DISK_LEN };
+                Ok(Self { place, _attached: None, _directory: Some(directory) })
+            }
+        }
+    }
+}
+
+fn absent(what: &str, error: &io::Error) -> Trouble {
+    Trouble::Unavailable(format!("{what}: {error}"))
+}
+
+/// A file without holes, on the device and not only in the page cache.
+fn filled(parent: &Path, len: u64, stop: &Stop) -> Result<(TempDir, PathBuf), Trouble> {
+    let directory = tempfile::Builder::new()
+        .prefix("reapool-compare-")
+        .tempdir_in(parent)
+        .map_err(|error| absent("a directory for the file", &error))?;
+    let path = directory.path().join("blocks");
+    let write = |error: io::Error| absent("the file", &error);
+    let file = File::create(&path).map_err(write)?;
+    let mut writer = BufWriter::with_capacity(1 << 20, &file);
+    for offset in (0..len).step_by(8) {
+        if offset.is_multiple_of(1 << 20) && stop.is_asked() {
+            return Err(Trouble::Stopped);
+        }
+        writer.write_all(&word_at(offset).to_le_bytes()).map_err(write)?;
+    }
+    writer.flush().map_err(write)?;
+    drop(writer);
+    file.sync_all().map_err(write)?;
+    // Reading directly is slower by a look at the page cache if there is something in it.
+    let dropped = rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::DontNeed);
+    dropped.map_err(|error| write(error.into()))?;
+    Ok((directory, path))
+}
+
+/// Out of the reach of Ctrl-C: ended in the middle, it could leave a device that nobody knows of.
+fn losetup() -> Command {
+    let mut command = Command::new("losetup");
+    command.process_group(0);
+    command
+}
+
+/// A loop device, detached when this is dropped.
+struct Attached(PathBuf);
+
+impl Attached {
+    fn to(image: &Path) -> Result<Self, Trouble> {
+        let output = losetup()
+            .args(["--direct-io=off", "--find", "--show"])
+            .arg(image)
+            .output()
+            .map_err(|error| absent("losetup", &error))?;
+        let printed = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
+        if output.status.success() {
+            Ok(Self(printed(&output.stdout).into()))
+        } else {
+            Err(Trouble::Unavailable(printed(&output.stderr)))
+        }
+    }
+}
+
+impl Drop for Attached {
+    fn drop(&mut self) {
+        let status = losetup().arg("--detach").arg(&self.0).status();
+        if !status.is_ok_and(|status| status.success()) {
+            crate::complain(format_args!("{} could not be detached", self.0.display()));
+        }
+    }
+}

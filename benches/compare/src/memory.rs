@@ -1,0 +1,42 @@
+//! The buffers of all contenders, from one place.
+
+use reapool::{AlignedBuf, BufferPool, IoBufMut, PoolBuf};
+
+use crate::task::Task;
+
+/// A kind of buffer that the crate can read into.
+pub(crate) trait Buffer: IoBufMut + Sized {
+    /// `count` buffers of the task's block size.
+    fn make(task: &Task, count: usize) -> Result<Vec<Self>, String>;
+}
+
+/// In whatever pages the allocator has.
+impl Buffer for AlignedBuf {
+    fn make(task: &Task, count: usize) -> Result<Vec<Self>, String> {
+        Ok((0..count).map(|_| Self::zeroed(task.block)).collect())
+    }
+}
+
+/// In the crate's pool, which prefers huge pages.
+impl Buffer for PoolBuf {
+    fn make(task: &Task, count: usize) -> Result<Vec<Self>, String> {
+        const SLAB: usize = 2 << 20;
+        let pool = BufferPool::builder()
+            .capacity((count * task.block).next_multiple_of(SLAB))
+            .classes([task.block])
+            .build()
+            .map_err(|error| error.to_string())?;
+        let buffer = |_| pool.try_acquire(task.block).map_err(|error| error.to_string());
+        (0..count).map(buffer).collect()
+    }
+}
+
+/// Plain ones, for those that know no other.
+pub(crate) fn buffers(task: &Task, count: usize) -> Result<Vec<AlignedBuf>, String> {
+    AlignedBuf::make(task, count)
+}
+
+/// The same for one.
+pub(crate) fn buffer(task: &Task) -> Result<AlignedBuf, String> {
+    buffers(task, 1).map(|mut one| one.remove(0))
+}

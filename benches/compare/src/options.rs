@@ -1,0 +1,192 @@
+//! The command line.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use crate::contender::Contender;
+use crate::task::{Device, Memory};
+use crate::workload::Kind;
+
+pub(crate) const HELP: &str = "\
+Usage: reapool-compare [OPTIONS]
+
+Compares reapool with other ways of reading and running a callback for each read. Contenders run in
+turns, each in a process of its own, several rounds. Prints Markdown, and writes compare.md,
+compare.json and charts (SVG).
+
+Options:
+      --quick            A smoke test: one round of few operations, depths 16 and 64, callbacks of
+                         0 and 20 us
+      --devices LIST     Of null, loop, disk [default: all]. The loop device needs root
+      --workloads LIST   Of random, mix, stream, latency [default: all]
+      --depths LIST      Requests at a time [default: 1,16,64,128]
+      --callbacks LIST   Microseconds that callbacks compute [default: 0,5,20,50,200, and at depth
+                         64 also 100]
+      --contenders LIST  Of raw, raw-again, sharded, reapool-chained, reapool-outside,
+                         reapool-single, threads, readers-pool, rayon, tokio, uring, uring-pool,
+                         io-engine, compio, ping, wake, hop [default: all]
+      --rounds N         [default: 5]
+      --scale F          Multiplies the numbers of operations [default: 1]
+      --workers N        Threads for callbacks, where the depth doesn't say how many [default: 2]
+      --buffers KIND     plain, pool or both: the memory that reapool streams into. The pool has
+                         huge pages [default: both]
+      --out DIR          [default: benches/results of the repository]
+      --disk-dir DIR     Where the disk's file is made [default: beside the program]
+  -h, --help             Print this
+
+Exit status: 0 if all went well, 1 if a contender failed or read something else than the others, 2
+for a mistake in the command line, 130 after Ctrl-C.
+";
+
+/// What is to be compared, and how.
+#[derive(Clone, Debug)]
+pub(crate) struct Options {
+    pub(crate) devices: Vec<Device>,
+    pub(crate) kinds: Vec<Kind>,
+    pub(crate) depths: Vec<usize>,
+    /// `None` for the default.
+    pub(crate) callbacks: Option<Vec<u64>>,
+    pub(crate) contenders: Vec<Contender>,
+    pub(crate) rounds: usize,
+    pub(crate) scale: f64,
+    pub(crate) workers: usize,
+    pub(crate) memories: Vec<Memory>,
+    pub(crate) out: PathBuf,
+    pub(crate) disk_dir: Option<PathBuf>,
+    /// Of the computing loop in a microsecond; measured, not asked for.
+    pub(crate) turns: f64,
+}
+
+impl Options {
+    fn new(quick: bool) -> Self {
+        Self {
+            devices: vec![Device::Null, Device::Loop, Device::Disk],
+            kinds: Kind::ALL.to_vec(),
+            depths: if quick { vec![16, 64] } else { vec![1, 16, 64, 128] },
+            callbacks: quick.then(|| vec![0, 20]),
+            contenders: Contender::READERS.into_iter().chain(Contender::PAIR).collect(),
+            rounds: if quick { 1 } else { 5 },
+            scale: if quick { 0.1 } else { 1.0 },
+            workers: 2,
+            memories: vec![Memory::Plain, Memory::Pool],
+            out: concat!(env!("CARGO_MANIFEST_DIR"), "/../results").into(),
+            disk_dir: None,
+            turns: 0.0,
+        }
+    }
+
+    /// The costs of callbacks that are compared at a depth.
+    pub(crate) fn callbacks_at(&self, depth: usize) -> Vec<u64> {
+        match &self.callbacks {
+            Some(callbacks) => callbacks.clone(),
+            None if depth == 64 => vec![0, 5, 20, 50, 100, 200],
+            None => vec![0, 5, 20, 50, 200],
+        }
+    }
+}
+
+/// `None` if help was asked for.
+pub(crate) fn parse(arguments: &[String]) -> Result<Option<Options>, lexopt::Error> {
+    use lexopt::prelude::{Long, Short, ValueExt};
+
+    // The others override what this sets, wherever it stands.
+    let mut options = Options::new(arguments.iter().any(|argument| argument == "--quick"));
+    let mut parser = lexopt::Parser::from_args(arguments);
+    while let Some(argument) = parser.next()? {
+        match argument {
+            Short('h') | Long("help") => return Ok(None),
+            Long("quick") => {}
+            Long("devices") => options.devices = parser.value()?.parse_with(list(device))?,
+            Long("workloads") => options.kinds = parser.value()?.parse_with(list(kind))?,
+            Long("depths") => options.depths = parser.value()?.parse_with(list(depth))?,
+            Long("callbacks") => {
+                options.callbacks = Some(parser.value()?.parse_with(list(within(0, 1_000_000)))?);
+            }
+            Long("contenders") => {
+                options.contenders = parser.value()?.parse_with(list(Contender::named))?;
+            }
+            Long("rounds") => options.rounds = parser.value()?.parse_with(one(within(1, 1000)))?,
+            Long("scale") => options.scale = parser.value()?.parse_with(one(scale))?,
+            Long("workers") => options.workers = parser.value()?.parse_with(one(within(1, 256)))?,
+            Long("buffers") => options.memories = parser.value()?.parse_with(one(memories))?,
+            Long("out") => options.out = parser.value()?.into(),
+            Long("disk-dir") => options.disk_dir = Some(parser.value()?.into()),
+            _ => return Err(argument.unexpected()),
+        }
+    }
+    Ok(Some(options))
+}
+
+fn one<T>(parse: impl Fn(&str) -> Option<T>) -> impl Fn(&str) -> Result<T, String> {
+    move |text| parse(text).ok_or_else(|| "see --help for what is possible".into())
+}
+
+/// A list with commas.
+fn list<T>(parse: impl Fn(&str) -> Option<T>) -> impl Fn(&str) -> Result<Vec<T>, String> {
+    let parse = one(parse);
+    move |text| text.split(',').map(&parse).collect()
+}
+
+fn within<T: FromStr + PartialOrd>(min: T, max: T) -> impl Fn(&str) -> Option<T> {
+    move |text| text.parse().ok().filter(|number| (&min..=&max).contains(&number))
+}
+
+fn depth(text: &str) -> Option<usize> {
+    within(1, 4096)(text)
+}
+
+fn scale(text: &str) -> Option<f64> {
+    within(1e-6, 1e6)(text)
+}
+
+fn device(name: &str) -> Option<Device> {
+    [Device::Null, Device::Loop, Device::Disk].into_iter().find(|device| device.name() == name)
+}
+
+fn kind(name: &str) -> Option<Kind> {
+    Kind::ALL.into_iter().find(|kind| kind.name() == name)
+}
+
+fn memories(name: &str) -> Option<Vec<Memory>> {
+    match name {
+        "plain" => Some(vec![Memory::Plain]),
+        "pool" => Some(vec![Memory::Pool]),
+        "both" => Some(vec![Memory::Plain, Memory::Pool]),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{HELP, Options, parse};
+    use crate::contender::Contender;
+
+    fn parsed(line: &str) -> Result<Options, String> {
+        let arguments: Vec<_> = line.split_whitespace().map(str::to_owned).collect();
+        parse(&arguments).map(Option::unwrap).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn what_is_said_overrides_what_quick_sets() {
+        let options = parsed("--rounds 3 --quick --depths 1,2").unwrap();
+        assert_eq!((options.rounds, &options.depths[..]), (3, &[1, 2][..]));
+        assert_eq!(options.callbacks_at(64), [0, 20]);
+        assert_eq!(parsed("").unwrap().callbacks_at(64), [0, 5, 20, 50, 100, 200]);
+    }
+
+    #[test]
+    fn nonsense_is_refused() {
+        for line in ["--depths 0", "--depths", "--devices tape", "--rounds 1,2", "--scale nan", "x"]
+        {
+            assert!(parsed(line).is_err(), "{line}");
+        }
+    }
+
+    #[test]
+    fn the_help_names_all_contenders() {
+        for contender in Contender::READERS.into_iter().chain(Contender::PAIR) {
+            assert!(HELP.contains(contender.name()), "{}", contender.name());
+            assert_eq!(Contender::named(contender.name()), Some(contender));
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! One run: a child that measures one contender.
+
+use std::env;
+use std::io::Read;
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
+
+use crate::stop::{Stop, Trouble};
+use crate::task::{Answer, Measured, Task};
+
+/// How long it may take until a signal is heeded.
+const TICK: Duration = Duration::from_millis(50);
+
+/// A child that doesn't outlive this.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Both do nothing for a child that has been waited for.
+        let _ = (self.0.kill(), self.0.wait());
+    }
+}
+
+/// Lets a child perform the task, and checks what it read.
+pub(crate) fn run(
+    task: &Task,
+    expected: u64,
+    limit: Duration,
+    stop: &Stop,
+) -> Result<Measured, Trouble> {
+    let line = answer(task, limit, stop)?;
+    let answer = serde_json::from_str(&line)
+        .map_err(|error| Trouble::Failed(format!("its answer {line:?}: {error}")))?;
+    match answer {
+        Answer::Unavailable(reason) => Err(Trouble::Unavailable(reason)),
+        Answer::Measured(measured) if measured.checksum == expected => Ok(measured),
+        Answer::Measured(measured) => Err(Trouble::Failed(format!(
+            "it read something else: checksum {:016x} instead of {expected:016x}",
+            measured.checksum
+        ))),
+    }
+}
+
+fn answer(task: &Task, limit: Duration, stop: &Stop) -> Result<String, Trouble> {
+    let failed = |what: String| Trouble::Failed(what);
+    let task = serde_json::to_string(task).map_err(|error| failed(error.to_string()))?;
+    let program = env::current_exe().map_err(|error| failed(error.to_string()))?;
+    let child = Command::new(program)
+        .args(["run", &task])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        // Out of the reach of Ctrl-C, which is this process's to handle.
+        .process_group(0)
+        .spawn()
+        .map_err(|error| failed(format!("its process: {error}")))?;
+    let mut running = Running(child);
+    let output = read_all(running.0.stdout.take());
+    let errors = read_all(running.0.stderr.take());
+    let output = wait(&output, limit, stop)?;
+    let status = running.0.wait().map_err(|error| failed(format!("its process: {error}")))?;
+    if status.success() {
+        return Ok(output);
+    }
+    let errors = wait(&errors, limit, stop)?;
+    Err(failed(format!("{status}: {}", errors.trim())))
+}
+
+/// Reads in a thread of its own, so that the wait can be given up.
+fn read_all(source: Option<impl Read + Send + 'static>) -> Receiver<String> {
+    let (send, text) = bounded(1);
+    thread::spawn(move || {
+        let mut bytes = Vec::new();
+        if let Some(mut source) = source {
+            let _ = source.read_to_end(&mut bytes);
+        }
+        let _ = send.send(String::from_utf8_lossy(&bytes).into_owned());
+    });
+    text
+}
+
+fn wait(text: &Receiver<String>, limit: Duration, stop: &Stop) -> Result<String, Trouble> {
+    let deadline = Instant::now() + limit;
+    loop {
+        match text.recv_timeout(TICK) {
+            _ if stop.is_asked() => return Err(Trouble::Stopped),
+            Ok(text) => return Ok(text),
+            Err(RecvTimeoutError::Timeout) if Instant::now() < deadline => {}
+            Err(_) => return Err(Trouble::Failed(format!("no answer in {limit:?}"))),
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! What the callbacks counted, each thread for itself.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use hdrhistogram::Histogram;
+
+use crate::task::Latency;
+
+/// The longest time that is told from longer ones: a minute.
+const LONGEST: u64 = 60_000_000_000;
+
+/// One thread's part. Only that thread changes it while a run is on.
+struct Tally {
+    count: AtomicU64,
+    checksum: AtomicU64,
+    /// Nobody else takes this lock while a run is on.
+    latencies: Mutex<Histogram<u32>>,
+}
+
+static ALL: Mutex<Vec<Arc<Tally>>> = Mutex::new(Vec::new());
+
+thread_local! {
+    static MINE: Arc<Tally> = register();
+}
+
+fn histogram() -> Histogram<u32> {
+    Histogram::new_with_bounds(1, LONGEST, 2).expect("the bounds are in order")
+}
+
+fn register() -> Arc<Tally> {
+    let tally = Arc::new(Tally {
+        count: AtomicU64::new(0),
+        checksum: AtomicU64::new(0),
+        latencies: Mutex::new(histogram()),
+    });
+    ALL.lock().unwrap().push(Arc::clone(&tally));
+    tally
+}
+
+/// Counts one callback on this thread, with its waiting time in nanoseconds if it is a sample.
+pub(crate) fn add(digest: u64, waited: Option<u64>) {
+    MINE.with(|tally| {
+        // Relaxed, and not as one step: this thread alone writes, and who reads has waited for it.
+        let count = tally.count.load(Ordering::Relaxed);
+        tally.count.store(count + 1, Ordering::Relaxed);
+        let checksum = tally.checksum.load(Ordering::Relaxed);
+        tally.checksum.store(checksum.wrapping_add(digest), Ordering::Relaxed);
+        if let Some(waited) = waited {
+            tally.latencies.lock().unwrap().saturating_record(waited);
+        }
+    });
+}
+
+/// What all threads counted since the last call, when no callback is running.
+pub(crate) struct Total {
+    pub(crate) count: u64,
+    pub(crate) checksum: u64,
+    pub(crate) latency: Latency,
+}
+
+pub(crate) fn collect() -> Total {
+    let (mut count, mut checksum, mut latencies) = (0, 0_u64, histogram());
+    for tally in ALL.lock().unwrap().iter() {
+        count += tally.count.swap(0, Ordering::Relaxed);
+        checksum = checksum.wrapping_add(tally.checksum.swap(0, Ordering::Relaxed));
+        let mut own = tally.latencies.lock().unwrap();
+        latencies.add(&*own).expect("all histograms have the same bounds");
+        own.reset();
+    }
+    let microseconds = |quantile| latencies.value_at_quantile(quantile) as f64 / 1e3;
+    let latency = Latency {
+        samples: latencies.len(),
+        p50: microseconds(0.5),
+        p99: microseconds(0.99),
+        p999: microseconds(0.999),
+    };
+    Total { count, checksum, latency }
+}
