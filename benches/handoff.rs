@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use reapool::{Dispatcher, FileHandle};
+use reapool::{Dispatcher, FileHandle, Job};
 
 const DEPTH: usize = 64;
 const BLOCK: usize = 4096;
@@ -23,7 +23,8 @@ fn handoff(criterion: &mut Criterion) {
     let file = FileHandle::from(Arc::new(File::open("/dev/null").unwrap()));
     let recycled = modes::Recycled::new(2 * DEPTH, BLOCK);
     let mut group = criterion.benchmark_group("null device, depth 64");
-    group.throughput(Throughput::Elements(1)).measurement_time(Duration::from_secs(5));
+    group.throughput(Throughput::Elements(1));
+    group.warm_up_time(Duration::from_millis(500)).measurement_time(Duration::from_secs(2));
 
     group.bench_function("raw loop, inline", |bencher| {
         let mut raw = raw::RawLoop::new(&null, DEPTH, BLOCK);
@@ -44,11 +45,34 @@ fn handoff(criterion: &mut Criterion) {
     group.finish();
 }
 
+/// One at a time: what it takes to wake the reaper, a worker, and who waits for the callback.
+fn round_trip(criterion: &mut Criterion) {
+    let dispatcher = Dispatcher::builder().depth(DEPTH).workers(WORKERS).build().unwrap();
+    let file = FileHandle::from(File::open("/dev/null").unwrap());
+    let mut group = criterion.benchmark_group("null device, one at a time");
+    group.warm_up_time(Duration::from_millis(500)).measurement_time(Duration::from_secs(2));
+    group.bench_function("make a job and drop it", |bencher| {
+        bencher.iter(|| Job::read(&file, Vec::new(), 0, |_| ()));
+    });
+    group.bench_function("submit, and drain", |bencher| {
+        bencher.iter(|| {
+            dispatcher.submit(Job::read(&file, Vec::new(), 0, |_| ())).unwrap();
+            dispatcher.drain().unwrap();
+        });
+    });
+    group.bench_function("spawn, and join", |bencher| {
+        bencher.iter(|| {
+            dispatcher.spawn(Job::read(&file, Vec::new(), 0, |_| ())).unwrap().join().unwrap();
+        });
+    });
+    group.finish();
+}
+
 fn timed(run: impl FnOnce()) -> Duration {
     let start = Instant::now();
     run();
     start.elapsed()
 }
 
-criterion_group!(benches, handoff);
+criterion_group!(benches, handoff, round_trip);
 criterion_main!(benches);
