@@ -169,3 +169,20 @@ fn without_coalescing_each_completion_is_passed_on_at_once() {
     assert!(rig.fake.waited(|_, _| true).iter().all(|&(least, _)| least == 1));
     rig.end(64);
 }
+
+#[test]
+fn polls_are_not_waited_for() {
+    let rig = Rig::new(Fake::default(), 64, 64, 1);
+    let poll = |_| crate::Job::poll(&rig.file, crate::PollEvents::READABLE, |_| ());
+    rig.dispatcher.submit_batch((0..16).map(poll)).unwrap();
+    rig.fake.held(16);
+    for name in 0..4 {
+        rig.dispatcher.submit(rig.job(name)).unwrap();
+        let read = rig.fake.held(17)[16];
+        rig.fake.complete([(read, full(&read))]);
+        assert_eq!(rig.seen(1), all_well(name..name + 1));
+    }
+    assert!(rig.fake.waited(|_, _| true).iter().all(|&(least, _)| least == 1));
+    rig.fake.complete_all();
+    rig.end(20);
+}
