@@ -82,21 +82,15 @@ impl Pipeline {
         self.call_for_waiting();
     }
 
-    /// Calls an idle worker for the jobs that wait beside free slots, unless one is coming.
+    /// Calls an idle worker to fill slots, or to ask a starved kernel again, unless one is coming. If
+    /// none is idle any more when the lock has been given up, whoever was will look by itself.
     pub(crate) fn summon(&self, mut state: MutexGuard<'_, State>) {
-        let wanted = self.wants_summons(&mut state);
+        let needed = state.can_fill() || state.is_starved();
+        let wanted = needed && self.sleepers.idle() > 0 && !state.summoned;
+        state.summoned |= wanted;
         drop(state);
         if wanted {
             self.sleepers.call();
         }
-    }
-
-    /// Whether an idle worker is to be asked to fill slots, or to ask a starved kernel again; the
-    /// caller then calls one. If none is idle any more by then, whoever was will look by itself.
-    pub(crate) fn wants_summons(&self, state: &mut State) -> bool {
-        let idle = self.sleepers.idle() > 0;
-        let wanted = (state.can_fill() || state.is_starved()) && idle && !state.summoned;
-        state.summoned |= wanted;
-        wanted
     }
 }

@@ -199,11 +199,11 @@ impl Pipeline {
         };
         state.refills += u64::from(buffered != Buffered::Leave);
         self.admission.fill_slots(&mut state, &self.slots, buffered, &mut batch);
-        let summon = buffered != Buffered::Submit && self.wants_summons(&mut state);
-        drop(state);
-        if summon {
+        if buffered == Buffered::Submit {
+            drop(state);
+        } else {
             // First, as the submission may take its time.
-            self.sleepers.call();
+            self.summon(state);
         }
         self.launch(&batch);
         batch.clear();
