@@ -21,21 +21,24 @@ impl Watch {
             self.seen = None;
             return false;
         };
-        if !pipeline.pace.is_quick() {
-            pipeline.call_idle(left.waiting.max(usize::from(left.can_fill)));
-        }
+        let slow = !pipeline.pace.is_quick();
         let now = Instant::now();
         let (before, since) = *self.seen.get_or_insert((left, now));
         let elapsed = now - since;
+        let mut missing = 0;
         if elapsed >= PATIENCE {
             self.seen = Some((left, now));
-            let finished = left.finished - before.finished;
-            if finished == 0 && left.waiting > 0 {
+            if left.finished == before.finished && left.waiting > 0 {
                 // Callbacks are not what they were taken to be.
                 pipeline.pace.doubt();
             }
-            pipeline.call_idle(helpers(&left, &before, elapsed));
+            missing = helpers(&left, &before, elapsed);
         }
+        if slow {
+            // At once, and never fewer than after a while.
+            missing = left.waiting.max(usize::from(left.can_fill));
+        }
+        pipeline.call_idle(missing);
         true
     }
 }
