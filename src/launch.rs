@@ -8,7 +8,6 @@
 use std::sync::atomic::Ordering;
 use std::thread;
 
-use crate::completion::Operation;
 use crate::engine::{Errno, Request, SubmitAction, submit_action};
 use crate::pipeline::{Completed, Pipeline};
 use crate::slots::index_of;
@@ -29,8 +28,7 @@ impl Pipeline {
         while !rest.is_empty() {
             self.counters.submit_calls.fetch_add(1, Ordering::Relaxed);
             // Counted before, as the reaper may count a completion before the call returns.
-            self.counters.submitted.fetch_add(rest.len() as u64, Ordering::Relaxed);
-            self.counters.polls.fetch_add(polls(rest), Ordering::Relaxed);
+            self.counters.submitted(rest);
             // SAFETY: each request describes the job that `fill_slots` put into the slot with this
             // token. The slot keeps it, and with it buffer and file, until the reaper takes it out
             // on the event with the token; nobody else takes it, as `put_back` and `refuse`
@@ -39,9 +37,7 @@ impl Pipeline {
             // so the token is not in use.
             let answer = unsafe { self.engine.submit(rest) };
             let accepted = *answer.as_ref().unwrap_or(&0);
-            let refused = (rest.len() - accepted) as u64;
-            self.counters.submitted.fetch_sub(refused, Ordering::Relaxed);
-            self.counters.polls.fetch_sub(polls(&rest[accepted..]), Ordering::Relaxed);
+            self.counters.taken_back(&rest[accepted..]);
             match answer.map_err(|errno| (submit_action(errno), errno)) {
                 Ok(0) | Err((SubmitAction::Park, _)) => {
                     if self.put_back(rest) {
@@ -89,8 +85,4 @@ impl Pipeline {
         self.starve(state, last_first);
         true
     }
-}
-
-fn polls(batch: &[Request]) -> u64 {
-    batch.iter().filter(|request| request.transfer.operation == Operation::Poll).count() as u64
 }

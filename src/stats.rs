@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use crate::completion::Operation;
+use crate::engine::Request;
 use crate::job::Job;
 use crate::pipeline::Pipeline;
 
@@ -79,13 +80,13 @@ pub struct Stats {
 #[derive(Default)]
 pub(crate) struct Counters {
     pub(crate) submit_calls: AtomicU64,
-    pub(crate) submitted: AtomicU64,
+    submitted: AtomicU64,
     pub(crate) completed: AtomicU64,
     pub(crate) reap_calls: AtomicU64,
     pub(crate) reap_errors: AtomicU64,
     pub(crate) worker_wakeups: AtomicU64,
     /// Polls in the kernel.
-    pub(crate) polls: AtomicU64,
+    polls: AtomicU64,
     largest_harvest: AtomicUsize,
     stray_events: AtomicU64,
 }
@@ -96,6 +97,20 @@ impl Counters {
         let others = self.completed.load(Ordering::Relaxed) + self.polls.load(Ordering::Relaxed);
         let in_flight = self.submitted.load(Ordering::Relaxed).saturating_sub(others);
         usize::try_from(in_flight).unwrap_or(usize::MAX)
+    }
+
+    /// Counts a batch that the kernel is about to get.
+    pub(crate) fn submitted(&self, batch: &[Request]) {
+        self.submitted.fetch_add(batch.len() as u64, Ordering::Relaxed);
+        self.polls.fetch_add(polls(batch), Ordering::Relaxed);
+    }
+
+    /// Counts what it did not take of it: mostly nothing.
+    pub(crate) fn taken_back(&self, rest: &[Request]) {
+        if !rest.is_empty() {
+            self.submitted.fetch_sub(rest.len() as u64, Ordering::Relaxed);
+            self.polls.fetch_sub(polls(rest), Ordering::Relaxed);
+        }
     }
 
     /// Takes note of a job that has completed, if it was a poll.
@@ -120,6 +135,10 @@ impl Counters {
         self.completed.fetch_sub(1, Ordering::Relaxed);
         self.stray_events.fetch_add(1, Ordering::Relaxed);
     }
+}
+
+fn polls(batch: &[Request]) -> u64 {
+    batch.iter().filter(|request| request.transfer.operation == Operation::Poll).count() as u64
 }
 
 impl Stats {
