@@ -1,7 +1,6 @@
 //! Looking again for a moment before sleeping, as long as that pays.
 
 use std::hint;
-use std::thread;
 use std::time::{Duration, Instant};
 
 /// About what it costs to sleep and be woken. Who waits no longer than this before it sleeps, never
@@ -22,8 +21,7 @@ pub(crate) struct Spin {
 
 impl Spin {
     pub(crate) fn new(possible: bool) -> Self {
-        let cpus = thread::available_parallelism().map_or(1, usize::from);
-        Self { credit: (possible && cpus > 1).then_some(0), skipped: 0 }
+        Self { credit: (possible && num_cpus::get() > 1).then_some(0), skipped: 0 }
     }
 
     /// Looks for a moment whether something is the case, if such a wait paid lately or has not been
