@@ -1,40 +1,20 @@
 //! What a job costs, in numbers that don't depend on the clock: allocations, system calls, wake-ups,
 //! and memory for each slot.
 
-#![expect(unsafe_code, reason = "counts what the allocator is asked for")]
-
+#[path = "../benches/modes/mod.rs"]
+mod modes;
 mod util;
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::Ordering;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use reapool::{AlignedBuf, Completion, Dispatcher, FileHandle, Job, Stats, Submitter};
+use reapool::{Dispatcher, Stats};
+use util::counting::{ALLOCATIONS, BYTES, Counting};
 use util::{SCALE, null, watched};
 
 const DEPTH: usize = 64;
+const BLOCK: usize = 512;
 const JOBS: u64 = 100_000 / SCALE as u64;
-
-/// The system's allocator, counted.
-struct Counting;
-
-static CALLS: AtomicU64 = AtomicU64::new(0);
-static BYTES: AtomicU64 = AtomicU64::new(0);
-
-// SAFETY: every call goes to the system's allocator with the arguments as they came.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        CALLS.fetch_add(1, Ordering::Relaxed);
-        BYTES.fetch_add(layout.size() as u64, Ordering::Relaxed);
-        // SAFETY: the caller's promise is the one that is asked for.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
-        // SAFETY: as above.
-        unsafe { System.dealloc(memory, layout) };
-    }
-}
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
@@ -57,15 +37,28 @@ struct Cost {
 }
 
 impl Cost {
-    /// Runs some jobs to warm up, and then `JOBS` that are counted.
+    /// Runs some jobs to warm up, and then `JOBS` that are counted. Each time all have ended when
+    /// `run` returns.
     fn of(dispatcher: &Dispatcher, run: impl Fn(u64)) -> Self {
         run(JOBS / 4);
-        dispatcher.drain().unwrap();
-        let (before, calls) = (dispatcher.stats(), CALLS.load(Ordering::Relaxed));
+        let (before, calls) = (dispatcher.stats(), ALLOCATIONS.load(Ordering::Relaxed));
         run(JOBS);
-        dispatcher.drain().unwrap();
-        let allocations = CALLS.load(Ordering::Relaxed) - calls;
+        let allocations = ALLOCATIONS.load(Ordering::Relaxed) - calls;
         Self { allocations, before, after: dispatcher.stats() }
+    }
+
+    /// The cost in chains, as many as the depth.
+    fn chained(dispatcher: &Dispatcher) -> Self {
+        let file = null();
+        Self::of(dispatcher, |jobs| modes::chained(dispatcher, &file, DEPTH, BLOCK, jobs, |_| 0))
+    }
+
+    /// The cost of a thread that submits one job after the other, with buffers that come back.
+    fn outside(dispatcher: &Dispatcher) -> Self {
+        let (file, recycled) = (null(), modes::Recycled::new(4 * DEPTH, BLOCK));
+        Self::of(dispatcher, |jobs| {
+            modes::outside(dispatcher, &file, &recycled, jobs, 1, |_| 0);
+        })
     }
 
     fn jobs(&self) -> u64 {
@@ -77,67 +70,19 @@ impl Cost {
     }
 }
 
-/// What callbacks of chains share.
-struct Chains {
-    submitter: Submitter,
-    left: AtomicU64,
-}
-
-fn go_on(chains: Arc<Chains>, done: Completion<AlignedBuf>) {
-    let one_less = |left: u64| left.checked_sub(1);
-    if chains.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less).is_ok() {
-        let next = Arc::clone(&chains);
-        let job = Job::read(done.file, done.buffer, 0, move |done| go_on(next, done));
-        chains.submitter.submit(job).unwrap();
-    }
-}
-
-/// As many chains as the depth, `jobs` jobs in all.
-fn chained(dispatcher: &Dispatcher, file: &FileHandle, jobs: u64) {
-    let left = AtomicU64::new(jobs - DEPTH as u64);
-    let chains = Arc::new(Chains { submitter: dispatcher.submitter(), left });
-    let first = (0..DEPTH).map(|_| {
-        let chains = Arc::clone(&chains);
-        Job::read(file, AlignedBuf::zeroed(512), 0, move |done| go_on(chains, done))
-    });
-    dispatcher.submit_batch(first).unwrap();
-}
-
-/// One thread that submits job after job, with buffers that callbacks give back.
-fn outside(
-    dispatcher: &Dispatcher,
-    file: &FileHandle,
-    home: &Arc<Mutex<Vec<AlignedBuf>>>,
-    jobs: u64,
-) {
-    for _ in 0..jobs {
-        let buffer = loop {
-            if let Some(buffer) = home.lock().unwrap().pop() {
-                break buffer;
-            }
-            std::thread::yield_now();
-        };
-        let home = Arc::clone(home);
-        let job = Job::read(file, buffer, 0, move |done| home.lock().unwrap().push(done.buffer));
-        dispatcher.submit(job).unwrap();
-    }
-}
-
 #[test]
 fn a_job_takes_one_allocation() {
     let _alone = alone();
     watched(|| {
-        let (dispatcher, file) = (dispatcher(2), null());
+        let dispatcher = dispatcher(2);
         // The first jobs of the chains have buffers to allocate, and lists grow at first.
         let slack = 4 * DEPTH as u64;
-        let cost = Cost::of(&dispatcher, |jobs| chained(&dispatcher, &file, jobs));
+        let cost = Cost::chained(&dispatcher);
         assert_eq!(cost.jobs(), JOBS);
         let (allocations, most) = (cost.allocations, JOBS + slack);
         assert!(allocations <= most, "{allocations} allocations for {JOBS} jobs in chains");
 
-        let buffers = (0..4 * DEPTH).map(|_| AlignedBuf::zeroed(512)).collect();
-        let home = Arc::new(Mutex::new(buffers));
-        let cost = Cost::of(&dispatcher, |jobs| outside(&dispatcher, &file, &home, jobs));
+        let cost = Cost::outside(&dispatcher);
         let (allocations, most) = (cost.allocations, JOBS + slack);
         assert!(allocations <= most, "{allocations} allocations for {JOBS} jobs from outside");
     });
@@ -145,8 +90,7 @@ fn a_job_takes_one_allocation() {
 
 /// Of `io_submit` and `io_getevents` together, and wake-ups of workers, for each job in chains.
 fn calls_and_wake_ups(dispatcher: &Dispatcher) -> (f64, f64) {
-    let file = null();
-    let cost = Cost::of(dispatcher, |jobs| chained(dispatcher, &file, jobs));
+    let cost = Cost::chained(dispatcher);
     (
         cost.per_job(|stats| stats.submit_calls + stats.reap_calls),
         cost.per_job(|stats| stats.worker_wakeups),

@@ -1,9 +1,13 @@
 //! What several tests need: files with known contents, counters of drops, gates that hold callbacks.
 
 #![allow(dead_code, reason = "each test binary uses a part")]
-#![expect(unsafe_code, reason = "implements the buffer contract for a counting buffer")]
+#![expect(
+    unsafe_code,
+    reason = "implements the buffer contract for a counting buffer, and counts allocations"
+)]
 
 pub(crate) mod child;
+pub(crate) mod counting;
 pub(crate) mod proc;
 
 use std::fs::{self, File, OpenOptions};
