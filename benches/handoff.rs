@@ -21,7 +21,7 @@ fn handoff(criterion: &mut Criterion) {
     let null = File::open("/dev/null").unwrap();
     let dispatcher = Dispatcher::builder().depth(DEPTH).workers(WORKERS).build().unwrap();
     let file = FileHandle::from(Arc::new(File::open("/dev/null").unwrap()));
-    let recycled = modes::Recycled::new(2 * DEPTH, BLOCK);
+    let recycled = modes::Recycled::new(modes::buffers(2 * DEPTH, BLOCK), DEPTH);
     let mut group = criterion.benchmark_group("null device, depth 64");
     group.throughput(Throughput::Elements(1));
     group.warm_up_time(Duration::from_millis(500)).measurement_time(Duration::from_secs(2));

@@ -55,7 +55,8 @@ impl Cost {
 
     /// The cost of a thread that submits one job after the other, with buffers that come back.
     fn outside(dispatcher: &Dispatcher) -> Self {
-        let (file, recycled) = (null(), modes::Recycled::new(4 * DEPTH, BLOCK));
+        let buffers = modes::buffers(4 * DEPTH, BLOCK);
+        let (file, recycled) = (null(), modes::Recycled::new(buffers, DEPTH));
         Self::of(dispatcher, |jobs| {
             modes::outside(dispatcher, &file, &recycled, jobs, 1, |_| 0);
         })

@@ -1,50 +1,25 @@
 //! The ways of driving a dispatcher that the benchmarks compare, all with recycled buffers.
 
+mod recycled;
+
 use std::hint::black_box;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Condvar, Mutex};
 
 use reapool::{AlignedBuf, Completion, Dispatcher, FileHandle, Job, Submitter};
 
-/// Buffers on their way from callbacks back to the submitting thread.
-pub(crate) struct Recycled {
-    buffers: Mutex<Vec<AlignedBuf>>,
-    returned: Condvar,
-    low: usize,
-}
+pub(crate) use recycled::Recycled;
 
-impl Recycled {
-    pub(crate) fn new(count: usize, block: usize) -> Arc<Self> {
-        let buffers = (0..count).map(|_| AlignedBuf::zeroed(block)).collect();
-        Arc::new(Self { buffers: Mutex::new(buffers), returned: Condvar::new(), low: count / 4 })
-    }
-
-    fn give(&self, buffer: AlignedBuf) {
-        let mut buffers = self.buffers.lock().unwrap();
-        buffers.push(buffer);
-        let enough = buffers.len() == self.low.max(1);
-        drop(buffers);
-        if enough {
-            self.returned.notify_one();
-        }
-    }
-
-    /// Takes all buffers that are here, waiting for a few.
-    fn take(&self, into: &mut Vec<AlignedBuf>) {
-        let mut buffers = self.buffers.lock().unwrap();
-        while buffers.len() < self.low.max(1) {
-            buffers = self.returned.wait(buffers).unwrap();
-        }
-        into.append(&mut buffers);
-    }
+/// So many buffers.
+pub(crate) fn buffers(count: usize, block: usize) -> Vec<AlignedBuf> {
+    (0..count).map(|_| AlignedBuf::zeroed(block)).collect()
 }
 
 /// An outside thread that submits `batch` jobs at a time; 1 is `submit`, more `submit_batch`.
 pub(crate) fn outside(
     dispatcher: &Dispatcher,
     file: &FileHandle,
-    recycled: &Arc<Recycled>,
+    recycled: &Arc<Recycled<AlignedBuf>>,
     total: u64,
     batch: usize,
     offset: impl Fn(u64) -> u64,

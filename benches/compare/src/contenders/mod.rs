@@ -7,6 +7,7 @@ mod io_engine;
 mod latency;
 mod pools;
 mod raw;
+#[path = "../../../modes/recycled.rs"]
 mod recycled;
 mod threads;
 mod uring;

@@ -130,7 +130,7 @@ impl Contender for UringPool {
             self.submit(at_hand.drain(rest..).zip(numbers.by_ref()))?;
             at_hand.drain(..).for_each(|buffer| self.recycled.give(buffer));
         }
-        self.recycled.wait_for(self.load.task.depth);
+        drop(self.recycled.wait(self.load.task.depth));
         Ok(())
     }
 }

@@ -4,26 +4,26 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 
 /// The submitter is called only when half as many as the depth are here, as waking it costs more
 /// than a read of the null device. Those that use this do best with half.
-pub(super) struct Recycled<B> {
+pub(crate) struct Recycled<B> {
     list: Mutex<List<B>>,
     returned: Condvar,
     half: usize,
 }
 
-struct List<B> {
+pub(crate) struct List<B> {
     buffers: Vec<B>,
     /// How many the submitter waits for.
     wanted: usize,
 }
 
 impl<B> Recycled<B> {
-    pub(super) fn new(buffers: Vec<B>, depth: usize) -> Arc<Self> {
+    pub(crate) fn new(buffers: Vec<B>, depth: usize) -> Arc<Self> {
         let half = (depth / 2).max(1);
         let list = Mutex::new(List { buffers, wanted: half });
         Arc::new(Self { list, returned: Condvar::new(), half })
     }
 
-    pub(super) fn give(&self, buffer: B) {
+    pub(crate) fn give(&self, buffer: B) {
         let mut list = self.list.lock().unwrap();
         list.buffers.push(buffer);
         let enough = list.buffers.len() == list.wanted;
@@ -34,16 +34,12 @@ impl<B> Recycled<B> {
     }
 
     /// Takes all buffers that are here, waiting for a few.
-    pub(super) fn take(&self, into: &mut Vec<B>) {
+    pub(crate) fn take(&self, into: &mut Vec<B>) {
         into.append(&mut self.wait(self.half).buffers);
     }
 
     /// Waits until `count` buffers are here: with all of them, no callback has one any more.
-    pub(super) fn wait_for(&self, count: usize) {
-        drop(self.wait(count));
-    }
-
-    fn wait(&self, count: usize) -> MutexGuard<'_, List<B>> {
+    pub(crate) fn wait(&self, count: usize) -> MutexGuard<'_, List<B>> {
         let mut list = self.list.lock().unwrap();
         list.wanted = count;
         self.returned.wait_while(list, |list| list.buffers.len() < count).unwrap()
