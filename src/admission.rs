@@ -12,11 +12,13 @@
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
+use crate::batch::Batch;
+use crate::completion::Operation;
 use crate::deadline::Deadline;
-use crate::engine::Request;
 use crate::error::SubmitErrorKind;
 use crate::job::Job;
 use crate::slots::Slots;
+use crate::task::{Brief, Route};
 
 /// How long a caller is ready to wait.
 #[derive(Clone, Copy, Debug)]
@@ -104,6 +106,17 @@ pub(crate) struct Tally {
     pub(crate) failed: u64,
     pub(crate) short: u64,
     pub(crate) buffered: u64,
+    pub(crate) nops: u64,
+    pub(crate) blocking_calls: u64,
+}
+
+impl Tally {
+    /// Counts a job that is moved into a slot.
+    fn count(&mut self, brief: &Brief) {
+        self.buffered += u64::from(brief.route == Route::Buffered);
+        self.nops += u64::from(brief.transfer.operation == Operation::Nop);
+        self.blocking_calls += u64::from(brief.transfer.operation == Operation::Blocking);
+    }
 }
 
 /// How a job ended, for the books.
@@ -218,27 +231,27 @@ impl Admission {
         usize::try_from(room).unwrap_or(usize::MAX)
     }
 
-    /// Moves waiting jobs into free slots, in order, and lists their requests for the kernel.
+    /// Moves waiting jobs into free slots, in order, and lists where they go.
     pub(crate) fn fill_slots(
         &self,
         state: &mut State,
         slots: &Slots,
         buffered: Buffered,
-        batch: &mut Vec<Request>,
+        batch: &mut Batch,
     ) {
         while state.can_fill() {
             let Some(next) = state.waiting.front() else { break };
             let brief = next.brief();
-            if brief.buffered && buffered == Buffered::Leave {
+            let here = brief.route == Route::Buffered;
+            if here && buffered == Buffered::Leave {
                 break;
             }
             let (Some(index), Some(job)) = (state.free.pop(), state.waiting.pop_front()) else {
                 break;
             };
-            state.tally.buffered += u64::from(brief.buffered);
-            let token = slots.put(index, job);
-            batch.push(Request { token, transfer: brief.transfer });
-            if brief.buffered && buffered == Buffered::SubmitOne {
+            state.tally.count(&brief);
+            batch.push(slots.put(index, job), &brief);
+            if here && buffered == Buffered::SubmitOne {
                 break;
             }
         }
@@ -250,7 +263,7 @@ impl Admission {
     pub(crate) fn starve(&self, state: &mut State, refused: impl Iterator<Item = (u32, Job)>) {
         for (index, job) in refused {
             state.free.push(index);
-            state.tally.buffered -= u64::from(job.brief().buffered);
+            state.tally.buffered -= u64::from(job.brief().route == Route::Buffered);
             state.waiting.push_front(job);
         }
         state.starved = true;

@@ -21,8 +21,10 @@ use crate::{reaper, signals, workers};
 const DEPTH_MAX: usize = 1 << 20;
 const BACKLOG_MAX: usize = 1 << 24;
 const WORKERS_MAX: usize = 4096;
+const BLOCKING_THREADS_MAX: usize = 512;
 
 const DEPTH_DEFAULT: usize = 128;
+const BLOCKING_THREADS_DEFAULT: usize = 16;
 const PARKED_DEFAULT: usize = 1 << 20;
 const COALESCE_MAX: Duration = Duration::from_millis(10);
 const COALESCE_DEFAULT: Duration = Duration::from_micros(100);
@@ -52,6 +54,7 @@ pub struct Builder {
     parked_limit: usize,
     /// `None`: as many as there are CPUs.
     workers: Option<usize>,
+    blocking_threads: usize,
     coalesce: Duration,
     panic_handler: Option<PanicHandler>,
 }
@@ -64,6 +67,7 @@ impl Default for Builder {
             backlog: None,
             parked_limit: PARKED_DEFAULT,
             workers: None,
+            blocking_threads: BLOCKING_THREADS_DEFAULT,
             coalesce: COALESCE_DEFAULT,
             panic_handler: None,
         }
@@ -116,6 +120,16 @@ impl Builder {
         self
     }
 
+    /// How many threads at most do what blocks, the work of [`Job::blocking`](crate::Job::blocking);
+    /// 16 by default. They are started when they are needed and end when they have had nothing to
+    /// do for a second.
+    ///
+    /// Signals are blocked in them as in the workers.
+    pub fn blocking_threads(mut self, threads: usize) -> Self {
+        self.blocking_threads = threads;
+        self
+    }
+
     /// How long a completion may wait for others, so that one wake-up of the reaper serves several;
     /// 100 microseconds by default, and zero turns it off.
     ///
@@ -158,6 +172,7 @@ impl Builder {
         within("depth", self.depth, 1, DEPTH_MAX)?;
         within("backlog", backlog, 0, BACKLOG_MAX)?;
         within("workers", workers, 1, WORKERS_MAX)?;
+        within("blocking_threads", self.blocking_threads, 1, BLOCKING_THREADS_MAX)?;
         // At most 2^20, just checked.
         Ok((Limits { depth: self.depth as u32, backlog, parked: self.parked_limit }, workers))
     }
@@ -169,7 +184,8 @@ impl Builder {
         limits: Limits,
         workers: usize,
     ) -> Result<Dispatcher, BuildError> {
-        let (pipeline, outlet) = Pipeline::new(engine, limits, workers, self.panic_handler);
+        let (pipeline, outlet) =
+            Pipeline::new(engine, limits, workers, self.blocking_threads, self.panic_handler);
         let submitter = Submitter { pipeline: Arc::clone(&pipeline) };
         let mut threads = Vec::with_capacity(workers + 1);
         let (shared, coalesce) = (Arc::clone(&pipeline), self.coalesce);
@@ -202,6 +218,7 @@ fn within(setting: &'static str, value: usize, min: usize, max: usize) -> Result
         match setting {
             "depth" => "it must be at most 1048576",
             "backlog" => "it must be at most 16777216",
+            "blocking_threads" => "it must be at most 512",
             _ => "it must be at most 4096",
         }
     } else {
@@ -268,6 +285,7 @@ impl fmt::Debug for Builder {
             .field("backlog", &self.backlog)
             .field("parked_limit", &self.parked_limit)
             .field("workers", &self.workers)
+            .field("blocking_threads", &self.blocking_threads)
             .field("coalesce", &self.coalesce)
             .field("panic_handler", &self.panic_handler.as_ref().map(|_| "Fn(..)"))
             .finish()

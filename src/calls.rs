@@ -37,15 +37,31 @@ impl Pipeline {
             self.call_for_waiting();
             return;
         }
-        let waiting = self.parcels.len();
-        self.admission.lock().watched = waiting > 1;
-        let wanted = self.pace.workers_for(waiting).max(1).saturating_sub(self.sleepers.awake());
-        self.call_idle(wanted.min(waiting));
+        self.admission.lock().watched = self.parcels.len() > 1;
+        self.call_idle(self.missing());
     }
 
     /// Calls an idle worker for each job on the channel that nobody is coming for.
     pub(crate) fn call_for_waiting(&self) {
         self.call_idle(self.waiting());
+    }
+
+    /// Calls idle workers for what the calling thread has sent, which is not the reaper and so doesn't
+    /// look after it. It may be a worker that takes one itself.
+    pub(crate) fn call_for_sent(&self, takes_one: bool) {
+        // Looked at after the sending: as long as it watches, the reaper looks again.
+        if self.pace.is_quick() && self.admission.lock().watched {
+            self.call_idle(self.missing());
+        } else {
+            self.call_idle(self.waiting().saturating_sub(usize::from(takes_one)));
+        }
+    }
+
+    /// How many more workers should be awake for what is on the channel, if callbacks are quick.
+    fn missing(&self) -> usize {
+        let waiting = self.parcels.len();
+        let wanted = self.pace.workers_for(waiting).max(1);
+        wanted.saturating_sub(self.sleepers.awake()).min(waiting)
     }
 
     /// Calls so many workers, or all that are idle.

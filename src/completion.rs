@@ -25,6 +25,10 @@ pub enum Operation {
     SyncData,
     /// Wait until a file is ready, like poll(2).
     Poll,
+    /// Nothing but the callback.
+    Nop,
+    /// Work of the program's own that may block.
+    Blocking,
 }
 
 impl Operation {
@@ -44,6 +48,8 @@ impl fmt::Display for Operation {
             Self::SyncAll => "fsync",
             Self::SyncData => "fdatasync",
             Self::Poll => "poll",
+            Self::Nop => "nop",
+            Self::Blocking => "blocking call",
         })
     }
 }

@@ -38,7 +38,7 @@ use crate::submitter::Submitter;
 /// ```
 pub struct Dispatcher {
     submitter: Submitter,
-    /// The reaper and the workers; empty once they have been joined or left to themselves.
+    /// The reaper and the workers, but not those of the blocking lane; empty once they have been joined or left to themselves.
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -196,6 +196,7 @@ impl Dispatcher {
                 let _ = thread.join();
             }
         }
+        pipeline.lane.join();
     }
 
     fn pipeline(&self) -> &Pipeline {

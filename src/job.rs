@@ -4,6 +4,7 @@ use std::any::TypeId;
 use std::fmt;
 
 use crate::buffer::{IoBuf, IoBufMut};
+use crate::chore::Chore;
 use crate::completion::{Completion, Operation};
 use crate::engine::decode;
 use crate::file::FileHandle;
@@ -142,6 +143,60 @@ impl<R: Send + 'static> Job<R> {
         let target = NoBuffer { events: u64::from(events.bits()) };
         Self::new(Operation::Poll, file.into(), target, 0, callback)
     }
+    /// Does nothing but run the callback, on a worker: for computations that are to be bounded,
+    /// waited for and shared out among the workers like the callbacks of operations.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use reapool::{Dispatcher, Job};
+    ///
+    /// let dispatcher = Dispatcher::new()?;
+    /// let sum = dispatcher.spawn(Job::nop(|| (1..=100).sum::<u64>()))?;
+    /// assert_eq!(sum.join()?, 5050);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn nop<F>(callback: F) -> Self
+    where
+        F: FnOnce() -> R + Send + 'static,
+    {
+        Self::from_task(Box::new(Chore::nop((), move |()| callback())))
+    }
+
+    /// Runs `work` on a thread for what blocks, and then the callback with its value on a worker:
+    /// for system calls that Linux doesn't do asynchronously, such as open(2), stat(2) or readdir(3).
+    /// A worker in such a call would keep other callbacks waiting.
+    ///
+    /// These threads are started when they are needed, at most
+    /// [`blocking_threads`](crate::Builder::blocking_threads), and end when they have had nothing to
+    /// do for a while. If not even one can be started, `work` runs on the worker.
+    ///
+    /// What holds for callbacks holds for `work`: it may submit jobs, which doesn't block there, may
+    /// not wait for the dispatcher's jobs, and if it panics, that is reported as the callback's
+    /// panic, and the callback doesn't run.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::fs;
+    /// use reapool::{Dispatcher, Job};
+    ///
+    /// let dispatcher = Dispatcher::new()?;
+    /// let size = Job::blocking(
+    ///     || fs::metadata("Cargo.toml"),
+    ///     |metadata| metadata.map(|metadata| metadata.len()),
+    /// );
+    /// assert!(dispatcher.spawn(size)?.join()?? > 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn blocking<V, W, F>(work: W, callback: F) -> Self
+    where
+        V: Send + 'static,
+        W: FnOnce() -> V + Send + 'static,
+        F: FnOnce(V) -> R + Send + 'static,
+    {
+        Self::from_task(Box::new(Chore::blocking(work, callback)))
+    }
 
     fn new<T, F>(
         operation: Operation,
@@ -234,6 +289,11 @@ impl<R: 'static> Job<R> {
 
     pub(crate) fn brief(&self) -> Brief {
         self.task.brief()
+    }
+
+    /// Does the work of a blocking job.
+    pub(crate) fn work(&mut self) {
+        self.task.work();
     }
 
     /// Runs the callback with what the kernel said.

@@ -8,6 +8,7 @@
 use std::sync::atomic::Ordering;
 use std::thread;
 
+use crate::batch::Batch;
 use crate::engine::{Errno, Request, SubmitAction, submit_action};
 use crate::pipeline::{Completed, Pipeline};
 use crate::slots::index_of;
@@ -17,12 +18,35 @@ use crate::slots::index_of;
 const TRIES_WHEN_ALONE: u32 = 8;
 
 impl Pipeline {
+    /// Hands on what has just been put into slots. A thread that is `between_callbacks` takes a job
+    /// from the channel itself next.
+    pub(crate) fn launch(&self, batch: &Batch, between_callbacks: bool) {
+        // Unless it is kept: a submission may take its time.
+        let takes_one = between_callbacks && batch.requests.is_empty();
+        if !batch.lane.is_empty() && !self.lane.push(&batch.lane, self.this()) {
+            // There is no thread, so the workers do it.
+            self.send(batch.lane.iter().map(|request| self.taken(request.token, 0)));
+            self.call_for_sent(takes_one);
+        }
+        if !batch.ready.is_empty() {
+            self.send(batch.ready.iter().map(|&token| self.taken(token, 0)));
+            self.call_for_sent(takes_one);
+        }
+        self.submit(&batch.requests);
+    }
+
+    /// A job that is in its slot and that nobody else knows of, with its result.
+    fn taken(&self, token: u64, res: i64) -> Completed {
+        let job = self.slots.take(token).expect("a job that was not handed on is in its slot");
+        Completed { index: index_of(token) as u32, res, job }
+    }
+
     /// Submits a batch whose jobs are in their slots. Each ends in the kernel, at a worker with the
     /// kernel's error, or back among the waiting.
     ///
     /// From the moment that the kernel has accepted a request, nothing of its job or slot is
     /// touched here: it may have completed, its callback run, and the slot been used again.
-    pub(crate) fn launch(&self, batch: &[Request]) {
+    fn submit(&self, batch: &[Request]) {
         let mut rest = batch;
         let mut tries = 0;
         while !rest.is_empty() {
@@ -61,12 +85,7 @@ impl Pipeline {
     /// Ends the first job with the error that the kernel has for it, and returns the others.
     fn refuse<'a>(&self, rest: &'a [Request], errno: Errno) -> &'a [Request] {
         let Some((first, others)) = rest.split_first() else { return rest };
-        let completed = Completed {
-            index: index_of(first.token) as u32,
-            res: -i64::from(errno.0),
-            job: self.slots.take(first.token).expect("a refused request's job is in its slot"),
-        };
-        self.deliver(completed);
+        self.deliver(self.taken(first.token, -i64::from(errno.0)));
         others
     }
 

@@ -2,15 +2,17 @@
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
 use crate::admission::{Admission, Buffered, Limits, Outcome, Patience, State};
+use crate::batch::Batch;
 use crate::birth::Birth;
-use crate::engine::{Engine, Request};
+use crate::engine::Engine;
 use crate::error::SubmitErrorKind;
 use crate::job::Job;
+use crate::lane::Lane;
 use crate::pace::Pace;
 use crate::sleepers::Sleepers;
 use crate::slots::Slots;
@@ -38,6 +40,8 @@ pub(crate) enum Rest {
 }
 
 pub(crate) struct Pipeline {
+    /// For threads that are started later.
+    this: Weak<Self>,
     /// The process that the context and the threads belong to.
     birth: Birth,
     pub(crate) engine: Box<dyn Engine>,
@@ -45,12 +49,13 @@ pub(crate) struct Pipeline {
     pub(crate) admission: Admission,
     pub(crate) counters: Counters,
     pub(crate) panics: Arc<PanicSink>,
-    /// Where jobs go that failed at submission. Taken when the threads are
+    /// Where jobs go that the reaper doesn't see. Taken when the threads are
     /// told to end: the workers' channel is disconnected once the reaper has dropped its own.
     outlet: Mutex<Option<Sender<Completed>>>,
     pub(crate) parcels: Receiver<Completed>,
     pub(crate) sleepers: Sleepers,
     pub(crate) pace: Pace,
+    pub(crate) lane: Lane,
     /// The reaper could not be told to end.
     reaper_deaf: AtomicBool,
 }
@@ -60,8 +65,8 @@ thread_local! {
     static WORKER_OF: Cell<usize> = const { Cell::new(0) };
     /// Whether the callback that this worker runs has submitted something.
     static HAS_SUBMITTED: Cell<bool> = const { Cell::new(false) };
-    /// The list of one submission, kept so that none is allocated each time.
-    static BATCH: Cell<Vec<Request>> = const { Cell::new(Vec::new()) };
+    /// The lists of one filling of slots, kept so that none is allocated each time.
+    static BATCH: Cell<Batch> = const { Cell::new(Batch::new()) };
 }
 
 impl Pipeline {
@@ -70,11 +75,13 @@ impl Pipeline {
         engine: Box<dyn Engine>,
         limits: Limits,
         workers: usize,
+        blocking_threads: usize,
         panic_handler: Option<PanicHandler>,
     ) -> (Arc<Self>, Sender<Completed>) {
         // Each job on it occupies a slot, so a send never blocks.
         let (sender, parcels) = bounded(limits.depth as usize);
-        let pipeline = Self {
+        let pipeline = Arc::new_cyclic(|this| Self {
+            this: Weak::clone(this),
             birth: Birth::here(),
             engine,
             slots: Slots::new(limits.depth),
@@ -85,9 +92,15 @@ impl Pipeline {
             parcels,
             sleepers: Sleepers::new(workers),
             pace: Pace::new(),
+            lane: Lane::new(blocking_threads),
             reaper_deaf: AtomicBool::new(false),
-        };
-        (Arc::new(pipeline), sender)
+        });
+        (pipeline, sender)
+    }
+
+    /// Itself, for threads that it starts.
+    pub(crate) fn this(&self) -> &Weak<Self> {
+        &self.this
     }
 
     /// Whether this is another process than the one that the dispatcher was made in: its threads
@@ -96,7 +109,8 @@ impl Pipeline {
         self.birth.is_elsewhere()
     }
 
-    /// Whether the calling thread is one of this pipeline's workers.
+    /// Whether the calling thread is one of this pipeline's workers, or one of its lane that does a
+    /// blocking job's work.
     pub(crate) fn on_worker(&self) -> bool {
         WORKER_OF.get() == std::ptr::from_ref(self).addr()
     }
@@ -190,6 +204,7 @@ impl Pipeline {
     }
 
     fn move_on(&self, mut state: MutexGuard<'_, State>, buffered: Buffered) {
+        let between_callbacks = buffered != Buffered::Leave;
         // Values of other thread-locals may submit when they are dropped, after this one was.
         let mut batch = BATCH.try_with(Cell::take).unwrap_or_default();
         let buffered = match buffered {
@@ -197,7 +212,7 @@ impl Pipeline {
             Buffered::Submit if self.sleepers.idle() > 0 => Buffered::SubmitOne,
             other => other,
         };
-        state.refills += u64::from(buffered != Buffered::Leave);
+        state.refills += u64::from(between_callbacks);
         self.admission.fill_slots(&mut state, &self.slots, buffered, &mut batch);
         if buffered == Buffered::Submit {
             drop(state);
@@ -205,7 +220,7 @@ impl Pipeline {
             // First, as the submission may take its time.
             self.summon(state);
         }
-        self.launch(&batch);
+        self.launch(&batch, between_callbacks);
         batch.clear();
         let _ = BATCH.try_with(|kept| kept.set(batch));
     }
@@ -276,16 +291,24 @@ impl Pipeline {
         self.reaper_deaf.load(Ordering::Acquire)
     }
 
-    /// Hands a job to the workers that failed before the kernel had it.
+    /// Hands a job to the workers that the reaper has not seen, and calls one if need be.
     pub(crate) fn deliver(&self, completed: Completed) {
+        self.send([completed]);
+        self.call_for_sent(false);
+    }
+
+    /// Puts jobs on the channel. The caller then sees to it that somebody comes for them.
+    pub(crate) fn send(&self, jobs: impl IntoIterator<Item = Completed>) {
         let outlet = self.outlet.lock().unwrap_or_else(PoisonError::into_inner);
         let outlet = outlet.as_ref().expect("a job is outstanding, so the threads go on");
-        assert!(outlet.try_send(completed).is_ok(), "the channel has room for every slot");
-        self.sleepers.call();
+        for completed in jobs {
+            assert!(outlet.try_send(completed).is_ok(), "the channel has room for every slot");
+        }
     }
 
     fn stop(&self) {
         self.outlet.lock().unwrap_or_else(PoisonError::into_inner).take();
+        self.lane.dismiss();
         if self.engine.wake().is_err() {
             self.reaper_deaf.store(true, Ordering::Release);
         }

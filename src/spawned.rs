@@ -56,6 +56,10 @@ impl<R: Send + 'static> Task<()> for Spawned<R> {
         self.inner.limit(bytes);
     }
 
+    fn work(&mut self) {
+        self.inner.work();
+    }
+
     fn run(self: Box<Self>, result: io::Result<usize>) {
         let brief = self.inner.brief();
         let Self { inner, promise, panics } = *self;

@@ -18,7 +18,7 @@ use crate::pipeline::Pipeline;
 ///   counted a moment before its job is finished.
 ///
 /// When nothing is outstanding, `submitted + ` the jobs that the kernel refused at submission
-/// `== finished`.
+/// `+ nops + blocking_calls == finished`.
 ///
 /// # Examples
 ///
@@ -53,7 +53,14 @@ pub struct Stats {
     pub short: u64,
     /// Jobs submitted by a worker because their file goes through the page cache.
     pub buffered: u64,
-    /// Callbacks that panicked.
+    /// Jobs of which there was nothing to do but the callback: [`Job::nop`](crate::Job::nop).
+    pub nops: u64,
+    /// Jobs whose work was given to a thread for what blocks:
+    /// [`Job::blocking`](crate::Job::blocking).
+    pub blocking_calls: u64,
+    /// How many of these threads there are now.
+    pub blocking_threads: usize,
+    /// Callbacks that panicked, and work of blocking jobs.
     pub panics: u64,
     /// Jobs accepted and not finished.
     pub outstanding: u64,
@@ -171,6 +178,9 @@ impl Stats {
             failed: tally.failed,
             short: tally.short,
             buffered: tally.buffered,
+            nops: tally.nops,
+            blocking_calls: tally.blocking_calls,
+            blocking_threads: pipeline.lane.threads(),
             panics,
             outstanding,
             parked,

@@ -13,8 +13,20 @@ use crate::target::Target;
 pub(crate) struct Brief {
     pub(crate) transfer: Transfer,
     pub(crate) requested: usize,
-    /// The kernel performs this operation inside `io_submit`.
-    pub(crate) buffered: bool,
+    pub(crate) route: Route,
+}
+
+/// Where a job goes that is moved into a slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Route {
+    /// To the engine.
+    Engine,
+    /// To the engine, which performs it during the submission.
+    Buffered,
+    /// To a thread of the blocking lane.
+    Lane,
+    /// To a worker at once.
+    Worker,
 }
 
 impl Brief {
@@ -29,6 +41,9 @@ pub(crate) trait Task<R>: Any + Send {
 
     /// Makes a plain transfer ask for no more than this.
     fn limit(&mut self, bytes: usize);
+
+    /// Does the work of a blocking job. What it panics with is kept for `run`.
+    fn work(&mut self) {}
 
     /// Runs the callback.
     fn run(self: Box<Self>, result: io::Result<usize>) -> R;
@@ -75,10 +90,11 @@ where
     F: FnOnce(Completion<T::Buffer>) -> R + Send + 'static,
 {
     fn brief(&self) -> Brief {
+        let buffered = self.transfer.operation.transfers() && self.file.is_buffered();
         Brief {
             transfer: self.transfer,
             requested: self.requested,
-            buffered: self.transfer.operation.transfers() && self.file.is_buffered(),
+            route: if buffered { Route::Buffered } else { Route::Engine },
         }
     }
 

@@ -27,27 +27,47 @@ struct Scene {
     follow_ups: usize,
 }
 
+/// How the jobs of a scene get to their callbacks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    /// Through the kernel.
+    Kernel,
+    /// Straight.
+    Nop,
+    /// In either of these ways, or over threads for what blocks.
+    Mixed,
+}
+
 /// What the jobs of a scene share.
 #[derive(Clone)]
 struct Stage {
     submitter: Submitter,
     file: FileHandle,
+    way: Way,
     gate: Gate,
     ended: mpsc::Sender<()>,
 }
 
 impl Stage {
+    fn job_with(&self, number: usize, callback: impl FnOnce() + Send + 'static) -> Job {
+        match (self.way, number % 3) {
+            (Way::Nop, _) | (Way::Mixed, 0) => Job::nop(callback),
+            (Way::Mixed, 1) => Job::blocking(|| (), |()| callback()),
+            _ => null_read(&self.file, callback),
+        }
+    }
+
     fn submit_followers(&self, count: usize) {
-        for _ in 0..count {
+        for number in 0..count {
             let ended = self.ended.clone();
-            let job = null_read(&self.file, move || ended.send(()).unwrap());
+            let job = self.job_with(number, move || ended.send(()).unwrap());
             self.submitter.submit(job).unwrap();
         }
     }
 
-    fn job(&self, held: bool, followers: usize) -> Job {
+    fn job(&self, number: usize, held: bool, followers: usize) -> Job {
         let stage = self.clone();
-        null_read(&self.file, move || {
+        self.job_with(number, move || {
             stage.submit_followers(followers);
             if held {
                 stage.gate.pass();
@@ -68,12 +88,12 @@ impl Scene {
                 _ if place < self.held => 0,
                 _ => self.follow_ups,
             };
-            stage.job(place < self.held, followers)
+            stage.job(number, place < self.held, followers)
         };
         (0..count).map(job).collect()
     }
 
-    fn play(self, dispatcher: &Dispatcher) {
+    fn play(self, dispatcher: &Dispatcher, way: Way) {
         for round in 0..ROUNDS {
             if round % 4 >= 2 {
                 lull(dispatcher);
@@ -81,7 +101,9 @@ impl Scene {
             let (ended, endings) = mpsc::channel();
             let gate = Gate::default();
             let (submitter, file) = (dispatcher.submitter(), null());
-            let jobs = self.jobs(round, &Stage { submitter, file, gate: gate.clone(), ended });
+            let stage = Stage { submitter, file, way, gate: gate.clone(), ended };
+            let jobs = self.jobs(round, &stage);
+            drop(stage);
             if round % 2 == 0 {
                 dispatcher.submit_batch(jobs).unwrap();
             } else {
@@ -91,7 +113,7 @@ impl Scene {
             let in_time = |_: &usize| endings.recv_timeout(HANG / 4).is_ok();
             let count = (0..expected).take_while(in_time).count();
             gate.open();
-            assert_eq!(count, expected, "delayed by a held callback, in round {round}");
+            assert_eq!(count, expected, "delayed by a held callback, {way:?}, in round {round}");
             for _ in 0..self.held {
                 endings.recv_timeout(HANG).unwrap();
             }
@@ -103,10 +125,12 @@ impl Scene {
         watched(move || {
             let builder = Dispatcher::builder().depth(DEPTH).workers(self.workers);
             let dispatcher = builder.build().unwrap();
-            self.play(&dispatcher);
+            self.play(&dispatcher, Way::Kernel);
+            self.play(&dispatcher, Way::Nop);
             let eventfd = eventfd();
             dispatcher.submit(Job::poll(&eventfd, PollEvents::READABLE, |_| ())).unwrap();
-            self.play(&dispatcher);
+            self.play(&dispatcher, Way::Kernel);
+            self.play(&dispatcher, Way::Mixed);
             make_readable(&eventfd);
             assert_eq!(dispatcher.shutdown().unwrap().panics, 0);
         });

@@ -8,8 +8,8 @@ use std::thread::{self, ThreadId};
 
 use reapool::{Dispatcher, Job, PollEvents, Submitter};
 use util::{
-    HANG, bad_file, eventfd, eventually, known_file, make_readable, null, null_read, open_buffered,
-    open_direct, proc, scratch, watched,
+    Gate, HANG, bad_file, eventfd, eventually, known_file, make_readable, null, null_read,
+    open_buffered, open_direct, proc, scratch, watched,
 };
 
 /// Threads are counted in the whole process.
@@ -68,6 +68,11 @@ fn submit_in_every_way(submitter: &Submitter, roll: &Roll) {
         submitter.submit(direct).unwrap();
     }
 
+    let inner = roll.clone();
+    submitter.submit(Job::nop(move || inner.call("nop"))).unwrap();
+    let inner = roll.clone();
+    submitter.submit(Job::blocking(|| (), move |()| inner.call("blocking"))).unwrap();
+
     let (eventfd, inner) = (eventfd(), roll.clone());
     let poll = Job::poll(&eventfd, PollEvents::READABLE, move |_| inner.call("poll"));
     submitter.submit(poll).unwrap();
@@ -113,7 +118,7 @@ fn callbacks_run_on_workers_and_nowhere_else() {
                 assert!(name.starts_with("aio-worker-"), "{mode}: on {name}");
                 assert_ne!(id, thread::current().id(), "{mode}");
             }
-            assert!(modes.len() >= 14, "{modes:?}");
+            assert!(modes.len() >= 16, "{modes:?}");
         }
     });
 }
@@ -170,12 +175,16 @@ fn all_signals_but_those_of_faults_are_blocked_there_and_none_here() {
         let expected =
             (1..=64).filter(|signal| !faults.contains(signal) && !never.contains(signal));
         let expected = expected.fold(0, |mask, signal| mask | 1_u64 << (signal - 1));
-        eventually("the threads are named", || proc::threads().len() == 4);
+        let gate = Gate::default();
+        let held = gate.clone();
+        dispatcher.submit(Job::blocking(move || held.pass(), |()| ())).unwrap();
+        eventually("the threads are named", || proc::threads().len() == 5);
         let ignoring = never[2..].iter().fold(!0, |mask, signal| mask & !(1_u64 << (signal - 1)));
         for (task, name) in proc::threads() {
             let blocked = blocked(&task) & ignoring;
             assert_eq!(blocked, expected, "{name}: {blocked:#x}, not {expected:#x}");
         }
+        gate.open();
         drop(dispatcher);
         assert_eq!(blocked(&proc::this_thread()), before);
     });

@@ -91,6 +91,7 @@ fn control_block(token: u64, transfer: &Transfer) -> iocb {
         Operation::SyncAll => sys::IOCB_CMD_FSYNC,
         Operation::SyncData => sys::IOCB_CMD_FDSYNC,
         Operation::Poll => sys::IOCB_CMD_POLL,
+        Operation::Nop | Operation::Blocking => unreachable!("the kernel has no part in these"),
     };
     iocb {
         aio_data: token,

@@ -1,0 +1,93 @@
+//! Jobs that the kernel has no part in: work of the program's own, and a callback for its value.
+
+use std::any::{Any, TypeId};
+use std::io;
+use std::mem;
+use std::panic::resume_unwind;
+
+use crate::completion::Operation;
+use crate::engine::Transfer;
+use crate::task::{Brief, Route, Task};
+use crate::unwind::{Payload, catch};
+
+/// A blocking job, or a nop, which is one whose work is done from the beginning.
+pub(crate) struct Chore<W, V, F> {
+    operation: Operation,
+    stage: Stage<W, V>,
+    callback: F,
+}
+
+enum Stage<W, V> {
+    Todo(W),
+    Done(V),
+    Panicked(Payload),
+    /// Only while the work runs, and in a child that it forked.
+    Begun,
+}
+
+impl<V, F> Chore<fn() -> V, V, F> {
+    pub(crate) fn nop(value: V, callback: F) -> Self {
+        Self { operation: Operation::Nop, stage: Stage::Done(value), callback }
+    }
+}
+
+impl<W, V, F> Chore<W, V, F> {
+    pub(crate) fn blocking(work: W, callback: F) -> Self {
+        Self { operation: Operation::Blocking, stage: Stage::Todo(work), callback }
+    }
+}
+
+impl<W, V, F, R> Task<R> for Chore<W, V, F>
+where
+    W: FnOnce() -> V + Send + 'static,
+    V: Send + 'static,
+    F: FnOnce(V) -> R + Send + 'static,
+{
+    fn brief(&self) -> Brief {
+        let route = match self.operation {
+            Operation::Nop => Route::Worker,
+            _ => Route::Lane,
+        };
+        let operation = self.operation;
+        let transfer =
+            Transfer { operation, fd: -1, address: 0, length: 0, offset: 0, nowait: false };
+        Brief { transfer, requested: 0, route }
+    }
+
+    fn limit(&mut self, _bytes: usize) {}
+
+    fn work(&mut self) {
+        self.stage = match mem::replace(&mut self.stage, Stage::Begun) {
+            Stage::Todo(work) => match catch(work) {
+                Ok(value) => Stage::Done(value),
+                Err(payload) => Stage::Panicked(payload),
+            },
+            other => other,
+        };
+    }
+
+    fn run(self: Box<Self>, _result: io::Result<usize>) -> R {
+        let Self { stage, callback, .. } = *self;
+        match stage {
+            Stage::Done(value) => callback(value),
+            // There is no thread of the lane.
+            Stage::Todo(work) => callback(work()),
+            Stage::Panicked(payload) => {
+                // Not while the panic unwinds: its destructor is users' code and may panic too.
+                drop(callback);
+                resume_unwind(payload)
+            }
+            Stage::Begun => unreachable!("work ends before its job is sent on"),
+        }
+    }
+
+    fn buffer_type(&self) -> TypeId {
+        TypeId::of::<()>()
+    }
+
+    fn buffer_into(self: Box<Self>, place: &mut dyn Any) {
+        if let Some(place) = place.downcast_mut::<Option<()>>() {
+            *place = Some(());
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! The blocking lane: threads for what Linux doesn't do asynchronously.
+//!
+//! What it is handed occupies slots, which bound its queue. Threads start when they are needed and
+//! end when they have had nothing to do for a while. Waking one takes longer than many a system
+//! call, so one at a time is called: it calls the next, if it finds more than it takes. A thread
+//! that is done with something looks for more before it sleeps.
+//!
+//! At any time that the lock is free: if there is something in the queue, a thread is coming for it,
+//! or all that there may be are busy.
+
+mod thread;
+
+use std::collections::VecDeque;
+use std::io;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use crate::deadline::Deadline;
+use crate::engine::Request;
+use crate::pipeline::Pipeline;
+use crate::signals;
+
+/// How long a thread waits for something to do before it ends.
+const KEEP_ALIVE: Duration = Duration::from_secs(1);
+
+pub(crate) struct Lane {
+    /// The most threads.
+    limit: usize,
+    state: Mutex<State>,
+    /// Idle threads wait here.
+    call: Condvar,
+}
+
+struct State {
+    queue: VecDeque<Request>,
+    /// Threads that have been started and have not ended.
+    threads: usize,
+    /// Threads that wait to be called.
+    idle: usize,
+    /// One has been called or started, and has not looked into the queue yet.
+    coming: bool,
+    /// The threads are to end.
+    dismissed: bool,
+    /// Of threads, and of some that have ended.
+    handles: Vec<JoinHandle<()>>,
+    /// The numbers in the names of threads that have ended.
+    numbers: Vec<usize>,
+}
+
+impl Lane {
+    pub(crate) fn new(limit: usize) -> Self {
+        let state = State {
+            queue: VecDeque::new(),
+            threads: 0,
+            idle: 0,
+            coming: false,
+            dismissed: false,
+            handles: Vec::new(),
+            numbers: Vec::new(),
+        };
+        Self { limit, state: Mutex::new(state), call: Condvar::new() }
+    }
+
+    /// How many threads there are.
+    pub(crate) fn threads(&self) -> usize {
+        self.lock().threads
+    }
+
+    /// Queues what these tokens' slots hold. False, and nothing done, if there is no thread and none
+    /// can be started. New threads get the pipeline.
+    pub(crate) fn push(&self, requests: &[Request], pipeline: &Weak<Pipeline>) -> bool {
+        let mut state = self.lock();
+        state.queue.extend(requests);
+        if self.call(&mut state, pipeline) {
+            return true;
+        }
+        // Without a thread there was nothing else in it.
+        state.queue.clear();
+        false
+    }
+
+    /// Sees to it that somebody comes for what is in the queue. False if there is nobody.
+    fn call(&self, state: &mut State, pipeline: &Weak<Pipeline>) -> bool {
+        if state.coming || state.queue.is_empty() {
+            return true;
+        }
+        if state.idle > 0 {
+            state.coming = true;
+            self.call.notify_one();
+        } else if state.threads < self.limit {
+            // Otherwise those that there are will get to it.
+            state.coming = start(state, pipeline).is_ok();
+        }
+        state.threads > 0
+    }
+
+    /// What the calling thread is to do next, or `None` if it is to end.
+    fn next(&self, number: usize, pipeline: &Weak<Pipeline>) -> Option<Request> {
+        let mut state = self.lock();
+        loop {
+            if let Some(request) = state.queue.pop_front() {
+                self.call(&mut state, pipeline);
+                return Some(request);
+            }
+            let (waited, called) = self.wait(state);
+            state = waited;
+            if !called {
+                state.threads -= 1;
+                state.numbers.push(number);
+                return None;
+            }
+        }
+    }
+
+    /// Takes note that a thread that was started is there.
+    fn arrive(&self) {
+        self.lock().coming = false;
+    }
+
+    /// Waits to be called. False if nobody did for a while, or nobody ever will.
+    fn wait<'a>(&'a self, mut state: MutexGuard<'a, State>) -> (MutexGuard<'a, State>, bool) {
+        let deadline = Deadline::after(KEEP_ALIVE);
+        state.idle += 1;
+        while !state.coming && !state.dismissed {
+            match deadline.wait(&self.call, state) {
+                Ok(waited) => state = waited,
+                Err(waited) => {
+                    state = waited;
+                    break;
+                }
+            }
+        }
+        state.idle -= 1;
+        let called = std::mem::take(&mut state.coming);
+        (state, called)
+    }
+
+    /// Tells the threads to end. Nothing is in the queue, nor will be.
+    pub(crate) fn dismiss(&self) {
+        self.lock().dismissed = true;
+        self.call.notify_all();
+    }
+
+    /// Waits for the threads, which have been told to end.
+    pub(crate) fn join(&self) {
+        let handles = std::mem::take(&mut self.lock().handles);
+        let this = std::thread::current().id();
+        for handle in handles {
+            // A thread's own is here if it drops the dispatcher with its last thread-local values.
+            if handle.thread().id() != this {
+                // Threads of ours don't panic: they would have aborted.
+                let _ = handle.join();
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Nothing in here panics.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Starts a thread. Under the lock, so that nobody finds it gone before its handle is here.
+fn start(state: &mut State, pipeline: &Weak<Pipeline>) -> io::Result<()> {
+    let pipeline = pipeline.upgrade().ok_or_else(|| io::Error::other("the pipeline is gone"))?;
+    let number = state.numbers.pop().unwrap_or(state.threads);
+    let builder = std::thread::Builder::new().name(format!("aio-blocking-{number}"));
+    match signals::blocked_during(|| builder.spawn(move || thread::run(&pipeline, number))) {
+        Ok(handle) => {
+            state.handles.retain(|handle| !handle.is_finished());
+            state.handles.push(handle);
+            state.threads += 1;
+            Ok(())
+        }
+        Err(error) => {
+            state.numbers.push(number);
+            Err(error)
+        }
+    }
+}
