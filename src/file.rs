@@ -2,35 +2,43 @@
 //!
 //! Safety: the descriptor is taken from the owner once and used as long as the owner is kept.
 
-#![expect(unsafe_code, reason = "asks the kernel about a descriptor, and lends it out")]
+#![expect(unsafe_code, reason = "lends a descriptor out")]
 
+use std::ffi::c_int;
 use std::fmt;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, IsTerminal};
-use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
+
+use crate::alignment::Alignment;
+use crate::descriptor::{capacity, status_flags};
+use crate::metadata::{DirectIo, FileKind, Metadata};
 
 /// A cheaply cloneable handle to something with a file descriptor; jobs hold one, so that the
 /// descriptor can't be closed, and its number not reused, before they have ended.
 ///
-/// Made from a `File`, an `OwnedFd`, or an `Arc` (owned or borrowed) of anything that is `AsFd`.
-/// Making one asks the kernel twice what kind of file it is; for many jobs on one file, make it
-/// once and clone it.
+/// [Opened](Self::open_direct) here, or made from a `File`, an `OwnedFd`, or an `Arc` (owned or
+/// borrowed) of anything that is `AsFd`. Making one asks the kernel what kind of file it is and how
+/// it is open, with two system calls, or one more than opening takes; for many jobs on one file,
+/// make it once and clone it.
+///
+/// What it says of the file without asking is as of then: who changes the flags of the open file
+/// (`F_SETFL` of fcntl(2)) makes a new handle.
 ///
 /// # Examples
 ///
 /// ```
 /// use std::fs::File;
 /// use std::sync::Arc;
-/// use reapool::FileHandle;
+/// use reapool::{FileHandle, FileKind};
 ///
 /// let shared = Arc::new(File::open("Cargo.toml")?);
 /// let from_shared = FileHandle::from(&shared);
 /// let from_owned = FileHandle::from(File::open("Cargo.toml")?);
 /// assert!(!from_shared.is_direct() && !from_owned.is_direct());
+/// assert_eq!(from_owned.kind(), FileKind::Regular);
 /// # Ok::<(), std::io::Error>(())
 /// ```
 #[derive(Clone)]
@@ -39,30 +47,19 @@ pub struct FileHandle {
     direct: bool,
     buffered: bool,
     stream: bool,
-    /// Keeps `fd` open.
-    owner: Arc<dyn Send + Sync>,
+    shared: Arc<Shared>,
+}
+
+/// What all handles to one file have in common: the one allocation that a file takes.
+struct Shared<O: ?Sized = dyn Send + Sync> {
+    kind: FileKind,
+    direct_io: DirectIo,
+    /// Keeps the descriptor open.
+    #[expect(dead_code, reason = "dropped with the last handle")]
+    owner: O,
 }
 
 impl FileHandle {
-    /// Opens a file for reading with `O_DIRECT`, so that reads of it are asynchronous.
-    ///
-    /// # Errors
-    ///
-    /// What open(2) says; `EINVAL` if the file system has no direct I/O.
-    ///
-    /// # Examples
-    ///
-    /// ```no_run
-    /// use reapool::{AlignedBuf, FileHandle, Job};
-    ///
-    /// let file = FileHandle::open_direct("/var/lib/data.bin")?;
-    /// let job = Job::read(file, AlignedBuf::zeroed(1 << 20), 0, |done| drop(done));
-    /// # Ok::<(), std::io::Error>(())
-    /// ```
-    pub fn open_direct(path: impl AsRef<Path>) -> io::Result<Self> {
-        OpenOptions::new().read(true).custom_flags(libc::O_DIRECT).open(path).map(Self::from)
-    }
-
     /// Whether the file was open with `O_DIRECT` when this handle was made.
     #[must_use]
     pub fn is_direct(&self) -> bool {
@@ -70,11 +67,60 @@ impl FileHandle {
     }
 
     /// Whether reads and writes of this file go through the page cache: a regular file or a block
-    /// device without `O_DIRECT`. Linux performs these inside `io_submit`, so they are submitted by
-    /// the workers and never by the caller.
+    /// device without `O_DIRECT`, or one with it whose file system says that it has no direct I/O.
+    /// Linux performs these inside `io_submit`, so they are submitted by the workers and never by
+    /// the caller.
     #[must_use]
     pub fn is_buffered(&self) -> bool {
         self.buffered
+    }
+
+    /// What kind of thing the file is.
+    #[must_use]
+    pub fn kind(&self) -> FileKind {
+        self.shared.kind
+    }
+
+    /// What buffers, lengths and offsets of this file's transfers must be multiples of: what the
+    /// file system says (`STATX_DIOALIGN` of statx(2), Linux 6.1 or later), 4096 where it doesn't,
+    /// and 1 for files without `O_DIRECT`.
+    #[must_use]
+    pub fn alignment(&self) -> Alignment {
+        match (self.direct, self.shared.direct_io) {
+            (false, _) => Alignment::NONE,
+            (true, DirectIo::Aligned(alignment)) => alignment,
+            (true, DirectIo::Unknown | DirectIo::Unsupported) => Alignment::SAFE,
+        }
+    }
+
+    /// How many bytes the file has now; of a block device, its capacity. Asks the kernel, as
+    /// somebody may be writing.
+    ///
+    /// # Errors
+    ///
+    /// What statx(2) or, for block devices, ioctl(2) says.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let file = reapool::FileHandle::open_buffered("Cargo.toml")?;
+    /// assert_eq!(file.size()?, std::fs::metadata("Cargo.toml")?.len());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn size(&self) -> io::Result<u64> {
+        match self.kind() {
+            FileKind::BlockDevice => capacity(self.as_fd()),
+            _ => self.metadata().map(|metadata| metadata.size),
+        }
+    }
+
+    /// What the kernel knows of the file now.
+    ///
+    /// # Errors
+    ///
+    /// What statx(2) says.
+    pub fn metadata(&self) -> io::Result<Metadata> {
+        Metadata::of(self.as_fd())
     }
 
     /// Whether a transfer may have to wait for somebody else: a pipe, socket, terminal and the like,
@@ -93,49 +139,54 @@ impl FileHandle {
     }
 
     fn keep<T: AsFd + Send + Sync + 'static>(owner: Arc<T>) -> Self {
-        let fd = owner.as_fd();
-        let (flags, kind) = (status_flags(fd), kind(fd));
-        let direct = flags & libc::O_DIRECT != 0;
-        let stored = kind == libc::S_IFREG || kind == libc::S_IFBLK;
+        let (fd, flags, facts) = ask(owner.as_fd());
+        Self::assemble(owner, fd, flags, facts)
+    }
+
+    /// A handle whose `owner` keeps `fd` open, and in it, wherever it is moved.
+    pub(crate) fn assemble<O: Send + Sync + 'static>(
+        owner: O,
+        fd: RawFd,
+        flags: c_int,
+        (kind, direct_io): (FileKind, DirectIo),
+    ) -> Self {
+        let shared: Arc<Shared> = Arc::new(Shared { kind, direct_io, owner });
+        let mut handle = Self { fd, direct: false, buffered: false, stream: false, shared };
         let waits = match kind {
-            // The last is what eventfds, timers and the like have.
-            libc::S_IFIFO | libc::S_IFSOCK | 0 => true,
+            FileKind::Fifo | FileKind::Socket | FileKind::Other => true,
             // Other character devices, such as the null device, don't wait for anybody.
-            libc::S_IFCHR => fd.is_terminal(),
+            FileKind::CharDevice => handle.as_fd().is_terminal(),
             _ => false,
         };
-        Self {
-            fd: fd.as_raw_fd(),
-            direct,
-            buffered: stored && !direct,
-            stream: waits && flags & libc::O_NONBLOCK == 0,
-            owner,
-        }
+        handle.stream = waits && flags & libc::O_NONBLOCK == 0;
+        handle.switched(flags & libc::O_DIRECT != 0)
+    }
+
+    /// The same file with `O_DIRECT` switched on or off.
+    pub(crate) fn switched(&self, direct: bool) -> Self {
+        let stored = matches!(self.kind(), FileKind::Regular | FileKind::BlockDevice);
+        let cached = !direct || self.shared.direct_io == DirectIo::Unsupported;
+        Self { direct, buffered: stored && cached, ..self.clone() }
     }
 }
 
-/// The flags of open(2) that can be asked for; none if that fails.
-fn status_flags(fd: BorrowedFd<'_>) -> libc::c_int {
-    // SAFETY: F_GETFL takes no argument and the descriptor is open; an error is negative.
-    unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_GETFL) }.max(0)
-}
-
-/// The file type bits of its mode; 0 for what has none, such as an eventfd.
-fn kind(fd: BorrowedFd<'_>) -> libc::mode_t {
-    let mut status = MaybeUninit::<libc::stat>::uninit();
-    // SAFETY: the kernel writes one `stat` through the pointer, which is to a live local.
-    if unsafe { libc::fstat(fd.as_raw_fd(), status.as_mut_ptr()) } != 0 {
-        return 0;
-    }
-    // SAFETY: fstat succeeded, so it has filled the structure in.
-    unsafe { status.assume_init() }.st_mode & libc::S_IFMT
+/// The number of a descriptor, how it is open, and what it is. What can't be told is taken for
+/// something that may wait.
+fn ask(fd: BorrowedFd<'_>) -> (RawFd, c_int, (FileKind, DirectIo)) {
+    let flags = status_flags(fd).unwrap_or(0);
+    let facts = match Metadata::of(fd) {
+        Ok(metadata) => (metadata.kind, metadata.direct_io),
+        Err(_) => (FileKind::Other, DirectIo::Unknown),
+    };
+    (fd.as_raw_fd(), flags, facts)
 }
 
 impl AsFd for FileHandle {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        // SAFETY: the descriptor was borrowed from the value in `owner`, which the `Arc` keeps in
-        // place and unchanged but for interior mutability; by I/O safety no implementation of
-        // `AsFd` may close a descriptor that is borrowed, and it stays borrowed while `owner` lives.
+        // SAFETY: the descriptor is that of the `OwnedFd` in `owner`, or was borrowed from the value
+        // in the `Arc` that is there, which keeps it in place and unchanged but for interior
+        // mutability; by I/O safety no implementation of `AsFd` may close a descriptor that is
+        // borrowed, and it stays borrowed while `owner` lives.
         unsafe { BorrowedFd::borrow_raw(self.fd) }
     }
 }
@@ -146,20 +197,22 @@ impl fmt::Debug for FileHandle {
             .field("fd", &self.fd)
             .field("direct", &self.direct)
             .field("buffered", &self.buffered)
-            .field("handles", &Arc::strong_count(&self.owner))
+            .field("kind", &self.kind())
+            .field("handles", &Arc::strong_count(&self.shared))
             .finish()
     }
 }
 
 impl From<File> for FileHandle {
     fn from(file: File) -> Self {
-        Self::keep(Arc::new(file))
+        Self::from(OwnedFd::from(file))
     }
 }
 
 impl From<OwnedFd> for FileHandle {
     fn from(fd: OwnedFd) -> Self {
-        Self::keep(Arc::new(fd))
+        let (raw, flags, facts) = ask(fd.as_fd());
+        Self::assemble(fd, raw, flags, facts)
     }
 }
 

@@ -8,6 +8,7 @@
 
 pub(crate) mod child;
 pub(crate) mod counting;
+pub(crate) mod device;
 pub(crate) mod proc;
 
 use std::fs::{self, File, OpenOptions};

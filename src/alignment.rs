@@ -1,0 +1,32 @@
+//! What direct I/O wants multiples of.
+
+/// The alignment that transfers of a file have to keep to, in bytes; 1 for files that go through
+/// the page cache, which take anything.
+///
+/// # Examples
+///
+/// ```
+/// use reapool::{AlignedBuf, FileHandle};
+///
+/// let file = FileHandle::open_direct_or_buffered("Cargo.toml")?;
+/// let alignment = file.alignment();
+/// let buffer = AlignedBuf::with_alignment(1 << 16, alignment.memory);
+/// assert_eq!(buffer.len() as u64 % alignment.offset, 0);
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct Alignment {
+    /// What a buffer's address must be a multiple of.
+    pub memory: usize,
+    /// What offset and length of a transfer must be multiples of.
+    pub offset: u64,
+}
+
+impl Alignment {
+    /// That of files in the page cache.
+    pub(crate) const NONE: Self = Self { memory: 1, offset: 1 };
+
+    /// Enough for every block size that Linux supports for direct I/O on 4 KiB pages.
+    pub(crate) const SAFE: Self = Self { memory: 4096, offset: 4096 };
+}
