@@ -27,15 +27,14 @@ pub(crate) enum Patience {
     Until(Deadline),
 }
 
-/// What to do about transfers that the kernel performs during the submission.
+/// What to do about reads of buffered files, for which somebody looks into the page cache, and copies
+/// what is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Buffered {
+pub(crate) enum Cached {
     /// Stop before the first, and leave it to a worker.
     Leave,
     /// Stop after the first.
-    SubmitOne,
-    /// Submit them like all others.
-    Submit,
+    TakeOne,
 }
 
 /// Bounds on jobs.
@@ -113,7 +112,7 @@ pub(crate) struct Tally {
 impl Tally {
     /// Counts a job that is moved into a slot.
     fn count(&mut self, brief: &Brief) {
-        self.buffered += u64::from(brief.route == Route::Buffered);
+        self.buffered += u64::from(brief.buffered);
         self.nops += u64::from(brief.transfer.operation == Operation::Nop);
         self.blocking_calls += u64::from(brief.transfer.operation == Operation::Blocking);
     }
@@ -236,14 +235,14 @@ impl Admission {
         &self,
         state: &mut State,
         slots: &Slots,
-        buffered: Buffered,
+        cached: Cached,
         batch: &mut Batch,
     ) {
         while state.can_fill() {
             let Some(next) = state.waiting.front() else { break };
             let brief = next.brief();
-            let here = brief.route == Route::Buffered;
-            if here && buffered == Buffered::Leave {
+            let looks = brief.route == Route::Cache;
+            if looks && cached == Cached::Leave {
                 break;
             }
             let (Some(index), Some(job)) = (state.free.pop(), state.waiting.pop_front()) else {
@@ -251,7 +250,7 @@ impl Admission {
             };
             state.tally.count(&brief);
             batch.push(slots.put(index, job), &brief);
-            if here && buffered == Buffered::SubmitOne {
+            if looks {
                 break;
             }
         }
@@ -263,7 +262,7 @@ impl Admission {
     pub(crate) fn starve(&self, state: &mut State, refused: impl Iterator<Item = (u32, Job)>) {
         for (index, job) in refused {
             state.free.push(index);
-            state.tally.buffered -= u64::from(job.brief().route == Route::Buffered);
+            state.tally.buffered -= u64::from(job.brief().buffered);
             state.waiting.push_front(job);
         }
         state.starved = true;

@@ -1,27 +1,31 @@
 //! What one filling of slots has to hand on: where each job goes, by the token of its slot.
 
 use crate::engine::Request;
+use crate::lane::Errand;
 use crate::task::{Brief, Route};
 
 /// Kept by each thread that fills slots, so that its lists are allocated once.
 pub(crate) struct Batch {
     pub(crate) requests: Vec<Request>,
     /// For the blocking lane.
-    pub(crate) lane: Vec<Request>,
+    pub(crate) lane: Vec<Errand>,
+    /// A read of so many bytes for which this thread looks into the page cache.
+    pub(crate) look: Option<(Request, usize)>,
     /// For workers, at once.
     pub(crate) ready: Vec<u64>,
 }
 
 impl Batch {
     pub(crate) const fn new() -> Self {
-        Self { requests: Vec::new(), lane: Vec::new(), ready: Vec::new() }
+        Self { requests: Vec::new(), lane: Vec::new(), look: None, ready: Vec::new() }
     }
 
     pub(crate) fn push(&mut self, token: u64, brief: &Brief) {
         let request = Request { token, transfer: brief.transfer };
         match brief.route {
-            Route::Engine | Route::Buffered => self.requests.push(request),
-            Route::Lane => self.lane.push(request),
+            Route::Engine => self.requests.push(request),
+            Route::Cache => self.look = Some((request, brief.requested)),
+            Route::Lane => self.lane.push(Errand { request, done: 0 }),
             Route::Worker => self.ready.push(token),
         }
     }
@@ -30,6 +34,7 @@ impl Batch {
     pub(crate) fn clear(&mut self) {
         self.requests.clear();
         self.lane.clear();
+        self.look = None;
         self.ready.clear();
     }
 }

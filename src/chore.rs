@@ -51,7 +51,7 @@ where
         let operation = self.operation;
         let transfer =
             Transfer { operation, fd: -1, address: 0, length: 0, offset: 0, nowait: false };
-        Brief { transfer, requested: 0, route }
+        Brief { transfer, requested: 0, buffered: false, route }
     }
 
     fn limit(&mut self, _bytes: usize) {}

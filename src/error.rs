@@ -322,13 +322,17 @@ impl fmt::Display for ShutdownError {
             ),
             Self::TimedOut(stats) => write!(
                 f,
-                "{} jobs were outstanding after the time given: {} in the kernel, {} waiting for a \
-                 slot, {} on their way to a callback or in it; they were left to the threads, with \
+                "{} jobs were outstanding after the time given: {} in the kernel, {} with threads for what \
+                 blocks, {} waiting for a slot, {} on their way to a callback or in it; they were left to the threads, with \
                  their buffers and files",
                 stats.outstanding,
                 stats.in_flight,
+                stats.blocking,
                 stats.parked,
-                stats.outstanding - stats.parked as u64 - stats.in_flight as u64,
+                stats.outstanding
+                    - stats.parked as u64
+                    - stats.in_flight as u64
+                    - stats.blocking as u64,
             ),
             Self::Forked => f.write_str("this process was forked from the dispatcher's"),
         }

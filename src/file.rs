@@ -11,6 +11,7 @@ use std::io::{self, IsTerminal};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::alignment::Alignment;
 use crate::descriptor::{capacity, status_flags};
@@ -54,6 +55,8 @@ pub struct FileHandle {
 struct Shared<O: ?Sized = dyn Send + Sync> {
     kind: FileKind,
     direct_io: DirectIo,
+    /// A read was asked not to wait, and that is not supported.
+    always_waits: AtomicBool,
     /// Keeps the descriptor open.
     #[expect(dead_code, reason = "dropped with the last handle")]
     owner: O,
@@ -68,8 +71,8 @@ impl FileHandle {
 
     /// Whether reads and writes of this file go through the page cache: a regular file or a block
     /// device without `O_DIRECT`, or one with it whose file system says that it has no direct I/O.
-    /// Linux performs these inside `io_submit`, so they are submitted by the workers and never by
-    /// the caller.
+    /// Linux performs these inside `io_submit`, so that is not asked: workers read what is in the
+    /// page cache, and the rest is read, and all is written, by threads for what blocks.
     #[must_use]
     pub fn is_buffered(&self) -> bool {
         self.buffered
@@ -123,6 +126,17 @@ impl FileHandle {
         Metadata::of(self.as_fd())
     }
 
+    /// Whether reads of this file, which is buffered, can be asked not to wait for the device.
+    pub(crate) fn tells_what_is_cached(&self) -> bool {
+        // A fact about the file that orders nothing.
+        !self.shared.always_waits.load(Ordering::Relaxed)
+    }
+
+    /// Takes note that they can't.
+    pub(crate) fn not_told_what_is_cached(&self) {
+        self.shared.always_waits.store(true, Ordering::Relaxed);
+    }
+
     /// Whether a transfer may have to wait for somebody else: a pipe, socket, terminal and the like,
     /// unless it is open with `O_NONBLOCK`. Linux would wait inside `io_submit`.
     pub(crate) fn is_stream(&self) -> bool {
@@ -150,7 +164,8 @@ impl FileHandle {
         flags: c_int,
         (kind, direct_io): (FileKind, DirectIo),
     ) -> Self {
-        let shared: Arc<Shared> = Arc::new(Shared { kind, direct_io, owner });
+        let shared: Arc<Shared> =
+            Arc::new(Shared { kind, direct_io, always_waits: AtomicBool::new(false), owner });
         let mut handle = Self { fd, direct: false, buffered: false, stream: false, shared };
         let waits = match kind {
             FileKind::Fifo | FileKind::Socket | FileKind::Other => true,

@@ -291,6 +291,10 @@ impl<R: 'static> Job<R> {
         self.task.brief()
     }
 
+    pub(crate) fn not_told_what_is_cached(&self) {
+        self.task.not_told_what_is_cached();
+    }
+
     /// Does the work of a blocking job.
     pub(crate) fn work(&mut self) {
         self.task.work();

@@ -1,15 +1,20 @@
-//! Handing a batch of filled slots to the kernel, whatever it makes of it.
+//! Handing on what was put into slots: to the kernel, whatever it makes of it, to the lane, or to the
+//! workers.
 //!
-//! Safety: the one place that calls [`Engine::submit`](crate::engine::Engine::submit); the slots
-//! keep what the requests describe.
+//! Safety: the one place that calls [`Engine::submit`](crate::engine::Engine::submit), and one of two
+//! that have transfers performed without it; the slots keep what the requests describe.
 
 #![expect(unsafe_code, reason = "gives the kernel access to jobs' buffers")]
 
+use std::slice;
 use std::sync::atomic::Ordering;
 use std::thread;
 
 use crate::batch::Batch;
+use crate::completion::Operation;
 use crate::engine::{Errno, Request, SubmitAction, submit_action};
+use crate::job::Job;
+use crate::lane::{Errand, Look, look};
 use crate::pipeline::{Completed, Pipeline};
 use crate::slots::index_of;
 
@@ -18,21 +23,56 @@ use crate::slots::index_of;
 const TRIES_WHEN_ALONE: u32 = 8;
 
 impl Pipeline {
-    /// Hands on what has just been put into slots. A thread that is `between_callbacks` takes a job
-    /// from the channel itself next.
+    /// Hands on what has just been put into slots, but for a read to be looked for. A thread that is
+    /// `between_callbacks` takes a job from the channel itself next.
     pub(crate) fn launch(&self, batch: &Batch, between_callbacks: bool) {
-        // Unless it is kept: a submission may take its time.
-        let takes_one = between_callbacks && batch.requests.is_empty();
-        if !batch.lane.is_empty() && !self.lane.push(&batch.lane, self.this()) {
-            // There is no thread, so the workers do it.
-            self.send(batch.lane.iter().map(|request| self.taken(request.token, 0)));
-            self.call_for_sent(takes_one);
-        }
+        // Unless it is kept: a submission may take its time, as may copying.
+        let takes_one = between_callbacks && batch.requests.is_empty() && batch.look.is_none();
+        self.block(&batch.lane, takes_one);
         if !batch.ready.is_empty() {
             self.send(batch.ready.iter().map(|&token| self.taken(token, 0)));
             self.call_for_sent(takes_one);
         }
         self.submit(&batch.requests);
+    }
+
+    /// Looks into the page cache for what a read of `requested` bytes wants. True if all was there,
+    /// and the job is on its way to its callback; otherwise the lane has it.
+    pub(crate) fn look(&self, request: &Request, requested: usize) -> bool {
+        // SAFETY: the request describes the job in the slot with its token, as for `submit` below.
+        // The slot keeps it until it is taken out, which is for this thread to do, or, after it was
+        // handed on below, for one of the lane.
+        let done = match unsafe { look(&request.transfer, requested) } {
+            Look::Hit(count) => {
+                self.counters.cached.fetch_add(1, Ordering::Relaxed);
+                self.send([self.taken(request.token, count as i64)]);
+                self.call_for_sent(true);
+                return true;
+            }
+            Look::Miss(done) => done,
+            Look::Unsupported => {
+                self.slots.look_at(request.token, Job::not_told_what_is_cached);
+                0
+            }
+        };
+        self.block(&[Errand { request: *request, done }], true);
+        false
+    }
+
+    /// Hands jobs to the blocking lane.
+    fn block(&self, errands: &[Errand], takes_one: bool) {
+        if errands.is_empty() || self.lane.push(errands, self.this()) {
+            return;
+        }
+        // There is no thread: a worker does the work, the engine performs the transfer.
+        for Errand { request, .. } in errands {
+            if request.transfer.operation == Operation::Blocking {
+                self.send([self.taken(request.token, 0)]);
+                self.call_for_sent(takes_one);
+            } else {
+                self.submit(slice::from_ref(request));
+            }
+        }
     }
 
     /// A job that is in its slot and that nobody else knows of, with its result.

@@ -12,9 +12,9 @@
 //!
 //! # When not to use it
 //!
-//! - **For files in the page cache.** Linux performs buffered reads and writes inside `io_submit`;
-//!   native AIO is asynchronous with `O_DIRECT` only. This crate has them submitted by workers, so
-//!   that they don't stall the caller, but a plain thread pool with `pread` serves them as well.
+//! - **For files in the page cache alone.** Native AIO is asynchronous with `O_DIRECT` only. Here
+//!   workers read what is cached, and threads for what blocks do the rest, so that it stalls neither
+//!   caller nor worker; a plain thread pool with `pread` does that as well.
 //! - **For a loop of tiny callbacks on one core.** An inline AIO loop has no hand-off to pay for.
 //! - **In an async runtime** that is there anyway and whose blocking pool suffices.
 //! - **Where io_uring is allowed and its other operations are wanted** (open, stat, sockets). Native
@@ -110,8 +110,10 @@
 //!    a worker for each, it takes some hundred microseconds until a slow one is noticed. (`fairness`,
 //!    `scripted`)
 //! 8. **Short transfers are data, not errors**, and show no byte that was not read. (`short`)
-//! 9. **Buffered files don't stall the submitter**: their operations, which Linux performs during the
-//!    submission, are submitted by workers, and counted. (`buffered`; `streams` for pipes and the like)
+//! 9. **Buffered files stall neither the submitter nor a worker**: what is in the page cache is read
+//!    by workers, without waiting; what isn't, and all that is written, is left to threads for what
+//!    blocks, as is the work of [`Job::blocking`]. (`buffered`, `blocking`, `blocking_threads`;
+//!    `streams` for pipes and the like)
 //! 10. **Limits explain themselves**: `io_setup` failing names `fs.aio-max-nr`, its use, and what was
 //!     asked. (`limits`)
 //!
@@ -145,8 +147,9 @@
 //!   threads. Submitting fails with an error that says so, and dropping doesn't hang. And open(2)
 //!   (notes) warns of forking at all while direct I/O into private memory is in flight.
 //! - **Workers have all signals blocked** but the fatal ones, and what callbacks start inherits that:
-//!   unblock them in a child process that is to be ended by one. A write beyond `RLIMIT_FSIZE` raises
-//!   `SIGXFSZ` where it is submitted, in the caller too: programs that expect it ignore the signal.
+//!   unblock them in a child process that is to be ended by one. A direct write beyond `RLIMIT_FSIZE`
+//!   raises `SIGXFSZ` where it is submitted, in the caller too: programs that expect it ignore the
+//!   signal.
 //! - **Native AIO requests are a system-wide resource**, `fs.aio-max-nr`; each dispatcher takes its
 //!   depth plus one. Making a dispatcher for each file is slow, as ending a context waits for a grace
 //!   period of the kernel.

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
-use crate::admission::{Admission, Buffered, Limits, Outcome, Patience, State};
+use crate::admission::{Admission, Cached, Limits, Outcome, Patience, State};
 use crate::batch::Batch;
 use crate::birth::Birth;
 use crate::engine::Engine;
@@ -168,7 +168,7 @@ impl Pipeline {
             };
             self.admission.accept_outside(&mut state, jobs)?;
             self.admission.pass_room_on(&mut state);
-            self.move_on(state, Buffered::Leave);
+            self.move_on(state, Cached::Leave);
         }
         Ok(())
     }
@@ -185,7 +185,7 @@ impl Pipeline {
             return result;
         }
         if first {
-            self.move_on(state, Buffered::Leave);
+            self.move_on(state, Cached::Leave);
         } else {
             self.summon(state);
         }
@@ -195,33 +195,42 @@ impl Pipeline {
     /// Moves waiting jobs into free slots and on into the kernel: what a worker does between
     /// callbacks.
     pub(crate) fn refill(&self) {
-        self.move_on(self.admission.lock(), Buffered::Submit);
+        self.move_on(self.admission.lock(), Cached::TakeOne);
     }
 
-    /// As `refill`, for threads that must not do what the kernel performs during the submission.
+    /// As `refill`, for threads that must not spend time on reads of buffered files.
     pub(crate) fn flush(&self) {
-        self.move_on(self.admission.lock(), Buffered::Leave);
+        self.move_on(self.admission.lock(), Cached::Leave);
     }
 
-    fn move_on(&self, mut state: MutexGuard<'_, State>, buffered: Buffered) {
-        let between_callbacks = buffered != Buffered::Leave;
+    fn move_on<'a>(&'a self, mut state: MutexGuard<'a, State>, cached: Cached) {
+        let between_callbacks = cached == Cached::TakeOne;
         // Values of other thread-locals may submit when they are dropped, after this one was.
         let mut batch = BATCH.try_with(Cell::take).unwrap_or_default();
-        let buffered = match buffered {
-            // With others there to take the next, one at a time: each takes its thread's time.
-            Buffered::Submit if self.sleepers.idle() > 0 => Buffered::SubmitOne,
-            other => other,
-        };
         state.refills += u64::from(between_callbacks);
-        self.admission.fill_slots(&mut state, &self.slots, buffered, &mut batch);
-        if buffered == Buffered::Submit {
-            drop(state);
-        } else {
-            // First, as the submission may take its time.
-            self.summon(state);
+        loop {
+            self.admission.fill_slots(&mut state, &self.slots, cached, &mut batch);
+            if between_callbacks && batch.requests.is_empty() {
+                drop(state);
+            } else {
+                // First, as the submission may take its time.
+                self.summon(state);
+            }
+            self.launch(&batch, between_callbacks);
+            let read = batch.look.take();
+            batch.clear();
+            let Some((request, requested)) = read else { break };
+            let hit = self.look(&request, requested);
+            state = self.admission.lock();
+            if hit && self.owes_others(&state) {
+                // Copying takes time, as callbacks do, so this one first runs the callback.
+                self.summon(state);
+                break;
+            }
+            if hit || !state.can_fill() {
+                break;
+            }
         }
-        self.launch(&batch, between_callbacks);
-        batch.clear();
         let _ = BATCH.try_with(|kept| kept.set(batch));
     }
 
@@ -229,7 +238,7 @@ impl Pipeline {
     pub(crate) fn rest(&self, worker: usize) -> Rest {
         let state = self.admission.lock();
         if state.can_fill() {
-            self.move_on(state, Buffered::Submit);
+            self.move_on(state, Cached::TakeOne);
             return Rest::LookAgain;
         }
         self.sleepers.turn_in(worker);
@@ -252,7 +261,7 @@ impl Pipeline {
         let mut state = self.admission.lock();
         state.summoned = false;
         if state.can_fill() {
-            self.move_on(state, Buffered::Submit);
+            self.move_on(state, Cached::TakeOne);
         }
     }
 
@@ -262,7 +271,7 @@ impl Pipeline {
         state.starved = false;
         // Nobody else has to come for what this finds.
         state.summoned = true;
-        self.move_on(state, Buffered::Submit);
+        self.move_on(state, Cached::TakeOne);
         self.arrive();
     }
 

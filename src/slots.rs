@@ -52,6 +52,16 @@ impl Slots {
         token_of(index, entry.generation)
     }
 
+    /// Lets the job be looked at whose request has this token.
+    pub(crate) fn look_at(&self, token: u64, look: impl FnOnce(&Job)) {
+        let Some(slot) = self.slots.get(index_of(token)) else { return };
+        let entry = slot.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match &entry.job {
+            Some(job) if entry.generation == generation_of(token) => look(job),
+            _ => {}
+        }
+    }
+
     /// Takes the job out whose request had this token. `None` if no request in flight has it.
     pub(crate) fn take(&self, token: u64) -> Option<Job> {
         let slot = self.slots.get(index_of(token))?;

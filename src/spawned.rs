@@ -60,6 +60,10 @@ impl<R: Send + 'static> Task<()> for Spawned<R> {
         self.inner.work();
     }
 
+    fn not_told_what_is_cached(&self) {
+        self.inner.not_told_what_is_cached();
+    }
+
     fn run(self: Box<Self>, result: io::Result<usize>) {
         let brief = self.inner.brief();
         let Self { inner, promise, panics } = *self;

@@ -13,12 +13,12 @@ use crate::pipeline::Pipeline;
 ///
 /// - `accepted == finished + outstanding`;
 /// - `outstanding == parked + ` the occupied slots, and these are at most the depth;
-/// - `in_flight <= outstanding - parked`;
+/// - `in_flight + blocking <= outstanding - parked`;
 /// - `failed`, `short` and `panics` are each at most `finished`, but that a callback's panic is
 ///   counted a moment before its job is finished.
 ///
 /// When nothing is outstanding, `submitted + ` the jobs that the kernel refused at submission
-/// `+ nops + blocking_calls == finished`.
+/// `+ cached + blocking_transfers + nops + blocking_calls == finished`.
 ///
 /// # Examples
 ///
@@ -51,14 +51,18 @@ pub struct Stats {
     pub failed: u64,
     /// Finished jobs that transferred fewer bytes than they asked for.
     pub short: u64,
-    /// Jobs submitted by a worker because their file goes through the page cache.
+    /// Reads and writes that went through the page cache.
     pub buffered: u64,
+    /// Reads of these that the page cache answered at once.
+    pub cached: u64,
+    /// Reads and writes that were performed by a thread for what blocks.
+    pub blocking_transfers: u64,
     /// Jobs of which there was nothing to do but the callback: [`Job::nop`](crate::Job::nop).
     pub nops: u64,
     /// Jobs whose work was given to a thread for what blocks:
     /// [`Job::blocking`](crate::Job::blocking).
     pub blocking_calls: u64,
-    /// How many of these threads there are now.
+    /// How many threads for what blocks there are now.
     pub blocking_threads: usize,
     /// Callbacks that panicked, and work of blocking jobs.
     pub panics: u64,
@@ -68,6 +72,8 @@ pub struct Stats {
     pub parked: usize,
     /// Of these, jobs that are in the kernel.
     pub in_flight: usize,
+    /// Of these, jobs that a thread for what blocks has or is to get.
+    pub blocking: usize,
     /// Calls of io_submit(2).
     pub submit_calls: u64,
     /// Calls of io_getevents(2), the one that is waiting included.
@@ -92,6 +98,8 @@ pub(crate) struct Counters {
     pub(crate) reap_calls: AtomicU64,
     pub(crate) reap_errors: AtomicU64,
     pub(crate) worker_wakeups: AtomicU64,
+    pub(crate) cached: AtomicU64,
+    pub(crate) blocking_transfers: AtomicU64,
     /// Polls in the kernel.
     polls: AtomicU64,
     largest_harvest: AtomicUsize,
@@ -169,6 +177,7 @@ impl Stats {
         let panics = pipeline.panics.count();
         drop(state);
         let in_flight = usize::try_from(submitted.saturating_sub(completed)).unwrap_or(usize::MAX);
+        let in_flight = in_flight.min(occupied);
         Self {
             accepted: tally.accepted,
             refused: tally.refused,
@@ -178,13 +187,17 @@ impl Stats {
             failed: tally.failed,
             short: tally.short,
             buffered: tally.buffered,
+            cached: counters.cached.load(Ordering::Relaxed),
+            blocking_transfers: counters.blocking_transfers.load(Ordering::Relaxed),
             nops: tally.nops,
             blocking_calls: tally.blocking_calls,
             blocking_threads: pipeline.lane.threads(),
             panics,
             outstanding,
             parked,
-            in_flight: in_flight.min(occupied),
+            in_flight,
+            // The last job of a thread may be over already.
+            blocking: pipeline.lane.jobs().min(occupied - in_flight),
             submit_calls: counters.submit_calls.load(Ordering::Relaxed),
             reap_calls: counters.reap_calls.load(Ordering::Relaxed),
             largest_harvest: counters.largest_harvest.load(Ordering::Relaxed),

@@ -63,8 +63,8 @@ impl Submitter {
     /// Until fewer jobs than depth and backlog are outstanding; never in a callback. A caller that
     /// waits is called when the backlog is half empty, or half as many jobs as it holds have ended:
     /// not for each job, as waking somebody costs more than a job does. If a slot is free, the calling thread
-    /// enters the kernel itself, once; reads and writes that go through the page cache, which Linux
-    /// performs during the submission, are left to the workers.
+    /// enters the kernel itself, once; reads and writes that go through the page cache are left to
+    /// workers and threads for what blocks.
     ///
     /// # Errors
     ///
@@ -194,7 +194,7 @@ impl Submitter {
     }
 
     /// Sends waiting jobs to the kernel as far as slots are free, without waiting for the end of
-    /// the worker's run: for a callback that submits something and then goes on for long. Transfers
+    /// the worker's run: for a callback that submits something and then goes on for long. Reads
     /// of buffered files, which would take this thread's time, are left to the workers.
     ///
     /// # Errors

@@ -85,7 +85,7 @@ const _: () = {
 pub(crate) struct Errno(pub(crate) c_int);
 
 /// The result of a system call made through `libc::syscall`: -1 means that `errno` has the reason.
-fn checked(ret: c_long) -> Result<usize, Errno> {
+pub(crate) fn checked(ret: c_long) -> Result<usize, Errno> {
     usize::try_from(ret)
         .map_err(|_| Errno(std::io::Error::last_os_error().raw_os_error().unwrap_or(libc::EIO)))
 }

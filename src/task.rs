@@ -13,6 +13,8 @@ use crate::target::Target;
 pub(crate) struct Brief {
     pub(crate) transfer: Transfer,
     pub(crate) requested: usize,
+    /// Through the page cache.
+    pub(crate) buffered: bool,
     pub(crate) route: Route,
 }
 
@@ -21,8 +23,8 @@ pub(crate) struct Brief {
 pub(crate) enum Route {
     /// To the engine.
     Engine,
-    /// To the engine, which performs it during the submission.
-    Buffered,
+    /// To a worker that looks into the page cache, and from there to another or to the lane.
+    Cache,
     /// To a thread of the blocking lane.
     Lane,
     /// To a worker at once.
@@ -44,6 +46,9 @@ pub(crate) trait Task<R>: Any + Send {
 
     /// Does the work of a blocking job. What it panics with is kept for `run`.
     fn work(&mut self) {}
+
+    /// Takes note that the file's reads can't be asked not to wait.
+    fn not_told_what_is_cached(&self) {}
 
     /// Runs the callback.
     fn run(self: Box<Self>, result: io::Result<usize>) -> R;
@@ -90,12 +95,15 @@ where
     F: FnOnce(Completion<T::Buffer>) -> R + Send + 'static,
 {
     fn brief(&self) -> Brief {
-        let buffered = self.transfer.operation.transfers() && self.file.is_buffered();
-        Brief {
-            transfer: self.transfer,
-            requested: self.requested,
-            route: if buffered { Route::Buffered } else { Route::Engine },
-        }
+        let operation = self.transfer.operation;
+        let buffered = operation.transfers() && self.file.is_buffered();
+        let reads = matches!(operation, Operation::Read | Operation::ReadVectored);
+        let route = match buffered {
+            false => Route::Engine,
+            true if reads && self.file.tells_what_is_cached() => Route::Cache,
+            true => Route::Lane,
+        };
+        Brief { transfer: self.transfer, requested: self.requested, buffered, route }
     }
 
     fn limit(&mut self, bytes: usize) {
@@ -103,6 +111,10 @@ where
             self.requested = self.requested.min(bytes);
             self.transfer.length = self.transfer.length.min(bytes as u64);
         }
+    }
+
+    fn not_told_what_is_cached(&self) {
+        self.file.not_told_what_is_cached();
     }
 
     fn run(self: Box<Self>, result: io::Result<usize>) -> R {

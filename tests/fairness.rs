@@ -34,7 +34,9 @@ enum Way {
     Kernel,
     /// Straight.
     Nop,
-    /// In either of these ways, or over threads for what blocks.
+    /// Through the page cache.
+    Cached,
+    /// In any of these ways, or over threads for what blocks.
     Mixed,
 }
 
@@ -43,6 +45,7 @@ enum Way {
 struct Stage {
     submitter: Submitter,
     file: FileHandle,
+    cached: FileHandle,
     way: Way,
     gate: Gate,
     ended: mpsc::Sender<()>,
@@ -50,9 +53,12 @@ struct Stage {
 
 impl Stage {
     fn job_with(&self, number: usize, callback: impl FnOnce() + Send + 'static) -> Job {
-        match (self.way, number % 3) {
+        match (self.way, number % 4) {
             (Way::Nop, _) | (Way::Mixed, 0) => Job::nop(callback),
             (Way::Mixed, 1) => Job::blocking(|| (), |()| callback()),
+            (Way::Cached, _) | (Way::Mixed, 2) => {
+                Job::read(&self.cached, vec![0; 16], 0, move |_| callback())
+            }
             _ => null_read(&self.file, callback),
         }
     }
@@ -94,14 +100,16 @@ impl Scene {
     }
 
     fn play(self, dispatcher: &Dispatcher, way: Way) {
-        for round in 0..ROUNDS {
+        let rounds = if way == Way::Kernel { ROUNDS } else { ROUNDS / 2 };
+        for round in 0..rounds {
             if round % 4 >= 2 {
                 lull(dispatcher);
             }
             let (ended, endings) = mpsc::channel();
             let gate = Gate::default();
             let (submitter, file) = (dispatcher.submitter(), null());
-            let stage = Stage { submitter, file, way, gate: gate.clone(), ended };
+            let cached = FileHandle::from(std::fs::File::open("Cargo.toml").unwrap());
+            let stage = Stage { submitter, file, cached, way, gate: gate.clone(), ended };
             let jobs = self.jobs(round, &stage);
             drop(stage);
             if round % 2 == 0 {
@@ -126,11 +134,12 @@ impl Scene {
             let builder = Dispatcher::builder().depth(DEPTH).workers(self.workers);
             let dispatcher = builder.build().unwrap();
             self.play(&dispatcher, Way::Kernel);
-            self.play(&dispatcher, Way::Nop);
+            self.play(&dispatcher, Way::Cached);
             let eventfd = eventfd();
             dispatcher.submit(Job::poll(&eventfd, PollEvents::READABLE, |_| ())).unwrap();
-            self.play(&dispatcher, Way::Kernel);
-            self.play(&dispatcher, Way::Mixed);
+            for way in [Way::Kernel, Way::Nop, Way::Cached, Way::Mixed] {
+                self.play(&dispatcher, way);
+            }
             make_readable(&eventfd);
             assert_eq!(dispatcher.shutdown().unwrap().panics, 0);
         });

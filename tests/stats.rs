@@ -20,7 +20,7 @@ fn check(stats: &Stats, depth: usize) {
     assert_eq!(stats.accepted, stats.finished + stats.outstanding, "{stats:?}");
     let occupied = stats.outstanding.checked_sub(stats.parked as u64).expect("parked ones are out");
     assert!(occupied <= depth as u64, "{stats:?}");
-    assert!(stats.in_flight as u64 <= occupied, "{stats:?}");
+    assert!((stats.in_flight + stats.blocking) as u64 <= occupied, "{stats:?}");
     assert!(stats.failed <= stats.finished, "{stats:?}");
     assert!(stats.short <= stats.finished, "{stats:?}");
     // Counted a moment before its job is finished, on each worker one.
@@ -28,7 +28,7 @@ fn check(stats: &Stats, depth: usize) {
 }
 
 /// What only grows.
-fn totals(stats: &Stats) -> [u64; 12] {
+fn totals(stats: &Stats) -> [u64; 17] {
     [
         stats.accepted,
         stats.refused,
@@ -42,6 +42,11 @@ fn totals(stats: &Stats) -> [u64; 12] {
         stats.largest_harvest as u64,
         stats.worker_wakeups,
         stats.reap_errors,
+        stats.buffered,
+        stats.cached,
+        stats.blocking_transfers,
+        stats.nops,
+        stats.blocking_calls,
     ]
 }
 
@@ -165,7 +170,9 @@ fn failed_short_and_buffered_jobs_are_counted() {
         let stats = dispatcher.shutdown().unwrap().stats;
         assert_eq!((stats.finished, stats.failed, stats.short), (7, 1, 2));
         assert_eq!(stats.buffered, 5, "transfers through the page cache");
-        assert_eq!(stats.submitted, 6);
+        assert_eq!((stats.cached, stats.blocking_transfers), (4, 1));
+        assert_eq!(stats.submitted, 1, "the sync");
+        assert_eq!(stats.finished - stats.submitted - stats.buffered, 1, "refused");
     });
 }
 

@@ -121,13 +121,6 @@ impl Fake {
         self.until(|state| state.held.len() >= count).held.clone()
     }
 
-    /// As `held`, but says whether it came to that.
-    pub(crate) fn try_held(&self, count: usize) -> bool {
-        let few = |state: &mut State| state.held.len() < count;
-        let waited = self.0.changed.wait_timeout_while(self.lock(), HANG, few);
-        !waited.unwrap().1.timed_out()
-    }
-
     /// Waits until a caller is blocked.
     pub(crate) fn blocked(&self) {
         drop(self.until(|state| state.blocked));

@@ -51,6 +51,15 @@ pub(crate) struct Transfer {
     pub(crate) nowait: bool,
 }
 
+impl Transfer {
+    /// What is left of a plain read or write after so many bytes.
+    pub(crate) fn after(&self, done: usize) -> Self {
+        let done = done as u64;
+        let (address, length) = (self.address + done, self.length - done);
+        Self { address, length, offset: self.offset.saturating_add(done), ..*self }
+    }
+}
+
 /// A transfer with the token under which its event comes back.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Request {

@@ -9,6 +9,9 @@
 //! or all that there may be are busy.
 
 mod thread;
+mod transfer;
+
+pub(crate) use transfer::{Look, look};
 
 use std::collections::VecDeque;
 use std::io;
@@ -21,8 +24,17 @@ use crate::engine::Request;
 use crate::pipeline::Pipeline;
 use crate::signals;
 
-/// How long a thread waits for something to do before it ends.
-const KEEP_ALIVE: Duration = Duration::from_secs(1);
+/// How long a thread waits for something to do before it ends. For ever in tests of the inside, so
+/// that these hang if one is not told to end.
+const KEEP_ALIVE: Duration = Duration::from_secs(if cfg!(test) { u64::MAX } else { 1 });
+
+/// Something for a thread to do, for the job in the slot with the request's token.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Errand {
+    pub(crate) request: Request,
+    /// Bytes of a plain read that have been read already.
+    pub(crate) done: usize,
+}
 
 pub(crate) struct Lane {
     /// The most threads.
@@ -33,7 +45,9 @@ pub(crate) struct Lane {
 }
 
 struct State {
-    queue: VecDeque<Request>,
+    queue: VecDeque<Errand>,
+    /// Threads that are doing something.
+    busy: usize,
     /// Threads that have been started and have not ended.
     threads: usize,
     /// Threads that wait to be called.
@@ -52,6 +66,7 @@ impl Lane {
     pub(crate) fn new(limit: usize) -> Self {
         let state = State {
             queue: VecDeque::new(),
+            busy: 0,
             threads: 0,
             idle: 0,
             coming: false,
@@ -67,11 +82,17 @@ impl Lane {
         self.lock().threads
     }
 
+    /// How many jobs are in the queue or with threads.
+    pub(crate) fn jobs(&self) -> usize {
+        let state = self.lock();
+        state.queue.len() + state.busy
+    }
+
     /// Queues what these tokens' slots hold. False, and nothing done, if there is no thread and none
     /// can be started. New threads get the pipeline.
-    pub(crate) fn push(&self, requests: &[Request], pipeline: &Weak<Pipeline>) -> bool {
+    pub(crate) fn push(&self, errands: &[Errand], pipeline: &Weak<Pipeline>) -> bool {
         let mut state = self.lock();
-        state.queue.extend(requests);
+        state.queue.extend(errands);
         if self.call(&mut state, pipeline) {
             return true;
         }
@@ -95,13 +116,20 @@ impl Lane {
         state.threads > 0
     }
 
-    /// What the calling thread is to do next, or `None` if it is to end.
-    fn next(&self, number: usize, pipeline: &Weak<Pipeline>) -> Option<Request> {
+    /// What the calling thread is to do next, which has `done` something before or has just
+    /// started; or `None` if it is to end.
+    fn next(&self, number: usize, done: bool, pipeline: &Weak<Pipeline>) -> Option<Errand> {
         let mut state = self.lock();
+        if done {
+            state.busy -= 1;
+        } else {
+            state.coming = false;
+        }
         loop {
-            if let Some(request) = state.queue.pop_front() {
+            if let Some(errand) = state.queue.pop_front() {
+                state.busy += 1;
                 self.call(&mut state, pipeline);
-                return Some(request);
+                return Some(errand);
             }
             let (waited, called) = self.wait(state);
             state = waited;
@@ -111,11 +139,6 @@ impl Lane {
                 return None;
             }
         }
-    }
-
-    /// Takes note that a thread that was started is there.
-    fn arrive(&self) {
-        self.lock().coming = false;
     }
 
     /// Waits to be called. False if nobody did for a while, or nobody ever will.

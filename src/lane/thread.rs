@@ -1,8 +1,16 @@
 //! What a thread of the lane does.
+//!
+//! Safety: has transfers performed that its queue describes; the slots keep the jobs.
+
+#![expect(unsafe_code, reason = "gives the kernel access to jobs' buffers")]
 
 use std::mem;
+use std::sync::atomic::Ordering;
 
-use crate::engine::Request;
+use super::Errand;
+use super::transfer::perform;
+use crate::completion::Operation;
+use crate::job::Job;
 use crate::pipeline::{Completed, Pipeline};
 use crate::slots::index_of;
 use crate::unwind::AbortOnPanic;
@@ -10,17 +18,50 @@ use crate::unwind::AbortOnPanic;
 /// Does what is in the queue, until nothing has been for a while or the lane is dismissed.
 pub(super) fn run(pipeline: &Pipeline, number: usize) {
     let _guard = AbortOnPanic;
-    pipeline.lane.arrive();
-    while let Some(request) = pipeline.lane.next(number, pipeline.this()) {
-        if !perform(pipeline, &request) {
+    let mut done = false;
+    while let Some(errand) = pipeline.lane.next(number, done, pipeline.this()) {
+        if errand.request.transfer.operation != Operation::Blocking {
+            transfer(pipeline, &errand);
+        } else if !work(pipeline, &errand) {
             return;
         }
+        done = true;
     }
 }
 
-/// Does one thing, and sends the job to the workers. False if this is a child that it forked.
-fn perform(pipeline: &Pipeline, request: &Request) -> bool {
-    let mut job = pipeline.slots.take(request.token).expect("a job on the lane is in its slot");
+fn taken(pipeline: &Pipeline, errand: &Errand) -> Job {
+    pipeline.slots.take(errand.request.token).expect("a job on the lane is in its slot")
+}
+
+fn deliver(pipeline: &Pipeline, errand: &Errand, res: i64, job: Job) {
+    pipeline.deliver(Completed { index: index_of(errand.request.token) as u32, res, job });
+}
+
+/// Performs a transfer, and sends the job to the workers.
+fn transfer(pipeline: &Pipeline, errand: &Errand) {
+    let rest = match errand.done {
+        0 => errand.request.transfer,
+        done => errand.request.transfer.after(done),
+    };
+    // SAFETY: the request describes the job in the slot with its token, which keeps it, and with it
+    // buffer and file, until it is taken out, which for what is in the lane's queue is done by the
+    // lane's threads only, below. While in the slot the job's memory is not accessed.
+    let res = unsafe { perform(&rest) };
+    pipeline.counters.blocking_transfers.fetch_add(1, Ordering::Relaxed);
+    deliver(pipeline, errand, together(errand.done, res), taken(pipeline, errand));
+}
+
+/// The result of a read in two parts. What was read before an error is not lost: who asks for the
+/// rest is told.
+fn together(done: usize, res: i64) -> i64 {
+    let done = done as i64;
+    if res >= 0 || done == 0 { done + res } else { done }
+}
+
+/// Does a blocking job's work, and sends the job to the workers. False if this is a child that the
+/// work forked.
+fn work(pipeline: &Pipeline, errand: &Errand) -> bool {
+    let mut job = taken(pipeline, errand);
     // What holds for callbacks holds for this.
     pipeline.as_worker(|| {
         Pipeline::begin_callback();
@@ -31,6 +72,17 @@ fn perform(pipeline: &Pipeline, request: &Request) -> bool {
         mem::forget(job);
         return false;
     }
-    pipeline.deliver(Completed { index: index_of(request.token) as u32, res: 0, job });
+    deliver(pipeline, errand, 0, job);
     true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::together;
+
+    #[test]
+    fn an_error_is_told_if_nothing_was_read() {
+        assert_eq!((together(0, 7), together(3, 7), together(3, 0)), (7, 10, 3));
+        assert_eq!((together(0, -5), together(3, -5)), (-5, 3));
+    }
 }

@@ -92,6 +92,19 @@ impl Rig {
         release.send(()).unwrap();
     }
 
+    /// Holds the one worker in a callback until something is sent.
+    fn held_worker(&self) -> Sender<()> {
+        let (arrive, arrived) = mpsc::channel();
+        let (release, released) = mpsc::channel();
+        let hold = move || {
+            arrive.send(()).unwrap();
+            released.recv_timeout(HANG).unwrap();
+        };
+        self.dispatcher.submit(Job::nop(hold)).unwrap();
+        arrived.recv_timeout(HANG).unwrap();
+        release
+    }
+
     /// What the next `count` callbacks saw, by name.
     fn seen(&self, count: usize) -> Vec<Seen> {
         let next = |_| self.seen.recv_timeout(HANG).expect("a callback doesn't run");

@@ -6,6 +6,7 @@
     reason = "implements the buffer contract for a counting buffer, and counts allocations"
 )]
 
+pub(crate) mod cache;
 pub(crate) mod child;
 pub(crate) mod counting;
 pub(crate) mod device;

@@ -1,0 +1,140 @@
+//! Transfers by system calls that return when they are done.
+//!
+//! Safety: each function is one or more system calls on memory and files that a request describes;
+//! that these are valid is its contract, as it is that of [`Engine::submit`](crate::engine::Engine).
+
+#![expect(unsafe_code, reason = "raw system calls on jobs' buffers")]
+
+use std::ffi::{c_int, c_long, c_ulong};
+use std::ptr;
+
+use crate::completion::Operation;
+use crate::engine::{Errno, Transfer};
+use crate::sys::checked;
+
+/// What a look into the page cache brought.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Look {
+    /// All there is, up to the end of the file: the result.
+    Hit(usize),
+    /// So many bytes, if any; for the rest somebody has to wait.
+    Miss(usize),
+    /// This file can't be read without perhaps waiting.
+    Unsupported,
+}
+
+/// Reads what is in the page cache, and waits for nothing: `RWF_NOWAIT` of preadv2(2).
+///
+/// # Safety
+///
+/// What the transfer, a read of `requested` bytes, describes is valid and nobody else's.
+pub(crate) unsafe fn look(transfer: &Transfer, requested: usize) -> Look {
+    if transfer.operation == Operation::ReadVectored {
+        // SAFETY: the caller's promise.
+        return match unsafe { call(transfer, libc::RWF_NOWAIT) } {
+            Ok(count) if count == requested => Look::Hit(count),
+            // Where in the array the rest begins isn't worth finding out.
+            Ok(_) => Look::Miss(0),
+            Err(errno) => look_failed(errno, 0),
+        };
+    }
+    let mut done = 0;
+    loop {
+        // SAFETY: the caller's promise, of which this is a part.
+        match unsafe { call(&transfer.after(done), libc::RWF_NOWAIT) } {
+            Ok(0) => return Look::Hit(done),
+            Ok(count) => done += count,
+            Err(errno) => return look_failed(errno, done),
+        }
+        if done as u64 == transfer.length {
+            return Look::Hit(done);
+        }
+    }
+}
+
+/// The errors of preadv2(2), which without the flag may not come again.
+fn look_failed(Errno(errno): Errno, done: usize) -> Look {
+    match errno {
+        // The file system can't tell; or the kernel doesn't know the flag, or the call.
+        libc::EOPNOTSUPP | libc::ENOSYS if done == 0 => Look::Unsupported,
+        // Not in the page cache; or what whoever reads it without the flag is told too.
+        _ => Look::Miss(done),
+    }
+}
+
+/// Performs a transfer, and returns its result as an event has it.
+///
+/// # Safety
+///
+/// What the transfer describes is valid and nobody else's.
+pub(crate) unsafe fn perform(transfer: &Transfer) -> i64 {
+    loop {
+        // SAFETY: the caller's promise.
+        match unsafe { call(transfer, 0) } {
+            Ok(count) => return count as i64,
+            // By a signal that can't be blocked: a debugger, the freezer.
+            Err(Errno(libc::EINTR)) => {}
+            Err(Errno(errno)) => return -i64::from(errno),
+        }
+    }
+}
+
+/// One system call: preadv2(2) or pwritev2(2).
+///
+/// # Safety
+///
+/// What the transfer describes is valid and nobody else's.
+unsafe fn call(transfer: &Transfer, flags: c_int) -> Result<usize, Errno> {
+    let number = match transfer.operation {
+        Operation::Read | Operation::ReadVectored => libc::SYS_preadv2,
+        Operation::Write | Operation::WriteVectored => libc::SYS_pwritev2,
+        _ => unreachable!("nothing that transfers bytes"),
+    };
+    // As AIO: to these calls the greatest would say that there is none.
+    if i64::try_from(transfer.offset).is_err() {
+        return Err(Errno(libc::EINVAL));
+    }
+    let segments = Segments::of(transfer);
+    // In two halves where a word has 32 bits, and else in the first alone.
+    let (low, high) = (transfer.offset as c_ulong, (transfer.offset >> 32) as c_ulong);
+    let (array, count) = (segments.array(), segments.count());
+    // SAFETY: the array has so many elements, and these are valid, by the caller's promise.
+    checked(unsafe { libc::syscall(number, transfer.fd, array, count, low, high, flags) })
+}
+
+/// The array of buffers of a transfer; one buffer is an array of one.
+enum Segments {
+    One(libc::iovec),
+    Array { address: *const libc::iovec, count: usize },
+}
+
+impl Segments {
+    fn of(transfer: &Transfer) -> Self {
+        let address = transfer.address as usize;
+        match transfer.operation {
+            Operation::ReadVectored | Operation::WriteVectored => Self::Array {
+                address: ptr::with_exposed_provenance(address),
+                count: transfer.length as usize,
+            },
+            _ => Self::One(libc::iovec {
+                iov_base: ptr::with_exposed_provenance_mut(address),
+                iov_len: transfer.length as usize,
+            }),
+        }
+    }
+
+    fn array(&self) -> *const libc::iovec {
+        match self {
+            Self::One(segment) => segment,
+            Self::Array { address, .. } => *address,
+        }
+    }
+
+    fn count(&self) -> c_long {
+        match self {
+            Self::One(_) => 1,
+            // The kernel answers EINVAL for more than 1024.
+            Self::Array { count, .. } => c_long::try_from(*count).unwrap_or(c_long::MAX),
+        }
+    }
+}
