@@ -73,6 +73,8 @@ pub(crate) struct Admission {
 pub(crate) struct State {
     free: Vec<u32>,
     waiting: VecDeque<Job>,
+    /// Jobs that go on, with the slots that they have: before all others.
+    resumed: VecDeque<(u32, Job)>,
     pub(crate) tally: Tally,
     /// A worker has been asked to fill slots and has not come yet.
     pub(crate) summoned: bool,
@@ -107,6 +109,7 @@ pub(crate) struct Tally {
     pub(crate) buffered: u64,
     pub(crate) nops: u64,
     pub(crate) blocking_calls: u64,
+    pub(crate) resumed: u64,
 }
 
 impl Tally {
@@ -131,6 +134,7 @@ impl Admission {
             // Taken from the end: low indices first, and the last one freed, still in cache, next.
             free: (0..limits.depth).rev().collect(),
             waiting: VecDeque::new(),
+            resumed: VecDeque::new(),
             tally: Tally::default(),
             summoned: false,
             starved: false,
@@ -230,7 +234,8 @@ impl Admission {
         usize::try_from(room).unwrap_or(usize::MAX)
     }
 
-    /// Moves waiting jobs into free slots, in order, and lists where they go.
+    /// Moves jobs that go on into their slots, and waiting ones into free slots, in order, and lists
+    /// where they go.
     pub(crate) fn fill_slots(
         &self,
         state: &mut State,
@@ -239,15 +244,12 @@ impl Admission {
         batch: &mut Batch,
     ) {
         while state.can_fill() {
-            let Some(next) = state.waiting.front() else { break };
-            let brief = next.brief();
+            let Some(brief) = state.next().map(Job::brief) else { break };
             let looks = brief.route == Route::Cache;
             if looks && cached == Cached::Leave {
                 break;
             }
-            let (Some(index), Some(job)) = (state.free.pop(), state.waiting.pop_front()) else {
-                break;
-            };
+            let Some((index, job)) = state.take_next() else { break };
             state.tally.count(&brief);
             batch.push(slots.put(index, job), &brief);
             if looks {
@@ -320,6 +322,29 @@ impl Admission {
 }
 
 impl State {
+    /// The job that is submitted next.
+    fn next(&self) -> Option<&Job> {
+        self.resumed.front().map(|(_, job)| job).or_else(|| self.waiting.front())
+    }
+
+    /// Takes it out, with the slot that it has or gets.
+    fn take_next(&mut self) -> Option<(u32, Job)> {
+        if let Some(resumed) = self.resumed.pop_front() {
+            return Some(resumed);
+        }
+        let index = self.free.pop()?;
+        let job = self.waiting.pop_front();
+        job.map(|job| (index, job))
+    }
+
+    /// Takes a job back that goes on. It keeps its slot. The kernel has a request more to give than
+    /// before, as after a callback.
+    pub(crate) fn resume(&mut self, index: u32, job: Job) {
+        self.resumed.push_back((index, job));
+        self.tally.resumed += 1;
+        self.starved = false;
+    }
+
     fn accept(&mut self, jobs: impl Iterator<Item = Job>) {
         let before = self.waiting.len();
         self.waiting.extend(jobs);
@@ -337,9 +362,9 @@ impl State {
         self.starved && self.has_pair()
     }
 
-    /// Whether a job waits beside a free slot.
+    /// Whether a job waits beside a free slot, or has one.
     fn has_pair(&self) -> bool {
-        !self.free.is_empty() && !self.waiting.is_empty()
+        !self.resumed.is_empty() || !self.free.is_empty() && !self.waiting.is_empty()
     }
 
     pub(crate) fn outstanding(&self) -> u64 {

@@ -29,4 +29,33 @@ impl Alignment {
 
     /// Enough for every block size that Linux supports for direct I/O on 4 KiB pages.
     pub(crate) const SAFE: Self = Self { memory: 4096, offset: 4096 };
+
+    /// By what multiples of bytes a transfer can be moved on so that buffer and offset stay aligned.
+    pub(crate) fn step(self) -> usize {
+        let offset = usize::try_from(self.offset).unwrap_or(usize::MAX);
+        let (mut divisor, mut rest) = (self.memory.max(1), offset.max(1));
+        while rest != 0 {
+            (divisor, rest) = (rest, divisor % rest);
+        }
+        (self.memory.max(1) / divisor).saturating_mul(offset.max(1))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Alignment;
+
+    #[test]
+    fn a_step_is_a_multiple_of_both() {
+        for (memory, offset, step) in [
+            (1, 1, 1),
+            (512, 512, 512),
+            (4, 512, 512),
+            (4096, 512, 4096),
+            (512, 12288, 12288),
+            (8, 12, 24),
+        ] {
+            assert_eq!(Alignment { memory, offset }.step(), step);
+        }
+    }
 }

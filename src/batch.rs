@@ -24,7 +24,7 @@ impl Batch {
         let request = Request { token, transfer: brief.transfer };
         match brief.route {
             Route::Engine => self.requests.push(request),
-            Route::Cache => self.look = Some((request, brief.requested)),
+            Route::Cache => self.look = Some((request, brief.progress.rest())),
             Route::Lane => self.lane.push(Errand { request, done: 0 }),
             Route::Worker => self.ready.push(token),
         }

@@ -1,12 +1,13 @@
 //! Jobs that the kernel has no part in: work of the program's own, and a callback for its value.
 
 use std::any::{Any, TypeId};
-use std::io;
 use std::mem;
 use std::panic::resume_unwind;
 
 use crate::completion::Operation;
 use crate::engine::Transfer;
+use crate::file::FileHandle;
+use crate::progress::Progress;
 use crate::task::{Brief, Route, Task};
 use crate::unwind::{Payload, catch};
 
@@ -51,7 +52,7 @@ where
         let operation = self.operation;
         let transfer =
             Transfer { operation, fd: -1, address: 0, length: 0, offset: 0, nowait: false };
-        Brief { transfer, requested: 0, buffered: false, route }
+        Brief { transfer, progress: Progress::new(0), buffered: false, route }
     }
 
     fn limit(&mut self, _bytes: usize) {}
@@ -66,7 +67,15 @@ where
         };
     }
 
-    fn run(self: Box<Self>, _result: io::Result<usize>) -> R {
+    fn exact(&mut self) {}
+
+    fn file(&self) -> Option<&FileHandle> {
+        None
+    }
+
+    fn advance(&mut self, _done: usize, _begin: usize) {}
+
+    fn run(self: Box<Self>, _res: i64) -> R {
         let Self { stage, callback, .. } = *self;
         match stage {
             Stage::Done(value) => callback(value),

@@ -34,7 +34,11 @@ pub enum Operation {
 impl Operation {
     /// Whether the result counts bytes.
     pub(crate) fn transfers(self) -> bool {
-        matches!(self, Self::Read | Self::Write | Self::ReadVectored | Self::WriteVectored)
+        self.reads() || matches!(self, Self::Write | Self::WriteVectored)
+    }
+
+    pub(crate) fn reads(self) -> bool {
+        matches!(self, Self::Read | Self::ReadVectored)
     }
 }
 
@@ -84,14 +88,20 @@ pub struct Completion<B> {
     /// The buffer, or the buffers, as they were handed in. After a read of `n` bytes, buffers with
     /// a length of their own (`Vec<u8>`, [`AlignedBuf`](crate::AlignedBuf)) have the length `n`.
     /// After an error they are as long as before, and what a read may have put into that length
-    /// is unspecified.
+    /// is unspecified; but after an [exact](crate::Job::exact) read that failed they have what
+    /// was read until then, and that length.
     pub buffer: B,
+    /// How many bytes were transferred, also if `result` is an error; 0 where none are.
+    ///
+    /// Only of an exact job it is more than 0 after an error. A write's bytes are counted when the
+    /// kernel has taken them.
+    pub transferred: usize,
     /// How many bytes were transferred, or the events of a poll, or 0 after a sync; or what the
     /// kernel reported, at submission or at completion.
     ///
     /// Fewer bytes than requested are not an error: a read came to the end of the file, a device
     /// filled up, or the request was longer than the 0x7ffff000 bytes that Linux transfers at once
-    /// (read(2), notes).
+    /// (read(2), notes). Whoever wants all or nothing asks for [exact](crate::Job::exact) transfers.
     ///
     /// `EINVAL` says that a direct file wants other alignment, or that this kind of file knows no
     /// such operation, as directories don't.
@@ -102,15 +112,17 @@ impl<B> Completion<B> {
     /// Whether the operation succeeded with fewer bytes than were asked for.
     #[must_use]
     pub fn is_short(&self) -> bool {
-        is_short(self.operation, self.requested, &self.result)
+        self.operation.transfers() && self.result.is_ok() && self.transferred < self.requested
     }
 
     /// Whether a read that asked for something got nothing: the end of the file.
     #[must_use]
     pub fn is_eof(&self) -> bool {
-        matches!(self.operation, Operation::Read | Operation::ReadVectored)
-            && self.requested > 0
-            && matches!(self.result, Ok(0))
+        let ended = match &self.result {
+            Ok(_) => true,
+            Err(error) => error.kind() == io::ErrorKind::UnexpectedEof,
+        };
+        self.operation.reads() && self.requested > 0 && self.transferred == 0 && ended
     }
 
     /// Splits off a failure, with everything that a message to a person needs.
@@ -139,6 +151,7 @@ impl<B> Completion<B> {
             Err(source) => Err(OperationError {
                 operation: self.operation,
                 requested: self.requested,
+                transferred: self.transferred,
                 offset: self.offset,
                 direct: self.file.is_direct(),
                 path: self.file.path(),
@@ -149,20 +162,13 @@ impl<B> Completion<B> {
 }
 
 impl<B: IoBuf> Completion<B> {
-    /// The bytes that were transferred; none if the operation failed.
+    /// The bytes that were transferred; none if the operation failed, unless it was
+    /// [exact](crate::Job::exact) and came a part of the way.
     #[must_use]
     pub fn data(&self) -> &[u8] {
-        let count = match self.result {
-            Ok(count) if self.operation.transfers() => count,
-            _ => 0,
-        };
         let bytes = self.buffer.as_bytes();
-        &bytes[..count.min(bytes.len())]
+        &bytes[..self.transferred.min(bytes.len())]
     }
-}
-
-pub(crate) fn is_short(operation: Operation, requested: usize, result: &io::Result<usize>) -> bool {
-    operation.transfers() && matches!(result, Ok(count) if *count < requested)
 }
 
 /// A failed operation: what was tried, where, and the kernel's reason.
@@ -173,6 +179,8 @@ pub struct OperationError {
     pub operation: Operation,
     /// How many bytes.
     pub requested: usize,
+    /// How many of them were transferred before it failed.
+    pub transferred: usize,
     /// From which offset, in bytes.
     pub offset: u64,
     /// Whether the file was opened with `O_DIRECT`.
@@ -193,7 +201,12 @@ impl fmt::Display for OperationError {
             Some(path) => write!(f, " of {}", path.display())?,
             None => write!(f, " of a file without a name")?,
         }
-        write!(f, " failed: {}", self.source)?;
+        f.write_str(" failed")?;
+        // The errors that don't come from the kernel say it themselves.
+        if self.transferred > 0 && self.source.raw_os_error().is_some() {
+            write!(f, " after {} bytes", self.transferred)?;
+        }
+        write!(f, ": {}", self.source)?;
         if self.direct && self.source.raw_os_error() == Some(libc::EINVAL) {
             write!(
                 f,

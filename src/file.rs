@@ -137,6 +137,11 @@ impl FileHandle {
         self.shared.always_waits.store(true, Ordering::Relaxed);
     }
 
+    /// Whether what is written goes to the end of the file, wherever it was to go. Asks the kernel.
+    pub(crate) fn appends(&self) -> bool {
+        status_flags(self.as_fd()).is_ok_and(|flags| flags & libc::O_APPEND != 0)
+    }
+
     /// Whether a transfer may have to wait for somebody else: a pipe, socket, terminal and the like,
     /// unless it is open with `O_NONBLOCK`. Linux would wait inside `io_submit`.
     pub(crate) fn is_stream(&self) -> bool {

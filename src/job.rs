@@ -6,7 +6,6 @@ use std::fmt;
 use crate::buffer::{IoBuf, IoBufMut};
 use crate::chore::Chore;
 use crate::completion::{Completion, Operation};
-use crate::engine::decode;
 use crate::file::FileHandle;
 use crate::poll::PollEvents;
 use crate::target::{NoBuffer, ReadInto, ReadIntoEach, Target, WriteFrom, WriteFromEach};
@@ -235,6 +234,51 @@ impl<R: 'static> Job<R> {
         self
     }
 
+    /// Makes a read or write transfer all of what it asks for, or end with the reason why not. Has no
+    /// effect on other operations.
+    ///
+    /// Linux may transfer less than it was asked for: read(2) and write(2) say when. An exact job
+    /// is then submitted again for the rest, by a worker, in its slot, and its callback runs when
+    /// all is done. Requests for more than 0x7ffff000 bytes take several such rounds.
+    ///
+    /// If it is not all done, [`Completion::transferred`] has what is, and a read's buffer has these
+    /// bytes. Transfers of a direct file go on at a multiple of its
+    /// [alignment](FileHandle::alignment) from where they began, so some bytes may be read or
+    /// written twice.
+    ///
+    /// # Errors
+    ///
+    /// [`Completion::result`] is then
+    ///
+    /// - of the kind [`UnexpectedEof`](std::io::ErrorKind::UnexpectedEof) if the file ends before;
+    /// - of the kind [`WriteZero`](std::io::ErrorKind::WriteZero) if the kernel writes no more and
+    ///   gives no reason;
+    /// - what the kernel said, such as `ENOSPC`, `EIO`, or `EAGAIN` of a pipe that has no more;
+    /// - of another kind if a direct file is open for appending and the kernel stopped at a count
+    ///   that is not aligned, from which it takes no more: to append these bytes again would double
+    ///   them.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::fs::File;
+    /// use std::io::ErrorKind;
+    /// use reapool::{Dispatcher, Job};
+    ///
+    /// let dispatcher = Dispatcher::new()?;
+    /// let file = File::open("Cargo.toml")?;
+    /// let size = file.metadata()?.len();
+    /// let job = Job::read(file, vec![0; 1 << 16], 0, |done| done).exact();
+    /// let done = dispatcher.spawn(job)?.join()?;
+    /// assert_eq!(done.result.unwrap_err().kind(), ErrorKind::UnexpectedEof);
+    /// assert_eq!((done.transferred as u64, done.buffer.len() as u64), (size, size));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn exact(mut self) -> Self {
+        self.task.exact();
+        self
+    }
+
     /// What the job asks for.
     #[must_use]
     pub fn operation(&self) -> Operation {
@@ -244,13 +288,13 @@ impl<R: 'static> Job<R> {
     /// From which offset on, in bytes.
     #[must_use]
     pub fn offset(&self) -> u64 {
-        self.task.brief().transfer.offset
+        self.task.brief().offset()
     }
 
     /// How many bytes it asks for.
     #[must_use]
     pub fn requested(&self) -> usize {
-        self.task.brief().requested
+        self.task.brief().progress.requested
     }
 
     /// Takes a job apart that won't be submitted, to have its buffer back: `B` is the type that was
@@ -292,7 +336,9 @@ impl<R: 'static> Job<R> {
     }
 
     pub(crate) fn not_told_what_is_cached(&self) {
-        self.task.not_told_what_is_cached();
+        if let Some(file) = self.task.file() {
+            file.not_told_what_is_cached();
+        }
     }
 
     /// Does the work of a blocking job.
@@ -302,7 +348,22 @@ impl<R: 'static> Job<R> {
 
     /// Runs the callback with what the kernel said.
     pub(crate) fn run(self, res: i64) -> R {
-        self.task.run(decode(res))
+        self.task.run(res)
+    }
+
+    /// Moves an exact job on after an answer of the kernel that was not all. False, and nothing
+    /// changed, if the job is to end with this answer.
+    pub(crate) fn resume(&mut self, res: i64) -> bool {
+        let brief = self.task.brief();
+        let Some(done) = brief.progress.goes_on(res) else { return false };
+        let Some(file) = self.task.file() else { return false };
+        // A direct transfer can't begin just anywhere, so some bytes are transferred again.
+        let begin = done - done % file.alignment().step();
+        if begin < done && !brief.transfer.operation.reads() && file.appends() {
+            return false;
+        }
+        self.task.advance(done, begin);
+        true
     }
 }
 

@@ -79,7 +79,8 @@
 //! 3. The reaper gets events in bulk, looks each up by its token (slot and generation; a number from
 //!    the kernel is never dereferenced), and sends the jobs to the workers.
 //! 4. A worker runs the callback with the [`Completion`]: result, buffer, file, offset, what was
-//!    asked, and whatever the closure captured.
+//!    asked, and whatever the closure captured. (An [exact](Job::exact) job of which something is
+//!    missing goes back to 1. instead, in the slot that it has.)
 //! 5. When the callback has returned, the slot is free. At the end of its run of callbacks the
 //!    worker fills free slots, in one `io_submit`, from what callbacks submitted and from the
 //!    backlog, in the order of their submission.
@@ -109,7 +110,10 @@
 //!    harvest, nor jobs that it submitted itself. Among quick callbacks, which are not worth waking
 //!    a worker for each, it takes some hundred microseconds until a slow one is noticed. (`fairness`,
 //!    `scripted`)
-//! 8. **Short transfers are data, not errors**, and show no byte that was not read. (`short`)
+//! 8. **Short transfers are data, not errors**, and show no byte that was not read; unless the user asked
+//!    for [all of it](Job::exact): then the rest is submitted by workers until all is done or there is a
+//!    reason why not, and the ends of files, full devices and unaligned counts of direct files are told
+//!    apart. (`short`; `exact`, `scripted`)
 //! 9. **Buffered files stall neither the submitter nor a worker**: what is in the page cache is read
 //!    by workers, without waiting; what isn't, and all that is written, is left to threads for what
 //!    blocks, as is the work of [`Job::blocking`]. (`buffered`, `blocking`, `blocking_threads`;
@@ -189,6 +193,7 @@ mod pace;
 mod pipeline;
 mod poll;
 mod pool;
+mod progress;
 mod reaper;
 #[cfg(test)]
 mod scripted;

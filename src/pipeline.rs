@@ -288,6 +288,14 @@ impl Pipeline {
         owes
     }
 
+    /// Has a job submitted again that is in the slot with this index. True if it must not wait for
+    /// the end of the run.
+    pub(crate) fn resume(&self, index: u32, job: Job) -> bool {
+        let mut state = self.admission.lock();
+        state.resume(index, job);
+        self.owes_others(&state)
+    }
+
     /// Refuses jobs from outside callbacks; when nothing is outstanding, the threads end.
     pub(crate) fn close(&self) {
         if self.admission.close() {

@@ -1,9 +1,9 @@
 //! A job whose callback's value goes to a handle.
 
 use std::any::{Any, TypeId};
-use std::io;
 use std::sync::Arc;
 
+use crate::file::FileHandle;
 use crate::handle::{JobHandle, Shared, State};
 use crate::job::Job;
 use crate::pipeline::Pipeline;
@@ -60,14 +60,22 @@ impl<R: Send + 'static> Task<()> for Spawned<R> {
         self.inner.work();
     }
 
-    fn not_told_what_is_cached(&self) {
-        self.inner.not_told_what_is_cached();
+    fn exact(&mut self) {
+        self.inner.exact();
     }
 
-    fn run(self: Box<Self>, result: io::Result<usize>) {
+    fn file(&self) -> Option<&FileHandle> {
+        self.inner.file()
+    }
+
+    fn advance(&mut self, done: usize, begin: usize) {
+        self.inner.advance(done, begin);
+    }
+
+    fn run(self: Box<Self>, res: i64) {
         let brief = self.inner.brief();
         let Self { inner, promise, panics } = *self;
-        match catch(|| inner.run(result)) {
+        match catch(|| inner.run(res)) {
             Ok(value) => promise.0.end(State::Returned(value)),
             Err(payload) => {
                 panics.report(&payload, &brief);

@@ -17,8 +17,8 @@ use crate::pipeline::Pipeline;
 /// - `failed`, `short` and `panics` are each at most `finished`, but that a callback's panic is
 ///   counted a moment before its job is finished.
 ///
-/// When nothing is outstanding, `submitted + ` the jobs that the kernel refused at submission
-/// `+ cached + blocking_transfers + nops + blocking_calls == finished`.
+/// When nothing is outstanding, `submitted + ` the requests that the kernel refused at submission
+/// `+ cached + blocking_transfers + nops + blocking_calls == finished + resumed`.
 ///
 /// # Examples
 ///
@@ -41,16 +41,18 @@ pub struct Stats {
     pub accepted: u64,
     /// Jobs handed back to the caller: no room, or too late.
     pub refused: u64,
-    /// Jobs that the kernel accepted.
+    /// Requests that the kernel accepted: one a job, and one more each time that a job is resumed.
     pub submitted: u64,
-    /// Jobs whose completion was reaped.
+    /// Requests whose completion was reaped.
     pub completed: u64,
     /// Jobs whose callback has returned, or panicked.
     pub finished: u64,
     /// Finished jobs whose result was an error.
     pub failed: u64,
-    /// Finished jobs that transferred fewer bytes than they asked for.
+    /// Finished jobs that transferred fewer bytes than they asked for, without an error.
     pub short: u64,
+    /// How often the rest of an [exact](crate::Job::exact) job was submitted.
+    pub resumed: u64,
     /// Reads and writes that went through the page cache.
     pub buffered: u64,
     /// Reads of these that the page cache answered at once.
@@ -186,6 +188,7 @@ impl Stats {
             finished: tally.finished,
             failed: tally.failed,
             short: tally.short,
+            resumed: tally.resumed,
             buffered: tally.buffered,
             cached: counters.cached.load(Ordering::Relaxed),
             blocking_transfers: counters.blocking_transfers.load(Ordering::Relaxed),

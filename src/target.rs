@@ -25,7 +25,15 @@ pub(crate) trait Target: Send + 'static {
     /// Describes the memory. It stays valid while the target lives and is only moved.
     fn region(&mut self) -> Region;
 
-    /// Gives the buffer back, after the kernel reported `transferred` bytes if it succeeded.
+    /// Describes the memory from `begin` bytes on, with `whole` being what `region` said of it, but
+    /// for its length. Calls nothing of the buffer's.
+    fn advance(&mut self, whole: Region, begin: usize) -> Region {
+        let requested = whole.requested - begin;
+        let length = requested.min(TRANSFER_MAX) as u64;
+        Region { address: whole.address + begin as u64, length, requested }
+    }
+
+    /// Gives the buffer back, with `transferred` bytes in it that the kernel reported, if it did.
     fn into_buffer(self, transferred: Option<usize>) -> Self::Buffer;
 }
 
@@ -77,16 +85,48 @@ impl<B: IoBuf> Target for WriteFrom<B> {
 
 /// The array of buffers that a vectored operation passes to the kernel, which copies it during the
 /// submission.
-struct Segments(Vec<libc::iovec>);
+struct Segments {
+    list: Vec<libc::iovec>,
+    /// How many of them are behind what the kernel is to have.
+    passed: usize,
+    /// The one after them as it was, if its front has been cut off.
+    whole: Option<libc::iovec>,
+}
 
 // SAFETY: the pointers in it are never followed by this program; they are numbers for the kernel,
 // and the memory behind them belongs to buffers that are `Send` and travel along.
 unsafe impl Send for Segments {}
 
 impl Segments {
+    fn new(list: Vec<libc::iovec>) -> Self {
+        Self { list, passed: 0, whole: None }
+    }
+
+    /// Those that the kernel is to have.
     fn region(&self) -> Region {
-        let requested = self.0.iter().map(|segment| segment.iov_len).fold(0, usize::saturating_add);
-        Region { address: number(self.0.as_ptr().cast()), length: self.0.len() as u64, requested }
+        let rest = &self.list[self.passed..];
+        let requested = rest.iter().map(|segment| segment.iov_len).fold(0, usize::saturating_add);
+        Region { address: number(rest.as_ptr().cast()), length: rest.len() as u64, requested }
+    }
+
+    /// Leaves out so many bytes from the beginning of all.
+    fn advance(&mut self, begin: usize) -> Region {
+        if let Some(whole) = self.whole.take() {
+            self.list[self.passed] = whole;
+        }
+        let mut cut = begin;
+        let covers = |segment: &&libc::iovec| {
+            let all = segment.iov_len <= cut;
+            cut -= if all { segment.iov_len } else { 0 };
+            all
+        };
+        self.passed = self.list.iter().take_while(covers).count();
+        if let Some(segment) = self.list.get_mut(self.passed) {
+            self.whole = Some(*segment);
+            segment.iov_base = segment.iov_base.map_addr(|address| address + cut);
+            segment.iov_len -= cut;
+        }
+        self.region()
     }
 }
 
@@ -102,7 +142,7 @@ impl<B: IoBufMut> ReadIntoEach<B> {
             iov_base: buffer.stable_mut_ptr().cast(),
             iov_len: buffer.capacity(),
         };
-        let segments = Segments(buffers.iter_mut().map(segment).collect());
+        let segments = Segments::new(buffers.iter_mut().map(segment).collect());
         Self { buffers, segments }
     }
 }
@@ -112,6 +152,10 @@ impl<B: IoBufMut> Target for ReadIntoEach<B> {
 
     fn region(&mut self) -> Region {
         self.segments.region()
+    }
+
+    fn advance(&mut self, _whole: Region, begin: usize) -> Region {
+        self.segments.advance(begin)
     }
 
     fn into_buffer(mut self, transferred: Option<usize>) -> Vec<B> {
@@ -141,7 +185,7 @@ impl<B: IoBuf> WriteFromEach<B> {
             iov_base: buffer.stable_ptr().cast_mut().cast(),
             iov_len: buffer.initialised(),
         };
-        let segments = Segments(buffers.iter().map(segment).collect());
+        let segments = Segments::new(buffers.iter().map(segment).collect());
         Self { buffers, segments }
     }
 }
@@ -151,6 +195,10 @@ impl<B: IoBuf> Target for WriteFromEach<B> {
 
     fn region(&mut self) -> Region {
         self.segments.region()
+    }
+
+    fn advance(&mut self, _whole: Region, begin: usize) -> Region {
+        self.segments.advance(begin)
     }
 
     fn into_buffer(self, _transferred: Option<usize>) -> Vec<B> {

@@ -1,18 +1,19 @@
 //! A job as the dispatcher moves it around: buffer and callback behind one pointer.
 
 use std::any::{Any, TypeId};
-use std::io;
 
-use crate::completion::{Completion, Operation, is_short};
+use crate::completion::{Completion, Operation};
 use crate::engine::{Transfer, decode};
 use crate::file::FileHandle;
-use crate::target::Target;
+use crate::progress::{End, Progress};
+use crate::target::{Region, Target};
 
 /// What the dispatcher has to know of a job.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Brief {
+    /// What the kernel is to do: the rest, if a part is done.
     pub(crate) transfer: Transfer,
-    pub(crate) requested: usize,
+    pub(crate) progress: Progress,
     /// Through the page cache.
     pub(crate) buffered: bool,
     pub(crate) route: Route,
@@ -32,8 +33,14 @@ pub(crate) enum Route {
 }
 
 impl Brief {
-    pub(crate) fn is_short(&self, res: i64) -> bool {
-        is_short(self.transfer.operation, self.requested, &decode(res))
+    /// The offset at which the job begins.
+    pub(crate) fn offset(&self) -> u64 {
+        self.transfer.offset.wrapping_sub(self.progress.begin as u64)
+    }
+
+    /// What becomes of the job if it ends with this answer of the kernel.
+    pub(crate) fn end(&self, res: i64) -> End {
+        self.progress.end(self.transfer.operation, res)
     }
 }
 
@@ -47,11 +54,18 @@ pub(crate) trait Task<R>: Any + Send {
     /// Does the work of a blocking job. What it panics with is kept for `run`.
     fn work(&mut self) {}
 
-    /// Takes note that the file's reads can't be asked not to wait.
-    fn not_told_what_is_cached(&self) {}
+    /// Makes a transfer one that is to be completed.
+    fn exact(&mut self);
 
-    /// Runs the callback.
-    fn run(self: Box<Self>, result: io::Result<usize>) -> R;
+    /// The file, if it is about one.
+    fn file(&self) -> Option<&FileHandle>;
+
+    /// Takes note that a transfer's first `done` bytes are done, and makes it ask for what follows
+    /// the first `begin`, which are as many or fewer. Calls nothing of the user's.
+    fn advance(&mut self, done: usize, begin: usize);
+
+    /// Runs the callback after the kernel's last answer.
+    fn run(self: Box<Self>, res: i64) -> R;
 
     fn buffer_type(&self) -> TypeId;
 
@@ -65,7 +79,7 @@ pub(crate) struct Pending<T, F> {
     callback: F,
     file: FileHandle,
     transfer: Transfer,
-    requested: usize,
+    progress: Progress,
 }
 
 impl<T: Target, F> Pending<T, F> {
@@ -79,12 +93,13 @@ impl<T: Target, F> Pending<T, F> {
         let nowait = operation.transfers() && file.is_stream();
         let transfer =
             Transfer { operation, fd: file.raw_fd(), address: 0, length: 0, offset, nowait };
-        let mut pending = Box::new(Self { target, callback, file, transfer, requested: 0 });
+        let progress = Progress::new(0);
+        let mut pending = Box::new(Self { target, callback, file, transfer, progress });
         // Only now does the target stand where it stays until its callback.
         let region = pending.target.region();
         pending.transfer.address = region.address;
         pending.transfer.length = region.length;
-        pending.requested = region.requested;
+        pending.progress.requested = region.requested;
         pending
     }
 }
@@ -103,30 +118,51 @@ where
             true if reads && self.file.tells_what_is_cached() => Route::Cache,
             true => Route::Lane,
         };
-        Brief { transfer: self.transfer, requested: self.requested, buffered, route }
+        Brief { transfer: self.transfer, progress: self.progress, buffered, route }
     }
 
     fn limit(&mut self, bytes: usize) {
         if matches!(self.transfer.operation, Operation::Read | Operation::Write) {
-            self.requested = self.requested.min(bytes);
+            self.progress.requested = self.progress.requested.min(bytes);
             self.transfer.length = self.transfer.length.min(bytes as u64);
         }
     }
 
-    fn not_told_what_is_cached(&self) {
-        self.file.not_told_what_is_cached();
+    fn exact(&mut self) {
+        self.progress.exact = self.transfer.operation.transfers();
     }
 
-    fn run(self: Box<Self>, result: io::Result<usize>) -> R {
-        let Self { target, callback, file, transfer, requested } = *self;
-        let buffer = target.into_buffer(result.as_ref().ok().copied());
+    fn file(&self) -> Option<&FileHandle> {
+        Some(&self.file)
+    }
+
+    fn advance(&mut self, done: usize, begin: usize) {
+        let Progress { requested, begin: before, .. } = self.progress;
+        assert!(begin <= done && done <= requested, "no more is done than was asked for");
+        let address = self.transfer.address.wrapping_sub(before as u64);
+        let whole = Region { address, length: self.transfer.length, requested };
+        let rest = self.target.advance(whole, begin);
+        (self.transfer.address, self.transfer.length) = (rest.address, rest.length);
+        let offset = self.transfer.offset.wrapping_sub(before as u64);
+        self.transfer.offset = offset.wrapping_add(begin as u64);
+        (self.progress.done, self.progress.begin) = (done, begin);
+    }
+
+    fn run(self: Box<Self>, res: i64) -> R {
+        let (offset, end) = (self.brief().offset(), self.brief().end(res));
+        let Self { target, callback, file, transfer, progress } = *self;
+        let Progress { requested, exact, .. } = progress;
+        // A buffer whose read failed is as it was, unless what was read is wanted nevertheless.
+        let buffer = target.into_buffer((end.fault.is_none() || exact).then_some(end.transferred));
+        let operation = transfer.operation;
         callback(Completion {
-            operation: transfer.operation,
+            operation,
             file,
-            offset: transfer.offset,
+            offset,
             requested,
             buffer,
-            result,
+            transferred: end.transferred,
+            result: if operation.transfers() { end.result(requested) } else { decode(res) },
         })
     }
 

@@ -69,7 +69,7 @@ impl PanicSink {
             let panic = CallbackPanic {
                 payload: &**payload,
                 operation: brief.transfer.operation,
-                offset: brief.transfer.offset,
+                offset: brief.offset(),
             };
             if let Err(second) = catch(|| handler(&panic)) {
                 discard(second);

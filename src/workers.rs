@@ -7,6 +7,7 @@ use crossbeam_channel::TryRecvError;
 
 use crate::admission::Outcome;
 use crate::pipeline::{Completed, Pipeline, Rest};
+use crate::progress::End;
 use crate::unwind::{AbortOnPanic, catch, discard};
 
 /// How many callbacks a worker runs before it fills the slots that they left: what those that are
@@ -28,7 +29,7 @@ pub(crate) fn run(pipeline: &Pipeline, worker: usize) {
     pipeline.as_worker(|| work(pipeline, worker));
 }
 
-/// Callbacks since slots were last filled.
+/// Callbacks, and jobs that were to go on, since slots were last filled.
 #[derive(Default)]
 struct Run {
     callbacks: usize,
@@ -104,12 +105,17 @@ fn rest(pipeline: &Pipeline, worker: usize) {
     }
 }
 
-/// Runs a job's callback and frees its slot, whatever the callback does. True if slots are to be
-/// filled before the next.
+/// Runs a job's callback and frees its slot, whatever the callback does; or, if the job is to go on,
+/// has it submitted again. True if slots are to be filled before the next.
 fn end(pipeline: &Pipeline, completed: Completed) -> bool {
-    let Completed { index, res, job } = completed;
+    let Completed { index, res, mut job } = completed;
     let brief = job.brief();
-    let outcome = Outcome { failed: res < 0, short: brief.is_short(res) };
+    if brief.progress.exact && job.resume(res) {
+        return pipeline.resume(index, job);
+    }
+    let End { transferred, fault } = brief.end(res);
+    let short = fault.is_none() && transferred < brief.progress.requested;
+    let outcome = Outcome { failed: fault.is_some(), short };
     Pipeline::begin_callback();
     if let Err(payload) = catch(|| job.run(res)) {
         pipeline.panics.report(&payload, &brief);

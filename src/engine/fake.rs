@@ -181,16 +181,31 @@ pub(crate) fn full(request: &Request) -> i64 {
     if request.transfer.operation.transfers() { request.transfer.length.cast_signed() } else { 0 }
 }
 
-/// What the kernel does to memory, for plain reads.
+/// What the kernel does to memory, for reads.
 fn transfer(request: &Request, res: i64) {
-    if request.transfer.operation == Operation::Read && res > 0 {
-        let count = usize::try_from(res.min(full(request))).unwrap();
-        let address = usize::try_from(request.transfer.address).unwrap();
-        let buffer = std::ptr::with_exposed_provenance_mut::<u8>(address);
-        // SAFETY: `submit`'s caller lends `length` bytes there until the event is returned, which
-        // has not happened; `count` is at most that.
-        unsafe { buffer.write_bytes(FILL, count) };
+    let mut left = usize::try_from(res).unwrap_or(0);
+    let address = usize::try_from(request.transfer.address).unwrap();
+    let length = usize::try_from(request.transfer.length).unwrap();
+    match request.transfer.operation {
+        Operation::Read => fill(std::ptr::with_exposed_provenance_mut(address), left.min(length)),
+        Operation::ReadVectored => {
+            let list = std::ptr::with_exposed_provenance::<libc::iovec>(address);
+            // SAFETY: `submit`'s caller lends an array of `length` elements there. This engine reads
+            // it only now, and the job that keeps it is still in its slot.
+            let list = unsafe { std::slice::from_raw_parts(list, length) };
+            for segment in list {
+                fill(segment.iov_base.cast(), left.min(segment.iov_len));
+                left -= left.min(segment.iov_len);
+            }
+        }
+        _ => {}
     }
+}
+
+fn fill(buffer: *mut u8, count: usize) {
+    // SAFETY: `submit`'s caller lends at least `count` bytes there until the event is returned,
+    // which has not happened.
+    unsafe { buffer.write_bytes(FILL, count) };
 }
 
 impl Engine for Fake {

@@ -1,7 +1,9 @@
 //! The pipeline against every answer that a kernel can give, through the scripted engine.
 
 mod completion;
+mod exact;
 mod flow;
+mod rest;
 mod submission;
 mod waking;
 
