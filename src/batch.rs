@@ -1,7 +1,7 @@
 //! What one filling of slots has to hand on: where each job goes, by the token of its slot.
 
 use crate::engine::Request;
-use crate::lane::Errand;
+use crate::lane::{Errand, Reply};
 use crate::task::{Brief, Route};
 
 /// Kept by each thread that fills slots, so that its lists are allocated once.
@@ -25,7 +25,7 @@ impl Batch {
         match brief.route {
             Route::Engine => self.requests.push(request),
             Route::Cache => self.look = Some((request, brief.progress.rest())),
-            Route::Lane => self.lane.push(Errand { request, done: 0 }),
+            Route::Lane => self.lane.push(Errand { request, done: 0, reply: Reply::Workers }),
             Route::Worker => self.ready.push(token),
         }
     }

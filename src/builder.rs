@@ -8,9 +8,11 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use crate::admission::Limits;
+use crate::backend::Backend;
 use crate::dispatcher::Dispatcher;
-use crate::engine::{Aio, Engine, SetupFailure, setup_failure};
-use crate::error::{BuildError, BuildFailure};
+use crate::engine::{Aio, Blocking, Engine, Errno, SetupFailure, setup_failure};
+use crate::error::{BuildError, BuildErrorKind, BuildFailure};
+use crate::lane::Lane;
 use crate::pipeline::Pipeline;
 use crate::submitter::Submitter;
 use crate::unwind::{CallbackPanic, PanicHandler};
@@ -47,6 +49,7 @@ const COALESCE_DEFAULT: Duration = Duration::from_micros(100);
 /// ```
 #[must_use = "a builder does nothing until `build`"]
 pub struct Builder {
+    backend: Backend,
     depth: usize,
     shrink_depth: bool,
     /// `None`: as many as the depth.
@@ -62,6 +65,7 @@ pub struct Builder {
 impl Default for Builder {
     fn default() -> Self {
         Self {
+            backend: Backend::default(),
             depth: DEPTH_DEFAULT,
             shrink_depth: false,
             backlog: None,
@@ -75,6 +79,22 @@ impl Default for Builder {
 }
 
 impl Builder {
+    /// By what means operations are performed; [`Backend::Aio`] by default.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use reapool::{Backend, Dispatcher};
+    ///
+    /// let dispatcher = Dispatcher::builder().backend(Backend::Automatic).build()?;
+    /// assert_ne!(dispatcher.backend(), Backend::Automatic);
+    /// # Ok::<(), reapool::BuildError>(())
+    /// ```
+    pub fn backend(mut self, backend: Backend) -> Self {
+        self.backend = backend;
+        self
+    }
+
     /// How many jobs can be in the kernel, on the channel or in a callback at a time; 128 by
     /// default.
     ///
@@ -120,9 +140,13 @@ impl Builder {
         self
     }
 
-    /// How many threads at most do what blocks, the work of [`Job::blocking`](crate::Job::blocking);
-    /// 16 by default. They are started when they are needed and end when they have had nothing to
-    /// do for a second.
+    /// How many threads at most do what blocks: the work of [`Job::blocking`](crate::Job::blocking),
+    /// writes through the page cache and reads of what isn't in it, and with
+    /// [`Backend::BlockingThreads`] all transfers and syncs; 16 by default. They are started when
+    /// they are needed and end when they have had nothing to do for a second.
+    ///
+    /// Work that waits long keeps them from other jobs, and work that waits for another job's
+    /// callback may wait for ever, if all threads do.
     ///
     /// Signals are blocked in them as in the workers.
     pub fn blocking_threads(mut self, threads: usize) -> Self {
@@ -162,8 +186,9 @@ impl Builder {
     /// started; nothing is left behind then.
     pub fn build(self) -> Result<Dispatcher, BuildError> {
         let (limits, workers) = self.validate()?;
-        let (engine, depth) = set_up(limits.depth, self.shrink_depth)?;
-        self.start(Box::new(engine), Limits { depth, ..limits }, workers)
+        let lane = Arc::new(Lane::new(self.blocking_threads));
+        let (engine, depth) = self.set_up(limits.depth, &lane)?;
+        self.start(engine, lane, Limits { depth, ..limits }, workers)
     }
 
     fn validate(&self) -> Result<(Limits, usize), BuildError> {
@@ -177,15 +202,38 @@ impl Builder {
         Ok((Limits { depth: self.depth as u32, backlog, parked: self.parked_limit }, workers))
     }
 
+    /// Makes the engine, of this depth, or of less if that is allowed and all there is.
+    fn set_up(&self, depth: u32, lane: &Arc<Lane>) -> Result<(Box<dyn Engine>, u32), BuildError> {
+        let threads = || match Blocking::new(Arc::clone(lane)) {
+            Ok(engine) => Ok((Box::new(engine) as Box<dyn Engine>, depth)),
+            Err(Errno(errno)) => {
+                Err(BuildError(BuildFailure::Setup(io::Error::from_raw_os_error(errno))))
+            }
+        };
+        if self.backend == Backend::BlockingThreads {
+            return threads();
+        }
+        match set_up_aio(depth, self.shrink_depth) {
+            Ok((engine, depth)) => Ok((Box::new(engine), depth)),
+            Err(error)
+                if self.backend == Backend::Automatic
+                    && error.kind() == BuildErrorKind::Unavailable =>
+            {
+                threads()
+            }
+            Err(error) => Err(error),
+        }
+    }
+
     /// Starts the threads over an engine; ends what has been started if one can't be.
     pub(crate) fn start(
         self,
         engine: Box<dyn Engine>,
+        lane: Arc<Lane>,
         limits: Limits,
         workers: usize,
     ) -> Result<Dispatcher, BuildError> {
-        let (pipeline, outlet) =
-            Pipeline::new(engine, limits, workers, self.blocking_threads, self.panic_handler);
+        let (pipeline, outlet) = Pipeline::new(engine, limits, workers, lane, self.panic_handler);
         let submitter = Submitter { pipeline: Arc::clone(&pipeline) };
         let mut threads = Vec::with_capacity(workers + 1);
         let (shared, coalesce) = (Arc::clone(&pipeline), self.coalesce);
@@ -233,8 +281,8 @@ fn spawn(name: String, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle
         .map_err(|source| BuildError(BuildFailure::Thread { name, source }))
 }
 
-/// Makes an engine of this depth, or of less if that is allowed and all there is.
-fn set_up(depth: u32, shrink: bool) -> Result<(Aio, u32), BuildError> {
+/// Makes a context of this depth, or of less if that is allowed and all there is.
+fn set_up_aio(depth: u32, shrink: bool) -> Result<(Aio, u32), BuildError> {
     let mut asked = depth;
     loop {
         let errno = match Aio::new(asked) {
@@ -280,6 +328,7 @@ fn sysctl(name: &str) -> Option<u64> {
 impl fmt::Debug for Builder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Builder")
+            .field("backend", &self.backend)
             .field("depth", &self.depth)
             .field("shrink_depth", &self.shrink_depth)
             .field("backlog", &self.backlog)

@@ -104,7 +104,7 @@ pub struct Completion<B> {
     /// (read(2), notes). Whoever wants all or nothing asks for [exact](crate::Job::exact) transfers.
     ///
     /// `EINVAL` says that a direct file wants other alignment, or that this kind of file knows no
-    /// such operation, as directories don't.
+    /// such operation, as directories don't (`EISDIR` without AIO).
     pub result: io::Result<usize>,
 }
 

@@ -6,6 +6,7 @@ use std::ops::Deref;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use crate::backend::Backend;
 use crate::builder::Builder;
 use crate::deadline::Deadline;
 use crate::error::{BuildError, DrainError, ShutdownError};
@@ -86,6 +87,12 @@ impl Dispatcher {
     #[must_use]
     pub fn depth(&self) -> usize {
         self.pipeline().admission.limits().depth as usize
+    }
+
+    /// By what means operations are performed: of [`Backend::Automatic`] this tells what it came to.
+    #[must_use]
+    pub fn backend(&self) -> Backend {
+        self.pipeline().engine.backend()
     }
 
     /// Waits until no job is outstanding: every accepted one's callback has run, those of jobs that

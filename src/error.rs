@@ -85,12 +85,13 @@ impl fmt::Display for BuildError {
             }
             BuildFailure::Unavailable(_) => f.write_str(
                 "native AIO is not available: the kernel was built without CONFIG_AIO, or a \
-                 security policy forbids io_setup",
+                 security policy forbids io_setup; ask for Backend::Automatic or \
+                 Backend::BlockingThreads, which do without",
             ),
             BuildFailure::TooLarge { asked, .. } => {
                 write!(f, "the kernel has no room for {asked} requests: ask for less depth")
             }
-            BuildFailure::Setup(_) => f.write_str("native AIO could not be set up"),
+            BuildFailure::Setup(_) => f.write_str("the engine could not be set up"),
             BuildFailure::Thread { name, .. } => {
                 write!(f, "the thread {name} could not be started")
             }

@@ -14,7 +14,7 @@ use crate::batch::Batch;
 use crate::completion::Operation;
 use crate::engine::{Errno, Request, SubmitAction, submit_action};
 use crate::job::Job;
-use crate::lane::{Errand, Look, look};
+use crate::lane::{Errand, Look, Reply, look};
 use crate::pipeline::{Completed, Pipeline};
 use crate::slots::index_of;
 
@@ -55,13 +55,13 @@ impl Pipeline {
                 0
             }
         };
-        self.block(&[Errand { request: *request, done }], true);
+        self.block(&[Errand { request: *request, done, reply: Reply::Workers }], true);
         false
     }
 
     /// Hands jobs to the blocking lane.
     fn block(&self, errands: &[Errand], takes_one: bool) {
-        if errands.is_empty() || self.lane.push(errands, self.this()) {
+        if errands.is_empty() || self.lane.push(errands.iter().copied()) {
             return;
         }
         // There is no thread: a worker does the work, the engine performs the transfer.

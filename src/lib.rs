@@ -17,8 +17,8 @@
 //!   caller nor worker; a plain thread pool with `pread` does that as well.
 //! - **For a loop of tiny callbacks on one core.** An inline AIO loop has no hand-off to pay for.
 //! - **In an async runtime** that is there anyway and whose blocking pool suffices.
-//! - **Where io_uring is allowed and its other operations are wanted** (open, stat, sockets). Native
-//!   AIO is what containers' default profiles allow, and it needs no locked memory.
+//! - **Where io_uring is allowed and its other operations are wanted** (sockets). Native AIO is what
+//!   containers' default profiles allow, and it needs no locked memory.
 //! - **Outside Linux.** It doesn't compile there.
 //!
 //! # Example
@@ -154,6 +154,10 @@
 //!   unblock them in a child process that is to be ended by one. A direct write beyond `RLIMIT_FSIZE`
 //!   raises `SIGXFSZ` where it is submitted, in the caller too: programs that expect it ignore the
 //!   signal.
+//! - **Some systems have no native AIO or forbid it** (gVisor, some containers' policies): building
+//!   fails and says so, or, with [`Backend::Automatic`], threads perform the operations, as many at a
+//!   time as there are [`blocking_threads`](Builder::blocking_threads). (`backend`; the tests of the
+//!   guarantees are run with threads, too)
 //! - **Native AIO requests are a system-wide resource**, `fs.aio-max-nr`; each dispatcher takes its
 //!   depth plus one. Making a dispatcher for each file is slow, as ending a context waits for a grace
 //!   period of the kernel.
@@ -168,6 +172,7 @@ compile_error!("reapool is built on Linux native AIO and runs on Linux only");
 mod admission;
 mod aligned;
 mod alignment;
+mod backend;
 mod batch;
 mod birth;
 mod buffer;
@@ -215,6 +220,7 @@ mod workers;
 
 pub use aligned::AlignedBuf;
 pub use alignment::Alignment;
+pub use backend::Backend;
 pub use buffer::{IoBuf, IoBufMut};
 pub use builder::Builder;
 pub use completion::{Completion, Operation, OperationError};

@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
@@ -40,8 +40,6 @@ pub(crate) enum Rest {
 }
 
 pub(crate) struct Pipeline {
-    /// For threads that are started later.
-    this: Weak<Self>,
     /// The process that the context and the threads belong to.
     birth: Birth,
     pub(crate) engine: Box<dyn Engine>,
@@ -55,7 +53,7 @@ pub(crate) struct Pipeline {
     pub(crate) parcels: Receiver<Completed>,
     pub(crate) sleepers: Sleepers,
     pub(crate) pace: Pace,
-    pub(crate) lane: Lane,
+    pub(crate) lane: Arc<Lane>,
     /// The reaper could not be told to end.
     reaper_deaf: AtomicBool,
 }
@@ -75,13 +73,12 @@ impl Pipeline {
         engine: Box<dyn Engine>,
         limits: Limits,
         workers: usize,
-        blocking_threads: usize,
+        lane: Arc<Lane>,
         panic_handler: Option<PanicHandler>,
     ) -> (Arc<Self>, Sender<Completed>) {
         // Each job on it occupies a slot, so a send never blocks.
         let (sender, parcels) = bounded(limits.depth as usize);
-        let pipeline = Arc::new_cyclic(|this| Self {
-            this: Weak::clone(this),
+        let pipeline = Arc::new(Self {
             birth: Birth::here(),
             engine,
             slots: Slots::new(limits.depth),
@@ -92,15 +89,11 @@ impl Pipeline {
             parcels,
             sleepers: Sleepers::new(workers),
             pace: Pace::new(),
-            lane: Lane::new(blocking_threads),
+            lane,
             reaper_deaf: AtomicBool::new(false),
         });
+        pipeline.lane.serve(&Arc::downgrade(&pipeline));
         (pipeline, sender)
-    }
-
-    /// Itself, for threads that it starts.
-    pub(crate) fn this(&self) -> &Weak<Self> {
-        &self.this
     }
 
     /// Whether this is another process than the one that the dispatcher was made in: its threads

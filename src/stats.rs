@@ -17,8 +17,8 @@ use crate::pipeline::Pipeline;
 /// - `failed`, `short` and `panics` are each at most `finished`, but that a callback's panic is
 ///   counted a moment before its job is finished.
 ///
-/// When nothing is outstanding, `submitted + ` the requests that the kernel refused at submission
-/// `+ cached + blocking_transfers + nops + blocking_calls == finished + resumed`.
+/// When nothing is outstanding, with AIO, `submitted + ` the requests that the kernel refused at
+/// submission `+ cached + blocking_transfers + nops + blocking_calls == finished + resumed`.
 ///
 /// # Examples
 ///
@@ -42,6 +42,8 @@ pub struct Stats {
     /// Jobs handed back to the caller: no room, or too late.
     pub refused: u64,
     /// Requests that the kernel accepted: one a job, and one more each time that a job is resumed.
+    /// Without AIO, those that were left to threads as if to it; the same holds below for what is said
+    /// of the kernel and its calls.
     pub submitted: u64,
     /// Requests whose completion was reaped.
     pub completed: u64,
@@ -57,7 +59,8 @@ pub struct Stats {
     pub buffered: u64,
     /// Reads of these that the page cache answered at once.
     pub cached: u64,
-    /// Reads and writes that were performed by a thread for what blocks.
+    /// Operations that were performed by a thread for what blocks: all but polls, if the
+    /// [`backend`](crate::Dispatcher::backend) is threads.
     pub blocking_transfers: u64,
     /// Jobs of which there was nothing to do but the callback: [`Job::nop`](crate::Job::nop).
     pub nops: u64,

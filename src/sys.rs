@@ -131,6 +131,14 @@ pub(crate) unsafe fn io_submit(
     checked(ret)
 }
 
+/// A duration as the kernel takes it.
+pub(crate) fn timespec(duration: Duration) -> libc::timespec {
+    libc::timespec {
+        tv_sec: duration.as_secs().try_into().unwrap_or(libc::time_t::MAX),
+        tv_nsec: duration.subsec_nanos().into(),
+    }
+}
+
 /// Waits for at least `least` events, or until the limit, and writes up to `events.len()`:
 /// io_getevents(2). Returns how many it wrote.
 pub(crate) fn io_getevents(
@@ -141,10 +149,7 @@ pub(crate) fn io_getevents(
 ) -> Result<usize, Errno> {
     let most = c_long::try_from(events.len()).unwrap_or(c_long::MAX);
     let least = c_long::try_from(least).unwrap_or(c_long::MAX);
-    let mut limit = limit.map(|limit| libc::timespec {
-        tv_sec: limit.as_secs().try_into().unwrap_or(libc::time_t::MAX),
-        tv_nsec: limit.subsec_nanos().into(),
-    });
+    let mut limit = limit.map(timespec);
     let limit = limit.as_mut().map_or(ptr::null_mut(), ptr::from_mut);
     // SAFETY: the kernel writes at most `most` events into the slice, which is exactly that long
     // and exclusively borrowed; any bit pattern is a valid `io_event`. The limit is null, which is

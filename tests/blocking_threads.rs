@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use reapool::{Dispatcher, Job, Operation, ShutdownError};
+use reapool::{Job, Operation, ShutdownError};
 use util::child::in_child;
 use util::{Gate, HANG, eventually, proc, watched};
 
@@ -34,7 +34,7 @@ fn blocking_threads() -> usize {
 fn work_runs_on_threads_of_its_own_and_callbacks_on_workers() {
     let _alone = alone();
     watched(|| {
-        let dispatcher = Dispatcher::builder().workers(1).build().unwrap();
+        let dispatcher = util::builder().workers(1).build().unwrap();
         let nop = dispatcher.spawn(Job::nop(thread_name)).unwrap();
         assert_eq!(nop.join_timeout(HANG).unwrap(), "aio-worker-0");
         let job = Job::blocking(thread_name, |work| (work, thread_name()));
@@ -48,7 +48,7 @@ fn work_runs_on_threads_of_its_own_and_callbacks_on_workers() {
 fn there_are_no_more_threads_than_allowed() {
     let _alone = alone();
     watched(|| {
-        let builder = Dispatcher::builder().depth(32).workers(2).blocking_threads(3);
+        let builder = util::builder().depth(32).workers(2).blocking_threads(3);
         let (dispatcher, gate) = (builder.build().unwrap(), Gate::default());
         let (now, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
         let jobs = (0..30).map(|_| {
@@ -73,7 +73,7 @@ fn there_are_no_more_threads_than_allowed() {
 fn threads_end_that_have_nothing_to_do_and_start_again() {
     let _alone = alone();
     watched(|| {
-        let dispatcher = Dispatcher::builder().depth(8).workers(1).build().unwrap();
+        let dispatcher = util::builder().depth(8).workers(1).build().unwrap();
         assert_eq!(blocking_threads(), 0, "before they are needed");
         for _ in 0..2 {
             let gate = Gate::default();
@@ -114,7 +114,7 @@ fn the_end_of_the_dispatcher_waits_for_the_threads() {
     let _alone = alone();
     watched(|| {
         for shut_down in [true, false] {
-            let dispatcher = Dispatcher::builder().depth(8).workers(1).build().unwrap();
+            let dispatcher = util::builder().depth(8).workers(1).build().unwrap();
             let ended = Arc::new(AtomicBool::new(false));
             let words = LastWords(Arc::clone(&ended));
             let job = Job::blocking(move || LAST_WORDS.set(Some(words)), |()| ());
@@ -135,7 +135,7 @@ fn the_dispatcher_can_be_dropped_in_work() {
     let _alone = alone();
     watched(|| {
         for _ in 0..20 {
-            let dispatcher = Dispatcher::builder().depth(4).workers(2).build().unwrap();
+            let dispatcher = util::builder().depth(4).workers(2).build().unwrap();
             let (submitter, (sender, receiver)) = (dispatcher.submitter(), mpsc::channel());
             let work = move || {
                 let Err(ShutdownError::InCallback(dispatcher)) = dispatcher.shutdown() else {
@@ -157,7 +157,7 @@ fn the_dispatcher_can_be_dropped_in_work() {
 fn a_shutdown_that_gives_up_waiting_leaves_the_work_be() {
     let _alone = alone();
     watched(|| {
-        let dispatcher = Dispatcher::builder().depth(4).workers(1).build().unwrap();
+        let dispatcher = util::builder().depth(4).workers(1).build().unwrap();
         let (submitter, gate) = (dispatcher.submitter(), Gate::default());
         let (held, (sender, receiver)) = (gate.clone(), mpsc::channel());
         let tell = move |()| sender.send(()).unwrap();
@@ -195,7 +195,7 @@ fn without_any_thread_a_worker_does_the_work() {
     let _alone = alone();
     watched(|| {
         let mut body = || {
-            let dispatcher = Dispatcher::builder().depth(8).workers(1).build().unwrap();
+            let dispatcher = util::builder().depth(8).workers(1).build().unwrap();
             forbid_threads();
             let work = |number| Job::blocking(move || (number, thread_name()), |value| value);
             for number in 0..10 {
@@ -214,7 +214,7 @@ fn without_any_thread_a_worker_does_the_work() {
 fn a_child_that_returns_from_the_work_ends_there() {
     let _alone = alone();
     watched(|| {
-        let dispatcher = Dispatcher::builder().depth(4).workers(1).build().unwrap();
+        let dispatcher = util::builder().depth(4).workers(1).build().unwrap();
         let work = || {
             // SAFETY: the child returns to a thread that is to end without touching a lock.
             let child = unsafe { libc::fork() };

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread;
 
-use reapool::{Dispatcher, FileHandle, Job, SubmitErrorKind, Submitter};
+use reapool::{FileHandle, Job, SubmitErrorKind, Submitter};
 use util::{Gate, HANG, null, null_read, watched};
 
 /// The ways to submit that take a plain job.
@@ -42,7 +42,7 @@ fn chain(submitter: Submitter, file: FileHandle, left: usize, end: mpsc::Sender<
 fn chains_of_callbacks_run_to_their_end() {
     watched(|| {
         for (depth, workers, chains) in [(1, 1, 1), (1, 2, 3), (4, 2, 9), (64, 2, 1)] {
-            let dispatcher = Dispatcher::builder().depth(depth).workers(workers).build().unwrap();
+            let dispatcher = util::builder().depth(depth).workers(workers).build().unwrap();
             let (end, ended) = mpsc::channel();
             for _ in 0..chains {
                 let job = chain(dispatcher.submitter(), null(), 10_000, end.clone());
@@ -61,7 +61,7 @@ fn chains_of_callbacks_run_to_their_end() {
 fn a_fan_out_far_beyond_the_depth_is_accepted_and_run() {
     watched(|| {
         for workers in [1, 2] {
-            let dispatcher = Dispatcher::builder().depth(4).workers(workers).build().unwrap();
+            let dispatcher = util::builder().depth(4).workers(workers).build().unwrap();
             let (submitter, file) = (dispatcher.submitter(), null());
             let ran = Arc::new(AtomicUsize::new(0));
             let counter = Arc::clone(&ran);
@@ -86,7 +86,7 @@ fn a_fan_out_far_beyond_the_depth_is_accepted_and_run() {
 fn all_workers_submit_while_every_slot_is_in_a_callback() {
     watched(|| {
         for way in 0..WAYS {
-            let dispatcher = Dispatcher::builder().depth(4).backlog(4).workers(4).build().unwrap();
+            let dispatcher = util::builder().depth(4).backlog(4).workers(4).build().unwrap();
             let (gate, file) = (Gate::default(), null());
             let held = || {
                 let (submitter, gate, file) = (dispatcher.submitter(), gate.clone(), file.clone());
@@ -113,7 +113,7 @@ fn all_workers_submit_while_every_slot_is_in_a_callback() {
 #[test]
 fn parked_jobs_enter_in_the_order_of_their_submission() {
     watched(|| {
-        let dispatcher = Dispatcher::builder().depth(1).workers(1).build().unwrap();
+        let dispatcher = util::builder().depth(1).workers(1).build().unwrap();
         let (submitter, file) = (dispatcher.submitter(), null());
         let (sender, order) = mpsc::channel();
         let job = null_read(&file.clone(), move || {
@@ -132,7 +132,7 @@ fn parked_jobs_enter_in_the_order_of_their_submission() {
 #[test]
 fn more_parked_jobs_than_allowed_come_back_with_their_buffers() {
     watched(|| {
-        let builder = Dispatcher::builder().depth(1).backlog(0).workers(1).parked_limit(3);
+        let builder = util::builder().depth(1).backlog(0).workers(1).parked_limit(3);
         let dispatcher = builder.build().unwrap();
         let (submitter, file) = (dispatcher.submitter(), null());
         let (sender, seen) = mpsc::channel();
@@ -161,7 +161,7 @@ fn more_parked_jobs_than_allowed_come_back_with_their_buffers() {
 #[test]
 fn a_small_fan_out_costs_one_call_of_the_kernel() {
     watched(|| {
-        let dispatcher = Dispatcher::builder().depth(64).workers(1).build().unwrap();
+        let dispatcher = util::builder().depth(64).workers(1).build().unwrap();
         let (submitter, file) = (dispatcher.submitter(), null());
         let (sender, calls) = mpsc::channel();
         let job = null_read(&file.clone(), move || {
@@ -191,7 +191,7 @@ fn endless(submitter: Submitter, file: FileHandle, stop: Arc<AtomicBool>) -> Job
 /// long as they leave one place of depth and backlog.
 fn outsiders_get_in(backlog: usize) {
     watched(move || {
-        let builder = Dispatcher::builder().depth(4).workers(2).backlog(backlog);
+        let builder = util::builder().depth(4).workers(2).backlog(backlog);
         let dispatcher = builder.build().unwrap();
         let (stop, file) = (Arc::new(AtomicBool::new(false)), null());
         // All from one callback: that needs no room, which the first chains may have taken.
@@ -229,7 +229,7 @@ fn endless_chains_do_not_starve_outside_submitters() {
 #[test]
 fn flush_sends_at_once() {
     watched(|| {
-        let dispatcher = Dispatcher::builder().depth(8).workers(1).build().unwrap();
+        let dispatcher = util::builder().depth(8).workers(1).build().unwrap();
         let (submitter, file) = (dispatcher.submitter(), null());
         let job = null_read(&file.clone(), move || {
             let before = submitter.stats().submitted;

@@ -26,7 +26,7 @@ fn alone() -> MutexGuard<'static, ()> {
 }
 
 fn dispatcher(workers: usize) -> Dispatcher {
-    Dispatcher::builder().depth(DEPTH).workers(workers).build().unwrap()
+    util::builder().depth(DEPTH).workers(workers).build().unwrap()
 }
 
 /// What was needed for `JOBS` jobs.
@@ -118,7 +118,7 @@ fn a_slot_takes_little_memory() {
     let _alone = alone();
     let bytes = |depth: usize| {
         let before = BYTES.load(Ordering::Relaxed);
-        drop(Dispatcher::builder().depth(depth).workers(1).build().unwrap());
+        drop(util::builder().depth(depth).workers(1).build().unwrap());
         BYTES.load(Ordering::Relaxed) - before
     };
     bytes(1);

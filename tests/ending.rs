@@ -53,7 +53,7 @@ fn every_wait_is_for_callbacks_and_for_what_they_submit() {
     ];
     watched(move || {
         for (number, wait) in waits.into_iter().enumerate().cycle().take(50) {
-            let dispatcher = Dispatcher::builder().depth(2).workers(2).build().unwrap();
+            let dispatcher = util::builder().depth(2).workers(2).build().unwrap();
             let (submitter, ran) = (dispatcher.submitter(), Arc::new(AtomicUsize::new(0)));
             for _ in 0..4 {
                 let job = chain(dispatcher.submitter(), null(), 100, Arc::clone(&ran));
@@ -70,7 +70,7 @@ fn every_wait_is_for_callbacks_and_for_what_they_submit() {
 #[test]
 fn completed_operations_are_not_enough_and_time_outs_leave_all_as_it_was() {
     watched(|| {
-        let dispatcher = Dispatcher::builder().depth(4).workers(1).build().unwrap();
+        let dispatcher = util::builder().depth(4).workers(1).build().unwrap();
         let gate = Gate::default();
         let held = gate.clone();
         dispatcher.submit(null_read(&null(), move || held.pass())).unwrap();
@@ -91,7 +91,7 @@ fn completed_operations_are_not_enough_and_time_outs_leave_all_as_it_was() {
 #[test]
 fn several_threads_can_drain_at_once() {
     watched(|| {
-        let dispatcher = Arc::new(Dispatcher::builder().depth(4).workers(1).build().unwrap());
+        let dispatcher = Arc::new(util::builder().depth(4).workers(1).build().unwrap());
         for _ in 0..20 {
             let gate = Gate::default();
             let held = gate.clone();
@@ -114,7 +114,7 @@ fn several_threads_can_drain_at_once() {
 #[test]
 fn a_shutdown_reports() {
     watched(|| {
-        let dispatcher = Dispatcher::builder().depth(4).workers(2).build().unwrap();
+        let dispatcher = util::builder().depth(4).workers(2).build().unwrap();
         for _ in 0..10 {
             dispatcher.submit(null_read(&null(), || ())).unwrap();
         }
@@ -153,7 +153,7 @@ fn submit(submitter: &Submitter, way: usize) -> (SubmitErrorKind, Vec<u8>) {
 #[test]
 fn a_shutdown_refuses_callers_also_those_that_wait_for_room_but_not_callbacks() {
     watched(|| {
-        let dispatcher = Dispatcher::builder().depth(1).backlog(1).workers(1).build().unwrap();
+        let dispatcher = util::builder().depth(1).backlog(1).workers(1).build().unwrap();
         let (gate, submitter) = (Gate::default(), dispatcher.submitter());
         let (held, inner) = (gate.clone(), dispatcher.submitter());
         let occupant = null_read(&null(), move || {
@@ -197,7 +197,7 @@ fn a_shutdown_refuses_callers_also_those_that_wait_for_room_but_not_callbacks() 
 #[test]
 fn a_shutdown_that_times_out_frees_nothing_and_the_threads_see_to_the_rest() {
     watched(|| {
-        let dispatcher = Dispatcher::builder().depth(1).workers(1).build().unwrap();
+        let dispatcher = util::builder().depth(1).workers(1).build().unwrap();
         let (submitter, eventfd, drops) = (dispatcher.submitter(), eventfd(), Drops::default());
         let (sender, ran) = mpsc::channel();
         let (guard, finished) = (drops.guard(), sender.clone());

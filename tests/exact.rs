@@ -23,7 +23,7 @@ const MIB: usize = 1 << 20;
 const TRANSFER_MAX: usize = 0x7fff_f000;
 
 fn dispatcher() -> Tended {
-    Tended::new(Dispatcher::builder().depth(4).workers(1))
+    Tended::new(util::builder().depth(4).workers(1))
 }
 
 fn read<B: IoBufMut>(on: &Dispatcher, file: &FileHandle, buffer: B, at: u64) -> Completion<B> {

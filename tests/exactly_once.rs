@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::thread;
 
-use reapool::{Dispatcher, FileHandle, Job, Stats, Submitter};
+use reapool::{FileHandle, Job, Stats, Submitter};
 use util::{Drops, HANG, SCALE, Tended, watched};
 
 /// Submitted one by one from outside.
@@ -109,7 +109,7 @@ fn check_stats(stats: &Stats, jobs: u64) {
 
 #[test]
 fn a_million_jobs_end_once_each() {
-    let dispatcher = Tended::new(Dispatcher::builder().depth(128).workers(2));
+    let dispatcher = Tended::new(util::builder().depth(128).workers(2));
     let ledger = Ledger::new(dispatcher.submitter());
     let shared = Arc::clone(&ledger);
     watched(move || {
@@ -129,7 +129,7 @@ fn a_million_jobs_end_once_each() {
 fn none_is_lost_where_everything_is_scarce() {
     const SMALL: usize = 3000;
     // More workers than slots, and no backlog: every path is one that waits.
-    let dispatcher = Tended::new(Dispatcher::builder().depth(1).backlog(0).workers(4));
+    let dispatcher = Tended::new(util::builder().depth(1).backlog(0).workers(4));
     let ledger = Ledger::new(dispatcher.submitter());
     let shared = Arc::clone(&ledger);
     watched(move || {

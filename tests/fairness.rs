@@ -131,7 +131,7 @@ impl Scene {
     /// Plays with nothing else to do, and with an operation in flight that doesn't end.
     fn holds(self) {
         watched(move || {
-            let builder = Dispatcher::builder().depth(DEPTH).workers(self.workers);
+            let builder = util::builder().depth(DEPTH).workers(self.workers);
             let dispatcher = builder.build().unwrap();
             self.play(&dispatcher, Way::Kernel);
             self.play(&dispatcher, Way::Cached);

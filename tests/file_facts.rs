@@ -9,7 +9,7 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 
-use reapool::{AlignedBuf, Alignment, Dispatcher, FileHandle, FileKind, Job};
+use reapool::{AlignedBuf, Alignment, FileHandle, FileKind, Job};
 use util::device::{Loop, Mount};
 use util::{
     Tended, bad_file, completion_of, contents, eventfd, known_file, null, open_buffered,
@@ -71,7 +71,7 @@ fn metadata_is_what_the_standard_library_says() {
 
 /// Whether aligned reads work as the handle says, and reads that keep to half of it don't.
 fn check_alignment(file: &FileHandle) {
-    let dispatcher = Tended::new(Dispatcher::builder().depth(4).workers(1));
+    let dispatcher = Tended::new(util::builder().depth(4).workers(1));
     let (memory, offset) = multiples(file.alignment());
     let read = |at: u64, len: u64| {
         let buffer = AlignedBuf::with_alignment(len as usize, memory);
@@ -130,7 +130,7 @@ fn what_is_direct_in_name_only_counts_as_buffered() {
     let path = known_file(mount.path(), "known", 8192);
     let file = FileHandle::open_direct(&path).unwrap();
     assert!(file.is_direct() && file.is_buffered());
-    let dispatcher = Tended::new(Dispatcher::builder().depth(4).workers(1));
+    let dispatcher = Tended::new(util::builder().depth(4).workers(1));
     let buffer = AlignedBuf::zeroed(4096);
     let done = completion_of(&dispatcher, |callback| Job::read(&file, buffer, 4096, callback));
     assert_eq!(done.data(), contents(4096..8192));
@@ -144,7 +144,7 @@ fn a_file_in_memory_can_be_opened_one_way_or_the_other() {
     let path = known_file(mount.path(), "known", 1000);
     let file = FileHandle::open_direct_or_buffered(&path).unwrap();
     assert_eq!(multiples(file.alignment()), if file.is_direct() { (4096, 4096) } else { (1, 1) });
-    let dispatcher = Tended::new(Dispatcher::builder().depth(4).workers(1));
+    let dispatcher = Tended::new(util::builder().depth(4).workers(1));
     let buffer = AlignedBuf::zeroed(4096);
     let done = completion_of(&dispatcher, |callback| Job::read(&file, buffer, 0, callback));
     assert_eq!(done.data(), contents(0..1000));
@@ -159,7 +159,7 @@ fn opening_falls_back_only_where_direct_io_is_refused() {
     assert_eq!(refused.raw_os_error(), Some(libc::EINVAL));
     let file = FileHandle::open_direct_or_buffered("/proc/version").unwrap();
     assert!(!file.is_direct() && file.is_buffered());
-    let dispatcher = Tended::new(Dispatcher::builder().depth(4).workers(1));
+    let dispatcher = Tended::new(util::builder().depth(4).workers(1));
     let done = completion_of(&dispatcher, |callback| Job::read(&file, vec![0; 5], 0, callback));
     assert_eq!(done.data(), b"Linux");
 

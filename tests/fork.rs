@@ -55,7 +55,7 @@ fn ask(dispatcher: &Dispatcher) -> i32 {
 fn a_child_is_refused_and_the_parents_jobs_end() {
     let _alone = alone();
     watched(|| {
-        let dispatcher = Dispatcher::builder().depth(8).workers(2).build().unwrap();
+        let dispatcher = util::builder().depth(8).workers(2).build().unwrap();
         let (eventfd, gate) = (eventfd(), Gate::default());
         let held = gate.clone();
         let finished = dispatcher.spawn(null_read(&null(), || 0)).unwrap();
@@ -105,9 +105,9 @@ fn a_child_is_refused_and_the_parents_jobs_end() {
 fn a_child_can_make_a_dispatcher_of_its_own() {
     let _alone = alone();
     watched(|| {
-        let parents = Dispatcher::builder().depth(8).workers(1).build().unwrap();
+        let parents = util::builder().depth(8).workers(1).build().unwrap();
         let mut own = || {
-            let dispatcher = Dispatcher::builder().depth(8).workers(1).build().unwrap();
+            let dispatcher = util::builder().depth(8).workers(1).build().unwrap();
             let handle = dispatcher.spawn(null_read(&null(), || 5)).unwrap();
             let value = handle.join_timeout(HANG);
             first_failure(&[value.is_ok_and(|value| value == 5), dispatcher.shutdown().is_ok()])
@@ -121,7 +121,7 @@ fn a_child_can_make_a_dispatcher_of_its_own() {
 fn forking_while_the_dispatcher_is_busy_harms_neither() {
     let _alone = alone();
     watched(|| {
-        let dispatcher = Arc::new(Dispatcher::builder().depth(4).workers(2).build().unwrap());
+        let dispatcher = Arc::new(util::builder().depth(4).workers(2).build().unwrap());
         let stop = Arc::new(AtomicBool::new(false));
         let hammer = |_| {
             let (dispatcher, stop) = (Arc::clone(&dispatcher), Arc::clone(&stop));
@@ -154,7 +154,7 @@ fn reads_in_flight_at_a_fork_bring_the_parent_its_data() {
         let directory = scratch();
         let path = known_file(directory.path(), "known", 64 * BLOCK);
         let Some(file) = open_direct(&path) else { return };
-        let dispatcher = Dispatcher::builder().depth(32).workers(1).build().unwrap();
+        let dispatcher = util::builder().depth(32).workers(1).build().unwrap();
         let (sender, read) = mpsc::channel();
         for round in 0..20 {
             let jobs = (0..64).map(|block| {

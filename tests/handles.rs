@@ -13,7 +13,7 @@ use util::{Drops, Gate, HANG, eventfd, make_readable, null, null_read, watched};
 const BRIEFLY: Duration = Duration::from_millis(20);
 
 fn build() -> Dispatcher {
-    Dispatcher::builder().depth(8).workers(2).build().unwrap()
+    util::builder().depth(8).workers(2).build().unwrap()
 }
 
 #[test]

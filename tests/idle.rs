@@ -5,7 +5,7 @@ mod util;
 use std::thread;
 use std::time::Duration;
 
-use reapool::{Dispatcher, Job, PollEvents};
+use reapool::{Job, PollEvents};
 use util::{Gate, eventfd, eventually, make_readable, null, null_read, proc, watched};
 
 /// How often the dispatcher's threads have been taken off a CPU.
@@ -20,6 +20,9 @@ fn switches() -> u64 {
 
 /// Asserts that nothing happens for a second.
 fn assert_idle(what: &str) {
+    // Of those for what blocks it is known that they end.
+    let ended = || !proc::threads().iter().any(|(_, name)| name.starts_with("aio-blocking-"));
+    eventually("threads for what blocks end", ended);
     let asleep = || proc::threads().iter().all(|(task, _)| proc::is_asleep(task));
     eventually("the threads sleep", || {
         let before = switches();
@@ -37,7 +40,7 @@ fn assert_idle(what: &str) {
 #[test]
 fn no_thread_wakes_up_while_there_is_nothing_to_do() {
     watched(|| {
-        let dispatcher = Dispatcher::builder().depth(4).backlog(400).workers(3).build().unwrap();
+        let dispatcher = util::builder().depth(4).backlog(400).workers(3).build().unwrap();
         eventually("the threads are named", || proc::threads().len() == 4);
         assert_idle("new");
 

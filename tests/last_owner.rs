@@ -27,7 +27,7 @@ fn leaves_nothing(body: impl Fn() -> Submitter + Send + 'static) {
 }
 
 fn build(workers: usize) -> Dispatcher {
-    Dispatcher::builder().depth(2).backlog(100).workers(workers).build().unwrap()
+    util::builder().depth(2).backlog(100).workers(workers).build().unwrap()
 }
 
 /// Runs `callback` with the dispatcher as its only owner, among other jobs, and waits for them.
@@ -144,7 +144,9 @@ fn with_an_operation_that_takes_longer() {
         });
         dispatcher.submit(poll).unwrap();
         let submitter = give_away(dispatcher, drop);
-        assert_eq!(proc::contexts(), 1, "the kernel still has a job");
+        if !util::on_threads() {
+            assert_eq!(proc::contexts(), 1, "the kernel still has a job");
+        }
         make_readable(&eventfd);
         assert!(ready.recv_timeout(HANG).unwrap());
         submitter

@@ -4,7 +4,7 @@ mod util;
 
 use std::fs;
 
-use reapool::{AlignedBuf, Dispatcher, Job, PollEvents};
+use reapool::{AlignedBuf, Job, PollEvents};
 use util::{
     HANG, contents, eventfd, eventually, known_file, make_readable, null, null_read, open_direct,
     proc, scratch, watched,
@@ -23,7 +23,7 @@ fn reserved() -> usize {
 }
 
 fn use_and_end(cycle: usize, path: &std::path::Path) {
-    let dispatcher = Dispatcher::builder().depth(DEPTH).workers(1 + cycle % 3).build().unwrap();
+    let dispatcher = util::builder().depth(DEPTH).workers(1 + cycle % 3).build().unwrap();
     for _ in 0..50 {
         dispatcher.submit(null_read(&null(), || ())).unwrap();
     }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use reapool::{AlignedBuf, Completion, Dispatcher, FileHandle, Job};
+use reapool::{AlignedBuf, Completion, FileHandle, Job};
 use util::{Drops, Tended, known_file, scratch, skipped, watched};
 
 const FILES: usize = 10_000 / util::SCALE;
@@ -46,7 +46,7 @@ fn read_all(
     closed: &Drops,
     open: impl Fn(&Path) -> File + Send + 'static,
 ) -> usize {
-    let dispatcher = Tended::new(Dispatcher::builder().depth(DEPTH).workers(2));
+    let dispatcher = Tended::new(util::builder().depth(DEPTH).workers(2));
     let verified = Arc::new(AtomicUsize::new(0));
     let (submitter, counter, drops) =
         (dispatcher.submitter(), Arc::clone(&verified), closed.clone());

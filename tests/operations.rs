@@ -9,9 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc;
 
-use reapool::{
-    AlignedBuf, Completion, Dispatcher, FileHandle, IoBuf, IoBufMut, Job, Operation, PollEvents,
-};
+use reapool::{AlignedBuf, Completion, FileHandle, IoBuf, IoBufMut, Job, Operation, PollEvents};
 use util::{
     HANG, Tended, completion_of, contents, eventfd, known_file, make_readable, null, open_buffered,
     open_direct, scratch,
@@ -20,7 +18,7 @@ use util::{
 const BLOCK: usize = 4096;
 
 fn dispatcher() -> Tended {
-    Tended::new(Dispatcher::builder().depth(8).workers(2))
+    Tended::new(util::builder().depth(8).workers(2))
 }
 
 /// Bytes that no other seed has in the same place.

@@ -92,13 +92,13 @@ impl Scene {
 
 /// With one slot, which the held job occupies, so that the others can't even begin.
 fn narrow() -> Tended {
-    Tended::new(Dispatcher::builder().depth(1).backlog(JOBS).workers(1))
+    Tended::new(util::builder().depth(1).backlog(JOBS).workers(1))
 }
 
 #[test]
 fn job_handles_own_nothing() {
     let scene = Scene::new();
-    let dispatcher = Tended::new(Dispatcher::builder().depth(8).backlog(4 * JOBS));
+    let dispatcher = Tended::new(util::builder().depth(8).backlog(4 * JOBS));
     dispatcher.try_submit(scene.held()).unwrap();
     for block in 0..BLOCKS {
         // The callback's value, the buffer, has nobody to go to.

@@ -28,7 +28,7 @@ fn quietly(body: impl FnOnce() + Send + 'static) {
 
 /// As small as possible: one slot, one worker, and the next job needs both.
 fn tight() -> Dispatcher {
-    Dispatcher::builder().depth(1).workers(1).build().unwrap()
+    util::builder().depth(1).workers(1).build().unwrap()
 }
 
 fn runs_on(dispatcher: &Dispatcher, file: &FileHandle) {
@@ -70,7 +70,7 @@ fn the_handler_hears_of_each_panic_what_there_is_to_know() {
             let text = panic.to_string();
             sender.send((panic.operation, panic.offset, message, number, text, thread)).unwrap();
         };
-        let builder = Dispatcher::builder().depth(1).workers(1).panic_handler(handler);
+        let builder = util::builder().depth(1).workers(1).panic_handler(handler);
         let dispatcher = builder.build().unwrap();
         dispatcher.submit(Job::read(null(), vec![0; 9], 7, |_| panic!("plain"))).unwrap();
         let formatted = Job::write(null(), vec![0; 9], 8, |done| panic!("at {}", done.offset));
@@ -164,7 +164,7 @@ fn a_handler_that_panics_does_no_harm() {
         let handlers: [fn(&CallbackPanic<'_>); 2] =
             [|_| panic!("the handler too"), |_| panic_any(Grenade)];
         for handler in handlers {
-            let builder = Dispatcher::builder().depth(1).workers(1).panic_handler(handler);
+            let builder = util::builder().depth(1).workers(1).panic_handler(handler);
             let (dispatcher, file) = (builder.build().unwrap(), null());
             dispatcher.submit(null_read(&file, || panic!("the callback"))).unwrap();
             let handle = dispatcher.spawn(null_read(&file, || panic!("its value"))).unwrap();
@@ -179,7 +179,7 @@ fn a_handler_that_panics_does_no_harm() {
 #[test]
 fn neighbours_in_the_same_batch_are_not_affected() {
     quietly(|| {
-        let dispatcher = Dispatcher::builder().depth(16).workers(2).build().unwrap();
+        let dispatcher = util::builder().depth(16).workers(2).build().unwrap();
         let (file, drops) = (null(), Drops::default());
         let (sender, ran) = mpsc::channel();
         for _ in 0..100 {

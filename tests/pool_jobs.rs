@@ -5,7 +5,7 @@ mod util;
 use std::fs;
 use std::sync::mpsc;
 
-use reapool::{BufferPool, Dispatcher, FileHandle, HugePages, Job, PollEvents, PoolBuf};
+use reapool::{BufferPool, FileHandle, HugePages, Job, PollEvents, PoolBuf};
 use util::{
     HANG, Tended, byte_at, completion_of, contents, eventfd, known_file, make_readable,
     open_buffered, open_direct, scratch,
@@ -24,7 +24,7 @@ fn pool_in(huge_pages: HugePages) -> BufferPool {
 }
 
 fn dispatcher() -> Tended {
-    Tended::new(Dispatcher::builder().depth(16).workers(2))
+    Tended::new(util::builder().depth(16).workers(2))
 }
 
 /// A buffer that its last user has filled with 0xee.
@@ -116,7 +116,7 @@ fn what_a_job_has_stays_mapped_when_all_else_is_gone() {
     let directory = scratch();
     let path = known_file(directory.path(), "known", BLOCK as u64);
     let file = direct_or_buffered(&path);
-    let dispatcher = Tended::new(Dispatcher::builder().depth(1).workers(1));
+    let dispatcher = Tended::new(util::builder().depth(1).workers(1));
     let eventfd = eventfd();
     dispatcher.try_submit(Job::poll(&eventfd, PollEvents::READABLE, |_| ())).unwrap();
     let pool = pool();

@@ -6,7 +6,7 @@ use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use reapool::{AcquireError, BufferPool, Dispatcher, Job, PoolBuf, Submitter};
+use reapool::{AcquireError, BufferPool, Job, PoolBuf, Submitter};
 use util::{Gate, HANG, SCALE, Tended, eventually, null, null_read, proc, watched};
 
 const KIB: usize = 1 << 10;
@@ -179,7 +179,7 @@ fn many_waiters_all_get_their_turn() {
 #[test]
 fn a_callback_is_refused_instead_of_waiting() {
     let pool = pool(SLAB, &[MIB]);
-    let [one, other] = [(); 2].map(|()| Tended::new(Dispatcher::builder().depth(2).workers(1)));
+    let [one, other] = [(); 2].map(|()| Tended::new(util::builder().depth(2).workers(1)));
     let held = [(); 2].map(|()| pool.acquire(MIB).unwrap());
     let ask = |dispatcher: &Submitter| {
         let pool = pool.clone();
@@ -218,7 +218,7 @@ fn go_on(pool: BufferPool, submitter: Submitter, left: usize, buffer: PoolBuf) -
 fn callbacks_that_acquire_come_to_an_end() {
     watched(|| {
         let pool = pool(SLAB, &[512 * KIB]);
-        let dispatcher = Dispatcher::builder().depth(8).workers(2).build().unwrap();
+        let dispatcher = util::builder().depth(8).workers(2).build().unwrap();
         // More chains than there are buffers: this thread waits for callbacks to give some back.
         for _ in 0..64 {
             let buffer = pool.acquire(1).unwrap();

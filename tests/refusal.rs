@@ -6,14 +6,14 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
 use std::time::Duration;
 
-use reapool::{Dispatcher, Job, SubmitError, SubmitErrorKind, Submitter};
+use reapool::{Job, SubmitError, SubmitErrorKind, Submitter};
 use util::proc::{is_asleep, this_thread};
 use util::{Counted, Drops, Gate, HANG, Tended, eventually, null, watched};
 
 /// A dispatcher whose one slot is occupied by a callback that waits at the gate, and whose backlog
 /// has room for so many more jobs.
 fn held(backlog: usize) -> (Tended, Gate) {
-    let builder = Dispatcher::builder().depth(1).backlog(backlog).parked_limit(2).workers(1);
+    let builder = util::builder().depth(1).backlog(backlog).parked_limit(2).workers(1);
     let (dispatcher, gate) = (Tended::new(builder), Gate::default());
     let pass = gate.clone();
     let job = Job::read(null(), Vec::new(), 0, move |_| pass.pass());
@@ -118,7 +118,7 @@ fn a_job_comes_back_if_there_is_no_room_in_time() {
 
 #[test]
 fn a_job_comes_back_after_the_shutdown() {
-    let dispatcher = Dispatcher::builder().depth(4).build().unwrap();
+    let dispatcher = util::builder().depth(4).build().unwrap();
     let (submitter, parts) = (dispatcher.submitter(), Parts::new());
     dispatcher.shutdown_timeout(HANG).unwrap();
 
@@ -137,7 +137,7 @@ fn a_job_comes_back_after_the_shutdown() {
     assert_eq!((submitter.stats().refused, parts.dropped()), (8, [3; 3]));
 
     // Another dispatcher takes them.
-    let other = Tended::new(Dispatcher::builder().depth(1).workers(1));
+    let other = Tended::new(util::builder().depth(1).workers(1));
     let (jobs, submitter) = (error.into_jobs(), other.submitter());
     watched(move || submitter.submit_batch(jobs).unwrap());
     other.quiesce();
@@ -171,7 +171,7 @@ fn a_caller_that_waits_for_room_gets_its_job_back_at_the_shutdown() {
 
 #[test]
 fn refused_reads_leave_their_buffers_as_they_were() {
-    let dispatcher = Dispatcher::builder().depth(4).build().unwrap();
+    let dispatcher = util::builder().depth(4).build().unwrap();
     let submitter = dispatcher.submitter();
     dispatcher.shutdown_timeout(HANG).unwrap();
     let mut buffer = Vec::with_capacity(100);
@@ -209,8 +209,7 @@ fn the_tail_of_a_batch_comes_back_in_order() {
 
 #[test]
 fn a_callback_gets_back_what_is_too_much_to_park() {
-    let dispatcher =
-        Tended::new(Dispatcher::builder().depth(1).backlog(0).workers(1).parked_limit(2));
+    let dispatcher = Tended::new(util::builder().depth(1).backlog(0).workers(1).parked_limit(2));
     let parts = Parts::new();
     let (submitter, jobs) = (dispatcher.submitter(), parts.jobs(0..6));
     let (single, address) = parts.job(9);

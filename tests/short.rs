@@ -4,7 +4,7 @@ mod util;
 
 use std::path::PathBuf;
 
-use reapool::{AlignedBuf, Completion, Dispatcher, FileHandle, IoBufMut, Job};
+use reapool::{AlignedBuf, Completion, FileHandle, IoBufMut, Job};
 use tempfile::TempDir;
 use util::{
     Tended, bad_file, completion_of, contents, known_file, null, open_buffered, open_direct,
@@ -27,7 +27,7 @@ impl Scene {
     fn new() -> Self {
         let directory = scratch();
         let path = known_file(directory.path(), "known", LENGTH);
-        let dispatcher = Tended::new(Dispatcher::builder().depth(4).workers(1));
+        let dispatcher = Tended::new(util::builder().depth(4).workers(1));
         Self { _directory: directory, path, dispatcher }
     }
 
@@ -193,7 +193,7 @@ fn a_failed_read_leaves_lengths_as_they_were() {
 
 #[test]
 fn more_than_the_kernel_transfers_at_once_comes_back_short() {
-    let dispatcher = Tended::new(Dispatcher::builder().depth(4).workers(1));
+    let dispatcher = Tended::new(util::builder().depth(4).workers(1));
     // The null device doesn't look at the bytes, so that no page of these is ever allocated.
     for len in [TRANSFER_MAX - 1, TRANSFER_MAX, TRANSFER_MAX + 1, (2 << 30) + 5, (4 << 30) + 5] {
         let done =

@@ -88,7 +88,7 @@ fn run(dispatcher: &Dispatcher, runs: &Arc<Vec<AtomicU8>>) {
 fn all_jobs_run_once_in_a_storm_of_signals() {
     install_handler();
     watched(|| {
-        let dispatcher = Dispatcher::builder().depth(16).workers(2).build().unwrap();
+        let dispatcher = util::builder().depth(16).workers(2).build().unwrap();
         eventually("the threads are named", || proc::threads().len() == 3);
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);

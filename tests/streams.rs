@@ -8,7 +8,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::sync::mpsc;
 
-use reapool::{Completion, Dispatcher, FileHandle, Job, PollEvents};
+use reapool::{Completion, FileHandle, Job, PollEvents};
 use util::{HANG, watched};
 
 /// Errors of a stream that has nothing: that it would block, or, from kernels that can't tell for
@@ -26,7 +26,7 @@ fn pipe() -> (FileHandle, io::PipeWriter) {
 #[test]
 fn nobody_waits_for_a_pipe_or_socket_that_has_nothing() {
     watched(|| {
-        let dispatcher = Dispatcher::builder().workers(1).build().unwrap();
+        let dispatcher = util::builder().workers(1).build().unwrap();
         let (socket, _other_end) = UnixStream::pair().unwrap();
         let (pipe, _writer) = pipe();
         for file in [pipe, FileHandle::from(OwnedFd::from(socket))] {
@@ -39,7 +39,7 @@ fn nobody_waits_for_a_pipe_or_socket_that_has_nothing() {
 #[test]
 fn what_a_poll_announced_is_read() {
     watched(|| {
-        let dispatcher = Dispatcher::builder().workers(1).build().unwrap();
+        let dispatcher = util::builder().workers(1).build().unwrap();
         let (file, mut writer) = pipe();
         let (submitter, (sender, receiver)) = (dispatcher.submitter(), mpsc::channel());
         let read = move |done: Completion<()>| {
@@ -58,7 +58,7 @@ fn what_a_poll_announced_is_read() {
 #[test]
 fn a_reader_does_not_hold_up_its_writer() {
     watched(|| {
-        let dispatcher = Dispatcher::builder().depth(4).workers(1).build().unwrap();
+        let dispatcher = util::builder().depth(4).workers(1).build().unwrap();
         let (file, writer) = pipe();
         let writer = FileHandle::from(OwnedFd::from(writer));
         // Both from one callback, so that they go to the kernel together, the reader first.

@@ -5,7 +5,7 @@ mod util;
 use std::cell::RefCell;
 use std::thread;
 
-use reapool::{Dispatcher, Job, Submitter};
+use reapool::{Job, Submitter};
 use util::{HANG, null};
 
 /// Submits when it is dropped.
@@ -23,7 +23,7 @@ thread_local! {
 
 #[test]
 fn a_job_submitted_by_a_dying_thread_runs() {
-    let dispatcher = Dispatcher::builder().workers(1).build().unwrap();
+    let dispatcher = util::builder().workers(1).build().unwrap();
     let submitter = dispatcher.submitter();
     let dying = thread::spawn(move || {
         // Set before the thread's first submission, so that it is dropped after what that keeps.

@@ -10,7 +10,7 @@ use reapool::{Dispatcher, FileHandle, Job, SubmitErrorKind, Submitter};
 use util::{Gate, null, null_read, watched};
 
 fn build() -> Dispatcher {
-    Dispatcher::builder().depth(4).workers(1).build().unwrap()
+    util::builder().depth(4).workers(1).build().unwrap()
 }
 
 /// Plays a job to and fro between two dispatchers until it has been played `left` times or neither

@@ -22,7 +22,7 @@ fn in_callback<R: Send + 'static>(
 fn draining_is_refused() {
     watched(|| {
         for workers in [1, 2] {
-            let dispatcher = Dispatcher::builder().depth(2).workers(workers).build().unwrap();
+            let dispatcher = util::builder().depth(2).workers(workers).build().unwrap();
             let dispatcher = Arc::new(dispatcher);
             let inner = Arc::clone(&dispatcher);
             let answers = in_callback(&dispatcher, move || {
@@ -40,7 +40,7 @@ fn draining_is_refused() {
 #[test]
 fn shutting_down_is_refused_and_gives_the_dispatcher_back_as_open_as_it_was() {
     watched(|| {
-        let dispatcher = Dispatcher::builder().depth(2).workers(1).build().unwrap();
+        let dispatcher = util::builder().depth(2).workers(1).build().unwrap();
         let (submitter, place) = (dispatcher.submitter(), Arc::new(Mutex::new(Some(dispatcher))));
         let inner = Arc::clone(&place);
         let job = null_read(&null(), move || {
@@ -63,7 +63,7 @@ fn shutting_down_is_refused_and_gives_the_dispatcher_back_as_open_as_it_was() {
 #[test]
 fn joining_is_refused_and_gives_the_handle_back() {
     watched(|| {
-        let dispatcher = Dispatcher::builder().depth(4).workers(2).build().unwrap();
+        let dispatcher = util::builder().depth(4).workers(2).build().unwrap();
         let eventfd = eventfd();
         let poll = || Job::poll(&eventfd, PollEvents::READABLE, |_| "ready");
         let (first, second) = (dispatcher.spawn(poll()), dispatcher.spawn(poll()));
@@ -84,7 +84,7 @@ fn joining_is_refused_and_gives_the_handle_back() {
 #[test]
 fn a_callback_can_not_join_what_it_submitted() {
     watched(|| {
-        let dispatcher = Dispatcher::builder().depth(1).workers(1).build().unwrap();
+        let dispatcher = util::builder().depth(1).workers(1).build().unwrap();
         let submitter = dispatcher.submitter();
         let handle = in_callback(&dispatcher, move || {
             let handle = submitter.spawn(null_read(&null(), || 5)).unwrap();
@@ -97,7 +97,7 @@ fn a_callback_can_not_join_what_it_submitted() {
 #[test]
 fn a_finished_job_can_be_joined() {
     watched(|| {
-        let dispatcher = Dispatcher::builder().depth(2).workers(1).build().unwrap();
+        let dispatcher = util::builder().depth(2).workers(1).build().unwrap();
         let finished = || {
             let handle = dispatcher.spawn(null_read(&null(), || vec![5])).unwrap();
             dispatcher.drain().unwrap();
@@ -114,7 +114,7 @@ fn a_finished_job_can_be_joined() {
 #[test]
 fn waiting_for_the_first_is_refused_unless_one_has_finished() {
     watched(|| {
-        let dispatcher = Dispatcher::builder().depth(4).workers(2).build().unwrap();
+        let dispatcher = util::builder().depth(4).workers(2).build().unwrap();
         let eventfd = eventfd();
         let poll = Job::poll(&eventfd, PollEvents::READABLE, |_| ());
         let pending = dispatcher.spawn(poll).unwrap();
@@ -140,8 +140,8 @@ fn waiting_for_the_first_is_refused_unless_one_has_finished() {
 #[test]
 fn callbacks_may_wait_for_another_dispatcher() {
     watched(|| {
-        let own = Dispatcher::builder().depth(1).workers(1).build().unwrap();
-        let other = Arc::new(Dispatcher::builder().depth(1).workers(1).build().unwrap());
+        let own = util::builder().depth(1).workers(1).build().unwrap();
+        let other = Arc::new(util::builder().depth(1).workers(1).build().unwrap());
         let (sender, ran) = mpsc::channel();
         let target = Arc::clone(&other);
         let value = in_callback(&own, move || {

@@ -14,18 +14,21 @@
 //! - `close` is called once, by the waiter, after the last `wait`; no call follows it.
 
 mod aio;
+mod blocking;
 mod errno;
 #[cfg(test)]
 pub(crate) mod fake;
 mod ring;
 
 pub(crate) use aio::Aio;
+pub(crate) use blocking::Blocking;
 pub(crate) use errno::{SetupFailure, SubmitAction, setup_failure, submit_action};
 
 use std::io;
 use std::os::fd::RawFd;
 use std::time::Duration;
 
+use crate::backend::Backend;
 use crate::completion::Operation;
 pub(crate) use crate::sys::Errno;
 
@@ -103,6 +106,16 @@ pub(crate) trait Engine: Send + Sync {
 
     /// Makes the waiter see an event with the token [`STOP`].
     fn wake(&self) -> Result<(), Errno>;
+
+    /// Takes the result of a request that the engine gave to the blocking lane.
+    fn performed(&self, _event: Event) {
+        unreachable!("only an engine that gave it something is told");
+    }
+
+    /// What kind of engine this is.
+    fn backend(&self) -> Backend {
+        Backend::Aio
+    }
 
     /// Gives the kernel's resources back.
     fn close(&self);

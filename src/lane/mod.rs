@@ -15,7 +15,7 @@ pub(crate) use transfer::{Look, look};
 
 use std::collections::VecDeque;
 use std::io;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -34,11 +34,23 @@ pub(crate) struct Errand {
     pub(crate) request: Request,
     /// Bytes of a plain read that have been read already.
     pub(crate) done: usize,
+    pub(crate) reply: Reply,
+}
+
+/// Who is told when something is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reply {
+    /// The workers: they get the job.
+    Workers,
+    /// The engine, which had a request performed.
+    Engine,
 }
 
 pub(crate) struct Lane {
     /// The most threads.
     limit: usize,
+    /// What its threads work for.
+    pipeline: OnceLock<Weak<Pipeline>>,
     state: Mutex<State>,
     /// Idle threads wait here.
     call: Condvar,
@@ -46,8 +58,8 @@ pub(crate) struct Lane {
 
 struct State {
     queue: VecDeque<Errand>,
-    /// Threads that are doing something.
-    busy: usize,
+    /// Jobs that workers are to get, in the queue or with threads.
+    jobs: usize,
     /// Threads that have been started and have not ended.
     threads: usize,
     /// Threads that wait to be called.
@@ -66,7 +78,7 @@ impl Lane {
     pub(crate) fn new(limit: usize) -> Self {
         let state = State {
             queue: VecDeque::new(),
-            busy: 0,
+            jobs: 0,
             threads: 0,
             idle: 0,
             coming: false,
@@ -74,7 +86,13 @@ impl Lane {
             handles: Vec::new(),
             numbers: Vec::new(),
         };
-        Self { limit, state: Mutex::new(state), call: Condvar::new() }
+        let pipeline = OnceLock::new();
+        Self { limit, pipeline, state: Mutex::new(state), call: Condvar::new() }
+    }
+
+    /// Says what the threads work for, before there is something to do.
+    pub(crate) fn serve(&self, pipeline: &Weak<Pipeline>) {
+        self.pipeline.get_or_init(|| Weak::clone(pipeline));
     }
 
     /// How many threads there are.
@@ -82,27 +100,30 @@ impl Lane {
         self.lock().threads
     }
 
-    /// How many jobs are in the queue or with threads.
+    /// How many jobs are in the queue or with threads, but for those that the engine has.
     pub(crate) fn jobs(&self) -> usize {
-        let state = self.lock();
-        state.queue.len() + state.busy
+        self.lock().jobs
     }
 
     /// Queues what these tokens' slots hold. False, and nothing done, if there is no thread and none
-    /// can be started. New threads get the pipeline.
-    pub(crate) fn push(&self, errands: &[Errand], pipeline: &Weak<Pipeline>) -> bool {
+    /// can be started.
+    pub(crate) fn push(&self, errands: impl IntoIterator<Item = Errand>) -> bool {
         let mut state = self.lock();
-        state.queue.extend(errands);
-        if self.call(&mut state, pipeline) {
+        for errand in errands {
+            state.jobs += usize::from(errand.reply == Reply::Workers);
+            state.queue.push_back(errand);
+        }
+        if self.call(&mut state) {
             return true;
         }
         // Without a thread there was nothing else in it.
         state.queue.clear();
+        state.jobs = 0;
         false
     }
 
     /// Sees to it that somebody comes for what is in the queue. False if there is nobody.
-    fn call(&self, state: &mut State, pipeline: &Weak<Pipeline>) -> bool {
+    fn call(&self, state: &mut State) -> bool {
         if state.coming || state.queue.is_empty() {
             return true;
         }
@@ -111,24 +132,23 @@ impl Lane {
             self.call.notify_one();
         } else if state.threads < self.limit {
             // Otherwise those that there are will get to it.
-            state.coming = start(state, pipeline).is_ok();
+            state.coming = self.start(state).is_ok();
         }
         state.threads > 0
     }
 
-    /// What the calling thread is to do next, which has `done` something before or has just
-    /// started; or `None` if it is to end.
-    fn next(&self, number: usize, done: bool, pipeline: &Weak<Pipeline>) -> Option<Errand> {
+    /// What the calling thread is to do next, which has done something before and told somebody, or
+    /// has just started; or `None` if it is to end.
+    fn next(&self, number: usize, told: Option<Reply>) -> Option<Errand> {
         let mut state = self.lock();
-        if done {
-            state.busy -= 1;
-        } else {
-            state.coming = false;
+        match told {
+            None => state.coming = false,
+            Some(Reply::Workers) => state.jobs -= 1,
+            Some(Reply::Engine) => {}
         }
         loop {
             if let Some(errand) = state.queue.pop_front() {
-                state.busy += 1;
-                self.call(&mut state, pipeline);
+                self.call(&mut state);
                 return Some(errand);
             }
             let (waited, called) = self.wait(state);
@@ -178,27 +198,28 @@ impl Lane {
         }
     }
 
+    /// Starts a thread. Under the lock, so that nobody finds it gone before its handle is here.
+    fn start(&self, state: &mut State) -> io::Result<()> {
+        let pipeline = self.pipeline.get().and_then(Weak::upgrade);
+        let pipeline = pipeline.ok_or_else(|| io::Error::other("the pipeline is gone"))?;
+        let number = state.numbers.pop().unwrap_or(state.threads);
+        let builder = std::thread::Builder::new().name(format!("aio-blocking-{number}"));
+        match signals::blocked_during(|| builder.spawn(move || thread::run(&pipeline, number))) {
+            Ok(handle) => {
+                state.handles.retain(|handle| !handle.is_finished());
+                state.handles.push(handle);
+                state.threads += 1;
+                Ok(())
+            }
+            Err(error) => {
+                state.numbers.push(number);
+                Err(error)
+            }
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         // Nothing in here panics.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Starts a thread. Under the lock, so that nobody finds it gone before its handle is here.
-fn start(state: &mut State, pipeline: &Weak<Pipeline>) -> io::Result<()> {
-    let pipeline = pipeline.upgrade().ok_or_else(|| io::Error::other("the pipeline is gone"))?;
-    let number = state.numbers.pop().unwrap_or(state.threads);
-    let builder = std::thread::Builder::new().name(format!("aio-blocking-{number}"));
-    match signals::blocked_during(|| builder.spawn(move || thread::run(&pipeline, number))) {
-        Ok(handle) => {
-            state.handles.retain(|handle| !handle.is_finished());
-            state.handles.push(handle);
-            state.threads += 1;
-            Ok(())
-        }
-        Err(error) => {
-            state.numbers.push(number);
-            Err(error)
-        }
     }
 }

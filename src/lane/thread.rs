@@ -7,9 +7,10 @@
 use std::mem;
 use std::sync::atomic::Ordering;
 
-use super::Errand;
 use super::transfer::perform;
+use super::{Errand, Reply};
 use crate::completion::Operation;
+use crate::engine::Event;
 use crate::job::Job;
 use crate::pipeline::{Completed, Pipeline};
 use crate::slots::index_of;
@@ -18,14 +19,14 @@ use crate::unwind::AbortOnPanic;
 /// Does what is in the queue, until nothing has been for a while or the lane is dismissed.
 pub(super) fn run(pipeline: &Pipeline, number: usize) {
     let _guard = AbortOnPanic;
-    let mut done = false;
-    while let Some(errand) = pipeline.lane.next(number, done, pipeline.this()) {
+    let mut told = None;
+    while let Some(errand) = pipeline.lane.next(number, told) {
         if errand.request.transfer.operation != Operation::Blocking {
             transfer(pipeline, &errand);
         } else if !work(pipeline, &errand) {
             return;
         }
-        done = true;
+        told = Some(errand.reply);
     }
 }
 
@@ -37,7 +38,7 @@ fn deliver(pipeline: &Pipeline, errand: &Errand, res: i64, job: Job) {
     pipeline.deliver(Completed { index: index_of(errand.request.token) as u32, res, job });
 }
 
-/// Performs a transfer, and sends the job to the workers.
+/// Performs a transfer, and sends the job to the workers or its result to the engine.
 fn transfer(pipeline: &Pipeline, errand: &Errand) {
     let rest = match errand.done {
         0 => errand.request.transfer,
@@ -45,10 +46,16 @@ fn transfer(pipeline: &Pipeline, errand: &Errand) {
     };
     // SAFETY: the request describes the job in the slot with its token, which keeps it, and with it
     // buffer and file, until it is taken out, which for what is in the lane's queue is done by the
-    // lane's threads only, below. While in the slot the job's memory is not accessed.
+    // lane's threads only, below, or by the reaper for what the engine is told of there. While in
+    // the slot the job's memory is not accessed.
     let res = unsafe { perform(&rest) };
     pipeline.counters.blocking_transfers.fetch_add(1, Ordering::Relaxed);
-    deliver(pipeline, errand, together(errand.done, res), taken(pipeline, errand));
+    match errand.reply {
+        Reply::Engine => pipeline.engine.performed(Event { token: errand.request.token, res }),
+        Reply::Workers => {
+            deliver(pipeline, errand, together(errand.done, res), taken(pipeline, errand));
+        }
+    }
 }
 
 /// The result of a read in two parts. What was read before an error is not lost: who asks for the

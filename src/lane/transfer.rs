@@ -68,9 +68,15 @@ fn look_failed(Errno(errno): Errno, done: usize) -> Look {
 ///
 /// What the transfer describes is valid and nobody else's.
 pub(crate) unsafe fn perform(transfer: &Transfer) -> i64 {
+    let flags = if transfer.nowait { libc::RWF_NOWAIT } else { 0 };
     loop {
-        // SAFETY: the caller's promise.
-        match unsafe { call(transfer, 0) } {
+        let answer = match transfer.operation {
+            Operation::SyncAll => sync(libc::SYS_fsync, transfer),
+            Operation::SyncData => sync(libc::SYS_fdatasync, transfer),
+            // SAFETY: the caller's promise.
+            _ => unsafe { call(transfer, flags) },
+        };
+        match answer {
             Ok(count) => return count as i64,
             // By a signal that can't be blocked: a debugger, the freezer.
             Err(Errno(libc::EINTR)) => {}
@@ -79,24 +85,45 @@ pub(crate) unsafe fn perform(transfer: &Transfer) -> i64 {
     }
 }
 
-/// One system call: preadv2(2) or pwritev2(2).
+/// fsync(2) or fdatasync(2).
+fn sync(number: c_long, transfer: &Transfer) -> Result<usize, Errno> {
+    // SAFETY: a system call without pointers.
+    checked(unsafe { libc::syscall(number, transfer.fd) })
+}
+
+/// A read or write, at its offset or, as AIO does, at none in a file that has no offsets.
 ///
 /// # Safety
 ///
 /// What the transfer describes is valid and nobody else's.
 unsafe fn call(transfer: &Transfer, flags: c_int) -> Result<usize, Errno> {
+    // The kernel's offset is signed, and its -1 says that there is none.
+    let at = match i64::try_from(transfer.offset) {
+        // SAFETY: the caller's promise.
+        Ok(_) => unsafe { call_at(transfer, transfer.offset, flags) },
+        Err(_) => Err(Errno(libc::EINVAL)),
+    };
+    match at {
+        // SAFETY: as above; nothing was transferred.
+        Err(Errno(libc::ESPIPE)) => unsafe { call_at(transfer, u64::MAX, flags) },
+        answer => answer,
+    }
+}
+
+/// One system call: preadv2(2) or pwritev2(2).
+///
+/// # Safety
+///
+/// What the transfer describes is valid and nobody else's.
+unsafe fn call_at(transfer: &Transfer, offset: u64, flags: c_int) -> Result<usize, Errno> {
     let number = match transfer.operation {
         Operation::Read | Operation::ReadVectored => libc::SYS_preadv2,
         Operation::Write | Operation::WriteVectored => libc::SYS_pwritev2,
         _ => unreachable!("nothing that transfers bytes"),
     };
-    // As AIO: to these calls the greatest would say that there is none.
-    if i64::try_from(transfer.offset).is_err() {
-        return Err(Errno(libc::EINVAL));
-    }
     let segments = Segments::of(transfer);
     // In two halves where a word has 32 bits, and else in the first alone.
-    let (low, high) = (transfer.offset as c_ulong, (transfer.offset >> 32) as c_ulong);
+    let (low, high) = (offset as c_ulong, (offset >> 32) as c_ulong);
     let (array, count) = (segments.array(), segments.count());
     // SAFETY: the array has so many elements, and these are valid, by the caller's promise.
     checked(unsafe { libc::syscall(number, transfer.fd, array, count, low, high, flags) })

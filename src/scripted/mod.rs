@@ -7,6 +7,7 @@ mod rest;
 mod submission;
 mod waking;
 
+use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
 use std::time::Duration;
@@ -15,6 +16,7 @@ use crate::admission::Limits;
 use crate::engine::fake::Fake;
 use crate::file::FileHandle;
 use crate::job::Job;
+use crate::lane::Lane;
 use crate::{Builder, Dispatcher, Submitter};
 
 const HANG: Duration = Duration::from_secs(60);
@@ -50,7 +52,7 @@ impl Rig {
 
     fn build(builder: Builder, fake: Fake, limits: Limits, workers: usize) -> Self {
         let engine = Box::new(fake.clone());
-        let dispatcher = builder.start(engine, limits, workers).unwrap();
+        let dispatcher = builder.start(engine, Arc::new(Lane::new(4)), limits, workers).unwrap();
         let file = FileHandle::from(std::fs::File::open("/dev/null").unwrap());
         let (tell, seen) = mpsc::channel();
         Self { _end: EndOnPanic(fake.clone()), fake, dispatcher, file, seen, tell }

@@ -23,7 +23,9 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use reapool::{Builder, Completion, Dispatcher, FileHandle, IoBuf, IoBufMut, Job, Submitter};
+use reapool::{
+    Backend, Builder, Completion, Dispatcher, FileHandle, IoBuf, IoBufMut, Job, Submitter,
+};
 use tempfile::TempDir;
 
 /// What large numbers are divided by: under memcheck everything takes tens of times as long.
@@ -31,6 +33,21 @@ pub(crate) const SCALE: usize = if option_env!("REAPOOL_MEMCHECK").is_some() { 1
 
 /// Long enough that only a hang exceeds it, on a slow machine and under memcheck too.
 pub(crate) const HANG: Duration = Duration::from_secs(120);
+
+/// Begins to make a dispatcher: with the engine that the tests are run for, `REAPOOL_TEST_BACKEND`.
+pub(crate) fn builder() -> Builder {
+    let builder = Dispatcher::builder();
+    if on_threads() { builder.backend(Backend::BlockingThreads) } else { builder }
+}
+
+/// Whether the tests are run for the engine without AIO.
+pub(crate) fn on_threads() -> bool {
+    match std::env::var("REAPOOL_TEST_BACKEND").as_deref() {
+        Ok("threads") => true,
+        Ok("aio") | Err(_) => false,
+        Ok(other) => panic!("REAPOOL_TEST_BACKEND is {other}, and not aio or threads"),
+    }
+}
 
 /// A directory on the disk that the build is on, gone when dropped. Not the system's temporary
 /// directory: that may be a file system without direct I/O.

@@ -1,0 +1,216 @@
+//! The engine for systems without native AIO: the blocking lane's threads perform transfers, and the
+//! waiter itself waits for what is polled.
+//!
+//! Safety: two system calls, one on a list of this file's own; a descriptor that this file makes.
+
+#![expect(unsafe_code, reason = "makes an eventfd, and calls ppoll")]
+
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::mem;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::ptr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::{Engine, Errno, Event, Request, STOP};
+use crate::backend::Backend;
+use crate::completion::Operation;
+use crate::lane::{Errand, Lane, Reply};
+use crate::sys::timespec;
+
+pub(crate) struct Blocking {
+    lane: Arc<Lane>,
+    state: Mutex<State>,
+    /// An eventfd that the waiter polls. Written to when it sleeps and has no reason to any more.
+    bell: File,
+    /// How many polls fit into the waiter's list: ppoll(2) takes as many entries as the process may
+    /// have files.
+    polls_max: usize,
+}
+
+#[derive(Default)]
+struct State {
+    /// What has been done.
+    events: Vec<Event>,
+    /// What is polled for.
+    polls: Vec<Request>,
+    /// For how many events the waiter sleeps, while it does; nobody has rung the bell.
+    least: Option<usize>,
+    /// The waiter's list for ppoll: the bell, and then as `polls`.
+    list: Vec<libc::pollfd>,
+}
+
+impl Blocking {
+    pub(crate) fn new(lane: Arc<Lane>) -> Result<Self, Errno> {
+        // SAFETY: no pointers are passed; the result is checked before use.
+        let bell = unsafe { libc::eventfd(0, libc::EFD_CLOEXEC) };
+        if bell < 0 {
+            return Err(Errno(io::Error::last_os_error().raw_os_error().unwrap_or(libc::EIO)));
+        }
+        // SAFETY: the descriptor is fresh from the kernel and nobody else knows it.
+        let bell = File::from(unsafe { OwnedFd::from_raw_fd(bell) });
+        let mut files = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+        // SAFETY: the kernel writes one limit through the pointer, which is to a live local.
+        unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut files) };
+        let files = usize::try_from(files.rlim_cur).unwrap_or(usize::MAX);
+        let polls_max = files.saturating_sub(1);
+        Ok(Self { lane, state: Mutex::default(), bell, polls_max })
+    }
+
+    /// Adds to the events or the polls, and wakes the waiter if it has reason to.
+    fn add(&self, add: impl FnOnce(&mut State), polls: bool) {
+        let mut state = self.lock();
+        add(&mut state);
+        let events = state.events.len();
+        let ring = state.least.take_if(|least| polls || events >= *least).is_some();
+        drop(state);
+        if ring {
+            self.ring();
+        }
+    }
+
+    fn ring(&self) {
+        // It is never full: nobody rings again before the waiter has heard it.
+        let _ = (&self.bell).write_all(&1_u64.to_ne_bytes());
+    }
+
+    /// Sleeps until the bell rings, something polled for is there, or the deadline comes. What is
+    /// there becomes events.
+    fn sleep(
+        &self,
+        mut state: MutexGuard<'_, State>,
+        least: usize,
+        deadline: Option<Instant>,
+    ) -> Result<(), Errno> {
+        let mut list = mem::take(&mut state.list);
+        list.clear();
+        list.push(pollfd(self.bell.as_raw_fd(), libc::POLLIN));
+        list.extend(state.polls.iter().map(|poll| {
+            // An event mask has 16 bits.
+            pollfd(poll.transfer.fd, (poll.transfer.address as u16).cast_signed())
+        }));
+        state.least = Some(least);
+        drop(state);
+        let answer = ppoll(&mut list, deadline);
+        let mut state = self.lock();
+        if state.least.take().is_none() {
+            // Somebody rings, or has, now that there is reason to.
+            self.hear();
+        }
+        // From the end: removing one moves those behind it. New ones are behind all of these.
+        for index in (1..list.len()).rev() {
+            if let Some(res) = polled(&list[index]) {
+                let poll = state.polls.remove(index - 1);
+                state.events.push(Event { token: poll.token, res });
+            }
+        }
+        state.list = list;
+        answer
+    }
+
+    /// Waits for the bell, which has been rung or is about to be.
+    fn hear(&self) {
+        let _ = (&self.bell).read_exact(&mut [0; 8]);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Nothing in here panics.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Adds as many polls as there is room for, and returns how many these are.
+    fn add_polls(&mut self, polls: &[Request], most: usize) -> usize {
+        let count = polls.len().min(most.saturating_sub(self.polls.len()));
+        self.polls.extend(&polls[..count]);
+        count
+    }
+}
+
+fn pollfd(fd: libc::c_int, events: libc::c_short) -> libc::pollfd {
+    libc::pollfd { fd, events, revents: 0 }
+}
+
+/// The result of a poll, as an event has it, if it is over.
+fn polled(entry: &libc::pollfd) -> Option<i64> {
+    match entry.revents {
+        0 => None,
+        // Not a descriptor that can be used: AIO refuses it.
+        events if events & libc::POLLNVAL != 0 => Some(-i64::from(libc::EBADF)),
+        events => Some(i64::from(events.cast_unsigned())),
+    }
+}
+
+/// ppoll(2), until the deadline at most.
+fn ppoll(list: &mut [libc::pollfd], deadline: Option<Instant>) -> Result<(), Errno> {
+    list.iter_mut().for_each(|entry| entry.revents = 0);
+    let limit =
+        deadline.map(|deadline| timespec(deadline.saturating_duration_since(Instant::now())));
+    let limit = limit.as_ref().map_or(ptr::null(), ptr::from_ref);
+    let count = list.len() as libc::nfds_t;
+    // SAFETY: the kernel reads and writes `count` entries of a list that is exactly so long and
+    // exclusively borrowed; the limit is null or points to a live local, and the mask is not changed.
+    let answer = unsafe { libc::ppoll(list.as_mut_ptr(), count, limit, ptr::null()) };
+    if answer >= 0 {
+        return Ok(());
+    }
+    list.iter_mut().for_each(|entry| entry.revents = 0);
+    Err(Errno(io::Error::last_os_error().raw_os_error().unwrap_or(libc::EIO)))
+}
+
+impl Engine for Blocking {
+    unsafe fn submit(&self, batch: &[Request]) -> Result<usize, Errno> {
+        let is_poll = |request: &Request| request.transfer.operation == Operation::Poll;
+        let mut count = batch.iter().take_while(|request| is_poll(request)).count();
+        let taken = if count > 0 {
+            self.add(|state| count = state.add_polls(&batch[..count], self.polls_max), true);
+            count > 0
+        } else {
+            count = batch.iter().take_while(|request| !is_poll(request)).count();
+            let errand = |&request| Errand { request, done: 0, reply: Reply::Engine };
+            self.lane.push(batch[..count].iter().map(errand))
+        };
+        // Without a thread, or room on the list, requests wait as if the kernel had none to spare.
+        if taken { Ok(count) } else { Err(Errno(libc::EAGAIN)) }
+    }
+
+    fn wait(
+        &self,
+        events: &mut Vec<Event>,
+        least: usize,
+        limit: Option<Duration>,
+    ) -> Result<(), Errno> {
+        let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
+        let mut failure = None;
+        loop {
+            let mut state = self.lock();
+            let over = deadline.is_some_and(|deadline| deadline <= Instant::now());
+            let enough = state.events.len() >= least.max(1);
+            if let Some(errno) = failure.take_if(|_| state.events.is_empty()) {
+                return Err(errno);
+            }
+            if enough || over || failure.is_some() {
+                events.append(&mut state.events);
+                return Ok(());
+            }
+            failure = self.sleep(state, least.max(1), deadline).err();
+        }
+    }
+
+    fn wake(&self) -> Result<(), Errno> {
+        self.add(|state| state.events.push(Event { token: STOP, res: 0 }), true);
+        Ok(())
+    }
+
+    fn performed(&self, event: Event) {
+        self.add(|state| state.events.push(event), false);
+    }
+
+    fn backend(&self) -> Backend {
+        Backend::BlockingThreads
+    }
+
+    fn close(&self) {}
+}
