@@ -74,3 +74,24 @@ fn a_reader_does_not_hold_up_its_writer() {
         assert_eq!(dispatcher.shutdown().unwrap().jobs, 3);
     });
 }
+
+#[test]
+fn a_stream_that_never_waits_is_read_and_written() {
+    watched(|| {
+        let dispatcher = util::builder().workers(1).build().unwrap();
+        let (here, there) = UnixStream::pair().unwrap();
+        here.set_nonblocking(true).unwrap();
+        there.set_nonblocking(true).unwrap();
+        let ends = [here, there].map(|end| FileHandle::from(OwnedFd::from(end)));
+        for _ in 0..2 {
+            let write = Job::write(&ends[0], b"news".to_vec(), 0, |done| done.result);
+            let written = dispatcher.spawn(write).unwrap().join_timeout(HANG).unwrap();
+            assert_eq!(written.unwrap(), 4);
+            let read = Job::read(&ends[1], vec![0; 10], 0, |done| (done.result, done.buffer));
+            let (count, buffer) = dispatcher.spawn(read).unwrap().join_timeout(HANG).unwrap();
+            assert_eq!((count.unwrap(), buffer.as_slice()), (4, &b"news"[..]));
+            let read = Job::read(&ends[1], vec![0; 10], 0, |done| done.result);
+            assert!(would_wait(&dispatcher.spawn(read).unwrap().join_timeout(HANG).unwrap()));
+        }
+    });
+}
