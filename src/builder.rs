@@ -1,8 +1,6 @@
 //! A dispatcher's settings, their limits, and its start.
 
 use std::fmt;
-use std::fs;
-use std::io;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -10,10 +8,11 @@ use std::time::Duration;
 use crate::admission::Limits;
 use crate::backend::Backend;
 use crate::dispatcher::Dispatcher;
-use crate::engine::{Aio, Blocking, Engine, Errno, SetupFailure, setup_failure};
-use crate::error::{BuildError, BuildErrorKind, BuildFailure};
+use crate::engine::Engine;
+use crate::error::{BuildError, BuildFailure};
 use crate::lane::Lane;
 use crate::pipeline::Pipeline;
+use crate::setup::set_up;
 use crate::submitter::Submitter;
 use crate::unwind::{CallbackPanic, PanicHandler};
 use crate::{reaper, signals, workers};
@@ -187,7 +186,7 @@ impl Builder {
     pub fn build(self) -> Result<Dispatcher, BuildError> {
         let (limits, workers) = self.validate()?;
         let lane = Arc::new(Lane::new(self.blocking_threads));
-        let (engine, depth) = self.set_up(limits.depth, &lane)?;
+        let (engine, depth) = set_up(self.backend, limits.depth, self.shrink_depth, &lane)?;
         self.start(engine, lane, Limits { depth, ..limits }, workers)
     }
 
@@ -200,29 +199,6 @@ impl Builder {
         within("blocking_threads", self.blocking_threads, 1, BLOCKING_THREADS_MAX)?;
         // At most 2^20, just checked.
         Ok((Limits { depth: self.depth as u32, backlog, parked: self.parked_limit }, workers))
-    }
-
-    /// Makes the engine, of this depth, or of less if that is allowed and all there is.
-    fn set_up(&self, depth: u32, lane: &Arc<Lane>) -> Result<(Box<dyn Engine>, u32), BuildError> {
-        let threads = || match Blocking::new(Arc::clone(lane)) {
-            Ok(engine) => Ok((Box::new(engine) as Box<dyn Engine>, depth)),
-            Err(Errno(errno)) => {
-                Err(BuildError(BuildFailure::Setup(io::Error::from_raw_os_error(errno))))
-            }
-        };
-        if self.backend == Backend::BlockingThreads {
-            return threads();
-        }
-        match set_up_aio(depth, self.shrink_depth) {
-            Ok((engine, depth)) => Ok((Box::new(engine), depth)),
-            Err(error)
-                if self.backend == Backend::Automatic
-                    && error.kind() == BuildErrorKind::Unavailable =>
-            {
-                threads()
-            }
-            Err(error) => Err(error),
-        }
     }
 
     /// Starts the threads over an engine; ends what has been started if one can't be.
@@ -281,50 +257,6 @@ fn spawn(name: String, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle
         .map_err(|source| BuildError(BuildFailure::Thread { name, source }))
 }
 
-/// Makes a context of this depth, or of less if that is allowed and all there is.
-fn set_up_aio(depth: u32, shrink: bool) -> Result<(Aio, u32), BuildError> {
-    let mut asked = depth;
-    loop {
-        let errno = match Aio::new(asked) {
-            Ok(engine) => return Ok((engine, asked)),
-            Err(errno) => errno,
-        };
-        let source = io::Error::from_raw_os_error(errno.0);
-        // One request is set aside for waking the reaper.
-        let events = asked + 1;
-        let failure = match setup_failure(errno) {
-            SetupFailure::Limit => {
-                let (limit, in_use) = (sysctl("aio-max-nr"), sysctl("aio-nr"));
-                if shrink && asked > 1 {
-                    asked = shrunk(asked, limit, in_use);
-                    continue;
-                }
-                BuildFailure::Limit { asked: events, limit, in_use, source }
-            }
-            SetupFailure::TooLarge if shrink && asked > 1 => {
-                asked /= 2;
-                continue;
-            }
-            SetupFailure::TooLarge => BuildFailure::TooLarge { asked: events, source },
-            SetupFailure::Unavailable => BuildFailure::Unavailable(source),
-            SetupFailure::Other => BuildFailure::Setup(source),
-        };
-        return Err(BuildError(failure));
-    }
-}
-
-/// The next depth to try: what the system has left, but in any case less than was refused, as
-/// others take their share meanwhile.
-fn shrunk(refused: u32, limit: Option<u64>, in_use: Option<u64>) -> u32 {
-    let left = limit.zip(in_use).map_or(0, |(limit, in_use)| limit.saturating_sub(in_use + 1));
-    let left = u32::try_from(left).unwrap_or(u32::MAX);
-    if (1..refused).contains(&left) { left } else { refused / 2 }
-}
-
-fn sysctl(name: &str) -> Option<u64> {
-    fs::read_to_string(format!("/proc/sys/fs/{name}")).ok()?.trim().parse().ok()
-}
-
 impl fmt::Debug for Builder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Builder")
@@ -338,19 +270,5 @@ impl fmt::Debug for Builder {
             .field("coalesce", &self.coalesce)
             .field("panic_handler", &self.panic_handler.as_ref().map(|_| "Fn(..)"))
             .finish()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::shrunk;
-
-    #[test]
-    fn shrinking_always_gets_smaller_and_never_to_nothing() {
-        assert_eq!(shrunk(128, Some(65536), Some(65500)), 35);
-        assert_eq!(shrunk(128, Some(65536), Some(65535)), 64);
-        assert_eq!(shrunk(128, Some(65536), Some(0)), 64, "freed since, or taken again");
-        assert_eq!(shrunk(128, None, None), 64);
-        assert_eq!(shrunk(2, Some(10), Some(10)), 1);
     }
 }

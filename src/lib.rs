@@ -202,6 +202,7 @@ mod progress;
 mod reaper;
 #[cfg(test)]
 mod scripted;
+mod setup;
 mod signals;
 mod sleepers;
 mod slots;

@@ -200,7 +200,7 @@ impl Engine for Blocking {
     }
 
     fn wake(&self) -> Result<(), Errno> {
-        self.add(|state| state.events.push(Event { token: STOP, res: 0 }), true);
+        self.add(|state| state.events.push(Event { token: STOP, res: 0 }), false);
         Ok(())
     }
 
