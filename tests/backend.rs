@@ -9,7 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError, mpsc};
 use reapool::{Backend, BuildErrorKind, Dispatcher, Job, PollEvents};
 use util::child::in_child;
 use util::{
-    HANG, contents, eventfd, known_file, make_readable, null, null_read, open_buffered,
+    HANG, bad_file, contents, eventfd, known_file, make_readable, null, null_read, open_buffered,
     open_direct, scratch, watched,
 };
 
@@ -57,6 +57,10 @@ fn works(dispatcher: &Dispatcher) {
     make_readable(&eventfd);
     let events = poll.unwrap().join_timeout(HANG).unwrap().unwrap();
     assert_eq!(PollEvents::from_result(events), PollEvents::READABLE);
+    // What only names a file can't be polled.
+    let poll = Job::poll(bad_file(), PollEvents::READABLE, |done| done.result);
+    let refused = dispatcher.spawn(poll).unwrap().join_timeout(HANG).unwrap();
+    assert_eq!(refused.unwrap_err().raw_os_error(), Some(libc::EBADF));
     dispatcher.spawn(null_read(&null(), || ())).unwrap().join_timeout(HANG).unwrap();
 }
 

@@ -88,7 +88,7 @@ pub(crate) unsafe fn perform(transfer: &Transfer) -> i64 {
 /// fsync(2) or fdatasync(2).
 fn sync(number: c_long, transfer: &Transfer) -> Result<usize, Errno> {
     // SAFETY: a system call without pointers.
-    checked(unsafe { libc::syscall(number, transfer.fd) })
+    checked(unsafe { libc::syscall(number, c_long::from(transfer.fd)) })
 }
 
 /// A read or write, at its offset or, as AIO does, at none in a file that has no offsets.
@@ -125,8 +125,10 @@ unsafe fn call_at(transfer: &Transfer, offset: u64, flags: c_int) -> Result<usiz
     // In two halves where a word has 32 bits, and else in the first alone.
     let (low, high) = (offset as c_ulong, (offset >> 32) as c_ulong);
     let (array, count) = (segments.array(), segments.count());
+    // In whole words, as the call takes them.
+    let (fd, flags) = (c_long::from(transfer.fd), c_long::from(flags));
     // SAFETY: the array has so many elements, and these are valid, by the caller's promise.
-    checked(unsafe { libc::syscall(number, transfer.fd, array, count, low, high, flags) })
+    checked(unsafe { libc::syscall(number, fd, array, count, low, high, flags) })
 }
 
 /// The array of buffers of a transfer; one buffer is an array of one.
