@@ -1,5 +1,7 @@
 //! What direct I/O wants multiples of.
 
+use std::ops::Range;
+
 /// The alignment that transfers of a file have to keep to, in bytes; 1 for files that go through
 /// the page cache, which take anything.
 ///
@@ -30,6 +32,15 @@ impl Alignment {
     /// Enough for every block size that Linux supports for direct I/O on 4 KiB pages.
     pub(crate) const SAFE: Self = Self { memory: 4096, offset: 4096 };
 
+    /// What has to be read for the sake of `len` bytes from `offset` on.
+    pub(crate) fn span(self, offset: u64, len: usize) -> Range<u64> {
+        let unit = self.offset.max(1);
+        let start = offset - offset % unit;
+        let end = offset.saturating_add(len as u64).checked_next_multiple_of(unit);
+        // Nothing needs nothing. What ends beyond all files can't be read whole anyway.
+        start..if len == 0 { start } else { end.unwrap_or(u64::MAX) }
+    }
+
     /// By what multiples of bytes a transfer can be moved on so that buffer and offset stay aligned.
     pub(crate) fn step(self) -> usize {
         let offset = usize::try_from(self.offset).unwrap_or(usize::MAX);
@@ -44,6 +55,23 @@ impl Alignment {
 #[cfg(test)]
 mod tests {
     use super::Alignment;
+
+    #[test]
+    fn a_span_is_aligned_and_no_larger_than_it_has_to_be() {
+        let alignment = Alignment { memory: 4, offset: 512 };
+        for (offset, len, span) in [
+            (0, 512, 0..512),
+            (1, 511, 0..512),
+            (1, 512, 0..1024),
+            (511, 1, 0..512),
+            (512, 1, 512..1024),
+            (700, 0, 512..512),
+            (u64::MAX, 1, u64::MAX - 511..u64::MAX),
+        ] {
+            assert_eq!(alignment.span(offset, len), span, "{offset} {len}");
+        }
+        assert_eq!(Alignment::NONE.span(700, 100), 700..800);
+    }
 
     #[test]
     fn a_step_is_a_multiple_of_both() {

@@ -8,6 +8,7 @@ use std::ffi::c_int;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, IsTerminal};
+use std::ops::Range;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -94,6 +95,22 @@ impl FileHandle {
             (true, DirectIo::Aligned(alignment)) => alignment,
             (true, DirectIo::Unknown | DirectIo::Unsupported) => Alignment::SAFE,
         }
+    }
+
+    /// What is read of this file for the sake of `len` bytes from `offset` on: these, and on a direct
+    /// file what is missing to its [`alignment`](Self::alignment) on both sides. A buffer for
+    /// [`Job::read_range`](crate::Job::read_range) has to have this length at least.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let file = reapool::FileHandle::open_buffered("Cargo.toml")?;
+    /// assert_eq!(file.span(1000, 24), 1000..1024, "through the page cache, no more than that");
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[must_use]
+    pub fn span(&self, offset: u64, len: usize) -> Range<u64> {
+        self.alignment().span(offset, len)
     }
 
     /// How many bytes the file has now; of a block device, its capacity. Asks the kernel, as

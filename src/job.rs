@@ -8,6 +8,7 @@ use crate::chore::Chore;
 use crate::completion::{Completion, Operation};
 use crate::file::FileHandle;
 use crate::poll::PollEvents;
+use crate::ranged::{Ranged, ReadRange};
 use crate::target::{NoBuffer, ReadInto, ReadIntoEach, Target, WriteFrom, WriteFromEach};
 use crate::task::{Brief, Pending, Task};
 
@@ -21,9 +22,10 @@ use crate::task::{Brief, Pending, Task};
 /// # Alignment
 ///
 /// If the file is open with `O_DIRECT`, the buffer's address, its length and the offset must be
-/// multiples of the device's logical block size, 4096 bytes being enough for all (open(2), notes);
-/// otherwise the kernel answers `EINVAL`, to the callback. [`AlignedBuf`](crate::AlignedBuf) has
-/// such an address.
+/// multiples of what [`FileHandle::alignment`] says, 4096 bytes being enough for nearly all
+/// (open(2), notes); otherwise the kernel answers `EINVAL`, to the callback.
+/// [`AlignedBuf`](crate::AlignedBuf) has such an address, and [`read_range`](Self::read_range) takes
+/// any offset and length.
 ///
 /// # Examples
 ///
@@ -66,6 +68,56 @@ impl<R: Send + 'static> Job<R> {
         F: FnOnce(Completion<B>) -> R + Send + 'static,
     {
         Self::new(Operation::Read, file.into(), ReadInto(buffer), offset, callback)
+    }
+
+    /// Reads `len` bytes from `offset` on, wherever that is: what a direct file needs on both sides,
+    /// for the sake of alignment, is read too, and the callback is given exactly the range.
+    ///
+    /// `buffer` has to have room for all of it, which is what [`FileHandle::span`] says, and on a
+    /// direct file an address that [fits](FileHandle::alignment), which [`AlignedBuf`] and
+    /// [`PoolBuf`] have. [`Ranged`] derefs to the bytes, fewer of them at the end of the file and
+    /// none beyond it, and gives the buffer back. The completion's offset and counts are those of
+    /// the range. With [`exact`](Self::exact) it is the whole range, or an error.
+    ///
+    /// [`AlignedBuf`]: crate::AlignedBuf
+    /// [`PoolBuf`]: crate::PoolBuf
+    ///
+    /// # Panics
+    ///
+    /// If the buffer is smaller than the span.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use reapool::{AlignedBuf, Dispatcher, FileHandle, Job};
+    ///
+    /// let dispatcher = Dispatcher::new()?;
+    /// let file = FileHandle::open_direct_or_buffered("Cargo.toml")?;
+    /// let span = file.span(1, 7);
+    /// let buffer = AlignedBuf::zeroed((span.end - span.start) as usize);
+    /// let job = Job::read_range(&file, buffer, 1, 7, |done| done.buffer).exact();
+    /// let ranged = dispatcher.spawn(job)?.join()?;
+    /// assert_eq!(&*ranged, b"package");
+    /// let buffer = ranged.into_inner();
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn read_range<B, F>(
+        file: impl Into<FileHandle>,
+        buffer: B,
+        offset: u64,
+        len: usize,
+        callback: F,
+    ) -> Self
+    where
+        B: IoBufMut,
+        F: FnOnce(Completion<Ranged<B>>) -> R + Send + 'static,
+    {
+        let file = file.into();
+        let span = file.span(offset, len);
+        let skip = (offset - span.start) as usize;
+        let target = ReadRange::new(buffer, span.end - span.start, skip, len);
+        let pending = Pending::prepare(Operation::Read, file, target, span.start, callback);
+        Self { task: pending.select(skip, len) }
     }
 
     /// Writes the initialised bytes of `buffer` at `offset` bytes into the file, like pwrite(2).
@@ -215,7 +267,7 @@ impl<R: Send + 'static> Job<R> {
 impl<R: 'static> Job<R> {
     /// Makes a plain read or write ask for no more than `bytes`, from the front of its buffer; a
     /// large recycled buffer then costs a small read no more than a small one. Has no effect on
-    /// other operations.
+    /// other operations, nor on a [range](Self::read_range), which has its length already.
     ///
     /// # Examples
     ///

@@ -113,7 +113,8 @@
 //! 8. **Short transfers are data, not errors**, and show no byte that was not read; unless the user asked
 //!    for [all of it](Job::exact): then the rest is submitted by workers until all is done or there is a
 //!    reason why not, and the ends of files, full devices and unaligned counts of direct files are told
-//!    apart. (`short`; `exact`, `scripted`)
+//!    apart. Of a [range](Job::read_range) exactly these bytes are shown, whatever alignment makes
+//!    necessary. (`short`; `exact`, `ranges`, `scripted`)
 //! 9. **Buffered files stall neither the submitter nor a worker**: what is in the page cache is read
 //!    by workers, without waiting; what isn't, and all that is written, is left to threads for what
 //!    blocks, as is the work of [`Job::blocking`]. (`buffered`, `blocking`, `blocking_threads`;
@@ -199,6 +200,7 @@ mod pipeline;
 mod poll;
 mod pool;
 mod progress;
+mod ranged;
 mod reaper;
 #[cfg(test)]
 mod scripted;
@@ -240,6 +242,7 @@ pub use pool::builder::{HugePages, PoolBuilder};
 pub use pool::error::{AcquireError, PoolBuildError};
 pub use pool::pool_buf::PoolBuf;
 pub use pool::stats::PoolStats;
+pub use ranged::Ranged;
 pub use stats::Stats;
 pub use submitter::Submitter;
 pub use unwind::CallbackPanic;

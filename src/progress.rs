@@ -8,12 +8,18 @@ use crate::engine::decode;
 /// The state of a transfer that may take the kernel several requests.
 ///
 /// ```text
-/// 0 ........ begin ....... done ....... requested
-///            |---- the kernel has this ----|
+/// 0 ........ begin ....... done ....... whole
+///            |-- the kernel has this --|
+///      |------ the user asked for this ----|
+///     skip                          skip + requested
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Progress {
-    /// Bytes that were asked for.
+    /// Bytes that are to be transferred, the last of them if there are so many.
+    pub(crate) whole: usize,
+    /// Bytes of these, at the front, that nobody asked for.
+    pub(crate) skip: usize,
+    /// Bytes after those that were asked for: all others, or nobody wants the rest.
     pub(crate) requested: usize,
     /// Bytes at the front that are done: by earlier requests, or without one.
     pub(crate) done: usize,
@@ -26,6 +32,9 @@ pub(crate) struct Progress {
 /// How a job ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct End {
+    /// Bytes at the front that are there, asked for or not.
+    pub(crate) filled: usize,
+    /// Bytes of these that were asked for.
     pub(crate) transferred: usize,
     pub(crate) fault: Option<Fault>,
 }
@@ -45,8 +54,13 @@ pub(crate) enum Fault {
 
 impl Progress {
     /// Nothing is done.
-    pub(crate) fn new(requested: usize) -> Self {
-        Self { requested, done: 0, begin: 0, exact: false }
+    pub(crate) fn new(whole: usize) -> Self {
+        Self { whole, skip: 0, requested: whole, done: 0, begin: 0, exact: false }
+    }
+
+    /// How many bytes that were asked for are among so many at the front.
+    fn wanted(&self, filled: usize) -> usize {
+        filled.saturating_sub(self.skip).min(self.requested)
     }
 
     /// How many bytes the request asks for that the kernel is to have next.
@@ -59,23 +73,30 @@ impl Progress {
     pub(crate) fn goes_on(&self, res: i64) -> Option<usize> {
         let count = usize::try_from(res).ok()?;
         let reached = self.begin.saturating_add(count);
-        (self.exact && self.done < reached && reached < self.requested).then_some(reached)
+        let missing = self.wanted(reached) < self.requested;
+        (self.exact && self.done < reached && missing).then_some(reached)
     }
 
     /// What becomes of a job that ends with this answer.
     pub(crate) fn end(&self, operation: Operation, res: i64) -> End {
         if !operation.transfers() {
-            return End { transferred: 0, fault: (res < 0).then_some(Fault::Kernel(res)) };
+            return End {
+                filled: 0,
+                transferred: 0,
+                fault: (res < 0).then_some(Fault::Kernel(res)),
+            };
         }
         let Ok(count) = usize::try_from(res) else {
             // What was read a second time, and failed, is not there any more.
-            let transferred = if operation.reads() { self.begin } else { self.done };
+            let filled = if operation.reads() { self.begin } else { self.done };
+            let transferred = self.wanted(filled);
             // As in the kernel, what was done before an error counts for more.
             let data = !self.exact && transferred > 0;
-            return End { transferred, fault: (!data).then_some(Fault::Kernel(res)) };
+            return End { filled, transferred, fault: (!data).then_some(Fault::Kernel(res)) };
         };
         let reached = self.begin.saturating_add(count);
-        let transferred = if operation.reads() { reached } else { reached.max(self.done) };
+        let filled = if operation.reads() { reached } else { reached.max(self.done) };
+        let transferred = self.wanted(filled);
         let fault = match () {
             () if !self.exact || transferred >= self.requested => None,
             () if operation.reads() => Some(Fault::EndOfFile),
@@ -83,7 +104,7 @@ impl Progress {
             // It made progress, and was not gone on with nevertheless.
             () => Some(Fault::Unaligned),
         };
-        End { transferred, fault }
+        End { filled, transferred, fault }
     }
 }
 
@@ -118,7 +139,7 @@ mod tests {
     const EIO: i64 = -(libc::EIO as i64);
 
     fn at(begin: usize, done: usize) -> Progress {
-        Progress { requested: 100, done, begin, exact: true }
+        Progress { done, begin, exact: true, ..Progress::new(100) }
     }
 
     #[test]
@@ -136,7 +157,7 @@ mod tests {
 
     #[test]
     fn what_ends_it_is_told_apart() {
-        let end = |transferred, fault| End { transferred, fault };
+        let end = |filled, fault| End { filled, transferred: filled, fault };
         assert_eq!(at(40, 40).end(Read, 60), end(100, None));
         assert_eq!(at(40, 40).end(Read, 0), end(40, Some(Fault::EndOfFile)));
         assert_eq!(at(32, 40).end(Read, 8), end(40, Some(Fault::EndOfFile)));
@@ -151,14 +172,32 @@ mod tests {
     #[test]
     fn what_is_not_exact_ends_with_what_is_done() {
         let some = |done| Progress { exact: false, ..at(done, done) };
-        let data = |transferred| End { transferred, fault: None };
+        let data = |filled| End { filled, transferred: filled, fault: None };
         assert_eq!(some(0).end(Read, 40), data(40));
         assert_eq!(some(0).end(Read, 0), data(0));
         assert_eq!(some(40).end(Read, 0), data(40));
         assert_eq!(some(40).end(Read, 7), data(47));
         assert_eq!(some(40).end(Read, EIO), data(40));
-        let failed = End { transferred: 0, fault: Some(Fault::Kernel(EIO)) };
+        let failed = End { filled: 0, transferred: 0, fault: Some(Fault::Kernel(EIO)) };
         assert_eq!(some(0).end(Read, EIO), failed);
+    }
+
+    #[test]
+    fn a_range_within_counts_for_itself() {
+        let within = Progress { skip: 30, requested: 40, ..at(0, 0) };
+        assert_eq!(within.goes_on(30), Some(30));
+        assert_eq!(within.goes_on(69), Some(69));
+        assert_eq!(within.goes_on(70), None, "nobody wants the rest");
+        for (filled, transferred, enough) in
+            [(70, 40, true), (100, 40, true), (69, 39, false), (20, 0, false)]
+        {
+            let fault = (!enough).then_some(Fault::EndOfFile);
+            let expected = End { filled: filled as usize, transferred, fault };
+            assert_eq!(within.end(Read, filled), expected);
+        }
+        let later = Progress { begin: 40, done: 45, ..within };
+        let failed = End { filled: 40, transferred: 10, fault: Some(Fault::Kernel(EIO)) };
+        assert_eq!(later.end(Read, EIO), failed);
     }
 
     #[test]

@@ -22,6 +22,9 @@ pub(crate) trait Target: Send + 'static {
     /// What the user handed in and gets back.
     type Buffer: Send + 'static;
 
+    /// Whether the user asked for a range of what is transferred, which is longer for a reason.
+    const RANGE: bool = false;
+
     /// Describes the memory. It stays valid while the target lives and is only moved.
     fn region(&mut self) -> Region;
 
@@ -37,7 +40,7 @@ pub(crate) trait Target: Send + 'static {
     fn into_buffer(self, transferred: Option<usize>) -> Self::Buffer;
 }
 
-fn number(pointer: *const u8) -> u64 {
+pub(crate) fn number(pointer: *const u8) -> u64 {
     pointer.expose_provenance() as u64
 }
 

@@ -35,7 +35,8 @@ pub(crate) enum Route {
 impl Brief {
     /// The offset at which the job begins.
     pub(crate) fn offset(&self) -> u64 {
-        self.transfer.offset.wrapping_sub(self.progress.begin as u64)
+        let Progress { begin, skip, .. } = self.progress;
+        self.transfer.offset.wrapping_sub(begin as u64).wrapping_add(skip as u64)
     }
 
     /// What becomes of the job if it ends with this answer of the kernel.
@@ -99,8 +100,14 @@ impl<T: Target, F> Pending<T, F> {
         let region = pending.target.region();
         pending.transfer.address = region.address;
         pending.transfer.length = region.length;
-        pending.progress.requested = region.requested;
+        pending.progress = Progress::new(region.requested);
         pending
+    }
+
+    /// Makes it the job of whoever asked for a part of what is transferred.
+    pub(crate) fn select(mut self: Box<Self>, skip: usize, requested: usize) -> Box<Self> {
+        (self.progress.skip, self.progress.requested) = (skip, requested);
+        self
     }
 }
 
@@ -122,8 +129,10 @@ where
     }
 
     fn limit(&mut self, bytes: usize) {
-        if matches!(self.transfer.operation, Operation::Read | Operation::Write) {
-            self.progress.requested = self.progress.requested.min(bytes);
+        let plain = matches!(self.transfer.operation, Operation::Read | Operation::Write);
+        if plain && !T::RANGE {
+            let requested = self.progress.requested.min(bytes);
+            (self.progress.whole, self.progress.requested) = (requested, requested);
             self.transfer.length = self.transfer.length.min(bytes as u64);
         }
     }
@@ -137,10 +146,10 @@ where
     }
 
     fn advance(&mut self, done: usize, begin: usize) {
-        let Progress { requested, begin: before, .. } = self.progress;
-        assert!(begin <= done && done <= requested, "no more is done than was asked for");
+        let Progress { whole, begin: before, .. } = self.progress;
+        assert!(begin <= done && done <= whole, "no more is done than was asked for");
         let address = self.transfer.address.wrapping_sub(before as u64);
-        let whole = Region { address, length: self.transfer.length, requested };
+        let whole = Region { address, length: self.transfer.length, requested: whole };
         let rest = self.target.advance(whole, begin);
         (self.transfer.address, self.transfer.length) = (rest.address, rest.length);
         let offset = self.transfer.offset.wrapping_sub(before as u64);
@@ -153,7 +162,7 @@ where
         let Self { target, callback, file, transfer, progress } = *self;
         let Progress { requested, exact, .. } = progress;
         // A buffer whose read failed is as it was, unless what was read is wanted nevertheless.
-        let buffer = target.into_buffer((end.fault.is_none() || exact).then_some(end.transferred));
+        let buffer = target.into_buffer((end.fault.is_none() || exact).then_some(end.filled));
         let operation = transfer.operation;
         callback(Completion {
             operation,

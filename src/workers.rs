@@ -113,7 +113,7 @@ fn end(pipeline: &Pipeline, completed: Completed) -> bool {
     if brief.progress.exact && job.resume(res) {
         return pipeline.resume(index, job);
     }
-    let End { transferred, fault } = brief.end(res);
+    let End { transferred, fault, .. } = brief.end(res);
     let short = fault.is_none() && transferred < brief.progress.requested;
     let outcome = Outcome { failed: fault.is_some(), short };
     Pipeline::begin_callback();

@@ -110,3 +110,48 @@ fn a_vectored_transfer_goes_on_in_the_middle_of_a_buffer() {
     assert_eq!(handle.join_timeout(HANG).unwrap().result.unwrap(), 60);
     rig.end(6);
 }
+
+#[test]
+fn a_range_is_read_on_from_aligned_places() {
+    let rig = Rig::new(Fake::default(), 4, 4, 1);
+    let file = direct(false);
+    // Of the blocks from 8192 to 9728, 1000 bytes at 8500. What follows 9500 nobody wants.
+    let (offset, len) = (OFFSET + 308, 1000);
+    for (answers, places, transferred, whole) in [
+        (&[1536][..], &[(0, 1536)][..], 1000, true),
+        (&[1308], &[(0, 1536)], 1000, true),
+        (&[1307, 284], &[(0, 1536), (1024, 512)], 1000, true),
+        (&[700, 188], &[(0, 1536), (512, 1024)], 392, false),
+        (&[300, 300], &[(0, 1536), (0, 1536)], 0, false),
+        (&[0], &[(0, 1536)], 0, false),
+    ] {
+        let job = Job::read_range(&file, vec![0; 2000], offset, len, |done| done).exact();
+        assert_eq!((job.offset(), job.requested()), (offset, len));
+        let handle = rig.dispatcher.spawn(job.limit(7)).unwrap();
+        let asked: Vec<_> = answers.iter().map(|&res| answer(&rig, res)).collect();
+        assert_eq!(asked, places);
+        let done = handle.join_timeout(HANG).unwrap();
+        assert_eq!((done.offset, done.requested, done.transferred), (offset, len, transferred));
+        assert_eq!((done.is_eof(), done.data()), (transferred == 0, &vec![FILL; transferred][..]));
+        match done.result {
+            Ok(count) => assert!(whole && count == len),
+            Err(error) => {
+                let text = format!("end of file after {transferred} of {len} bytes");
+                assert!(!whole && error.to_string() == text, "{error}");
+            }
+        }
+    }
+    rig.end(6);
+}
+
+#[test]
+fn an_exact_job_may_be_limited() {
+    let rig = Rig::new(Fake::default(), 4, 4, 1);
+    let read = || Job::read(&rig.file, vec![0; LENGTH], OFFSET, |done| done);
+    for job in [read().exact().limit(100), read().limit(100).exact()] {
+        let handle = rig.dispatcher.spawn(job).unwrap();
+        assert_eq!((answer(&rig, 40), answer(&rig, 60)), ((0, 100), (40, 60)));
+        assert_eq!(handle.join_timeout(HANG).unwrap().data(), [FILL; 100]);
+    }
+    rig.end(2);
+}
