@@ -23,8 +23,8 @@ use crate::metadata::{DirectIo, FileKind, Metadata};
 ///
 /// [Opened](Self::open_direct) here, or made from a `File`, an `OwnedFd`, or an `Arc` (owned or
 /// borrowed) of anything that is `AsFd`. Making one asks the kernel what kind of file it is and how
-/// it is open, with two system calls, or one more than opening takes; for many jobs on one file,
-/// make it once and clone it.
+/// it is open, with two system calls, or one more than opening takes, and allocates once; for many
+/// jobs on one file, make it once and clone it.
 ///
 /// What it says of the file without asking is as of then: who changes the flags of the open file
 /// (`F_SETFL` of fcntl(2)) makes a new handle.

@@ -158,7 +158,8 @@ where
     }
 
     fn run(self: Box<Self>, res: i64) -> R {
-        let (offset, end) = (self.brief().offset(), self.brief().end(res));
+        let brief = self.brief();
+        let (offset, end) = (brief.offset(), brief.end(res));
         let Self { target, callback, file, transfer, progress } = *self;
         let Progress { requested, exact, .. } = progress;
         // A buffer whose read failed is as it was, unless what was read is wanted nevertheless.

@@ -14,7 +14,7 @@ use reapool::{AlignedBuf, Completion, Dispatcher, FileHandle, IoBuf, IoBufMut, J
 use util::child::{first_failure, in_child};
 use util::device::{Loop, Mount};
 use util::{
-    Tended, completion_of, contents, known_file, null, open_buffered, open_direct, scratch,
+    SCALE, Tended, completion_of, contents, known_file, null, open_buffered, open_direct, scratch,
 };
 
 const BLOCK: u64 = 4096;
@@ -95,18 +95,23 @@ fn a_vectored_read_fills_what_there_is() {
 #[test]
 fn more_than_the_kernel_transfers_at_once_takes_it_several_times() {
     let dispatcher = dispatcher();
-    // The null device doesn't look at the bytes, so that no page of these is ever allocated.
-    for (len, rounds) in [(TRANSFER_MAX, 1), (TRANSFER_MAX + 1, 2), ((4 << 30) + 5, 3)] {
+    // The null device doesn't look at the bytes, so that no page of these is ever allocated. But
+    // memcheck does.
+    let lengths = [(TRANSFER_MAX, 1), (TRANSFER_MAX + 1, 2), ((4 << 30) + 5, 3)];
+    for (len, rounds) in lengths.into_iter().take(if SCALE > 1 { 2 } else { 3 }) {
         let before = dispatcher.stats().submitted;
         let done = write(&dispatcher, &null(), vec![0; len], 0);
         assert_eq!((done.transferred, done.result.unwrap()), (len, len));
         assert_eq!(dispatcher.stats().submitted - before, rounds);
     }
-    let thirds = vec![vec![0; 1 << 30], vec![0; 1 << 30], vec![0; 1 << 30]];
-    let job = |callback| Job::write_vectored(null(), thirds, 0, callback).exact();
-    assert_eq!(completion_of(&dispatcher, job).result.unwrap(), 3 << 30);
+    let before = dispatcher.stats().submitted;
+    let parts = vec![vec![0; 1 << 30], vec![0; 1 << 30], vec![0; 1]];
+    let job = |callback| Job::write_vectored(null(), parts, 0, callback).exact();
+    assert_eq!(completion_of(&dispatcher, job).result.unwrap(), (2 << 30) + 1);
+    assert_eq!(dispatcher.stats().submitted - before, 2);
     dispatcher.quiesce();
-    assert_eq!((dispatcher.stats().short, dispatcher.stats().resumed), (0, 1 + 2 + 1));
+    let stats = dispatcher.stats();
+    assert_eq!((stats.short, stats.resumed), (0, stats.submitted - stats.finished));
 }
 
 /// Writes more than there is room for to the file at `path`.
