@@ -76,6 +76,8 @@ pub(crate) struct State {
     /// Jobs that go on, with the slots that they have: before all others.
     resumed: VecDeque<(u32, Job)>,
     pub(crate) tally: Tally,
+    /// Of the jobs outstanding, those that were posted.
+    posted: u64,
     /// A worker has been asked to fill slots and has not come yet.
     pub(crate) summoned: bool,
     /// The kernel had no request left; it is asked again after the next completion.
@@ -126,6 +128,7 @@ impl Tally {
 pub(crate) struct Outcome {
     pub(crate) failed: bool,
     pub(crate) short: bool,
+    pub(crate) posted: bool,
 }
 
 impl Admission {
@@ -136,6 +139,7 @@ impl Admission {
             waiting: VecDeque::new(),
             resumed: VecDeque::new(),
             tally: Tally::default(),
+            posted: 0,
             summoned: false,
             starved: false,
             watched: false,
@@ -222,7 +226,7 @@ impl Admission {
         }
         state.room_unused += 1;
         let enough = state.room_unused > self.limits.backlog as u64 / 2;
-        if enough || state.outstanding() <= self.limits.half_empty() {
+        if enough || state.counted() <= self.limits.half_empty() {
             state.room_unused = 0;
             self.pass_room_on(state);
         }
@@ -230,7 +234,7 @@ impl Admission {
 
     /// How many more jobs from outside callbacks are let in.
     fn room(&self, state: &State) -> usize {
-        let room = self.limits.outstanding().saturating_sub(state.outstanding());
+        let room = self.limits.outstanding().saturating_sub(state.counted());
         usize::try_from(room).unwrap_or(usize::MAX)
     }
 
@@ -276,6 +280,7 @@ impl Admission {
         state.free.push(index);
         state.starved = false;
         state.tally.finished += 1;
+        state.posted -= u64::from(outcome.posted);
         state.tally.failed += u64::from(outcome.failed);
         state.tally.short += u64::from(outcome.short);
         self.call_for_jobs(state);
@@ -345,6 +350,13 @@ impl State {
         self.starved = false;
     }
 
+    /// Accepts a job without asking for room.
+    pub(crate) fn post(&mut self, mut job: Job) {
+        job.posted = true;
+        self.posted += 1;
+        self.accept(std::iter::once(job));
+    }
+
     fn accept(&mut self, jobs: impl Iterator<Item = Job>) {
         let before = self.waiting.len();
         self.waiting.extend(jobs);
@@ -365,6 +377,12 @@ impl State {
     /// Whether a job waits beside a free slot, or has one.
     fn has_pair(&self) -> bool {
         !self.resumed.is_empty() || !self.free.is_empty() && !self.waiting.is_empty()
+    }
+
+    /// Jobs that take a place which others wait for. What parts of this crate post does not, as it
+    /// has bounds of its own.
+    fn counted(&self) -> u64 {
+        self.outstanding() - self.posted
     }
 
     pub(crate) fn outstanding(&self) -> u64 {

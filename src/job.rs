@@ -50,6 +50,8 @@ use crate::task::{Brief, Pending, Task};
 #[must_use = "a job does nothing until it is submitted"]
 pub struct Job<R = ()> {
     task: Box<dyn Task<R>>,
+    /// It was let in whatever the bounds, and takes nobody's place.
+    pub(crate) posted: bool,
 }
 
 impl<R: Send + 'static> Job<R> {
@@ -117,7 +119,7 @@ impl<R: Send + 'static> Job<R> {
         let skip = (offset - span.start) as usize;
         let target = ReadRange::new(buffer, span.end - span.start, skip, len);
         let pending = Pending::prepare(Operation::Read, file, target, span.start, callback);
-        Self { task: pending.select(skip, len) }
+        Self::from_task(pending.select(skip, len))
     }
 
     /// Writes the initialised bytes of `buffer` at `offset` bytes into the file, like pwrite(2).
@@ -260,7 +262,7 @@ impl<R: Send + 'static> Job<R> {
         T: Target,
         F: FnOnce(Completion<T::Buffer>) -> R + Send + 'static,
     {
-        Self { task: Pending::prepare(operation, file, target, offset, callback) }
+        Self::from_task(Pending::prepare(operation, file, target, offset, callback))
     }
 }
 
@@ -376,7 +378,7 @@ impl<R: 'static> Job<R> {
     }
 
     pub(crate) fn from_task(task: Box<dyn Task<R>>) -> Self {
-        Self { task }
+        Self { task, posted: false }
     }
 
     pub(crate) fn into_task(self) -> Box<dyn Task<R>> {

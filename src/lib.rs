@@ -63,6 +63,24 @@
 //! too many are under way, and a [`PoolBuf`] goes home when it is dropped, say at the end of a
 //! callback. What is neither implements [`IoBuf`] and [`IoBufMut`].
 //!
+//! # Many files
+//!
+//! A batch processor begins with paths. [`Files`] goes from an iterator of them to an iterator of
+//! results, on a dispatcher's workers and in bounded memory: it opens what is cold on the blocking
+//! threads, reads ahead, with `O_DIRECT` or through the page cache, hands whole files or ordered
+//! chunks to your functions, and tells for each file what came of it.
+//!
+//! ```
+//! use reapool::{Dispatcher, Files};
+//!
+//! let dispatcher = Dispatcher::new()?;
+//! let paths = std::fs::read_dir("src")?.filter_map(|entry| Some(entry.ok()?.path()));
+//! let run = Files::new(&dispatcher)?.read(paths, |file| file.contents().len());
+//! let sizes = run.filter_map(|result| Some(result.ok()?.value));
+//! assert!(sizes.sum::<usize>() > 100_000);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! # The life of a job
 //!
 //! ```text
@@ -188,6 +206,7 @@ mod dispatcher;
 mod engine;
 mod error;
 mod file;
+mod files;
 mod handle;
 mod job;
 mod join_error;
@@ -232,6 +251,17 @@ pub use error::{
     BatchError, BuildError, BuildErrorKind, DrainError, ShutdownError, SubmitError, SubmitErrorKind,
 };
 pub use file::FileHandle;
+pub use files::Files;
+pub use files::builder::FilesBuilder;
+pub use files::chunk::Chunk;
+pub use files::error::{FileError, FileErrorKind, FileOperation, FilesError};
+pub use files::fold::IntoFlow;
+pub use files::info::FileInfo;
+pub use files::policy::{Access, Order, Policy};
+pub use files::progress::{Progress, ProgressSnapshot};
+pub use files::run::{Processed, Run, Stopper};
+pub use files::stats::FilesStats;
+pub use files::whole::WholeFile;
 pub use handle::JobHandle;
 pub use job::Job;
 pub use join_error::{JoinError, WaitError};

@@ -85,7 +85,6 @@ impl FileHandle {
     /// it, so this is for one that nobody else uses. Two system calls.
     ///
     /// Fails with `EINVAL` where the file system has no direct I/O.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the layer that opens files"))]
     pub(crate) fn with_direct(&self, direct: bool) -> io::Result<Self> {
         let flags = status_flags(self.as_fd())?;
         let wanted = if direct { flags | libc::O_DIRECT } else { flags & !libc::O_DIRECT };

@@ -173,16 +173,44 @@ impl Pipeline {
     fn park(&self, jobs: &mut impl ExactSizeIterator<Item = Job>) -> Result<(), SubmitErrorKind> {
         let mut state = self.admission.lock();
         let result = self.admission.accept_parked(&mut state, jobs);
+        self.see_to_parked(state);
+        result
+    }
+
+    /// What follows when a callback has submitted.
+    fn see_to_parked(&self, state: MutexGuard<'_, State>) {
         let first = !HAS_SUBMITTED.replace(true);
         if !self.owes_others(&state) {
-            return result;
+            return;
         }
         if first {
             self.move_on(state, Cached::Leave);
         } else {
             self.summon(state);
         }
-        result
+    }
+
+    /// Accepts a job whatever the bounds, as long as somebody will run its callback.
+    pub(crate) fn post(&self, job: Job) -> Result<(), Job> {
+        if self.is_forked() {
+            return Err(job);
+        }
+        let mut state = self.admission.lock();
+        if state.stopped {
+            return Err(job);
+        }
+        state.post(job);
+        if self.on_worker() {
+            self.see_to_parked(state);
+        } else {
+            self.move_on(state, Cached::Leave);
+        }
+        Ok(())
+    }
+
+    /// Whether jobs from outside callbacks are refused.
+    pub(crate) fn is_closing(&self) -> bool {
+        self.is_forked() || self.admission.lock().closing
     }
 
     /// Moves waiting jobs into free slots and on into the kernel: what a worker does between

@@ -41,6 +41,11 @@ impl Sleepers {
         }
     }
 
+    /// How many workers there are.
+    pub(crate) fn workers(&self) -> usize {
+        self.beds.len()
+    }
+
     /// How many workers could be called.
     pub(crate) fn idle(&self) -> usize {
         self.count.load(Ordering::SeqCst)
@@ -48,7 +53,7 @@ impl Sleepers {
 
     /// How many workers are awake or have been called.
     pub(crate) fn awake(&self) -> usize {
-        self.beds.len().saturating_sub(self.idle())
+        self.workers().saturating_sub(self.idle())
     }
 
     /// How many workers have been called and have not heard it yet.

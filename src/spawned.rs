@@ -78,7 +78,7 @@ impl<R: Send + 'static> Task<()> for Spawned<R> {
         match catch(|| inner.run(res)) {
             Ok(value) => promise.0.end(State::Returned(value)),
             Err(payload) => {
-                panics.report(&payload, &brief);
+                panics.report(&payload, brief.transfer.operation, brief.offset());
                 promise.0.end(State::Panicked(payload));
                 // Without a handle this drops the payload, whose panic would be a second one.
                 if let Err(second) = catch(|| drop(promise)) {

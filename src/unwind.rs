@@ -8,7 +8,6 @@ use std::process;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::completion::Operation;
-use crate::task::Brief;
 
 /// What a panic was raised with.
 pub(crate) type Payload = Box<dyn Any + Send>;
@@ -63,14 +62,10 @@ impl PanicSink {
         self.count.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn report(&self, payload: &Payload, brief: &Brief) {
+    pub(crate) fn report(&self, payload: &Payload, operation: Operation, offset: u64) {
         self.count.fetch_add(1, Ordering::Relaxed);
         if let Some(handler) = &self.handler {
-            let panic = CallbackPanic {
-                payload: &**payload,
-                operation: brief.transfer.operation,
-                offset: brief.offset(),
-            };
+            let panic = CallbackPanic { payload: &**payload, operation, offset };
             if let Err(second) = catch(|| handler(&panic)) {
                 discard(second);
             }

@@ -115,10 +115,10 @@ fn end(pipeline: &Pipeline, completed: Completed) -> bool {
     }
     let End { transferred, fault, .. } = brief.end(res);
     let short = fault.is_none() && transferred < brief.progress.requested;
-    let outcome = Outcome { failed: fault.is_some(), short };
+    let outcome = Outcome { failed: fault.is_some(), short, posted: job.posted };
     Pipeline::begin_callback();
     if let Err(payload) = catch(|| job.run(res)) {
-        pipeline.panics.report(&payload, &brief);
+        pipeline.panics.report(&payload, brief.transfer.operation, brief.offset());
         discard(payload);
     }
     !pipeline.is_forked() && pipeline.finish(index, outcome)

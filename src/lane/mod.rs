@@ -95,6 +95,11 @@ impl Lane {
         self.pipeline.get_or_init(|| Weak::clone(pipeline));
     }
 
+    /// How many threads there may be.
+    pub(crate) fn limit(&self) -> usize {
+        self.limit
+    }
+
     /// How many threads there are.
     pub(crate) fn threads(&self) -> usize {
         self.lock().threads

@@ -1,0 +1,220 @@
+//! Settings of the files layer, and their limits.
+
+use std::fmt;
+use std::io;
+
+use crate::dispatcher::Dispatcher;
+use crate::files::Files;
+use crate::files::error::FilesError;
+use crate::files::policy::{Order, Policy};
+use crate::pool::BufferPool;
+use crate::submitter::Submitter;
+
+/// Buffers are aligned to this, and their sizes are multiples of it.
+pub(crate) const BLOCK: usize = 4096;
+
+/// The largest chunk: what one buffer of a pool can have.
+const CHUNK_MAX: usize = 1 << 30;
+/// Descriptors that are left to the rest of the program.
+const SPARE_FILES: usize = 64;
+
+/// Settings of [`Files`].
+///
+/// # Examples
+///
+/// ```
+/// use reapool::{Dispatcher, Files, Order, Policy};
+///
+/// let dispatcher = Dispatcher::new()?;
+/// let files = Files::builder(&dispatcher)
+///     .policy(Policy::Direct)
+///     .order(Order::Input)
+///     .memory(256 << 20)
+///     .build()?;
+/// let run = files.read(["Cargo.toml"], |file| file.metadata().size);
+/// assert_eq!(run.filter_map(Result::ok).count(), 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+#[must_use = "a builder does nothing until `build`"]
+pub struct FilesBuilder {
+    submitter: Submitter,
+    settings: Settings,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    pub(crate) policy: Policy,
+    pub(crate) order: Order,
+    pub(crate) memory: usize,
+    pub(crate) chunk: usize,
+    pub(crate) read_ahead: usize,
+    pub(crate) files_at_once: usize,
+    pub(crate) open_files: usize,
+    pub(crate) results: usize,
+    /// `None`: 16 MiB, or a quarter of the memory if that is less.
+    pub(crate) whole_limit: Option<usize>,
+    pub(crate) small: usize,
+}
+
+impl Settings {
+    /// In bytes.
+    pub(crate) fn whole_limit(&self) -> usize {
+        self.whole_limit.unwrap_or((16 << 20).min(self.memory / 4))
+    }
+}
+
+impl FilesBuilder {
+    pub(crate) fn new(dispatcher: &Dispatcher) -> Self {
+        let settings = Settings {
+            policy: Policy::default(),
+            order: Order::default(),
+            memory: 64 << 20,
+            chunk: 1 << 20,
+            read_ahead: 4 << 20,
+            files_at_once: 256,
+            open_files: 1024,
+            results: 4096,
+            whole_limit: None,
+            small: 0,
+        };
+        Self { submitter: dispatcher.submitter(), settings }
+    }
+
+    /// Which way files are read; [`Policy::Automatic`] by default.
+    pub fn policy(mut self, policy: Policy) -> Self {
+        self.settings.policy = policy;
+        self
+    }
+
+    /// Up to which size [`Policy::Automatic`] reads files through the page cache although they are not
+    /// in it, in bytes; 0 by default, as `O_DIRECT` was faster for the smallest, too. Set it to what
+    /// is going to be read again soon.
+    pub fn small(mut self, bytes: usize) -> Self {
+        self.settings.small = bytes;
+        self
+    }
+
+    /// In which order results come; [`Order::Completion`] by default.
+    pub fn order(mut self, order: Order) -> Self {
+        self.settings.order = order;
+        self
+    }
+
+    /// How many bytes there are in buffers, of all files together; 64 MiB by default. Chunks that the
+    /// user keeps count.
+    pub fn memory(mut self, bytes: usize) -> Self {
+        self.settings.memory = bytes;
+        self
+    }
+
+    /// How many bytes a read of a large file asks for; 1 MiB by default. It is rounded up to a
+    /// multiple of 4096.
+    pub fn chunk(mut self, bytes: usize) -> Self {
+        self.settings.chunk = bytes;
+        self
+    }
+
+    /// How many bytes of one file are being read, or wait for their turn, at a time; 4 MiB by
+    /// default, and at least one chunk.
+    pub fn read_ahead(mut self, bytes: usize) -> Self {
+        self.settings.read_ahead = bytes;
+        self
+    }
+
+    /// How many files are begun and not finished at a time; 256 by default.
+    pub fn files_at_once(mut self, files: usize) -> Self {
+        self.settings.files_at_once = files;
+        self
+    }
+
+    /// How many files are open at a time; 1024 by default, and no more than the process may have
+    /// (`RLIMIT_NOFILE`, soft) but for some that are left to the rest of the program. Files at once
+    /// are no more than that. It holds for each run.
+    pub fn open_files(mut self, files: usize) -> Self {
+        self.settings.open_files = files;
+        self
+    }
+
+    /// How many files there may be from being begun to their result being taken; 4096 by default.
+    /// So many results can be held up by a slow file with [`Order::Input`].
+    pub fn results(mut self, files: usize) -> Self {
+        self.settings.results = files;
+        self
+    }
+
+    /// The largest file that [`Files::read`] takes, in bytes; 16 MiB by default, or a
+    /// quarter of [`memory`](Self::memory) if that is less.
+    pub fn whole_limit(mut self, bytes: usize) -> Self {
+        self.settings.whole_limit = Some(bytes);
+        self
+    }
+
+    /// Makes it. Memory is mapped when it is first needed.
+    ///
+    /// # Errors
+    ///
+    /// If a setting makes no sense, or the memory is too little for the largest of buffers.
+    pub fn build(self) -> Result<Files, FilesError> {
+        let Self { submitter, mut settings } = self;
+        at_least_one("chunk", settings.chunk)?;
+        at_least_one("files_at_once", settings.files_at_once)?;
+        at_least_one("open_files", settings.open_files)?;
+        at_least_one("results", settings.results)?;
+        settings.chunk = within("chunk", settings.chunk)?;
+        settings.read_ahead = settings.read_ahead.max(settings.chunk);
+        let files = settings.open_files.min(open_limit().saturating_sub(SPARE_FILES)).max(1);
+        settings.open_files = files;
+        settings.files_at_once = settings.files_at_once.min(files).min(settings.results);
+        let pool = pool(&settings)?;
+        Ok(Files::over(submitter, pool, settings))
+    }
+}
+
+/// The buffers: from the smallest files' to the largest chunk, or to the largest whole file with
+/// what a read asks for to see its end.
+fn pool(settings: &Settings) -> Result<BufferPool, FilesError> {
+    let largest = within("whole_limit", settings.whole_limit())?.max(settings.chunk) + BLOCK;
+    let mut classes = vec![settings.chunk];
+    classes.extend((12..=30).step_by(2).map(|bits| 1 << bits).filter(|&size| size < largest));
+    classes.push(largest);
+    BufferPool::builder()
+        .capacity(settings.memory)
+        .classes(classes)
+        .build()
+        .map_err(FilesError::Pool)
+}
+
+fn at_least_one(setting: &'static str, value: usize) -> Result<(), FilesError> {
+    if value > 0 {
+        return Ok(());
+    }
+    Err(FilesError::InvalidConfig { setting, value, reason: "it must be at least 1".into() })
+}
+
+/// A size as a multiple of a block, if it isn't too large.
+fn within(setting: &'static str, value: usize) -> Result<usize, FilesError> {
+    if value <= CHUNK_MAX - 2 * BLOCK {
+        return Ok(value.next_multiple_of(BLOCK));
+    }
+    let reason = format!("it must be at most {}", CHUNK_MAX - 2 * BLOCK);
+    Err(FilesError::InvalidConfig { setting, value, reason })
+}
+
+/// How many descriptors the process may have.
+#[expect(unsafe_code, reason = "asks the system for a limit")]
+fn open_limit() -> usize {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: the kernel writes one `rlimit` through the pointer, which is to a live local.
+    if unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) } != 0 {
+        let _ = io::Error::last_os_error();
+        return usize::MAX;
+    }
+    usize::try_from(limit.rlim_cur).unwrap_or(usize::MAX)
+}
+
+impl fmt::Debug for FilesBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FilesBuilder").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,164 @@
+//! What the system can do with a file without waiting for a device, and what it then has to wait for.
+//!
+//! Safety: each function is one system call, whose contract is said beside it; memory that the kernel
+//! writes is exclusively borrowed for the time of the call.
+
+#![expect(unsafe_code, reason = "system calls that the standard library doesn't have")]
+
+use std::ffi::{CString, c_long};
+use std::fs::OpenOptions;
+use std::io;
+use std::mem::size_of;
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use crate::buffer::IoBufMut;
+
+/// Neither waits for the writer of a pipe, nor makes a terminal ours.
+const FLAGS: libc::c_int = libc::O_NONBLOCK | libc::O_NOCTTY | libc::O_CLOEXEC;
+
+/// The number of cachestat(2), which is the same on all architectures that have it
+/// (`scripts/syscall.tbl` in the kernel).
+const SYS_CACHESTAT: c_long = 451;
+
+/// `struct cachestat_range` in `linux/mman.h`.
+#[repr(C)]
+struct CacheRange {
+    offset: u64,
+    /// 0: to the end of the file.
+    len: u64,
+}
+
+/// `struct cachestat` in `linux/mman.h`.
+#[repr(C)]
+#[derive(Default)]
+struct CacheStatus {
+    cached: u64,
+    dirty: u64,
+    writeback: u64,
+    evicted: u64,
+    recently_evicted: u64,
+}
+
+const _: () = assert!(size_of::<CacheRange>() == 16 && size_of::<CacheStatus>() == 40);
+
+/// Opens a file for reading if the system has all in memory that this takes: openat2(2) with
+/// `RESOLVE_CACHED`. `EAGAIN` says that it has not; kernels before 5.12 don't know it.
+pub(crate) fn open_cached(path: &Path) -> io::Result<OwnedFd> {
+    let path = CString::new(path.as_os_str().as_bytes())?;
+    // SAFETY: all of it are integers, for which zero is a value.
+    let mut how: libc::open_how = unsafe { std::mem::zeroed() };
+    how.flags = u64::from((FLAGS | libc::O_RDONLY).cast_unsigned());
+    how.resolve = libc::RESOLVE_CACHED;
+    // SAFETY: the path ends with a zero byte, and the structure is as long as is said; the kernel
+    // reads both during the call only.
+    let fd = unsafe {
+        libc::syscall(
+            libc::SYS_openat2,
+            libc::AT_FDCWD,
+            path.as_ptr(),
+            &raw const how,
+            size_of::<libc::open_how>(),
+        )
+    };
+    match i32::try_from(fd) {
+        // SAFETY: the descriptor is fresh from the kernel and nobody else knows it.
+        Ok(fd) if fd >= 0 => Ok(unsafe { OwnedFd::from_raw_fd(fd) }),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+/// Opens a file for reading, waiting for the device if need be; never for the writer of a pipe.
+pub(crate) fn open(path: &Path, direct: bool) -> io::Result<OwnedFd> {
+    let flags = FLAGS | if direct { libc::O_DIRECT } else { 0 };
+    let open = |flags| OpenOptions::new().read(true).custom_flags(flags).open(path);
+    match open(flags) {
+        // Somebody has a lease on it (fcntl(2), F_SETLEASE), and is asked to give it up: for that
+        // one has to wait, and only regular files have leases.
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => open(flags & !libc::O_NONBLOCK),
+        result => result,
+    }
+    .map(OwnedFd::from)
+}
+
+/// How many bytes of a file are in the page cache: cachestat(2), Linux 6.5; since 6.15 only for
+/// files that the caller owns or may write.
+pub(crate) fn cached_bytes(fd: BorrowedFd<'_>) -> io::Result<u64> {
+    let range = CacheRange { offset: 0, len: 0 };
+    let mut status = CacheStatus::default();
+    // SAFETY: the kernel reads the one structure and writes the other, both live locals laid out as
+    // it has them.
+    let ret = unsafe {
+        libc::syscall(SYS_CACHESTAT, fd.as_raw_fd(), &raw const range, &raw mut status, 0_u32)
+    };
+    if ret != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(status.cached.saturating_mul(page_size()))
+}
+
+/// Whether the beginning of a file of `size` bytes is in the page cache, by mapping it: mincore(2).
+/// Of files that the caller neither owns nor may write, Linux says that all of it is.
+pub(crate) fn begins_cached(fd: BorrowedFd<'_>, size: u64) -> io::Result<bool> {
+    /// So much stands for the whole.
+    const BEGINNING: usize = 1 << 20;
+    let len = usize::try_from(size).unwrap_or(usize::MAX).clamp(1, BEGINNING);
+    let pages = len.div_ceil(page_size() as usize);
+    let mut resident = vec![0_u8; pages];
+    // SAFETY: a new mapping, of which nobody else knows, at an address that the kernel chooses.
+    let address = unsafe {
+        libc::mmap(std::ptr::null_mut(), len, libc::PROT_READ, libc::MAP_SHARED, fd.as_raw_fd(), 0)
+    };
+    if address == libc::MAP_FAILED {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the mapping is ours and is not accessed; the kernel writes a byte for each of its
+    // pages, for which there is room.
+    let ret = unsafe { libc::mincore(address, len, resident.as_mut_ptr()) };
+    let error = io::Error::last_os_error();
+    // SAFETY: the mapping was made above, and nothing points into it.
+    unsafe { libc::munmap(address, len) };
+    if ret != 0 {
+        return Err(error);
+    }
+    let cached = resident.iter().filter(|&&page| page & 1 != 0).count();
+    Ok(cached >= pages - pages / 8)
+}
+
+/// Reads up to `len` bytes into the buffer, from its beginning; if it is not to wait, only what is in
+/// the page cache: preadv2(2) with `RWF_NOWAIT`. The buffer's length becomes what was read.
+pub(crate) fn read<B: IoBufMut>(
+    fd: BorrowedFd<'_>,
+    buffer: &mut B,
+    len: usize,
+    offset: u64,
+    wait: bool,
+) -> io::Result<usize> {
+    let base = buffer.stable_mut_ptr().cast();
+    let part = libc::iovec { iov_base: base, iov_len: len.min(buffer.capacity()) };
+    let flags = if wait { 0 } else { libc::RWF_NOWAIT };
+    loop {
+        // SAFETY: the kernel writes at most `capacity` bytes behind the pointer, which the buffer's
+        // contract allows, and the buffer is exclusively borrowed; it reads the one element.
+        let count = unsafe {
+            libc::preadv2(fd.as_raw_fd(), &raw const part, 1, offset.cast_signed(), flags)
+        };
+        if let Ok(count) = usize::try_from(count) {
+            // SAFETY: the kernel has written these, at most `capacity`.
+            unsafe { buffer.set_filled(count) };
+            return Ok(count);
+        }
+        let error = io::Error::last_os_error();
+        if error.kind() != io::ErrorKind::Interrupted {
+            return Err(error);
+        }
+    }
+}
+
+fn page_size() -> u64 {
+    // SAFETY: takes a number, returns one.
+    let size = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
+    u64::try_from(size).unwrap_or(4096)
+}
