@@ -8,7 +8,7 @@ use std::os::unix::fs::FileExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
-use reapool::{AlignedBuf, BufferPool, Completion, Dispatcher, FileHandle, Job, Ranged};
+use reapool::{AlignedBuf, BufferPool, Completion, FileHandle, Job, Ranged};
 use util::device::Loop;
 use util::{
     SCALE, Tended, bad_file, completion_of, contents, known_file, open_buffered, open_direct,
@@ -19,7 +19,7 @@ use util::{
 const LENGTH: u64 = 10_000;
 
 fn dispatcher() -> Tended {
-    Tended::new(Dispatcher::builder().depth(4).workers(1))
+    Tended::new(util::builder().depth(4).workers(1))
 }
 
 fn read(on: &Tended, file: &FileHandle, at: u64, len: usize) -> Completion<Ranged<AlignedBuf>> {

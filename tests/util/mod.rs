@@ -10,6 +10,8 @@ pub(crate) mod cache;
 pub(crate) mod child;
 pub(crate) mod counting;
 pub(crate) mod device;
+pub(crate) mod files;
+pub(crate) mod live;
 pub(crate) mod proc;
 
 use std::fs::{self, File, OpenOptions};
