@@ -3,128 +3,103 @@
 //! `cargo run --release --example checksum -- [OPTIONS] [PATH...]`; `--help` lists the options. The
 //! lines are those of `b3sum`, so `b3sum --check` verifies them.
 //!
-//! The way of a file, and what bounds each step:
-//!
-//! ```text
-//! walker ──> openers ──> read, hash, read, hash ... (a chain of callbacks) ──┐ outcome
-//!    └─────── a line to come, at most AHEAD, in order ───────> main thread <─┘ prints
-//! ```
-//!
-//! A file is opened only when one of twice `--depth` places is free. The place comes with the one
-//! buffer that all reads of the file go through, so neither memory nor the number of open files
-//! depends on how many files there are, or how big.
+//! Of a single huge file too, the device and the hash are both kept busy: the files layer reads
+//! ahead while a worker hashes what has come.
 
-mod chain;
-mod line;
-mod open;
 mod options;
-mod progress;
-mod report;
-mod walk;
+mod paths;
+#[path = "../shared/mod.rs"]
+mod shared;
 
 use std::error::Error;
 use std::io::{self, Write};
+use std::path::Path;
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
 
-use crossbeam_channel::bounded;
-use reapool::{Dispatcher, Submitter};
-use signal_hook::consts::SIGINT;
-use signal_hook::flag;
+use blake3::{Hash, Hasher};
+use indicatif::HumanBytes;
+use reapool::{Chunk, FileErrorKind, Run};
 
-use crate::open::{OPENERS, Opener};
 use crate::options::{HELP, Options, parse_arguments};
-use crate::progress::Progress;
-use crate::report::{INTERRUPTED, Report, complain};
-use crate::walk::Walker;
+use crate::paths::paths;
+use crate::shared::fallbacks::Fallbacks;
+use crate::shared::interrupt::Interrupt;
+use crate::shared::names::{escaped, reason};
+use crate::shared::output::Output;
+use crate::shared::screen::Screen;
+use crate::shared::watch::Watch;
 
-/// How many files the walk may be ahead of the lines: a big file holds up the lines of those behind
-/// it, but their reading goes on meanwhile.
-const AHEAD: usize = 4096;
+const FAILURE: u8 = 1;
 
-/// Reads through the page cache happen in the workers, whatever the CPUs. Of cold files 16 workers
-/// read two to four times as much as two.
-const BUFFERED_WORKERS: usize = 16;
+fn run(options: Options) -> Result<u8, Box<dyn Error>> {
+    let Options { settings, order, paths: named } = options;
+    let interrupt = Interrupt::listen()?;
+    let screen = Screen::new("checksum", settings.quiet);
+    let output = Output::new(&screen);
+    let dispatcher = settings.dispatcher()?;
+    let files = settings.files(&dispatcher).order(order).build()?;
 
-/// What all threads share.
-struct Shared {
-    submitter: Submitter,
-    buffered: bool,
-    /// In bytes.
-    chunk: usize,
-    /// Set by Ctrl-C, and when nobody wants the lines any more.
-    stop: Arc<AtomicBool>,
-    progress: Progress,
+    let run = files.stream(
+        paths(named, screen.clone()),
+        |_| Hasher::new(),
+        |hasher: &mut Hasher, chunk: Chunk| {
+            hasher.update(&chunk);
+        },
+        |hasher, _| hasher.finalize(),
+    );
+    let watch = Watch::start(&run, &interrupt, &screen, Some(&output))?;
+    let mut fallbacks = Fallbacks::default();
+    let lines = print(run, &output, &interrupt, &mut fallbacks);
+    let progress = watch.progress().clone();
+    drop(watch);
+    let written = output.finish();
+    dispatcher.shutdown()?;
+
+    fallbacks.report(&settings, &screen);
+    match written {
+        // Whoever closed the pipe has read enough.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(FAILURE),
+        Err(error) => return Err(format!("standard output: {error}").into()),
+        Ok(()) => {}
+    }
+    if let Some(status) = interrupt.status() {
+        let bytes = HumanBytes(progress.snapshot().bytes);
+        screen.say(format_args!("interrupted: {lines} files were done, and {bytes} read"));
+        return Ok(status);
+    }
+    Ok(if screen.failures() > 0 { FAILURE } else { 0 })
 }
 
-impl Shared {
-    fn is_stopped(&self) -> bool {
-        // Relaxed: nothing else is read on the strength of it.
-        self.stop.load(Ordering::Relaxed)
-    }
-}
-
-fn run(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
-    let stop = Arc::new(AtomicBool::new(false));
-    // In this order the second Ctrl-C finds the flag set.
-    flag::register_conditional_shutdown(SIGINT, INTERRUPTED.into(), Arc::clone(&stop))?;
-    flag::register(SIGINT, Arc::clone(&stop))?;
-    // A file has one job out at a time, so there is room in the backlog for all that are open.
-    let open_max = 2 * options.depth;
-    let mut builder = Dispatcher::builder().depth(options.depth).backlog(open_max);
-    if let Some(workers) = options.workers.or(options.buffered.then_some(BUFFERED_WORKERS)) {
-        builder = builder.workers(workers);
-    }
-    let dispatcher = builder.build()?;
-    let shared = Arc::new(Shared {
-        submitter: dispatcher.submitter(),
-        buffered: options.buffered,
-        chunk: options.chunk,
-        stop: Arc::clone(&stop),
-        progress: Progress::start(),
-    });
-    let mut report = Report::new(Arc::clone(&shared));
-    let (home, places) = bounded(open_max);
-    for _ in 0..open_max {
-        home.send(None)?;
-    }
-    let mut interrupted = false;
-    let printed = thread::scope(|scope| {
-        let (lines, lines_to_come) = bounded(AHEAD);
-        let (tasks, to_open) = bounded(OPENERS);
-        let opener = Opener { tasks: to_open, places, home, shared: Arc::clone(&shared) };
-        for opener in vec![opener; OPENERS] {
-            scope.spawn(move || opener.run());
+/// Prints lines as results come, until there are no more, or they can't be written, or nobody wants
+/// them; returns how many.
+fn print(run: Run<Hash>, output: &Output, interrupt: &Interrupt, fallbacks: &mut Fallbacks) -> u64 {
+    let mut lines = 0;
+    for result in run {
+        if interrupt.has_come() {
+            break;
         }
-        let walker = Walker { lines, tasks, shared: Arc::clone(&shared) };
-        scope.spawn(move || walker.walk(&options.paths));
-        let printed = report.print(&lines_to_come);
-        interrupted = stop.swap(true, Ordering::Relaxed);
-        printed
-    });
-    dispatcher.drain()?;
-    Ok(report.conclude(printed, interrupted))
+        match result {
+            Ok(file) => {
+                fallbacks.count(&file);
+                if write_line(output, &file.path, file.value).is_err() {
+                    break;
+                }
+                lines += 1;
+            }
+            Err(error) if error.kind() == FileErrorKind::Stopped => {}
+            Err(error) => output.fail(&error.path, reason(&error)),
+        }
+    }
+    lines
+}
+
+/// Writes the line of a file as b3sum does.
+fn write_line(mut output: &Output, path: &Path, hash: Hash) -> io::Result<()> {
+    let (path, is_changed) = escaped(path);
+    let mark = if is_changed { "\\" } else { "" };
+    output.write_all(format!("{mark}{}  {path}\n", hash.to_hex()).as_bytes())
 }
 
 fn main() -> ExitCode {
-    let options = match parse_arguments() {
-        Ok(Some(options)) => options,
-        Ok(None) => {
-            let printed = io::stdout().write_all(HELP.as_bytes());
-            return if printed.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
-        }
-        Err(error) => {
-            complain(format_args!("{error} (--help lists the options)"));
-            return ExitCode::from(2);
-        }
-    };
-    run(&options).unwrap_or_else(|error| {
-        match error.source() {
-            Some(source) => complain(format_args!("{error}: {source}")),
-            None => complain(format_args!("{error}")),
-        }
-        ExitCode::FAILURE
-    })
+    shared::start("checksum", HELP, FAILURE, parse_arguments(), run)
 }

@@ -12,6 +12,7 @@ pub(crate) mod counting;
 pub(crate) mod device;
 pub(crate) mod files;
 pub(crate) mod live;
+pub(crate) mod example;
 pub(crate) mod proc;
 
 use std::fs::{self, File, OpenOptions};

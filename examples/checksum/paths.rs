@@ -1,0 +1,39 @@
+//! The files under the named paths.
+
+use std::fs;
+use std::io;
+use std::iter;
+use std::path::PathBuf;
+
+use walkdir::WalkDir;
+
+use crate::shared::screen::Screen;
+
+type Paths = Box<dyn Iterator<Item = PathBuf> + Send>;
+
+/// The files, in the order of the paths, and by name below them. What can't be listed is said on the
+/// screen.
+pub(crate) fn paths(
+    named: Vec<PathBuf>,
+    screen: Screen,
+) -> impl Iterator<Item = PathBuf> + Send + 'static {
+    named.into_iter().flat_map(move |path| -> Paths {
+        match fs::metadata(&path) {
+            Ok(metadata) if metadata.is_dir() => Box::new(walk(path, screen.clone())),
+            // If it isn't there, or no file, whoever opens it will say so.
+            _ => Box::new(iter::once(path)),
+        }
+    })
+}
+
+fn walk(root: PathBuf, screen: Screen) -> impl Iterator<Item = PathBuf> + Send {
+    WalkDir::new(&root).sort_by_file_name().into_iter().filter_map(move |entry| match entry {
+        Ok(entry) => entry.file_type().is_file().then(|| entry.into_path()),
+        Err(error) => {
+            let path = error.path().unwrap_or(&root).to_owned();
+            let loops = || io::Error::other("leads back to a directory above");
+            screen.fail(&path, error.into_io_error().unwrap_or_else(loops));
+            None
+        }
+    })
+}

@@ -1,0 +1,49 @@
+//! What the programs that go through many files have in common: settings, what they show on the
+//! terminal, what they write, and how they are stopped.
+
+#![allow(dead_code, reason = "each program uses a part")]
+
+pub(crate) mod fallbacks;
+pub(crate) mod interrupt;
+pub(crate) mod names;
+pub(crate) mod output;
+pub(crate) mod screen;
+pub(crate) mod settings;
+pub(crate) mod watch;
+
+use std::error::Error;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+/// Exit status for a mistake in the command line.
+pub(crate) const USAGE: u8 = 2;
+
+/// Runs a program whose arguments have been parsed: prints its help, or says what is wrong with
+/// them, or runs it and says why it can't. `failure` is its exit status in that case.
+pub(crate) fn start<O>(
+    program: &str,
+    help: &str,
+    failure: u8,
+    options: Result<Option<O>, lexopt::Error>,
+    run: impl FnOnce(O) -> Result<u8, Box<dyn Error>>,
+) -> ExitCode {
+    let status = match options {
+        Ok(Some(options)) => run(options).unwrap_or_else(|error| {
+            screen::complain(program, format_args!("{}", with_source(&*error)));
+            failure
+        }),
+        Ok(None) => io::stdout().write_all(help.as_bytes()).map_or(failure, |()| 0),
+        Err(error) => {
+            screen::complain(program, format_args!("{error} (--help lists the options)"));
+            USAGE
+        }
+    };
+    status.into()
+}
+
+fn with_source(error: &dyn Error) -> String {
+    match error.source() {
+        Some(source) => format!("{error}: {source}"),
+        None => error.to_string(),
+    }
+}

@@ -1,0 +1,28 @@
+//! Names of files and reasons of failures, as people are told them.
+
+use std::borrow::Cow;
+use std::path::Path;
+
+use reapool::{FileError, FileErrorKind, FileOperation};
+
+/// A path on one line, as b3sum writes it, and whether that needed backslashes, which b3sum marks
+/// with another at the front of the line.
+pub(crate) fn escaped(path: &Path) -> (Cow<'_, str>, bool) {
+    let text = path.to_string_lossy();
+    if !text.contains(['\\', '\n', '\r']) {
+        return (text, false);
+    }
+    let text = text.replace('\\', "\\\\").replace('\n', "\\n").replace('\r', "\\r");
+    (text.into(), true)
+}
+
+/// Why a file could not be read.
+pub(crate) fn reason(error: &FileError) -> String {
+    match (error.kind(), error.operation) {
+        (FileErrorKind::NotAFile, _) => "not a regular file".to_owned(),
+        // The message of the panic is on the standard error already.
+        (FileErrorKind::Panicked, _) => "given up because of an internal error".to_owned(),
+        (_, FileOperation::Read) => format!("read at offset {}: {}", error.offset, error.source),
+        _ => error.source.to_string(),
+    }
+}

@@ -1,0 +1,103 @@
+//! The standard output, written in large pieces without keeping its reader waiting.
+
+use std::fmt;
+use std::io::{self, IsTerminal, Write};
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::screen::Screen;
+
+/// How many bytes are written at once, if so many come within a moment.
+const PIECE: usize = 64 << 10;
+
+/// Clones are the same output.
+#[derive(Clone)]
+pub(crate) struct Output {
+    screen: Screen,
+    /// Somebody is looking: each line is shown at once.
+    is_terminal: bool,
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Default)]
+struct State {
+    waiting: Vec<u8>,
+    /// The first; nothing is written after it.
+    error: Option<io::Error>,
+}
+
+impl Output {
+    pub(crate) fn new(screen: &Screen) -> Self {
+        let is_terminal = io::stdout().is_terminal();
+        Self { screen: screen.clone(), is_terminal, state: Arc::default() }
+    }
+
+    /// Writes what is waiting, unless another thread is at it; `false` if that is no longer
+    /// possible. For a thread that looks from time to time.
+    pub(crate) fn refresh(&self) -> bool {
+        match self.state.try_lock() {
+            Ok(mut state) => {
+                self.write_out(&mut state);
+                state.error.is_none()
+            }
+            Err(_) => true,
+        }
+    }
+
+    pub(crate) fn has_failed(&self) -> bool {
+        self.state().error.is_some()
+    }
+
+    /// Says what is wrong with a file, behind the lines of the files before it.
+    pub(crate) fn fail(&self, path: &Path, reason: impl fmt::Display) {
+        self.write_out(&mut self.state());
+        self.screen.fail(path, reason);
+    }
+
+    /// Writes the rest. After an error, that is what it returns.
+    pub(crate) fn finish(&self) -> io::Result<()> {
+        let mut state = self.state();
+        self.write_out(&mut state);
+        state.error.take().map_or(Ok(()), Err)
+    }
+
+    fn write_out(&self, state: &mut State) {
+        if state.waiting.is_empty() {
+            return;
+        }
+        if state.error.is_none() {
+            let write = || {
+                let mut stdout = io::stdout().lock();
+                stdout.write_all(&state.waiting)?;
+                stdout.flush()
+            };
+            let is_mixed = self.is_terminal && self.screen.has_bar();
+            let written = if is_mixed { self.screen.suspend(write) } else { write() };
+            state.error = written.err();
+        }
+        state.waiting.clear();
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Write for &Output {
+    /// Fails, in a way, after the first error; [`Output::finish`] returns that one.
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut state = self.state();
+        state.waiting.extend_from_slice(bytes);
+        if self.is_terminal || state.waiting.len() >= PIECE {
+            self.write_out(&mut state);
+        }
+        match &state.error {
+            Some(error) => Err(error.kind().into()),
+            None => Ok(bytes.len()),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,116 @@
+//! Options that all programs have, and the dispatcher and files layer that they ask for.
+
+use lexopt::{Arg, Parser, ValueExt};
+use reapool::{BuildError, Dispatcher, Files, FilesBuilder, Order, Policy};
+
+/// The text about these options in `--help`; a macro, as `concat!` takes no constants.
+macro_rules! options_help {
+    () => {
+        include_str!("../shared/options.txt")
+    };
+}
+pub(crate) use options_help;
+
+#[derive(Clone)]
+pub(crate) struct Settings {
+    pub(crate) policy: Policy,
+    /// In bytes.
+    pub(crate) memory: usize,
+    /// In bytes.
+    pub(crate) chunk: usize,
+    depth: usize,
+    workers: Option<usize>,
+    pub(crate) quiet: bool,
+    pub(crate) verbose: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            policy: Policy::Automatic,
+            memory: 64 << 20,
+            chunk: 1 << 20,
+            depth: 128,
+            workers: None,
+            quiet: false,
+            verbose: false,
+        }
+    }
+}
+
+/// The options' names, without the dashes.
+const OPTIONS: [&str; 7] = ["policy", "memory", "chunk", "depth", "workers", "quiet", "verbose"];
+
+/// The name of the option, if it is one of these.
+pub(crate) fn name(argument: &Arg<'_>) -> Option<&'static str> {
+    match argument {
+        Arg::Short('q') => Some("quiet"),
+        Arg::Long(long) => OPTIONS.into_iter().find(|option| option == long),
+        _ => None,
+    }
+}
+
+impl Settings {
+    /// Sets what the option of this [`name`] says, with the value that comes next.
+    pub(crate) fn set(&mut self, name: &str, parser: &mut Parser) -> Result<(), lexopt::Error> {
+        match name {
+            "policy" => self.policy = parser.value()?.parse_with(policy)?,
+            "memory" => self.memory = number(parser, 4, 1 << 20)? << 20,
+            "chunk" => {
+                let kib = number(parser, 4, 1 << 16)?;
+                if !kib.is_multiple_of(4) {
+                    return Err("--chunk takes a multiple of 4".into());
+                }
+                self.chunk = kib << 10;
+            }
+            "depth" => self.depth = number(parser, 1, 4096)?,
+            "workers" => self.workers = Some(number(parser, 1, 1024)?),
+            "quiet" => self.quiet = true,
+            _ => self.verbose = true,
+        }
+        Ok(())
+    }
+
+    pub(crate) fn dispatcher(&self) -> Result<Dispatcher, BuildError> {
+        let mut builder = Dispatcher::builder().depth(self.depth);
+        if let Some(workers) = self.workers {
+            builder = builder.workers(workers);
+        }
+        builder.build()
+    }
+
+    /// A files layer, all but built.
+    pub(crate) fn files(&self, dispatcher: &Dispatcher) -> FilesBuilder {
+        let chunk = self.chunk.min(self.memory / 4);
+        Files::builder(dispatcher)
+            .policy(self.policy)
+            .memory(self.memory)
+            .chunk(chunk)
+            // No file is read whole: there is no need for buffers of that size.
+            .whole_limit(chunk)
+    }
+}
+
+pub(crate) fn number(parser: &mut Parser, min: usize, max: usize) -> Result<usize, lexopt::Error> {
+    parser.value()?.parse_with(|text| match text.parse() {
+        Ok(number) if (min..=max).contains(&number) => Ok(number),
+        _ => Err(format!("not a number from {min} to {max}")),
+    })
+}
+
+fn policy(text: &str) -> Result<Policy, &'static str> {
+    match text {
+        "direct" => Ok(Policy::Direct),
+        "buffered" => Ok(Policy::Buffered),
+        "automatic" => Ok(Policy::Automatic),
+        _ => Err("neither direct, buffered nor automatic"),
+    }
+}
+
+pub(crate) fn order(text: &str) -> Result<Order, &'static str> {
+    match text {
+        "input" => Ok(Order::Input),
+        "completion" => Ok(Order::Completion),
+        _ => Err("neither input nor completion"),
+    }
+}
