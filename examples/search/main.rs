@@ -1,0 +1,148 @@
+//! Searches files for lines that match a regular expression or contain a string, as `grep -r` does.
+//!
+//! `cargo run --release --example search -- [OPTIONS] PATTERN [PATH...]`; `--help` lists the options.
+//! `--count` counts as `LC_ALL=C grep --text --count` does.
+//!
+//! Workers search what has been read, many lines at once, while more is read, of the same file and
+//! of others. What is to be printed of a file waits for its turn in memory, or in a temporary file if
+//! it is much.
+
+mod options;
+mod paths;
+mod pattern;
+mod scan;
+#[path = "../shared/mod.rs"]
+mod shared;
+
+use std::error::Error;
+use std::io::{self, Write};
+use std::os::unix::ffi::OsStrExt;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use indicatif::HumanBytes;
+use reapool::{Chunk, FileErrorKind, FileInfo, Processed, Run};
+
+use crate::options::{HELP, Options, parse_arguments};
+use crate::paths::{Filters, paths};
+use crate::scan::{Found, Query, Scan, Wanted};
+use crate::shared::fallbacks::Fallbacks;
+use crate::shared::interrupt::Interrupt;
+use crate::shared::names::reason;
+use crate::shared::output::Output;
+use crate::shared::screen::Screen;
+use crate::shared::watch::Watch;
+
+/// The exit statuses of grep.
+const MATCHED: u8 = 0;
+const NOTHING: u8 = 1;
+const FAILURE: u8 = 2;
+
+/// How many files there may be from being begun to having been printed: each can hold a temporary
+/// file open, and most shells allow 1024 descriptors.
+const FILES: usize = 256;
+
+fn run(options: Options) -> Result<u8, Box<dyn Error>> {
+    let Options { settings, order, pattern, wanted, max_line, no_ignore, hidden, paths: named } =
+        options;
+    let interrupt = Interrupt::listen()?;
+    let screen = Screen::new("search", settings.quiet);
+    let output = Output::new(&screen);
+    let dispatcher = settings.dispatcher()?;
+    let mut builder = settings.files(&dispatcher).order(order);
+    if matches!(wanted, Wanted::Lines { .. }) {
+        builder = builder.files_at_once(FILES / 2).results(FILES);
+    }
+    let files = builder.build()?;
+
+    let query = Arc::new(Query { pattern, wanted, max_line });
+    let run = files.stream(
+        paths(named, Filters { no_ignore, hidden }, screen.clone()),
+        move |file: &FileInfo| Scan::begin(&query, file.path()),
+        |scan: &mut Scan, chunk: Chunk| scan.chunk(&chunk),
+        |scan, _| scan.finish(),
+    );
+    let watch = Watch::start(&run, &interrupt, &screen, Some(&output))?;
+    let mut fallbacks = Fallbacks::default();
+    let matched = print(run, wanted, &output, &interrupt, &mut fallbacks);
+    let progress = watch.progress().clone();
+    drop(watch);
+    let written = output.finish();
+    dispatcher.shutdown()?;
+
+    fallbacks.report(&settings, &screen);
+    let end = progress.snapshot();
+    match written {
+        // Whoever closed the pipe has read enough.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(FAILURE),
+        Err(error) => return Err(format!("standard output: {error}").into()),
+        Ok(()) => {}
+    }
+    if let Some(status) = interrupt.status() {
+        let (files, bytes) = (end.done, HumanBytes(end.bytes));
+        screen.say(format_args!("interrupted: {files} files were searched, and {bytes} read"));
+        return Ok(status);
+    }
+    Ok(match (screen.failures(), matched) {
+        (0, 0) => NOTHING,
+        (0, _) => MATCHED,
+        _ => FAILURE,
+    })
+}
+
+/// Prints what was found as results come, until there are no more, or it can't be written, or nobody
+/// wants it; returns in how many files something was found.
+fn print(
+    run: Run<io::Result<Found>>,
+    wanted: Wanted,
+    output: &Output,
+    interrupt: &Interrupt,
+    fallbacks: &mut Fallbacks,
+) -> u64 {
+    let mut matched = 0;
+    for result in run {
+        if interrupt.has_come() {
+            break;
+        }
+        match result {
+            Ok(file) => {
+                fallbacks.count(&file);
+                let Processed { path, value, .. } = file;
+                let written = value.and_then(|found| {
+                    matched += u64::from(found.count > 0);
+                    write_found(output, path.as_os_str().as_bytes(), found, wanted)
+                });
+                if output.has_failed() {
+                    break;
+                }
+                if let Err(error) = written {
+                    output.fail(&path, error);
+                }
+            }
+            Err(error) if error.kind() == FileErrorKind::Stopped => {}
+            Err(error) => output.fail(&error.path, reason(&error)),
+        }
+    }
+    matched
+}
+
+fn write_found(
+    mut output: &Output,
+    path: &[u8],
+    mut found: Found,
+    wanted: Wanted,
+) -> io::Result<()> {
+    match wanted {
+        Wanted::Counts => {
+            let count = format!(":{}\n", found.count);
+            output.write_all(&[path, count.as_bytes()].concat())
+        }
+        Wanted::Names if found.count == 0 => Ok(()),
+        Wanted::Names => output.write_all(&[path, b"\n"].concat()),
+        Wanted::Lines { .. } => io::copy(&mut found.lines, &mut output).map(drop),
+    }
+}
+
+fn main() -> ExitCode {
+    shared::start("search", HELP, FAILURE, parse_arguments(), run)
+}

@@ -1,0 +1,105 @@
+//! The command line.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use reapool::Order;
+
+use crate::pattern::Pattern;
+use crate::scan::Wanted;
+use crate::shared::settings::{self, Settings, number, options_help};
+
+pub(crate) const HELP: &str = concat!(
+    "\
+Usage: search [OPTIONS] PATTERN [PATH...]
+
+Searches files for lines that match PATTERN, and prints them behind the file's path. Of directories,
+all files below them are searched; without a PATH, those below the current directory. Every file is
+text to it, of bytes in no particular encoding.
+
+PATTERN is a regular expression as of https://docs.rs/regex, without Unicode unless it says (?u). A
+match is within a line, whose end is no part of it.
+
+What is searched for:
+  -F, --fixed-strings  PATTERN is what is to be found, not an expression
+  -i, --ignore-case    Take small and capital letters from A to Z for the same
+
+What is printed:
+  -c, --count          How many lines match, for every file
+  -l, --files-with-matches
+                       Only the paths of files with matches, which are not read to their end
+  -n, --line-number    The numbers of the lines, from 1
+      --order O        In which order files come: input (of the paths, and by name below them) or
+                       completion (as they are done) [default: completion]
+
+What is searched, of that below directories:
+      --no-ignore      Also what .gitignore, .ignore and the like exclude
+      --hidden         Also what begins with a dot
+      --max-line MIB   How long lines may be, 1 to 65536; a file with a longer one is given up
+                       [default: 64]
+
+Options:
+",
+    options_help!(),
+    "
+Exit status: 0 if a line matched, 1 if none did, 2 for an error (whatever matched), 130 after
+Ctrl-C. A second Ctrl-C doesn't wait for the reads under way.
+"
+);
+
+pub(crate) struct Options {
+    pub(crate) settings: Settings,
+    pub(crate) order: Order,
+    pub(crate) pattern: Pattern,
+    pub(crate) wanted: Wanted,
+    /// In bytes.
+    pub(crate) max_line: usize,
+    pub(crate) no_ignore: bool,
+    pub(crate) hidden: bool,
+    pub(crate) paths: Vec<PathBuf>,
+}
+
+/// `None` if help was asked for.
+pub(crate) fn parse_arguments() -> Result<Option<Options>, lexopt::Error> {
+    use lexopt::prelude::{Long, Short, Value, ValueExt};
+
+    let mut settings = Settings::default();
+    let (mut order, mut max_line) = (Order::Completion, 64 << 20);
+    let (mut fixed, mut ignore_case, mut no_ignore, mut hidden) = (false, false, false, false);
+    let (mut count, mut names, mut numbers) = (false, false, false);
+    let mut values: Vec<OsString> = Vec::new();
+    let mut parser = lexopt::Parser::from_env();
+    while let Some(argument) = parser.next()? {
+        if let Some(name) = settings::name(&argument) {
+            settings.set(name, &mut parser)?;
+            continue;
+        }
+        match argument {
+            Short('h') | Long("help") => return Ok(None),
+            Short('F') | Long("fixed-strings") => fixed = true,
+            Short('i') | Long("ignore-case") => ignore_case = true,
+            Short('c') | Long("count") => count = true,
+            Short('l') | Long("files-with-matches") => names = true,
+            Short('n') | Long("line-number") => numbers = true,
+            Long("no-ignore") => no_ignore = true,
+            Long("hidden") => hidden = true,
+            Long("order") => order = parser.value()?.parse_with(settings::order)?,
+            Long("max-line") => max_line = number(&mut parser, 1, 1 << 16)? << 20,
+            Value(value) => values.push(value),
+            _ => return Err(argument.unexpected()),
+        }
+    }
+    let mut values = values.into_iter();
+    let pattern = values.next().ok_or("a PATTERN is expected")?;
+    let pattern = Pattern::new(&pattern, fixed, ignore_case)?;
+    let mut paths: Vec<PathBuf> = values.map(Into::into).collect();
+    if paths.is_empty() {
+        paths.push(".".into());
+    }
+    let wanted = match (names, count) {
+        (true, _) => Wanted::Names,
+        (false, true) => Wanted::Counts,
+        (false, false) => Wanted::Lines { numbers },
+    };
+    Ok(Some(Options { settings, order, pattern, wanted, max_line, no_ignore, hidden, paths }))
+}

@@ -1,0 +1,74 @@
+//! The files under the named paths, but for those that are ignored.
+
+use std::error::Error;
+use std::fs;
+use std::iter;
+use std::path::{Path, PathBuf};
+
+use ignore::WalkBuilder;
+
+use crate::shared::screen::Screen;
+
+type Paths = Box<dyn Iterator<Item = PathBuf> + Send>;
+
+/// What is left out below directories.
+#[derive(Clone, Copy)]
+pub(crate) struct Filters {
+    pub(crate) no_ignore: bool,
+    pub(crate) hidden: bool,
+}
+
+/// The files, in the order of the paths, and by name below them. What is named is not ignored. What
+/// can't be listed is said on the screen.
+pub(crate) fn paths(
+    named: Vec<PathBuf>,
+    filters: Filters,
+    screen: Screen,
+) -> impl Iterator<Item = PathBuf> + Send + 'static {
+    named.into_iter().flat_map(move |path| -> Paths {
+        match fs::metadata(&path) {
+            Ok(metadata) if metadata.is_dir() => Box::new(walk(path, filters, screen.clone())),
+            // If it isn't there, or no file, whoever opens it will say so.
+            _ => Box::new(iter::once(path)),
+        }
+    })
+}
+
+fn walk(root: PathBuf, filters: Filters, screen: Screen) -> impl Iterator<Item = PathBuf> + Send {
+    let walk = WalkBuilder::new(&root)
+        .standard_filters(!filters.no_ignore)
+        .hidden(!filters.hidden)
+        .sort_by_file_name(Ord::cmp)
+        .build();
+    walk.filter_map(move |entry| match entry {
+        Ok(entry) => {
+            let is_file = entry.file_type().is_some_and(|kind| kind.is_file());
+            is_file.then(|| entry.into_path())
+        }
+        Err(error) => {
+            screen.fail(path_of(&error).unwrap_or(&root), reason(&error));
+            None
+        }
+    })
+}
+
+fn path_of(error: &ignore::Error) -> Option<&Path> {
+    match error {
+        ignore::Error::WithPath { path, .. } => Some(path),
+        ignore::Error::WithDepth { err, .. } | ignore::Error::WithLineNumber { err, .. } => {
+            path_of(err)
+        }
+        _ => None,
+    }
+}
+
+/// What the system said, without what is said around it.
+fn reason(error: &ignore::Error) -> String {
+    let Some(mut reason) = error.io_error().map(|error| error as &dyn Error) else {
+        return error.to_string();
+    };
+    while let Some(source) = reason.source() {
+        reason = source;
+    }
+    reason.to_string()
+}
