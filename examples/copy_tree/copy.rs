@@ -1,0 +1,82 @@
+//! The copying of files: what is read of each goes to its target.
+
+use std::fs;
+use std::io;
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, sync_channel};
+
+use blake3::{Hash, Hasher};
+use reapool::{Chunk, FileInfo};
+
+use crate::partial::Place;
+use crate::target::{Manner, Target};
+use crate::tree::Roots;
+
+/// How all files are copied.
+pub(crate) struct Copier {
+    pub(crate) roots: Roots,
+    pub(crate) manner: Manner,
+    pub(crate) overwrite: bool,
+    /// Checksums are wanted.
+    pub(crate) verify: bool,
+}
+
+/// A file that is being read.
+pub(crate) struct Copying {
+    target: Arc<Target>,
+    hasher: Option<Hasher>,
+    /// How many bytes have come.
+    total: u64,
+    outcome: Receiver<io::Result<()>>,
+}
+
+/// A file that has been read. Its writes may be under way.
+pub(crate) struct Copied {
+    /// Comes when it has its name; the sender is dropped if that will never be.
+    outcome: Receiver<io::Result<()>>,
+    hash: Option<Hash>,
+    /// The source is not what it was when it was opened.
+    changed: bool,
+}
+
+impl Copier {
+    pub(crate) fn begin(&self, file: &FileInfo) -> io::Result<Copying> {
+        let place = Place { path: self.roots.target_of(file.path()), overwrite: self.overwrite };
+        let (sender, outcome) = sync_channel(1);
+        let target = Target::create(self.manner.clone(), place, file.metadata().clone(), sender)?;
+        Ok(Copying { target, hasher: self.verify.then(Hasher::new), total: 0, outcome })
+    }
+}
+
+impl Copying {
+    pub(crate) fn chunk(&mut self, chunk: Chunk) -> ControlFlow<()> {
+        if let Some(hasher) = &mut self.hasher {
+            hasher.update(&chunk);
+        }
+        self.total = chunk.offset() + chunk.len() as u64;
+        if self.target.write(chunk) { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    }
+
+    pub(crate) fn finish(self, file: &FileInfo) -> Copied {
+        let Self { target, hasher, total, outcome } = self;
+        let changed = total != file.metadata().size || !is_unchanged(file.path(), file);
+        target.finish(total);
+        Copied { outcome, hash: hasher.map(|hasher| hasher.finalize()), changed }
+    }
+}
+
+impl Copied {
+    /// Blocks until it has its name; returns checksum and whether the source changed.
+    pub(crate) fn wait(self) -> io::Result<(Option<Hash>, bool)> {
+        let given_up = |_| Err(io::Error::other("given up because of an internal error"));
+        self.outcome.recv().unwrap_or_else(given_up)?;
+        Ok((self.hash, self.changed))
+    }
+}
+
+fn is_unchanged(path: &Path, file: &FileInfo) -> bool {
+    let Ok(now) = fs::metadata(path) else { return false };
+    now.modified().is_ok_and(|modified| modified == file.metadata().modified)
+}

@@ -1,0 +1,184 @@
+//! Copies a directory with everything below it, many files at once.
+//!
+//! `cargo run --release --example copy_tree -- [OPTIONS] SOURCE TARGET`; `--help` lists the options.
+//!
+//! The files layer reads ahead, and each chunk that comes is the buffer of a write job of the same
+//! dispatcher. Its memory goes back to the layer when it is written: so the layer's memory bounds
+//! what is read and not yet written.
+
+mod copy;
+mod options;
+mod partial;
+#[path = "../shared/mod.rs"]
+mod shared;
+mod target;
+mod tree;
+mod verify;
+
+use std::error::Error;
+use std::fmt::Display;
+use std::fs;
+use std::io;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use indicatif::HumanBytes;
+use reapool::{Chunk, FileErrorKind, FileInfo, Order, Policy, Processed, Run};
+
+use crate::copy::{Copied, Copier, Copying};
+use crate::options::{Fsync, HELP, Options, parse_arguments};
+use crate::shared::fallbacks::Fallbacks;
+use crate::shared::interrupt::Interrupt;
+use crate::shared::names::{escaped, reason};
+use crate::shared::screen::Screen;
+use crate::shared::watch::Watch;
+use crate::target::Manner;
+use crate::tree::{Directories, Roots, Tree};
+use crate::verify::{Expected, verify};
+
+const FAILURE: u8 = 1;
+
+/// How many files there may be from being opened to having been waited for: each can have two
+/// descriptors for its target, and most shells allow 1024.
+const FILES: usize = 128;
+
+/// From how many bytes on a file is written directly, if nothing else is said.
+const LARGE: u64 = 8 << 20;
+
+fn run(options: Options) -> Result<u8, Box<dyn Error>> {
+    let Options { settings, overwrite, fsync, verify: is_verified, source, target } = options;
+    let roots = Roots { source, target };
+    check(&roots)?;
+    let interrupt = Interrupt::listen()?;
+    let screen = Screen::new("copy_tree", settings.quiet);
+    let dispatcher = settings.dispatcher()?;
+    let builder = settings.files(&dispatcher).order(Order::Completion);
+    let files = builder.files_at_once(FILES).results(FILES).build()?;
+
+    let directories = Directories::default();
+    let tree = Tree::new(roots.clone(), overwrite, directories.clone(), screen.clone());
+    let direct_from = match settings.policy {
+        Policy::Direct => 1,
+        Policy::Buffered => u64::MAX,
+        _ => LARGE,
+    };
+    let manner =
+        Manner { submitter: dispatcher.submitter(), direct_from, sync: fsync != Fsync::None };
+    let copier = Copier { roots: roots.clone(), manner, overwrite, verify: is_verified };
+    let run = files.stream(
+        tree,
+        move |file: &FileInfo| copier.begin(file),
+        |copying: &mut io::Result<Copying>, chunk: Chunk| match copying {
+            Ok(copying) => copying.chunk(chunk),
+            Err(_) => ControlFlow::Break(()),
+        },
+        |copying, file| copying.map(|copying| copying.finish(file)),
+    );
+    let watch = Watch::start(&run, &interrupt, &screen, None)?;
+    let mut fallbacks = Fallbacks::default();
+    let copied = wait(run, &roots, &screen, &mut fallbacks);
+    let end = watch.progress().snapshot();
+    drop(watch);
+    let count = copied.paths.len();
+    let verified = match is_verified && !interrupt.has_come() {
+        true => verify(copied, &settings, &dispatcher, &interrupt, &screen),
+        false => Ok(()),
+    };
+    // Also the temporary files of what was given up are gone when this returns.
+    dispatcher.shutdown()?;
+    directories.finish(fsync == Fsync::All, &screen);
+    if fsync == Fsync::All {
+        sync_parent(&roots.target)?;
+    }
+    verified?;
+
+    fallbacks.report(&settings, &screen);
+    let bytes = HumanBytes(end.bytes);
+    if let Some(status) = interrupt.status() {
+        let unverified = if is_verified { ", not all verified" } else { "" };
+        screen.say(format_args!("interrupted: {count} files were copied{unverified}"));
+        return Ok(status);
+    }
+    if settings.verbose {
+        let seconds = end.elapsed.as_secs_f64();
+        screen.say(format_args!("{count} files were copied, {bytes} in {seconds:.1} s"));
+    }
+    Ok(if screen.failures() > 0 { FAILURE } else { 0 })
+}
+
+/// Waits for all files, and says what went wrong. Waiting for one file's writes before taking the
+/// next result bounds how many targets there are: the run goes on only as its results are taken.
+fn wait(
+    run: Run<io::Result<Copied>>,
+    roots: &Roots,
+    screen: &Screen,
+    fallbacks: &mut Fallbacks,
+) -> Expected {
+    let mut expected = Expected::default();
+    for result in run {
+        match result {
+            Ok(file) => {
+                fallbacks.count(&file);
+                let Processed { path, value, .. } = file;
+                let target = roots.target_of(&path);
+                match value.and_then(Copied::wait) {
+                    Ok((hash, changed)) => {
+                        if changed {
+                            screen.fail(&path, "changed while it was being copied");
+                        }
+                        expected.paths.push(target);
+                        expected.hashes.extend(hash);
+                    }
+                    Err(error) => screen.fail(&target, error),
+                }
+            }
+            Err(error) if error.kind() == FileErrorKind::Stopped => {}
+            Err(error) => screen.fail(&error.path, reason(&error)),
+        }
+    }
+    expected
+}
+
+/// Refuses to copy what is no directory, and a directory into itself, which would never end, or over
+/// what it is in.
+fn check(roots: &Roots) -> Result<(), String> {
+    let say = |path: &Path, what: &dyn Display| format!("{}: {what}", escaped(path).0);
+    let source = fs::canonicalize(&roots.source).map_err(|error| say(&roots.source, &error))?;
+    if !source.is_dir() {
+        return Err(say(&roots.source, &"not a directory"));
+    }
+    let (within, around) = match fs::canonicalize(&roots.target) {
+        Ok(target) => (target.starts_with(&source), source.starts_with(&target)),
+        // It is going to be made: its parent has to be there.
+        Err(_) => {
+            let parent = parent(&roots.target);
+            let found = fs::canonicalize(&parent).map_err(|error| say(&parent, &error))?;
+            (found.starts_with(&source), false)
+        }
+    };
+    if within {
+        return Err(say(&roots.target, &"is in the directory that is to be copied"));
+    }
+    if around {
+        return Err(say(&roots.target, &"has in it the directory that is to be copied"));
+    }
+    Ok(())
+}
+
+fn sync_parent(path: &Path) -> io::Result<()> {
+    fs::File::open(parent(path))?.sync_all()
+}
+
+fn parent(path: &Path) -> PathBuf {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
+        Some(_) => ".".into(),
+        // The root, or nothing.
+        None => path.to_owned(),
+    }
+}
+
+fn main() -> ExitCode {
+    shared::start("copy_tree", HELP, FAILURE, parse_arguments(), run)
+}

@@ -1,0 +1,145 @@
+//! The source's tree: while it is walked, directories and symbolic links are made in the target.
+
+use std::fs::{self, DirBuilder, File, FileTimes, Metadata};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, symlink};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use walkdir::{DirEntry, WalkDir};
+
+use crate::partial::Place;
+use crate::shared::screen::Screen;
+
+/// From where to where.
+#[derive(Clone)]
+pub(crate) struct Roots {
+    pub(crate) source: PathBuf,
+    pub(crate) target: PathBuf,
+}
+
+impl Roots {
+    /// The path in the target for one in the source.
+    pub(crate) fn target_of(&self, path: &Path) -> PathBuf {
+        match path.strip_prefix(&self.source) {
+            // Joining nothing would add a slash.
+            Ok(rest) if rest.as_os_str().is_empty() => self.target.clone(),
+            Ok(rest) => self.target.join(rest),
+            Err(_) => unreachable!("the walk doesn't leave the source"),
+        }
+    }
+}
+
+/// The directories that were made or found, each behind the one that it is in, with what is known of
+/// those in the source.
+#[derive(Clone, Default)]
+pub(crate) struct Directories(Arc<Mutex<Vec<(PathBuf, Metadata)>>>);
+
+/// What is wrong with which path.
+type Problem = (PathBuf, io::Error);
+
+/// An iterator over the regular files of the source. What is no file is dealt with on the way, and
+/// what is wrong said on the screen.
+pub(crate) struct Tree {
+    walk: walkdir::IntoIter,
+    roots: Roots,
+    overwrite: bool,
+    directories: Directories,
+    screen: Screen,
+}
+
+impl Tree {
+    pub(crate) fn new(
+        roots: Roots,
+        overwrite: bool,
+        directories: Directories,
+        screen: Screen,
+    ) -> Self {
+        let walk = WalkDir::new(&roots.source).into_iter();
+        Self { walk, roots, overwrite, directories, screen }
+    }
+
+    /// `Some` if it is a file.
+    fn visit(&mut self, entry: DirEntry) -> Result<Option<PathBuf>, Problem> {
+        let kind = entry.file_type();
+        let target = self.roots.target_of(entry.path());
+        // The source itself may be named by a symbolic link.
+        if kind.is_dir() || entry.depth() == 0 {
+            let made = self.make_directory(&target, entry.path());
+            made.inspect_err(|_| self.walk.skip_current_dir())?;
+        } else if kind.is_symlink() {
+            let link = fs::read_link(entry.path()).map_err(|error| (entry.into_path(), error))?;
+            self.make_link(&target, &link).map_err(|error| (target, error))?;
+        } else if kind.is_file() {
+            return Ok(Some(entry.into_path()));
+        } else {
+            let reason = "left out: neither file, directory nor symbolic link";
+            return Err((entry.into_path(), io::Error::other(reason)));
+        }
+        Ok(None)
+    }
+
+    fn make_link(&self, target: &Path, link: &Path) -> io::Result<()> {
+        let place = Place { path: target.to_owned(), overwrite: self.overwrite };
+        let ((), partial) = place.begin(|path| symlink(link, path))?;
+        place.take(partial)
+    }
+
+    /// Permissions come at the end: they may forbid to write into it.
+    fn make_directory(&self, target: &Path, source: &Path) -> Result<(), Problem> {
+        let metadata = fs::metadata(source).map_err(|error| (source.to_owned(), error))?;
+        let is_root = target == self.roots.target;
+        match DirBuilder::new().mode(0o700).create(target) {
+            Ok(()) => {}
+            // A link to a directory may lead out of the target.
+            Err(_) if target.is_dir() && (is_root || !target.is_symlink()) => {}
+            Err(error) => return Err((target.to_owned(), error)),
+        }
+        let mut directories = self.directories.0.lock().unwrap_or_else(PoisonError::into_inner);
+        directories.push((target.to_owned(), metadata));
+        Ok(())
+    }
+}
+
+impl Iterator for Tree {
+    type Item = PathBuf;
+
+    fn next(&mut self) -> Option<PathBuf> {
+        loop {
+            match self.walk.next()? {
+                Ok(entry) => match self.visit(entry) {
+                    Ok(Some(file)) => return Some(file),
+                    Ok(None) => {}
+                    Err((path, error)) => self.screen.fail(&path, error),
+                },
+                Err(error) => {
+                    let path = error.path().unwrap_or(&self.roots.source).to_owned();
+                    let other = || io::Error::other("can't be listed");
+                    self.screen.fail(&path, error.into_io_error().unwrap_or_else(other));
+                }
+            }
+        }
+    }
+}
+
+impl Directories {
+    /// Gives them their permissions and times, when nothing will be made in them any more.
+    pub(crate) fn finish(&self, sync: bool, screen: &Screen) {
+        let directories =
+            std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        // First what is inside: a directory may not be entered any more afterwards.
+        for (path, metadata) in directories.into_iter().rev() {
+            if let Err(error) = finish(&path, &metadata, sync) {
+                screen.fail(&path, error);
+            }
+        }
+    }
+}
+
+fn finish(path: &Path, metadata: &Metadata, sync: bool) -> io::Result<()> {
+    let directory = File::open(path)?;
+    let times = FileTimes::new().set_accessed(metadata.accessed()?);
+    directory.set_times(times.set_modified(metadata.modified()?))?;
+    directory.set_permissions(metadata.permissions())?;
+    if sync { directory.sync_all() } else { Ok(()) }
+}
