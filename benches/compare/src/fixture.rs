@@ -40,10 +40,7 @@ impl Fixture {
                 Ok(Self { place, _attached: Some(attached), _directory: Some(directory) })
             }
             Device::Disk => {
-                let program = env::current_exe().map_err(|error| absent("the program", &error))?;
-                let beside = program.parent().unwrap_or(Path::new("."));
-                let parent = options.disk_dir.as_deref().unwrap_or(beside);
-                let (directory, path) = filled(parent, DISK_LEN, stop)?;
+                let (directory, path) = filled(&disk_directory(options)?, DISK_LEN, stop)?;
                 let place = Place { device, path, len: DISK_LEN };
                 Ok(Self { place, _attached: None, _directory: Some(directory) })
             }
@@ -55,12 +52,26 @@ fn absent(what: &str, error: &io::Error) -> Trouble {
     Trouble::Unavailable(format!("{what}: {error}"))
 }
 
-/// A file without holes, on the device and not only in the page cache.
-fn filled(parent: &Path, len: u64, stop: &Stop) -> Result<(TempDir, PathBuf), Trouble> {
-    let directory = tempfile::Builder::new()
+/// Where files on disk are made: beside the program unless the options say otherwise.
+pub(crate) fn disk_directory(options: &Options) -> Result<PathBuf, Trouble> {
+    if let Some(directory) = &options.disk_dir {
+        return Ok(directory.clone());
+    }
+    let program = env::current_exe().map_err(|error| absent("the program", &error))?;
+    Ok(program.parent().unwrap_or(Path::new(".")).to_owned())
+}
+
+/// A new directory, removed with all that is in it when this is dropped.
+pub(crate) fn directory_in(parent: &Path) -> Result<TempDir, Trouble> {
+    tempfile::Builder::new()
         .prefix("reapool-compare-")
         .tempdir_in(parent)
-        .map_err(|error| absent("a directory for the file", &error))?;
+        .map_err(|error| absent("a directory for the files", &error))
+}
+
+/// A file without holes, on the device and not only in the page cache.
+fn filled(parent: &Path, len: u64, stop: &Stop) -> Result<(TempDir, PathBuf), Trouble> {
+    let directory = directory_in(parent)?;
     let path = directory.path().join("blocks");
     let write = |error: io::Error| absent("the file", &error);
     let file = File::create(&path).map_err(write)?;

@@ -21,6 +21,7 @@ mod machine;
 mod memory;
 mod options;
 mod output;
+mod progress;
 mod report;
 mod results;
 mod rounds;

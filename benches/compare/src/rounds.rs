@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressStyle};
-
 use crate::fixture::Fixture;
 use crate::load::{Load, scramble};
 use crate::machine::Machine;
 use crate::options::Options;
+use crate::progress::Progress;
 use crate::results::{Results, Section, Series, Settings};
 use crate::run::run;
 use crate::stop::{Stop, Trouble};
@@ -21,7 +20,7 @@ const LIMIT: Duration = Duration::from_secs(60);
 pub(crate) struct Rounds<'a> {
     pub(crate) options: &'a Options,
     pub(crate) stop: &'a Stop,
-    bar: ProgressBar,
+    progress: Progress,
     /// For one run.
     limit: Duration,
 }
@@ -30,11 +29,9 @@ impl<'a> Rounds<'a> {
     pub(crate) fn new(options: &'a Options, stop: &'a Stop) -> Self {
         let runs = |workload: Workload| options.rounds * workload.contenders(options).len();
         let all = options.devices.iter().flat_map(|&device| workload::of_device(device, options));
-        let bar = ProgressBar::new(all.chain(pair(options)).map(runs).sum::<usize>() as u64);
-        let template = "{wide_bar} {pos}/{len} runs, {eta} left: {msg}";
-        bar.set_style(ProgressStyle::with_template(template).expect("it is well-formed"));
+        let progress = Progress::of(all.chain(pair(options)).map(runs).sum());
         let limit = LIMIT.mul_f64(options.scale.max(1.0));
-        Self { options, stop, bar, limit }
+        Self { options, stop, progress, limit }
     }
 
     /// Runs everything. `None` if it was stopped.
@@ -48,7 +45,7 @@ impl<'a> Rounds<'a> {
             if workloads.is_empty() {
                 continue;
             }
-            self.say(&format!("{}: getting ready", device.name()));
+            self.progress.say(&format!("{}: getting ready", device.name()));
             match Fixture::make(device, self.options, self.stop) {
                 Ok(fixture) => {
                     for workload in workloads {
@@ -57,7 +54,7 @@ impl<'a> Rounds<'a> {
                 }
                 Err(Trouble::Stopped) => return None,
                 Err(trouble) => {
-                    self.say(&format!("{}: {trouble}", device.name()));
+                    self.progress.say(&format!("{}: {trouble}", device.name()));
                     results.absent.push((device, trouble));
                 }
             }
@@ -66,22 +63,14 @@ impl<'a> Rounds<'a> {
             let place = Place { device: Device::None, path: "/dev/null".into(), len: 1 << 20 };
             results.sections.push(self.section(workload, &place)?);
         }
-        self.bar.finish_and_clear();
+        self.progress.finish();
         Some(results)
-    }
-
-    fn say(&self, message: &str) {
-        if self.bar.is_hidden() {
-            crate::complain(format_args!("{message}"));
-        } else {
-            self.bar.set_message(message.to_owned());
-        }
     }
 
     /// All rounds of one workload.
     fn section(&self, workload: Workload, place: &Place) -> Option<Section> {
         let contenders = workload.contenders(self.options);
-        self.say(&format!("{}: {workload}", place.device.name()));
+        self.progress.say(&format!("{}: {workload}", place.device.name()));
         let mut section = Section { workload, operations: 0, series: Vec::new() };
         section.series.extend(contenders.iter().map(|&contender| Series::new(contender)));
         let mut expected = None;
@@ -95,7 +84,7 @@ impl<'a> Rounds<'a> {
                 section.operations = load.task.operations;
                 let expected = *expected.get_or_insert_with(|| load.expected());
                 self.turn(&mut section.series[index], &load, expected)?;
-                self.bar.inc(1);
+                self.progress.advance(1);
             }
         }
         section.series.iter_mut().for_each(Series::sum_up);
@@ -112,7 +101,7 @@ impl<'a> Rounds<'a> {
             Err(Trouble::Stopped) => return None,
             Err(trouble) => {
                 let name = series.contender.name();
-                self.bar.suspend(|| crate::complain(format_args!("{name}: {trouble}")));
+                self.progress.complain(&format!("{name}: {trouble}"));
                 series.trouble = Some(trouble);
             }
         }

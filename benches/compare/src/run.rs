@@ -8,6 +8,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
+use rustix::process::{Pid, Signal, kill_process_group};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use crate::stop::{Stop, Trouble};
 use crate::task::{Answer, Measured, Task};
@@ -15,13 +18,16 @@ use crate::task::{Answer, Measured, Task};
 /// How long it may take until a signal is heeded.
 const TICK: Duration = Duration::from_millis(50);
 
-/// A child that doesn't outlive this.
+/// A child that doesn't outlive this, nor do the processes that it has started.
 struct Running(Child);
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // Both do nothing for a child that has been waited for.
-        let _ = (self.0.kill(), self.0.wait());
+        // Nothing for a child that has been waited for, whose number may be somebody else's by now.
+        if matches!(self.0.try_wait(), Ok(None)) {
+            let _ = kill_process_group(Pid::from_child(&self.0), Signal::KILL);
+            let _ = self.0.wait();
+        }
     }
 }
 
@@ -32,10 +38,7 @@ pub(crate) fn run(
     limit: Duration,
     stop: &Stop,
 ) -> Result<Measured, Trouble> {
-    let line = answer(task, limit, stop)?;
-    let answer = serde_json::from_str(&line)
-        .map_err(|error| Trouble::Failed(format!("its answer {line:?}: {error}")))?;
-    match answer {
+    match answer("run", task, limit, stop)? {
         Answer::Unavailable(reason) => Err(Trouble::Unavailable(reason)),
         Answer::Measured(measured) if measured.checksum == expected => Ok(measured),
         Answer::Measured(measured) => Err(Trouble::Failed(format!(
@@ -45,12 +48,29 @@ pub(crate) fn run(
     }
 }
 
-fn answer(task: &Task, limit: Duration, stop: &Stop) -> Result<String, Trouble> {
+/// What a child answers to a task that it is given with this command.
+pub(crate) fn answer<T: DeserializeOwned>(
+    command: &str,
+    task: &impl Serialize,
+    limit: Duration,
+    stop: &Stop,
+) -> Result<T, Trouble> {
+    let line = line(command, task, limit, stop)?;
+    serde_json::from_str(&line)
+        .map_err(|error| Trouble::Failed(format!("its answer {line:?}: {error}")))
+}
+
+fn line(
+    command: &str,
+    task: &impl Serialize,
+    limit: Duration,
+    stop: &Stop,
+) -> Result<String, Trouble> {
     let failed = |what: String| Trouble::Failed(what);
     let task = serde_json::to_string(task).map_err(|error| failed(error.to_string()))?;
     let program = env::current_exe().map_err(|error| failed(error.to_string()))?;
     let child = Command::new(program)
-        .args(["run", &task])
+        .args([command, &task])
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
