@@ -31,7 +31,7 @@ pub(crate) fn run(task: &str) -> Result<(), String> {
 
 /// A callback's panic, which some contenders catch, or a thread's, for which others would wait for
 /// ever, ends the run at once; and no buffer is freed under the kernel's hands.
-fn abort_on_panic() {
+pub(crate) fn abort_on_panic() {
     let report = panic::take_hook();
     panic::set_hook(Box::new(move |info| {
         report(info);

@@ -15,6 +15,7 @@ mod chart;
 mod child;
 mod contender;
 mod contenders;
+mod files;
 mod fixture;
 mod load;
 mod machine;
@@ -34,13 +35,16 @@ mod workload;
 
 use std::env;
 use std::fmt;
+use std::fs;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
 use crate::machine::Machine;
 use crate::options::{HELP, Options};
+use crate::results::Results;
 use crate::rounds::Rounds;
 use crate::stop::Stop;
+use crate::workload::Kind;
 
 /// The status of a program that Ctrl-C ended: 128 and the signal's number.
 const INTERRUPTED: u8 = 130;
@@ -50,39 +54,87 @@ fn complain(message: fmt::Arguments<'_>) {
     let _ = writeln!(io::stderr(), "{message}");
 }
 
-fn compare(mut options: Options, arguments: &[String]) -> io::Result<ExitCode> {
+/// What there is to be written.
+struct Compared {
+    reads: Option<Results>,
+    files: Option<files::Results>,
+}
+
+/// `None` if it was stopped.
+fn everything(options: &Options, stop: &Stop, machine: &Machine) -> Option<Compared> {
+    let (mut reads, mut files) = (None, None);
+    if options.kinds.iter().any(|kind| *kind != Kind::Files) {
+        reads = Some(Rounds::new(options, stop).run(machine.clone())?);
+    }
+    if options.kinds.contains(&Kind::Files) {
+        files = Some(files::compare(options, stop, machine.clone())?);
+    }
+    Some(Compared { reads, files })
+}
+
+/// Runs what the options ask for, and returns what failed. `None` if it was stopped.
+fn compare(mut options: Options, arguments: &[String]) -> io::Result<Option<Vec<String>>> {
     let stop = Stop::on_signals()?;
     options.turns = load::calibrate();
-    let Some(results) = Rounds::new(&options, &stop).run(Machine::this(arguments)) else {
-        complain(format_args!("interrupted: nothing has been written"));
-        return Ok(ExitCode::from(INTERRUPTED));
+    let Some(compared) = everything(&options, &stop, &Machine::this(arguments)) else {
+        return Ok(None);
     };
-    output::write(&results, &options.out)?;
-    let failures = results.failures();
+    fs::create_dir_all(&options.out)?;
+    let mut failures = Vec::new();
+    if let Some(results) = &compared.reads {
+        output::write(results, &options.out)?;
+        failures.extend(results.failures());
+    }
+    if let Some(results) = &compared.files {
+        files::write(results, &options.out)?;
+        failures.extend(results.failures());
+    }
+    complain(format_args!("written to {}", options.out.display()));
+    Ok(Some(failures))
+}
+
+fn conclude(failures: Option<Vec<String>>) -> ExitCode {
+    let Some(failures) = failures else {
+        complain(format_args!("interrupted: nothing has been written"));
+        return ExitCode::from(INTERRUPTED);
+    };
     for failure in &failures {
         complain(format_args!("FAILED: {failure}"));
     }
-    Ok(if failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    if failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// What a child is told to do; `None` if it is no task.
+fn perform(command: &str, task: &str) -> Option<ExitCode> {
+    let done = match command {
+        "run" => child::run(task),
+        "run-files" => files::child::run(task),
+        _ => return None,
+    };
+    Some(match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            complain(format_args!("{error}"));
+            ExitCode::FAILURE
+        }
+    })
 }
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
     if let [command, task] = &arguments[..]
-        && command == "run"
+        && let Some(done) = perform(command, task)
     {
-        return match child::run(task) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => {
-                complain(format_args!("{error}"));
-                ExitCode::FAILURE
-            }
-        };
+        return done;
     }
     match options::parse(&arguments) {
-        Ok(Some(options)) => compare(options, &arguments).unwrap_or_else(|error| {
-            complain(format_args!("reapool-compare: {error}"));
-            ExitCode::FAILURE
-        }),
+        Ok(Some(options)) => compare(options, &arguments).map_or_else(
+            |error| {
+                complain(format_args!("reapool-compare: {error}"));
+                ExitCode::FAILURE
+            },
+            conclude,
+        ),
         Ok(None) => match io::stdout().write_all(HELP.as_bytes()) {
             Ok(()) => ExitCode::SUCCESS,
             Err(_) => ExitCode::FAILURE,

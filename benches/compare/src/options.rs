@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use crate::contender::Contender;
+use crate::files::contender::Contender as Digester;
 use crate::task::{Device, Memory};
 use crate::workload::Kind;
 
@@ -12,26 +13,31 @@ Usage: reapool-compare [OPTIONS]
 
 Compares reapool with other ways of reading and running a callback for each read. Contenders run in
 turns, each in a process of its own, several rounds. Prints Markdown, and writes compare.md,
-compare.json and charts (SVG).
+compare.json and a chart (SVG); of the files workload files.md, files.json and another chart.
 
 Options:
       --quick            A smoke test: one round of few operations, depths 16 and 64, callbacks of
                          0 and 20 us
       --devices LIST     Of null, loop, disk [default: all]. The loop device needs root
-      --workloads LIST   Of random, mix, stream, latency [default: all]
+      --workloads LIST   Of random, mix, stream, latency, files [default: all]
       --depths LIST      Requests at a time [default: 1,16,64,128]
       --callbacks LIST   Microseconds that callbacks compute [default: 0,5,20,50,200, and at depth
                          64 also 100]
       --contenders LIST  Of raw, raw-again, sharded, reapool-chained, reapool-outside,
                          reapool-single, threads, readers-pool, rayon, tokio, uring, uring-pool,
                          io-engine, compio, ping, wake, hop [default: all]
+      --digesters LIST   The files workload's contenders, of reapool-direct, reapool-buffered,
+                         reapool-automatic, threads-1, rayon-2, rayon-16, rayon-16-again, rayon-64,
+                         rayon-pieces-2, rayon-pieces-16, rayon-pieces-64, b3sum, b3sum-16, tokio,
+                         compio, io-engine, readers-and-pool [default: all]
       --rounds N         [default: 5]
-      --scale F          Multiplies the numbers of operations [default: 1]
+      --scale F          Multiplies the numbers of operations, of mixed files, and the size of large
+                         files [default: 1]
       --workers N        Threads for callbacks, where the depth doesn't say how many [default: 2]
       --buffers KIND     plain, pool or both: the memory that reapool streams into. The pool has
                          huge pages [default: both]
       --out DIR          [default: benches/results of the repository]
-      --disk-dir DIR     Where the disk's file is made [default: beside the program]
+      --disk-dir DIR     Where files on disk are made [default: beside the program]
   -h, --help             Print this
 
 Exit status: 0 if all went well, 1 if a contender failed or read something else than the others, 2
@@ -47,6 +53,7 @@ pub(crate) struct Options {
     /// `None` for the default.
     pub(crate) callbacks: Option<Vec<u64>>,
     pub(crate) contenders: Vec<Contender>,
+    pub(crate) digesters: Vec<Digester>,
     pub(crate) rounds: usize,
     pub(crate) scale: f64,
     pub(crate) workers: usize,
@@ -65,6 +72,7 @@ impl Options {
             depths: if quick { vec![16, 64] } else { vec![1, 16, 64, 128] },
             callbacks: quick.then(|| vec![0, 20]),
             contenders: Contender::READERS.into_iter().chain(Contender::PAIR).collect(),
+            digesters: Digester::ALL.to_vec(),
             rounds: if quick { 1 } else { 5 },
             scale: if quick { 0.1 } else { 1.0 },
             workers: 2,
@@ -104,6 +112,9 @@ pub(crate) fn parse(arguments: &[String]) -> Result<Option<Options>, lexopt::Err
             }
             Long("contenders") => {
                 options.contenders = parser.value()?.parse_with(list(Contender::named))?;
+            }
+            Long("digesters") => {
+                options.digesters = parser.value()?.parse_with(list(Digester::named))?;
             }
             Long("rounds") => options.rounds = parser.value()?.parse_with(one(within(1, 1000)))?,
             Long("scale") => options.scale = parser.value()?.parse_with(one(scale))?,
@@ -158,7 +169,7 @@ fn memories(name: &str) -> Option<Vec<Memory>> {
 
 #[cfg(test)]
 mod tests {
-    use super::{HELP, Options, parse};
+    use super::{Digester, HELP, Options, parse};
     use crate::contender::Contender;
 
     fn parsed(line: &str) -> Result<Options, String> {
@@ -187,6 +198,10 @@ mod tests {
         for contender in Contender::READERS.into_iter().chain(Contender::PAIR) {
             assert!(HELP.contains(contender.name()), "{}", contender.name());
             assert_eq!(Contender::named(contender.name()), Some(contender));
+        }
+        for digester in Digester::ALL {
+            assert!(HELP.contains(digester.name()), "{}", digester.name());
+            assert_eq!(Digester::named(digester.name()), Some(digester));
         }
     }
 }

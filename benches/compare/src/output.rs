@@ -1,6 +1,6 @@
 //! What is printed and written.
 
-use std::fs::{self, Permissions};
+use std::fs::Permissions;
 use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -22,7 +22,6 @@ struct Everything<'a> {
 /// Prints the overview and writes the files, each as a whole or not at all.
 pub(crate) fn write(results: &Results, out: &Path) -> io::Result<()> {
     let bars = bars(results);
-    fs::create_dir_all(out)?;
     let json = serde_json::to_vec_pretty(&Everything { results, ratios: &bars })?;
     replace(out, "compare.json", &json)?;
     replace(out, "compare.md", report::full(results, &bars).as_bytes())?;
@@ -30,12 +29,11 @@ pub(crate) fn write(results: &Results, out: &Path) -> io::Result<()> {
     if let Some(drawing) = drawn {
         replace(out, "compare.svg", drawing.as_bytes())?;
     }
-    io::stdout().write_all(report::overview(results, &bars).as_bytes())?;
-    crate::complain(format_args!("written to {}", out.display()));
-    Ok(())
+    io::stdout().write_all(report::overview(results, &bars).as_bytes())
 }
 
-fn replace(directory: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
+/// One file.
+pub(crate) fn replace(directory: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
     // As other files: for everybody whom the umask lets read.
     let mode = Permissions::from_mode(0o666);
     let mut file = tempfile::Builder::new().permissions(mode).tempfile_in(directory)?;

@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use crate::bars::Bar;
 use crate::contender::Contender;
+use crate::machine::Machine;
 use crate::results::{Results, Section, Series, Settings, Spread};
 use crate::stop::Trouble;
 use crate::task::{Device, Measured};
@@ -51,12 +52,17 @@ pub(crate) fn full(results: &Results, bars: &[Bar]) -> String {
 
 fn machine(text: &mut String, results: &Results) {
     let machine = &results.machine;
-    let _ = writeln!(text, "# Comparison\n");
-    let _ = writeln!(text, "- {}, {} cores, Linux {}", machine.cpu, machine.cores, machine.kernel);
-    let _ = writeln!(text, "- {}, reapool {}, {}", machine.rustc, machine.revision, machine.date);
+    heading(text, "Comparison", machine);
     let Settings { rounds, workers, scale, .. } = results.settings;
     let _ = writeln!(text, "- {rounds} rounds, {workers} workers, scale {scale}");
     let _ = writeln!(text, "- options: `{}`", machine.arguments.join(" "));
+}
+
+/// A title, and the machine that the figures are from.
+pub(crate) fn heading(text: &mut String, title: &str, machine: &Machine) {
+    let _ = writeln!(text, "# {title}\n");
+    let _ = writeln!(text, "- {}, {} cores, Linux {}", machine.cpu, machine.cores, machine.kernel);
+    let _ = writeln!(text, "- {}, reapool {}, {}", machine.rustc, machine.revision, machine.date);
 }
 
 /// Operations a second of everybody, a workload a row.
@@ -168,12 +174,12 @@ fn ratios(text: &mut String, bars: &[Bar]) {
     }
 }
 
-fn spread(Spread { median, min, max }: &Spread) -> String {
+pub(crate) fn spread(Spread { median, min, max }: &Spread) -> String {
     format!("{} ({}-{})", short(*median), short(*min), short(*max))
 }
 
 /// Three digits or so.
-fn short(value: f64) -> String {
+pub(crate) fn short(value: f64) -> String {
     match value {
         100.0.. => format!("{value:.0}"),
         10.0.. => format!("{value:.1}"),
@@ -182,7 +188,7 @@ fn short(value: f64) -> String {
 }
 
 /// 1234567 as 1.23 M, 12345 as 12.3 k.
-fn thousands(value: f64) -> String {
+pub(crate) fn thousands(value: f64) -> String {
     match value {
         1e6.. => format!("{:.2} M", value / 1e6),
         1e4.. => format!("{:.1} k", value / 1e3),

@@ -22,6 +22,12 @@ impl Stop {
         Ok(Self(asked))
     }
 
+    /// For tests.
+    #[cfg(test)]
+    pub(crate) fn never() -> Self {
+        Self(Arc::new(AtomicBool::new(false)))
+    }
+
     pub(crate) fn is_asked(&self) -> bool {
         // Relaxed: nothing else is read on the strength of it.
         self.0.load(Ordering::Relaxed)

@@ -1,7 +1,9 @@
-//! What this process has used so far: getrusage(2).
+//! What this process has used so far: getrusage(2), and proc_pid_status(5) for memory.
 
 #![expect(unsafe_code, reason = "a system call that the standard library lacks")]
 
+use std::fs;
+use std::io;
 use std::mem::MaybeUninit;
 
 /// All threads together, those that have ended included.
@@ -13,14 +15,32 @@ pub(crate) struct Usage {
     pub(crate) involuntary: u64,
 }
 
+fn usage_of(whose: libc::c_int) -> libc::rusage {
+    let mut usage = MaybeUninit::<libc::rusage>::zeroed();
+    // SAFETY: writes one `rusage` through the pointer to a live local of that type.
+    let ret = unsafe { libc::getrusage(whose, usage.as_mut_ptr()) };
+    assert_eq!(ret, 0, "getrusage: {}", io::Error::last_os_error());
+    // SAFETY: the call succeeded and so has written it; all zero bytes were valid before, too.
+    unsafe { usage.assume_init() }
+}
+
 impl Usage {
     pub(crate) fn now() -> Self {
-        let mut usage = MaybeUninit::<libc::rusage>::zeroed();
-        // SAFETY: writes one `rusage` through the pointer to a live local of that type.
-        let ret = unsafe { libc::getrusage(libc::RUSAGE_SELF, usage.as_mut_ptr()) };
-        assert_eq!(ret, 0, "getrusage: {}", std::io::Error::last_os_error());
-        // SAFETY: the call succeeded and so has written it; all zero bytes were valid before, too.
-        let usage = unsafe { usage.assume_init() };
+        Self::of(&usage_of(libc::RUSAGE_SELF))
+    }
+
+    /// With the processes that were started and waited for.
+    pub(crate) fn with_children() -> Self {
+        let (own, children) = (Self::now(), Self::of(&usage_of(libc::RUSAGE_CHILDREN)));
+        Self {
+            user_us: own.user_us + children.user_us,
+            system_us: own.system_us + children.system_us,
+            voluntary: own.voluntary + children.voluntary,
+            involuntary: own.involuntary + children.involuntary,
+        }
+    }
+
+    fn of(usage: &libc::rusage) -> Self {
         let microseconds = |time: libc::timeval| time.tv_sec as f64 * 1e6 + time.tv_usec as f64;
         Self {
             user_us: microseconds(usage.ru_utime),
@@ -28,5 +48,50 @@ impl Usage {
             voluntary: usage.ru_nvcsw as u64,
             involuntary: usage.ru_nivcsw as u64,
         }
+    }
+}
+
+/// The most memory that this process had resident, or one that it has started and waited for, in
+/// bytes.
+pub(crate) fn peak_memory() -> io::Result<u64> {
+    // Not `ru_maxrss`, in which the program that started this one has left its own: it is kept when
+    // a process turns into another program.
+    let own = resident("VmHWM:")?;
+    Ok(own.max(usage_of(libc::RUSAGE_CHILDREN).ru_maxrss as u64 * 1024))
+}
+
+/// A line of `/proc/self/status`, in bytes: `VmRSS:` for what is resident now, `VmHWM:` for the peak.
+fn resident(line: &str) -> io::Result<u64> {
+    let status = fs::read_to_string("/proc/self/status")?;
+    let rest = status.lines().find_map(|other| other.strip_prefix(line));
+    let number = rest.and_then(|rest| rest.trim().strip_suffix(" kB"));
+    let kibibytes = number.and_then(|number| number.trim().parse::<u64>().ok());
+    kibibytes.map(|count| count * 1024).ok_or_else(|| io::ErrorKind::InvalidData.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::hint::black_box;
+    use std::process::Command;
+
+    use super::{Usage, peak_memory, resident};
+
+    #[test]
+    fn the_peak_stays_when_memory_has_been_given_back() {
+        const LEN: usize = 256 << 20;
+        drop(black_box(vec![1_u8; LEN]));
+        let peak = peak_memory().unwrap();
+        assert!(peak >= LEN as u64, "{peak}");
+        assert!(resident("VmRSS:").unwrap() <= peak);
+        assert!(resident("Nonsense:").is_err());
+    }
+
+    #[test]
+    fn what_a_child_used_is_counted() {
+        let count = "i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done";
+        assert!(Command::new("sh").args(["-c", count]).status().unwrap().success());
+        // The second is later, so without the child it could only be more.
+        let (all, own) = (Usage::with_children(), Usage::now());
+        assert!(all.user_us + all.system_us > own.user_us + own.system_us, "{all:?}, {own:?}");
     }
 }

@@ -24,10 +24,13 @@ pub(crate) enum Kind {
     Stream,
     /// Two hops between threads.
     Latency,
+    /// Digests of files, which [`crate::files`] is about.
+    Files,
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 4] = [Self::Random, Self::Mix, Self::Stream, Self::Latency];
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Random, Self::Mix, Self::Stream, Self::Latency, Self::Files];
 
     pub(crate) const fn name(self) -> &'static str {
         match self {
@@ -35,6 +38,7 @@ impl Kind {
             Self::Mix => "mix",
             Self::Stream => "stream",
             Self::Latency => "latency",
+            Self::Files => "files",
         }
     }
 }

@@ -1,0 +1,132 @@
+//! The ratios that sum everything up, beside what was set as a goal for them.
+
+use serde::Serialize;
+
+use super::cache::Cache;
+use super::contender::Contender::{
+    self, Rayon16, Rayon16Again, ReapoolAutomatic, ReapoolBuffered, ReapoolDirect,
+};
+use super::results::{Results, Section};
+use super::task::Measured;
+use super::tree::Shape;
+use crate::results::Spread;
+
+/// The ways of driving the crate that are compared.
+const WAYS: [Contender; 3] = [ReapoolAutomatic, ReapoolDirect, ReapoolBuffered];
+
+/// One line.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Bar {
+    pub(super) what: String,
+    pub(super) metric: &'static str,
+    /// The bar, and what is hoped for; empty where no goal was set.
+    pub(super) goal: &'static str,
+    /// Of the rounds.
+    pub(super) spread: Spread,
+}
+
+/// What is divided, and how it is called.
+#[derive(Clone, Copy)]
+struct Metric {
+    name: &'static str,
+    of: fn(&Measured) -> f64,
+}
+
+const FILES: Metric = Metric { name: "files/s", of: Measured::files_per_second };
+const BYTES: Metric = Metric { name: "MB/s", of: Measured::megabytes_per_second };
+const CPU: Metric = Metric { name: "CPU/file", of: Measured::cpu };
+
+/// Those that the results have figures for.
+pub(super) fn bars(results: &Results) -> Vec<Bar> {
+    let mut bars = Vec::new();
+    let section = |shape, cache| {
+        results
+            .sections
+            .iter()
+            .find(move |section| (section.shape, section.cache) == (shape, cache))
+    };
+    for section in &results.sections {
+        push(&mut bars, section, Rayon16Again, Some(Rayon16), FILES, "");
+    }
+    if let Some(section) = section(Shape::Mixed, Cache::Cold) {
+        for way in WAYS {
+            push(&mut bars, section, way, best(section), FILES, "1.0 / 1.1");
+        }
+        // The thriftiest may be slow, and the fastest no miser.
+        let thriftiest = section.best(Contender::is_threaded, |measured| -measured.cpu());
+        let fastest = section.best(Contender::is_threaded, Measured::files_per_second);
+        for way in WAYS {
+            push(&mut bars, section, way, thriftiest, CPU, "at most 0.7 / 0.6");
+            if fastest != thriftiest {
+                push(&mut bars, section, way, fastest, CPU, "at most 0.7 / 0.6");
+            }
+        }
+    }
+    if let Some(section) = section(Shape::Large, Cache::Cold) {
+        for way in WAYS {
+            push(&mut bars, section, way, best(section), BYTES, "0.95 / 1.05");
+        }
+    }
+    for (shape, metric) in [(Shape::Mixed, FILES), (Shape::Large, BYTES)] {
+        if let Some(section) = section(shape, Cache::Warm) {
+            push(&mut bars, section, ReapoolAutomatic, best(section), metric, "0.9 / 1.0");
+        }
+    }
+    bars
+}
+
+/// The fastest of those that aren't the crate.
+pub(super) fn best(section: &Section) -> Option<Contender> {
+    section.best(Contender::is_rival, Measured::files_per_second)
+}
+
+fn push(
+    bars: &mut Vec<Bar>,
+    section: &Section,
+    subject: Contender,
+    reference: Option<Contender>,
+    metric: Metric,
+    goal: &'static str,
+) {
+    let Some(reference) = reference else { return };
+    let (one, other) = (subject.name(), reference.name());
+    let what = format!("{one} / {other} ({} files, {})", section.shape, section.cache);
+    let spread = section.ratio(subject, reference, metric.of);
+    bars.extend(spread.map(|spread| Bar { what, metric: metric.name, goal, spread }));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::results::tests::{section, series};
+    use super::{Cache, Contender, Results, Shape, bars};
+    use crate::machine::Machine;
+
+    #[test]
+    fn the_crate_is_compared_with_the_best_of_the_others() {
+        let cold = section(
+            Cache::Cold,
+            Shape::Mixed,
+            vec![
+                series(Contender::ReapoolAutomatic, &[1.0, 1.0, 1.0]),
+                series(Contender::ReapoolDirect, &[0.5, 0.5, 0.5]),
+                series(Contender::Tokio, &[2.0, 2.0, 2.0]),
+                series(Contender::IoEngine, &[1.5, 1.5, 1.5]),
+                series(Contender::Rayon16Again, &[0.1, 0.1, 0.1]),
+            ],
+        );
+        let (machine, sections) = (Machine::this(&[]), vec![cold]);
+        let bars = bars(&Results { machine, rounds: 3, scale: 1.0, sections });
+        let found: Vec<_> =
+            bars.iter().map(|bar| (bar.what.as_str(), bar.metric, bar.spread.median)).collect();
+        let cold = "(mixed files, cold)";
+        let expected = [
+            (format!("reapool-automatic / io-engine {cold}"), "files/s", 1.5),
+            (format!("reapool-direct / io-engine {cold}"), "files/s", 3.0),
+            (format!("reapool-automatic / tokio {cold}"), "CPU/file", 0.5),
+            (format!("reapool-direct / tokio {cold}"), "CPU/file", 0.25),
+        ];
+        let expected: Vec<_> =
+            expected.iter().map(|(what, metric, ratio)| (what.as_str(), *metric, *ratio)).collect();
+        assert_eq!(found, expected);
+    }
+}

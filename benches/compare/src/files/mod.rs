@@ -1,0 +1,22 @@
+//! The files workload: from a list of paths to a BLAKE3 digest of every file.
+//!
+//! ```text
+//! rounds: a tree ─▶ a cache state ─▶ a child for each turn ─▶ results ─▶ bars, report, chart
+//! ```
+
+mod bars;
+mod cache;
+mod chart;
+pub(crate) mod child;
+pub(crate) mod contender;
+mod contenders;
+mod output;
+mod report;
+mod results;
+mod rounds;
+mod task;
+mod tree;
+
+pub(crate) use output::write;
+pub(crate) use results::Results;
+pub(crate) use rounds::compare;

@@ -1,0 +1,95 @@
+//! The Markdown.
+
+use std::fmt::Write;
+
+use super::bars::{Bar, best};
+use super::results::{Results, Section, Series};
+use super::task::Measured;
+use crate::report::{self, short, spread, thousands};
+use crate::results::Spread;
+
+/// The machine, a table for each section, and the ratios.
+pub(super) fn full(results: &Results, bars: &[Bar]) -> String {
+    let mut text = String::new();
+    report::heading(&mut text, "Files", &results.machine);
+    let _ = writeln!(text, "- {} rounds, scale {}", results.rounds, results.scale);
+    let _ = writeln!(text, "- options: `{}`", results.machine.arguments.join(" "));
+    let _ = writeln!(text, "\nFrom a list of paths to a BLAKE3 digest of every file.");
+    for section in &results.sections {
+        let _ = writeln!(text, "\n## {}\n", title(section));
+        match &section.trouble {
+            Some(trouble) => {
+                let _ = writeln!(text, "**Skipped**: {trouble}");
+            }
+            None => table(&mut text, section),
+        }
+    }
+    ratios(&mut text, bars);
+    text
+}
+
+pub(super) fn title(section: &Section) -> String {
+    let Section { shape, cache, files, bytes, .. } = section;
+    format!("{shape}: {files} files, {:.0} MB, {cache}", *bytes as f64 / 1e6)
+}
+
+fn table(text: &mut String, section: &Section) {
+    let best = best(section);
+    let beside = best.map_or("best", |best| best.name());
+    let _ = writeln!(text, "Medians, with lowest-highest round; peak is resident memory.\n");
+    let _ = writeln!(
+        text,
+        "| contender | files/s | MB/s | / {beside} | CPU us/file | user | system | peak MiB |\n\
+         |---|{}",
+        "---:|".repeat(7)
+    );
+    for series in &section.series {
+        let to_best =
+            best.and_then(|best| section.ratio(series.contender, best, Measured::files_per_second));
+        let _ = writeln!(text, "{}", row(series, to_best));
+    }
+}
+
+fn row(series: &Series, to_best: Option<Spread>) -> String {
+    let name = series.contender.name();
+    let figures = (
+        series.of(Measured::files_per_second),
+        series.of(Measured::megabytes_per_second),
+        series.of(Measured::cpu),
+        series.of(Measured::peak_mib),
+    );
+    let (Some(files), Some(bytes), Some(cpu), Some(peak)) = figures else {
+        let why = series.trouble.as_ref().map_or_else(|| "no rounds".into(), ToString::to_string);
+        return format!("| {name} | {why} |");
+    };
+    let share = |used: fn(&Measured) -> f64| {
+        let share = series.of(|round| used(round) / round.files as f64);
+        share.map_or_else(String::new, |share| short(share.median))
+    };
+    format!(
+        "| {name} | {} ({}-{}) | {} | {} | {} | {} | {} | {} |",
+        thousands(files.median),
+        thousands(files.min),
+        thousands(files.max),
+        spread(&bytes),
+        to_best.map_or_else(String::new, |ratio| format!("{:.2}", ratio.median)),
+        spread(&cpu),
+        share(|round| round.user_us),
+        share(|round| round.system_us),
+        spread(&peak),
+    )
+}
+
+fn ratios(text: &mut String, bars: &[Bar]) {
+    if bars.is_empty() {
+        return;
+    }
+    let _ = writeln!(text, "\n## Ratios\n");
+    let _ = writeln!(text, "| what | of | bar / aim | median | lowest | highest |");
+    let _ = writeln!(text, "|---|---|---|---:|---:|---:|");
+    for Bar { what, metric, goal, spread } in bars {
+        let Spread { median, min, max } = spread;
+        let _ =
+            writeln!(text, "| {what} | {metric} | {goal} | {median:.2} | {min:.2} | {max:.2} |");
+    }
+}
