@@ -75,6 +75,9 @@ fn everything(options: &Options, stop: &Stop, machine: &Machine) -> Option<Compa
 /// Runs what the options ask for, and returns what failed. `None` if it was stopped.
 fn compare(mut options: Options, arguments: &[String]) -> io::Result<Option<Vec<String>>> {
     let stop = Stop::on_signals()?;
+    if options.memory {
+        return files::footprint::check(&options, &stop);
+    }
     options.turns = load::calibrate();
     let Some(compared) = everything(&options, &stop, &Machine::this(arguments)) else {
         return Ok(None);
@@ -109,6 +112,7 @@ fn perform(command: &str, task: &str) -> Option<ExitCode> {
     let done = match command {
         "run" => child::run(task),
         "run-files" => files::child::run(task),
+        "run-memory" => files::footprint::child(task),
         _ => return None,
     };
     Some(match done {

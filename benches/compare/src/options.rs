@@ -38,6 +38,8 @@ Options:
                          huge pages [default: both]
       --out DIR          [default: benches/results of the repository]
       --disk-dir DIR     Where files on disk are made [default: beside the program]
+      --memory           Nothing of this, but what memory the files layer needs for 200,000 small
+                         files, and for one of 8 GiB
   -h, --help             Print this
 
 Exit status: 0 if all went well, 1 if a contender failed or read something else than the others, 2
@@ -60,6 +62,8 @@ pub(crate) struct Options {
     pub(crate) memories: Vec<Memory>,
     pub(crate) out: PathBuf,
     pub(crate) disk_dir: Option<PathBuf>,
+    /// The check of memory instead of a comparison.
+    pub(crate) memory: bool,
     /// Of the computing loop in a microsecond; measured, not asked for.
     pub(crate) turns: f64,
 }
@@ -79,6 +83,7 @@ impl Options {
             memories: vec![Memory::Plain, Memory::Pool],
             out: concat!(env!("CARGO_MANIFEST_DIR"), "/../results").into(),
             disk_dir: None,
+            memory: false,
             turns: 0.0,
         }
     }
@@ -116,6 +121,7 @@ pub(crate) fn parse(arguments: &[String]) -> Result<Option<Options>, lexopt::Err
             Long("digesters") => {
                 options.digesters = parser.value()?.parse_with(list(Digester::named))?;
             }
+            Long("memory") => options.memory = true,
             Long("rounds") => options.rounds = parser.value()?.parse_with(one(within(1, 1000)))?,
             Long("scale") => options.scale = parser.value()?.parse_with(one(scale))?,
             Long("workers") => options.workers = parser.value()?.parse_with(one(within(1, 256)))?,

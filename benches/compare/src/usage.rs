@@ -61,7 +61,7 @@ pub(crate) fn peak_memory() -> io::Result<u64> {
 }
 
 /// A line of `/proc/self/status`, in bytes: `VmRSS:` for what is resident now, `VmHWM:` for the peak.
-fn resident(line: &str) -> io::Result<u64> {
+pub(crate) fn resident(line: &str) -> io::Result<u64> {
     let status = fs::read_to_string("/proc/self/status")?;
     let rest = status.lines().find_map(|other| other.strip_prefix(line));
     let number = rest.and_then(|rest| rest.trim().strip_suffix(" kB"));

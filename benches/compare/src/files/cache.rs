@@ -57,7 +57,7 @@ impl fmt::Display for Cache {
     }
 }
 
-fn drop_all() -> io::Result<()> {
+pub(super) fn drop_all() -> io::Result<()> {
     // Dirty pages stay.
     rustix::fs::sync();
     fs::write(DROP, "3")?;
@@ -67,7 +67,7 @@ fn drop_all() -> io::Result<()> {
     read_all(&programs)
 }
 
-fn read_all(paths: &[PathBuf]) -> io::Result<()> {
+pub(super) fn read_all(paths: &[PathBuf]) -> io::Result<()> {
     let mut buffer = vec![0; 1 << 20];
     for path in paths {
         let mut file = File::open(path)?;

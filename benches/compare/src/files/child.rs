@@ -23,7 +23,7 @@ pub(crate) fn run(task: &str) -> Result<(), String> {
     answer(measure(&task))
 }
 
-fn answer<T: Serialize>(measured: Result<T, Trouble>) -> Result<(), String> {
+pub(super) fn answer<T: Serialize>(measured: Result<T, Trouble>) -> Result<(), String> {
     let answer = match measured {
         Ok(measured) => Answer::Measured(measured),
         Err(Trouble::Unavailable(reason)) => Answer::Unavailable(reason),

@@ -10,6 +10,7 @@ mod chart;
 pub(crate) mod child;
 pub(crate) mod contender;
 mod contenders;
+pub(crate) mod footprint;
 mod output;
 mod report;
 mod results;
