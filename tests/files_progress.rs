@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 
 use reapool::{Access, FilesStats, Policy, ProgressSnapshot};
+use util::device::Loop;
 use util::files::{
     CHUNK, POLICIES, all, copied, dispatcher, evict, files_of, gathered, in_memory, modest, only,
     patterned, small_files, successes,
@@ -119,6 +120,16 @@ fn direct_falls_back_and_says_so_where_there_is_none() {
     );
     assert_eq!((stats.direct, stats.fallbacks), (0, 20), "{stats:?}");
     assert_ways_add_up(&stats, 20);
+}
+
+#[test]
+fn what_is_direct_in_name_only_falls_back_too() {
+    let Some(device) = Loop::new(16 << 20, 512) else { return };
+    // For journalled data ext4 has no direct I/O, but takes the flag.
+    let Some(mount) = device.format("data=journal") else { return };
+    let (ways, stats) = counted(mount.path(), Policy::Direct, 20);
+    assert!(ways.iter().all(|way| *way == (Access::Buffered, true)), "{ways:?}");
+    assert_eq!((stats.direct, stats.fallbacks), (0, 20), "{stats:?}");
 }
 
 #[test]

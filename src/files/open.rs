@@ -12,7 +12,7 @@ use crate::files::policy::{Access, Policy};
 use crate::files::source::Numbered;
 use crate::files::stats::Counters;
 use crate::files::storage::Storage;
-use crate::metadata::{FileKind, Metadata};
+use crate::metadata::{DirectIo, FileKind, Metadata};
 
 /// A file that is ready to be read.
 pub(crate) struct Opened {
@@ -124,9 +124,14 @@ impl Layer {
             _ => self.devices.storage(device, opened.file.as_fd()),
         };
         let wanted = self.wants_direct(&mut opened, storage);
-        if wanted && storage == Storage::Memory {
+        let reason = match (storage, opened.info.metadata().direct_io) {
+            (Storage::Memory, _) => Some("its file system is in memory, and has no direct I/O"),
+            // It can be opened so, and is read through the page cache nevertheless.
+            (_, DirectIo::Unsupported) => Some("its file system says that it has no direct I/O"),
+            _ => None,
+        };
+        if let Some(reason) = reason.filter(|_| wanted) {
             Counters::add(&self.counters.fallbacks);
-            let reason = "its file system is in memory, and has no direct I/O";
             opened.fallback = Some(io::Error::new(io::ErrorKind::Unsupported, reason));
         }
         let direct = wanted && opened.fallback.is_none();

@@ -10,9 +10,9 @@ pub(crate) mod cache;
 pub(crate) mod child;
 pub(crate) mod counting;
 pub(crate) mod device;
+pub(crate) mod example;
 pub(crate) mod files;
 pub(crate) mod live;
-pub(crate) mod example;
 pub(crate) mod proc;
 
 use std::fs::{self, File, OpenOptions};
