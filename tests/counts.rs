@@ -102,12 +102,15 @@ fn calls_and_wake_ups(dispatcher: &Dispatcher) -> (f64, f64) {
 fn chains_take_few_system_calls_and_wake_ups() {
     /// How many it is depends on how the threads meet, so it is not asked of each run.
     const TRIES: usize = 5;
+    /// Both workers for each harvest, with 32 in it, the most that the reaper waits for. Whether that
+    /// is worth it depends on how long the machine takes for the callbacks; one a job never is.
+    const WAKE_UPS: f64 = 2.0 / 32.0;
     let _alone = alone();
     watched(|| {
         for workers in [1, 2] {
             let dispatcher = dispatcher(workers);
             let runs: Vec<_> = (0..TRIES).map(|_| calls_and_wake_ups(&dispatcher)).collect();
-            let few = |&(calls, wake_ups): &(f64, f64)| calls <= 0.15 && wake_ups <= 0.02;
+            let few = |&(calls, wake_ups): &(f64, f64)| calls <= 0.15 && wake_ups <= WAKE_UPS;
             assert!(runs.iter().any(few), "calls and wake-ups a job: {runs:?}");
         }
     });
