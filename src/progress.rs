@@ -65,7 +65,7 @@ impl Progress {
 
     /// How many bytes the request asks for that the kernel is to have next.
     pub(crate) fn rest(&self) -> usize {
-        self.requested - self.begin
+        self.whole - self.begin
     }
 
     /// How many bytes are done now if it makes sense to ask the kernel for the rest of an exact
@@ -198,6 +198,13 @@ mod tests {
         let later = Progress { begin: 40, done: 45, ..within };
         let failed = End { filled: 40, transferred: 10, fault: Some(Fault::Kernel(EIO)) };
         assert_eq!(later.end(Read, EIO), failed);
+    }
+
+    #[test]
+    fn the_rest_of_a_range_is_counted_from_where_the_request_begins() {
+        let within = Progress { skip: 90, requested: 10, begin: 40, done: 45, ..at(0, 0) };
+        assert_eq!(within.rest(), 60, "the bytes before the range are read, too");
+        assert_eq!(at(40, 40).rest(), 60);
     }
 
     #[test]
