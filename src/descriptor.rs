@@ -1,12 +1,12 @@
-//! What fcntl(2) and ioctl(2) say of an open descriptor.
+//! Descriptors: what the system says of them, how many there may be, and one that only counts.
 //!
-//! Safety: each call is about a descriptor that is borrowed, so it is open, and none keeps a pointer.
+//! Safety: a call about a descriptor borrows it, so it is open; none keeps a pointer.
 
 #![expect(unsafe_code, reason = "system calls that std doesn't have")]
 
 use std::ffi::c_int;
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::ptr;
 
 /// `BLKGETSIZE64` of `linux/fs.h`: `_IOR(0x12, 114, size_t)`. Some architectures have the direction
@@ -35,6 +35,25 @@ pub(crate) fn set_status_flags(fd: BorrowedFd<'_>, flags: c_int) -> io::Result<(
     // SAFETY: F_SETFL takes an integer, and the descriptor is open.
     let ret = unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_SETFL, flags) };
     if ret < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+/// How many descriptors the process may have: `RLIMIT_NOFILE`, soft.
+pub(crate) fn limit() -> usize {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: the kernel writes one `rlimit` through the pointer, which is to a live local.
+    let ret = unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, ptr::from_mut(&mut limit)) };
+    if ret < 0 { usize::MAX } else { usize::try_from(limit.rlim_cur).unwrap_or(usize::MAX) }
+}
+
+/// An eventfd with this counter: eventfd(2).
+pub(crate) fn eventfd(counter: u32) -> io::Result<OwnedFd> {
+    // SAFETY: no pointers are passed; the result is checked before use.
+    let fd = unsafe { libc::eventfd(counter, libc::EFD_CLOEXEC) };
+    if fd < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the descriptor is fresh from the kernel and nobody else knows it.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
 /// How many bytes a block device has. By ioctl, as seeking would move a position that is shared.

@@ -190,7 +190,8 @@ impl Pipeline {
         }
     }
 
-    /// Accepts a job whatever the bounds, as long as somebody will run its callback.
+    /// Accepts a job without waiting, whatever the bounds: for parts of this crate that have bounds of
+    /// their own. Given back only if nobody would run its callback any more.
     pub(crate) fn post(&self, job: Job) -> Result<(), Job> {
         if self.is_forked() {
             return Err(job);

@@ -100,12 +100,6 @@ impl Submitter {
         })
     }
 
-    /// Submits a job without waiting, whatever the bounds: for parts of this crate that have bounds of
-    /// their own. Refused, and given back, only if nobody would run its callback any more.
-    pub(crate) fn post(&self, job: Job) -> Result<(), Job> {
-        self.pipeline.post(job)
-    }
-
     /// Submits many jobs, with one call of `io_submit` for all that find a free slot, and waits for
     /// room for the others.
     ///

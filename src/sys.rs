@@ -6,6 +6,7 @@
 #![expect(unsafe_code, reason = "raw system calls")]
 
 use std::ffi::{c_int, c_long, c_ulong};
+use std::io;
 use std::mem::{offset_of, size_of};
 use std::ptr;
 use std::time::Duration;
@@ -84,10 +85,21 @@ const _: () = {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Errno(pub(crate) c_int);
 
+impl Errno {
+    /// That of the calling thread's last system call, which failed.
+    pub(crate) fn last() -> Self {
+        Self::of(io::Error::last_os_error())
+    }
+
+    /// That of an error of the system's.
+    pub(crate) fn of(error: io::Error) -> Self {
+        Self(error.raw_os_error().unwrap_or(libc::EIO))
+    }
+}
+
 /// The result of a system call made through `libc::syscall`: -1 means that `errno` has the reason.
 pub(crate) fn checked(ret: c_long) -> Result<usize, Errno> {
-    usize::try_from(ret)
-        .map_err(|_| Errno(std::io::Error::last_os_error().raw_os_error().unwrap_or(libc::EIO)))
+    usize::try_from(ret).map_err(|_| Errno::last())
 }
 
 /// Makes a context for `events` requests: io_setup(2).

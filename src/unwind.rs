@@ -28,8 +28,7 @@ impl CallbackPanic<'_> {
     /// The panic's message, if it had one, as those of `panic!` do.
     #[must_use]
     pub fn message(&self) -> Option<&str> {
-        let text = self.payload.downcast_ref::<&'static str>().copied();
-        text.or_else(|| self.payload.downcast_ref::<String>().map(String::as_str))
+        message(self.payload)
     }
 }
 
@@ -71,6 +70,12 @@ impl PanicSink {
             }
         }
     }
+}
+
+/// What a panic's message was, if it had one.
+pub(crate) fn message<'a>(payload: &'a (dyn Any + Send)) -> Option<&'a str> {
+    let text = payload.downcast_ref::<&'static str>().copied();
+    text.or_else(|| payload.downcast_ref::<String>().map(String::as_str))
 }
 
 /// Runs users' code. What it shared with others can be seen half-changed afterwards only by these

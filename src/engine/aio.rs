@@ -8,8 +8,7 @@
 
 use std::cell::{Cell, UnsafeCell};
 use std::fs::File;
-use std::io;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::AsRawFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
@@ -17,6 +16,7 @@ use std::time::Duration;
 use super::ring::Ring;
 use super::{Engine, Errno, Event, Request, STOP, Transfer};
 use crate::completion::Operation;
+use crate::descriptor;
 use crate::slots;
 use crate::sys::{self, iocb};
 
@@ -58,13 +58,7 @@ unsafe impl Sync for Aio {}
 impl Aio {
     /// Makes a context for `depth` requests and the one that wakes the waiter.
     pub(crate) fn new(depth: u32) -> Result<Self, Errno> {
-        // SAFETY: no pointers are passed; the result is checked before use.
-        let stop_fd = unsafe { libc::eventfd(1, libc::EFD_CLOEXEC) };
-        if stop_fd < 0 {
-            return Err(Errno(io::Error::last_os_error().raw_os_error().unwrap_or(libc::EIO)));
-        }
-        // SAFETY: the descriptor is fresh from the kernel and nobody else knows it.
-        let stop_file = File::from(unsafe { OwnedFd::from_raw_fd(stop_fd) });
+        let stop_file = File::from(descriptor::eventfd(1).map_err(Errno::of)?);
         let control_blocks =
             (0..=depth).map(|_| ControlBlock(UnsafeCell::new(iocb::default()))).collect();
         let context = sys::io_setup(depth + 1)?;

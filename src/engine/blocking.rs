@@ -1,14 +1,14 @@
 //! The engine for systems without native AIO: the blocking lane's threads perform transfers, and the
 //! waiter itself waits for what is polled.
 //!
-//! Safety: two system calls, one on a list of this file's own; a descriptor that this file makes.
+//! Safety: one system call on a list of this file's own, and the engine's interface.
 
-#![expect(unsafe_code, reason = "makes an eventfd, and calls ppoll")]
+#![expect(unsafe_code, reason = "calls ppoll")]
 
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{Read, Write};
 use std::mem;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::AsRawFd;
 use std::ptr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 use super::{Engine, Errno, Event, Request, STOP};
 use crate::backend::Backend;
 use crate::completion::Operation;
+use crate::descriptor;
 use crate::lane::{Errand, Lane, Reply};
 use crate::sys::timespec;
 
@@ -43,18 +44,8 @@ struct State {
 
 impl Blocking {
     pub(crate) fn new(lane: Arc<Lane>) -> Result<Self, Errno> {
-        // SAFETY: no pointers are passed; the result is checked before use.
-        let bell = unsafe { libc::eventfd(0, libc::EFD_CLOEXEC) };
-        if bell < 0 {
-            return Err(Errno(io::Error::last_os_error().raw_os_error().unwrap_or(libc::EIO)));
-        }
-        // SAFETY: the descriptor is fresh from the kernel and nobody else knows it.
-        let bell = File::from(unsafe { OwnedFd::from_raw_fd(bell) });
-        let mut files = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-        // SAFETY: the kernel writes one limit through the pointer, which is to a live local.
-        unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut files) };
-        let files = usize::try_from(files.rlim_cur).unwrap_or(usize::MAX);
-        let polls_max = files.saturating_sub(1);
+        let bell = File::from(descriptor::eventfd(0).map_err(Errno::of)?);
+        let polls_max = descriptor::limit().saturating_sub(1);
         Ok(Self { lane, state: Mutex::default(), bell, polls_max })
     }
 
@@ -157,7 +148,7 @@ fn ppoll(list: &mut [libc::pollfd], deadline: Option<Instant>) -> Result<(), Err
         return Ok(());
     }
     list.iter_mut().for_each(|entry| entry.revents = 0);
-    Err(Errno(io::Error::last_os_error().raw_os_error().unwrap_or(libc::EIO)))
+    Err(Errno::last())
 }
 
 impl Engine for Blocking {

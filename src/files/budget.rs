@@ -5,10 +5,10 @@ use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::job::Job;
+use crate::pipeline::Pipeline;
 use crate::pool::BufferPool;
 use crate::pool::error::AcquireError;
 use crate::pool::pool_buf::PoolBuf;
-use crate::submitter::Submitter;
 
 /// A file that waits for memory.
 pub(crate) trait Hungry: Send + Sync {
@@ -40,13 +40,13 @@ pub(crate) enum Refusal {
 /// Hands out buffers of one pool, in the order in which they were asked for when there are none.
 pub(crate) struct Budget {
     pool: BufferPool,
-    submitter: Submitter,
+    pipeline: Arc<Pipeline>,
     line: Mutex<VecDeque<Arc<dyn Hungry>>>,
 }
 
 impl Budget {
-    pub(crate) fn new(pool: BufferPool, submitter: Submitter) -> Self {
-        Self { pool, submitter, line: Mutex::new(VecDeque::new()) }
+    pub(crate) fn new(pool: BufferPool, pipeline: Arc<Pipeline>) -> Self {
+        Self { pool, pipeline, line: Mutex::new(VecDeque::new()) }
     }
 
     /// A buffer of at least so many bytes. If there is none, whoever asks is put into the line, and
@@ -92,7 +92,7 @@ impl Budget {
         loop {
             let Some(first) = self.line().pop_front() else { return };
             let again = Arc::clone(&first);
-            if self.submitter.post(Job::nop(move || again.feed())).is_ok() {
+            if self.pipeline.post(Job::nop(move || again.feed())).is_ok() {
                 return;
             }
             first.abandon();
@@ -125,27 +125,19 @@ impl Lease {
     fn new(buffer: PoolBuf, budget: &Arc<Budget>) -> Self {
         Self { buffer: Some(buffer), budget: Arc::clone(budget) }
     }
-
-    pub(crate) fn buffer(&self) -> &PoolBuf {
-        self.buffer.as_ref().expect("taken by `drop` only")
-    }
-
-    pub(crate) fn buffer_mut(&mut self) -> &mut PoolBuf {
-        self.buffer.as_mut().expect("taken by `drop` only")
-    }
 }
 
 impl Deref for Lease {
     type Target = PoolBuf;
 
     fn deref(&self) -> &PoolBuf {
-        self.buffer()
+        self.buffer.as_ref().expect("taken by `drop` only")
     }
 }
 
 impl DerefMut for Lease {
     fn deref_mut(&mut self) -> &mut PoolBuf {
-        self.buffer_mut()
+        self.buffer.as_mut().expect("taken by `drop` only")
     }
 }
 
@@ -154,7 +146,7 @@ impl Drop for Lease {
         // At home before anybody is called for it.
         self.buffer = None;
         // In a forked child there is nobody, and locks may be held for ever.
-        if !self.budget.submitter.pipeline.is_forked() {
+        if !self.budget.pipeline.is_forked() {
             self.budget.call_next();
         }
     }

@@ -1,14 +1,15 @@
 //! Settings of the files layer, and their limits.
 
 use std::fmt;
-use std::io;
+use std::sync::Arc;
 
+use crate::descriptor;
 use crate::dispatcher::Dispatcher;
 use crate::files::Files;
 use crate::files::error::FilesError;
 use crate::files::policy::{Order, Policy};
+use crate::pipeline::Pipeline;
 use crate::pool::BufferPool;
-use crate::submitter::Submitter;
 
 /// Buffers are aligned to this, and their sizes are multiples of it.
 pub(crate) const BLOCK: usize = 4096;
@@ -38,7 +39,7 @@ const SPARE_FILES: usize = 64;
 #[derive(Clone)]
 #[must_use = "a builder does nothing until `build`"]
 pub struct FilesBuilder {
-    submitter: Submitter,
+    pipeline: Arc<Pipeline>,
     settings: Settings,
 }
 
@@ -78,7 +79,7 @@ impl FilesBuilder {
             whole_limit: None,
             small: 0,
         };
-        Self { submitter: dispatcher.submitter(), settings }
+        Self { pipeline: Arc::clone(&dispatcher.pipeline), settings }
     }
 
     /// Which way files are read; [`Policy::Automatic`] by default.
@@ -156,18 +157,18 @@ impl FilesBuilder {
     ///
     /// If a setting makes no sense, or the memory is too little for the largest of buffers.
     pub fn build(self) -> Result<Files, FilesError> {
-        let Self { submitter, mut settings } = self;
+        let Self { pipeline, mut settings } = self;
         at_least_one("chunk", settings.chunk)?;
         at_least_one("files_at_once", settings.files_at_once)?;
         at_least_one("open_files", settings.open_files)?;
         at_least_one("results", settings.results)?;
         settings.chunk = within("chunk", settings.chunk)?;
         settings.read_ahead = settings.read_ahead.max(settings.chunk);
-        let files = settings.open_files.min(open_limit().saturating_sub(SPARE_FILES)).max(1);
+        let files = settings.open_files.min(descriptor::limit().saturating_sub(SPARE_FILES)).max(1);
         settings.open_files = files;
         settings.files_at_once = settings.files_at_once.min(files).min(settings.results);
         let pool = pool(&settings)?;
-        Ok(Files::over(submitter, pool, settings))
+        Ok(Files::over(pipeline, pool, settings))
     }
 }
 
@@ -199,18 +200,6 @@ fn within(setting: &'static str, value: usize) -> Result<usize, FilesError> {
     }
     let reason = format!("it must be at most {}", CHUNK_MAX - 2 * BLOCK);
     Err(FilesError::InvalidConfig { setting, value, reason })
-}
-
-/// How many descriptors the process may have.
-#[expect(unsafe_code, reason = "asks the system for a limit")]
-fn open_limit() -> usize {
-    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-    // SAFETY: the kernel writes one `rlimit` through the pointer, which is to a live local.
-    if unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) } != 0 {
-        let _ = io::Error::last_os_error();
-        return usize::MAX;
-    }
-    usize::try_from(limit.rlim_cur).unwrap_or(usize::MAX)
 }
 
 impl fmt::Debug for FilesBuilder {

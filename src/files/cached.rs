@@ -15,6 +15,9 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use crate::buffer::IoBufMut;
+use crate::completion::Operation;
+use crate::engine::{Transfer, decode};
+use crate::lane::perform;
 
 /// Neither waits for the writer of a pipe, nor makes a terminal ours.
 const FLAGS: libc::c_int = libc::O_NONBLOCK | libc::O_NOCTTY | libc::O_CLOEXEC;
@@ -136,25 +139,21 @@ pub(crate) fn read<B: IoBufMut>(
     offset: u64,
     wait: bool,
 ) -> io::Result<usize> {
-    let base = buffer.stable_mut_ptr().cast();
-    let part = libc::iovec { iov_base: base, iov_len: len.min(buffer.capacity()) };
-    let flags = if wait { 0 } else { libc::RWF_NOWAIT };
-    loop {
-        // SAFETY: the kernel writes at most `capacity` bytes behind the pointer, which the buffer's
-        // contract allows, and the buffer is exclusively borrowed; it reads the one element.
-        let count = unsafe {
-            libc::preadv2(fd.as_raw_fd(), &raw const part, 1, offset.cast_signed(), flags)
-        };
-        if let Ok(count) = usize::try_from(count) {
-            // SAFETY: the kernel has written these, at most `capacity`.
-            unsafe { buffer.set_filled(count) };
-            return Ok(count);
-        }
-        let error = io::Error::last_os_error();
-        if error.kind() != io::ErrorKind::Interrupted {
-            return Err(error);
-        }
-    }
+    let transfer = Transfer {
+        operation: Operation::Read,
+        fd: fd.as_raw_fd(),
+        address: buffer.stable_mut_ptr().expose_provenance() as u64,
+        length: len.min(buffer.capacity()) as u64,
+        offset,
+        nowait: !wait,
+    };
+    // SAFETY: the kernel writes at most `capacity` bytes behind the pointer, which the buffer's
+    // contract allows; buffer and descriptor are borrowed for the time of the call, the buffer
+    // exclusively.
+    let count = decode(unsafe { perform(&transfer) })?;
+    // SAFETY: the kernel has written these, at most `capacity`.
+    unsafe { buffer.set_filled(count) };
+    Ok(count)
 }
 
 fn page_size() -> u64 {

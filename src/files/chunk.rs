@@ -88,26 +88,26 @@ unsafe impl IoBuf for Chunk {
 // SAFETY: as above.
 unsafe impl IoBuf for Lease {
     fn stable_ptr(&self) -> *const u8 {
-        self.buffer().stable_ptr()
+        (**self).stable_ptr()
     }
 
     fn initialised(&self) -> usize {
-        self.buffer().initialised()
+        (**self).initialised()
     }
 }
 
 // SAFETY: as above.
 unsafe impl IoBufMut for Lease {
     fn stable_mut_ptr(&mut self) -> *mut u8 {
-        self.buffer_mut().stable_mut_ptr()
+        (**self).stable_mut_ptr()
     }
 
     fn capacity(&self) -> usize {
-        IoBufMut::capacity(self.buffer())
+        IoBufMut::capacity(&**self)
     }
 
     unsafe fn set_filled(&mut self, count: usize) {
         // SAFETY: the caller keeps the same contract.
-        unsafe { self.buffer_mut().set_filled(count) };
+        unsafe { (**self).set_filled(count) };
     }
 }

@@ -84,7 +84,7 @@ impl<F: Fold> Work<F> {
             let count = enough.len();
             let job = Job::blocking(move || drop(enough), move |()| own.closer.closed(count));
             // If nobody can do it any more, the files are closed with the job.
-            let _ = self.layer.submitter.post(job);
+            let _ = self.layer.pipeline.post(job);
         }
     }
 
@@ -95,7 +95,7 @@ impl<F: Fold> Work<F> {
         }
         let (own, later) = (Arc::clone(self), Arc::clone(self));
         let job = Job::blocking(move || own.closer.close(), move |()| later.finish());
-        if self.layer.submitter.post(job).is_err() {
+        if self.layer.pipeline.post(job).is_err() {
             self.finish();
         }
     }

@@ -4,7 +4,7 @@
 use std::io;
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::file::FileHandle;
 use crate::files::budget::{Lease, Turn};
@@ -16,10 +16,8 @@ use crate::files::pull::too_large;
 use crate::files::stats::Counters;
 use crate::files::stream::{Guard, Inner, Stream};
 use crate::files::window::{Arrival, Next, Part};
+use crate::files::work::TURN;
 use crate::unwind::catch;
-
-/// For so long a worker goes on with one file before others' jobs have their turn.
-const TURN: Duration = Duration::from_millis(1);
 
 impl<F: Fold> Stream<F> {
     /// Hands on what has come, for a while.
@@ -74,7 +72,7 @@ impl<F: Fold> Stream<F> {
             }
             (state, flow)
         });
-        if self.work.layer.submitter.pipeline.is_forked() {
+        if self.work.layer.pipeline.is_forked() {
             // This is the child's copy of a worker, which ends here; all else is the parent's.
             std::mem::forget(ran);
             return false;

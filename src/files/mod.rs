@@ -44,8 +44,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::dispatcher::Dispatcher;
+use crate::pipeline::Pipeline;
 use crate::pool::BufferPool;
-use crate::submitter::Submitter;
 use budget::Budget;
 use builder::{FilesBuilder, Settings};
 use chunk::Chunk;
@@ -123,7 +123,7 @@ pub struct Files {
 
 /// What all runs share.
 pub(crate) struct Layer {
-    pub(crate) submitter: Submitter,
+    pub(crate) pipeline: Arc<Pipeline>,
     pub(crate) settings: Settings,
     pub(crate) budget: Arc<Budget>,
     pub(crate) counters: Counters,
@@ -145,10 +145,10 @@ impl Files {
         FilesBuilder::new(dispatcher)
     }
 
-    pub(crate) fn over(submitter: Submitter, pool: BufferPool, settings: Settings) -> Self {
-        let budget = Arc::new(Budget::new(pool, submitter.clone()));
+    pub(crate) fn over(pipeline: Arc<Pipeline>, pool: BufferPool, settings: Settings) -> Self {
+        let budget = Arc::new(Budget::new(pool, Arc::clone(&pipeline)));
         let (counters, devices) = (Counters::default(), Devices::new());
-        Self { layer: Arc::new(Layer { submitter, settings, budget, counters, devices }) }
+        Self { layer: Arc::new(Layer { pipeline, settings, budget, counters, devices }) }
     }
 
     /// Reads files whole, and runs `function` for each, on a worker.

@@ -117,6 +117,11 @@ impl Layer {
 
     /// Decides which way a file is to be read.
     pub(crate) fn choose(&self, mut opened: Opened) -> Opened {
+        if self.settings.policy == Policy::Buffered && opened.fallback.is_none() {
+            // To be found out.
+            opened.cached = true;
+            return opened;
+        }
         let device = opened.info.metadata().device;
         let storage = match opened.file.kind() {
             // Where its name is, in memory, says nothing of it.
@@ -151,11 +156,7 @@ impl Layer {
         match self.settings.policy {
             _ if opened.fallback.is_some() => false,
             Policy::Direct => true,
-            Policy::Buffered => {
-                // To be found out.
-                opened.cached = true;
-                false
-            }
+            Policy::Buffered => false,
             Policy::Automatic if opened.size <= self.settings.small as u64 => false,
             Policy::Automatic => {
                 opened.cached = is_cached(opened, storage);

@@ -5,7 +5,7 @@ use std::io;
 use std::ops::ControlFlow;
 use std::os::fd::AsFd;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::files::budget::Lease;
 use crate::files::builder::BLOCK;
@@ -19,11 +19,8 @@ use crate::files::policy::{Access, Policy};
 use crate::files::run::Processed;
 use crate::files::source::Numbered;
 use crate::files::stream::Stream;
-use crate::files::work::Work;
+use crate::files::work::{TURN, Work};
 use crate::unwind::catch;
-
-/// A worker goes on for so long before it lets others' jobs have their turn.
-const TURN: Duration = Duration::from_millis(1);
 
 /// Up to this size in bytes a file that was opened without waiting is taken to be in the page cache.
 const TRY: u64 = 256 << 10;
@@ -34,7 +31,7 @@ impl<F: Fold> Work<F> {
         let begin = Instant::now();
         while let Some(path) = self.desk.next_path(Task::Pull) {
             self.pull_one(path);
-            if self.layer.submitter.pipeline.is_forked() {
+            if self.layer.pipeline.is_forked() {
                 return;
             }
             if begin.elapsed() > TURN {
@@ -123,7 +120,7 @@ impl<F: Fold> Work<F> {
             }
             Ok(self.fold.finish(state, &info))
         });
-        if self.layer.submitter.pipeline.is_forked() {
+        if self.layer.pipeline.is_forked() {
             // This is the child's copy of a worker, which ends here; all else is the parent's.
             return std::mem::forget(folded);
         }

@@ -163,7 +163,7 @@ impl<F: Fold> Stream<F> {
             let own = Arc::clone(self);
             let callback = move |done| own.arrived(part, done);
             let job = Job::read(file, lease, part.offset, callback).limit(part.len);
-            match layer.submitter.post(job) {
+            match layer.pipeline.post(job) {
                 Ok(()) => inner.window.ask(part),
                 Err(job) => {
                     let (kind, reason) = self.halt_reason();
@@ -201,7 +201,7 @@ impl<F: Fold> Stream<F> {
     pub(crate) fn step_elsewhere(self: Arc<Self>) {
         self.lock().busy = true;
         let own = Arc::clone(&self);
-        if self.work.layer.submitter.post(Job::nop(move || own.step())).is_err() {
+        if self.work.layer.pipeline.post(Job::nop(move || own.step())).is_err() {
             let mut inner = self.lock();
             inner.busy = false;
             self.give_up(inner);

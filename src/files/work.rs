@@ -5,6 +5,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::Duration;
 
 use crate::completion::Operation;
 use crate::files::Layer;
@@ -17,7 +18,10 @@ use crate::files::progress::{Counts, Progress};
 use crate::files::run::Shift;
 use crate::files::source::{Item, Paths, Source};
 use crate::job::Job;
-use crate::unwind::{Payload, catch, discard};
+use crate::unwind::{self, Payload, catch, discard};
+
+/// A worker goes on for so long, with one file or several, before others' jobs have their turn.
+pub(crate) const TURN: Duration = Duration::from_millis(1);
 
 /// Values of `Work::halted`.
 const GOING: u8 = 0;
@@ -41,8 +45,8 @@ impl<F: Fold> Work<F> {
         let bounds = Bounds {
             files: settings.files_at_once,
             results: settings.results,
-            pullers: layer.submitter.pipeline.sleepers.workers(),
-            openers: layer.submitter.pipeline.lane.limit(),
+            pullers: layer.pipeline.sleepers.workers(),
+            openers: layer.pipeline.lane.limit(),
         };
         let work = Arc::new(Self {
             fold,
@@ -76,7 +80,7 @@ impl<F: Fold> Work<F> {
                     Job::blocking(list_and_open, move |batch| later.opened(batch))
                 }
             };
-            if self.layer.submitter.post(job).is_err() {
+            if self.layer.pipeline.post(job).is_err() {
                 self.desk.never_begun(task);
                 self.shut_down();
             }
@@ -113,7 +117,7 @@ impl<F: Fold> Work<F> {
                     self.stop_listing(FileErrorKind::Panicked, reason);
                 }
             }
-            if self.layer.submitter.pipeline.is_forked() {
+            if self.layer.pipeline.is_forked() {
                 return;
             }
             self.more();
@@ -123,10 +127,8 @@ impl<F: Fold> Work<F> {
 
     /// Reports a panic of the user's code, and makes an error of it.
     pub(crate) fn panicked(&self, payload: Payload, offset: u64) -> io::Error {
-        self.layer.submitter.pipeline.panics.report(&payload, Operation::Read, offset);
-        let text = payload.downcast_ref::<&'static str>().copied();
-        let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
-        let message = match text {
+        self.layer.pipeline.panics.report(&payload, Operation::Read, offset);
+        let message = match unwind::message(&*payload) {
             Some(text) => format!("the function for it panicked: {text}"),
             None => "the function for it panicked".into(),
         };
@@ -178,7 +180,7 @@ impl<F: Fold> Work<F> {
 
     /// Ends the run if the dispatcher is being shut down, which waits for what is in progress only.
     pub(crate) fn look_for_shutdown(&self) {
-        if self.layer.submitter.pipeline.is_closing() {
+        if self.layer.pipeline.is_closing() {
             self.shut_down();
         }
     }
@@ -215,7 +217,7 @@ impl<F: Fold> Work<F> {
 
 impl<F: Fold> Shift<F::Output> for Work<F> {
     fn take(self: Arc<Self>) -> VecDeque<FileResult<F::Output>> {
-        if self.layer.submitter.pipeline.is_forked() {
+        if self.layer.pipeline.is_forked() {
             // Locks may be held for ever, by threads that don't exist here.
             return VecDeque::new();
         }
@@ -225,21 +227,21 @@ impl<F: Fold> Shift<F::Output> for Work<F> {
     }
 
     fn taken(self: Arc<Self>, count: usize) {
-        if !self.layer.submitter.pipeline.is_forked() {
+        if !self.layer.pipeline.is_forked() {
             self.desk.taken(count);
             self.more();
         }
     }
 
     fn stop(self: Arc<Self>) {
-        if !self.layer.submitter.pipeline.is_forked() {
+        if !self.layer.pipeline.is_forked() {
             self.stop_quietly();
             self.more();
         }
     }
 
     fn abandon(self: Arc<Self>) {
-        if !self.layer.submitter.pipeline.is_forked() {
+        if !self.layer.pipeline.is_forked() {
             self.stop_quietly();
             self.drop_results(self.outbox.abandon());
             self.more();

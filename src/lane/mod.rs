@@ -11,7 +11,7 @@
 mod thread;
 mod transfer;
 
-pub(crate) use transfer::{Look, look};
+pub(crate) use transfer::{Look, look, perform};
 
 use std::collections::VecDeque;
 use std::io;
