@@ -12,10 +12,11 @@ use crate::engine::Engine;
 use crate::error::{BuildError, BuildFailure};
 use crate::lane::Lane;
 use crate::pipeline::Pipeline;
+use crate::reaper::Reaper;
 use crate::setup::set_up;
 use crate::submitter::Submitter;
 use crate::unwind::{CallbackPanic, PanicHandler};
-use crate::{reaper, signals, workers};
+use crate::{signals, workers};
 
 /// The most slots, waiting jobs and threads that can be asked for: far above what is of use, and
 /// far below what a mistake in a computation asks for.
@@ -211,10 +212,10 @@ impl Builder {
     ) -> Result<Dispatcher, BuildError> {
         let (pipeline, outlet) = Pipeline::new(engine, limits, workers, lane, self.panic_handler);
         let submitter = Submitter { pipeline: Arc::clone(&pipeline) };
-        let mut threads = Vec::with_capacity(workers + 1);
-        let (shared, coalesce) = (Arc::clone(&pipeline), self.coalesce);
-        let reaper = move || reaper::run(&shared, outlet, coalesce);
-        threads.push(spawn("aio-reaper".into(), reaper)?);
+        let reaper = Reaper::start(Arc::clone(&pipeline), outlet, self.coalesce, |run| {
+            spawn("aio-reaper".into(), run)
+        })?;
+        let mut threads = Vec::with_capacity(workers);
         let mut failure = None;
         for number in 0..workers {
             let shared = Arc::clone(&pipeline);
@@ -227,7 +228,7 @@ impl Builder {
             }
         }
         // Dropped if there was a failure: it ends the threads that it has.
-        let dispatcher = Dispatcher::from_parts(submitter, threads);
+        let dispatcher = Dispatcher::from_parts(submitter, reaper, threads);
         match failure {
             None => Ok(dispatcher),
             Some(error) => Err(error),

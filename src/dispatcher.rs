@@ -11,6 +11,7 @@ use crate::builder::Builder;
 use crate::deadline::Deadline;
 use crate::error::{BuildError, DrainError, ShutdownError};
 use crate::pipeline::Pipeline;
+use crate::reaper::Reaper;
 use crate::stats::Stats;
 use crate::submitter::Submitter;
 
@@ -18,9 +19,10 @@ use crate::submitter::Submitter;
 ///
 /// It submits like a [`Submitter`], to which it derefs.
 ///
-/// Dropping it does what [`shutdown`](Self::shutdown) does, except in a callback of its own: there
-/// it only refuses further jobs from outside, and the threads end by themselves when the last
-/// callback has returned.
+/// Dropping it does what [`shutdown`](Self::shutdown) does, but leaves the end of the kernel's context
+/// to the reaper thread, which lasts a little longer: io_destroy(2) takes tens of milliseconds even
+/// when nothing is in flight. In a callback of its own, dropping it only refuses further jobs from
+/// outside, and the threads end by themselves when the last callback has returned.
 ///
 /// # Examples
 ///
@@ -39,8 +41,9 @@ use crate::submitter::Submitter;
 /// ```
 pub struct Dispatcher {
     submitter: Submitter,
-    /// The reaper and the workers, but not those of the blocking lane; empty once they have been joined or left to themselves.
-    threads: Vec<JoinHandle<()>>,
+    /// `None` once the threads have been joined or left to themselves.
+    reaper: Option<Reaper>,
+    workers: Vec<JoinHandle<()>>,
 }
 
 /// What a dispatcher saw from its start to its shutdown.
@@ -72,8 +75,12 @@ impl Dispatcher {
         Builder::default()
     }
 
-    pub(crate) fn from_parts(submitter: Submitter, threads: Vec<JoinHandle<()>>) -> Self {
-        Self { submitter, threads }
+    pub(crate) fn from_parts(
+        submitter: Submitter,
+        reaper: Reaper,
+        workers: Vec<JoinHandle<()>>,
+    ) -> Self {
+        Self { submitter, reaper: Some(reaper), workers }
     }
 
     /// A handle for submitting from other threads and from callbacks.
@@ -136,7 +143,7 @@ impl Dispatcher {
 
     /// Refuses new jobs from outside callbacks, waits until every accepted job's callback has run,
     /// those of jobs that callbacks submit included, ends the threads and the kernel's context, and
-    /// reports.
+    /// reports. Nothing of it is left then.
     ///
     /// # Blocking
     ///
@@ -180,10 +187,10 @@ impl Dispatcher {
         }
         self.pipeline().close();
         if !self.pipeline().admission.wait_until_quiet(deadline) {
-            self.threads.clear();
+            self.reaper = None;
             return Err(ShutdownError::TimedOut(Box::new(self.stats())));
         }
-        self.join_threads();
+        self.join_threads(Reaper::join);
         let stats = self.stats();
         Ok(ShutdownReport {
             jobs: stats.finished,
@@ -194,13 +201,15 @@ impl Dispatcher {
     }
 
     /// Waits for the threads, which have been told to end.
-    fn join_threads(&mut self) {
+    fn join_threads(&mut self, join_reaper: fn(Reaper)) {
         let pipeline = &self.submitter.pipeline;
         pipeline.admission.wait_until_told();
-        for thread in self.threads.drain(..) {
-            if !pipeline.is_reaper_deaf() {
+        let reaper = self.reaper.take();
+        if !pipeline.is_reaper_deaf() {
+            reaper.map(join_reaper);
+            for worker in self.workers.drain(..) {
                 // Threads of ours don't panic: they would have aborted.
-                let _ = thread.join();
+                let _ = worker.join();
             }
         }
         pipeline.lane.join();
@@ -224,16 +233,17 @@ impl Drop for Dispatcher {
         if self.pipeline().is_forked() {
             // The threads are the parent's: there is nobody to tell, and nothing to wait for. Their
             // stacks' share of the pipeline is never given up, so the context isn't touched.
-            mem::take(&mut self.threads).into_iter().for_each(mem::forget);
+            mem::forget(self.reaper.take());
+            mem::forget(mem::take(&mut self.workers));
             return;
         }
-        if self.threads.is_empty() {
+        if self.reaper.is_none() {
             return;
         }
         self.pipeline().close();
         if !self.pipeline().on_worker() {
             self.pipeline().admission.wait_until_quiet(Deadline::NEVER);
-            self.join_threads();
+            self.join_threads(Reaper::leave);
         }
     }
 }

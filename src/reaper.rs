@@ -3,14 +3,15 @@
 //!
 //! It also watches: what was left to callbacks that looked quick is not to wait for one that isn't.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use crossbeam_channel::Sender;
+use crossbeam_channel::{Receiver, Sender, bounded};
 
 use crate::coalescing::Coalescing;
-use crate::engine::{Errno, Event, STOP};
+use crate::engine::{Errno, Event, Retired, STOP};
 use crate::pipeline::{Completed, Pipeline};
 use crate::slots::index_of;
 use crate::spin::Spin;
@@ -21,11 +22,59 @@ use crate::watch::{PATIENCE, Watch};
 const PAUSE_MIN: Duration = Duration::from_millis(1);
 const PAUSE_MAX: Duration = Duration::from_secs(1);
 
+/// So many contexts of a process may be ending with nobody waiting for it.
+const RETIRED_MAX: usize = 4;
+
+/// A reaper thread, seen from outside.
+pub(crate) struct Reaper {
+    thread: JoinHandle<()>,
+    /// Disconnected when it has let go of all that it shares with others.
+    gone: Receiver<()>,
+}
+
+impl Reaper {
+    /// Starts one, by `spawn`.
+    pub(crate) fn start<E>(
+        pipeline: Arc<Pipeline>,
+        outlet: Sender<Completed>,
+        coalesce: Duration,
+        spawn: impl FnOnce(Box<dyn FnOnce() + Send>) -> Result<JoinHandle<()>, E>,
+    ) -> Result<Self, E> {
+        let (going, gone) = bounded(0);
+        let thread = spawn(Box::new(move || run(pipeline, outlet, coalesce, going)))?;
+        Ok(Self { thread, gone })
+    }
+
+    /// Waits until the thread is over, and with it the kernel's context.
+    pub(crate) fn join(self) {
+        // Threads of ours don't panic: they would have aborted.
+        let _ = self.thread.join();
+    }
+
+    /// Waits until the thread has nothing left to do but to end the context; also for that, if
+    /// several others are at it already.
+    pub(crate) fn leave(self) {
+        let _ = self.gone.recv();
+        if Retired::count() > RETIRED_MAX {
+            self.join();
+        }
+    }
+}
+
 /// Reaps until the dispatcher tells it to stop, then ends the context.
-///
-/// Takes the sender by value: when this returns, the workers' channel has lost its last one.
-pub(crate) fn run(pipeline: &Pipeline, outlet: Sender<Completed>, coalesce: Duration) {
+fn run(pipeline: Arc<Pipeline>, outlet: Sender<Completed>, coalesce: Duration, going: Sender<()>) {
     let _guard = AbortOnPanic;
+    reap(&pipeline, &outlet, coalesce);
+    let retired = pipeline.engine.close();
+    // With this the workers' channel has lost its last one.
+    drop(outlet);
+    pipeline.sleepers.dismiss();
+    drop(pipeline);
+    drop(going);
+    drop(retired);
+}
+
+fn reap(pipeline: &Pipeline, outlet: &Sender<Completed>, coalesce: Duration) {
     let mut events = Vec::new();
     let mut pause = PAUSE_MIN;
     let mut coalescing = Coalescing::new(coalesce);
@@ -48,7 +97,7 @@ pub(crate) fn run(pipeline: &Pipeline, outlet: Sender<Completed>, coalesce: Dura
             Ok(()) => {
                 pause = PAUSE_MIN;
                 coalescing.learn(least, events.len());
-                stop = pass_on(pipeline, &outlet, &mut events);
+                stop = pass_on(pipeline, outlet, &mut events);
             }
             // A signal that can't be blocked (a debugger, the freezer) before any event.
             Err(Errno(libc::EINTR)) => {}
@@ -63,9 +112,6 @@ pub(crate) fn run(pipeline: &Pipeline, outlet: Sender<Completed>, coalesce: Dura
             }
         }
     }
-    pipeline.engine.close();
-    drop(outlet);
-    pipeline.sleepers.dismiss();
 }
 
 /// Sends a harvest to the workers. True if the stop event was in it.

@@ -5,7 +5,7 @@ use std::io;
 use std::sync::Arc;
 
 use crate::backend::Backend;
-use crate::engine::{Aio, Blocking, Engine, Errno, SetupFailure, setup_failure};
+use crate::engine::{Aio, Blocking, Engine, Errno, Retired, SetupFailure, setup_failure};
 use crate::error::{BuildError, BuildErrorKind, BuildFailure};
 use crate::lane::Lane;
 
@@ -39,6 +39,7 @@ fn threads(depth: u32, lane: &Arc<Lane>) -> Result<(Box<dyn Engine>, u32), Build
 
 fn aio(depth: u32, shrink: bool) -> Result<(Aio, u32), BuildError> {
     let mut asked = depth;
+    let mut deadline = None;
     loop {
         let errno = match Aio::new(asked) {
             Ok(engine) => return Ok((engine, asked)),
@@ -48,6 +49,7 @@ fn aio(depth: u32, shrink: bool) -> Result<(Aio, u32), BuildError> {
         // One request is set aside for waking the reaper.
         let events = asked + 1;
         let failure = match setup_failure(errno) {
+            SetupFailure::Limit if Retired::wait_for_fewer(&mut deadline) => continue,
             SetupFailure::Limit => {
                 let (limit, in_use) = (sysctl("aio-max-nr"), sysctl("aio-nr"));
                 if shrink && asked > 1 {

@@ -73,7 +73,7 @@ impl PanicSink {
 }
 
 /// What a panic's message was, if it had one.
-pub(crate) fn message<'a>(payload: &'a (dyn Any + Send)) -> Option<&'a str> {
+pub(crate) fn message(payload: &(dyn Any + Send)) -> Option<&str> {
     let text = payload.downcast_ref::<&'static str>().copied();
     text.or_else(|| payload.downcast_ref::<String>().map(String::as_str))
 }

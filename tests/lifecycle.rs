@@ -57,6 +57,12 @@ fn a_hundred_cycles_leave_nothing() {
         // The first one makes what is made once.
         use_and_end(0, &path);
         eventually("the first one's threads end", || proc::threads().is_empty());
+        for _ in 0..10 {
+            let dispatcher = util::builder().depth(DEPTH).build().unwrap();
+            dispatcher.submit(null_read(&null(), || ())).unwrap();
+            dispatcher.shutdown().unwrap();
+            assert_eq!(proc::contexts(), 0, "nothing is left to be ended");
+        }
         let (descriptors, threads) = (entries("/proc/self/fd"), entries("/proc/self/task"));
         let before = reserved();
         for cycle in 0..CYCLES {

@@ -82,6 +82,13 @@ fn the_systems_limit_is_named_and_can_be_kept_to() {
         let modest = Dispatcher::builder().depth(8).shrink_depth(true).build().unwrap();
         assert_eq!(modest.depth(), 8, "what there is enough of is not shrunk");
 
+        // Of these there can't be two, so the next one has to wait until the one before has given
+        // back what it had, which is the last that its reaper does.
+        let most_of_it = limit as usize / 2 + 1;
+        for _ in 0..if granted >= most_of_it { 20 } else { 0 } {
+            drop(Dispatcher::builder().depth(most_of_it).workers(1).build().unwrap());
+        }
+
         // The other end: the least of everything.
         let builder = Dispatcher::builder().depth(1).backlog(0).workers(1).parked_limit(0);
         let dispatcher = builder.build().unwrap();

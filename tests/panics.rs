@@ -5,7 +5,7 @@
 mod util;
 
 use std::panic::{self, AssertUnwindSafe, catch_unwind, panic_any};
-use std::sync::{Once, mpsc};
+use std::sync::{Arc, Once, mpsc};
 use std::thread;
 
 use reapool::{CallbackPanic, Dispatcher, FileHandle, IoBuf, Job, JoinError, Operation};
@@ -91,6 +91,19 @@ fn the_handler_hears_of_each_panic_what_there_is_to_know() {
             assert_eq!(thread, "aio-worker-0");
         }
         assert!(heard.recv().is_err(), "once for each");
+    });
+}
+
+#[test]
+fn what_the_handler_holds_is_dropped_with_the_dispatcher() {
+    watched(|| {
+        for _ in 0..100 {
+            let held = Arc::new(());
+            let kept = Arc::clone(&held);
+            let handler = move |_: &CallbackPanic<'_>| drop(Arc::clone(&kept));
+            drop(util::builder().depth(1).workers(1).panic_handler(handler).build().unwrap());
+            assert_eq!(Arc::strong_count(&held), 1, "a thread that goes on has it");
+        }
     });
 }
 

@@ -9,10 +9,11 @@
 use std::cell::{Cell, UnsafeCell};
 use std::fs::File;
 use std::os::fd::AsRawFd;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use super::context::{Context, Retired};
 use super::ring::Ring;
 use super::{Engine, Errno, Event, Request, STOP, Transfer};
 use crate::completion::Operation;
@@ -29,11 +30,11 @@ thread_local! {
 }
 
 pub(crate) struct Aio {
-    context: sys::aio_context_t,
+    id: sys::aio_context_t,
+    /// Until `close`.
+    context: Mutex<Option<Context>>,
     /// Looked at by the waiter only, which is also who ends the context.
     ring: Option<Ring>,
-    /// Whether the context has been destroyed. Set once, by `close` or by `Drop`.
-    closed: AtomicBool,
     /// One control block a slot, and one for the request that wakes the waiter.
     control_blocks: Box<[ControlBlock]>,
     /// An eventfd whose counter is 1, so that reading it completes at once.
@@ -61,14 +62,15 @@ impl Aio {
         let stop_file = File::from(descriptor::eventfd(1).map_err(Errno::of)?);
         let control_blocks =
             (0..=depth).map(|_| ControlBlock(UnsafeCell::new(iocb::default()))).collect();
-        let context = sys::io_setup(depth + 1)?;
-        // SAFETY: the context is fresh. It is destroyed by `close`, which the engine's contract has
-        // the waiter call after its last use of the ring, or else when nobody has the engine.
-        let ring = unsafe { Ring::of(context) };
+        let context = Context::new(depth + 1)?;
+        let id = context.id();
+        // SAFETY: the context is fresh. It is taken out by `close`, which the engine's contract has
+        // the waiter call after its last use of the ring, or else dropped together with the ring.
+        let ring = unsafe { Ring::of(id) };
         Ok(Self {
-            context,
+            id,
+            context: Mutex::new(Some(context)),
             ring,
-            closed: AtomicBool::new(false),
             control_blocks,
             stop_file,
             stop_buffer: UnsafeCell::new(0),
@@ -116,7 +118,7 @@ impl Engine for Aio {
         // SAFETY: the pointers are to control blocks just initialised, which nobody writes until
         // their tokens are free again; that what they describe stays valid until then is this
         // method's own contract.
-        let answer = unsafe { sys::io_submit(self.context, &mut pointers) };
+        let answer = unsafe { sys::io_submit(self.id, &mut pointers) };
         pointers.clear();
         let _ = POINTERS.try_with(|kept| kept.set(pointers));
         answer
@@ -130,7 +132,7 @@ impl Engine for Aio {
     ) -> Result<(), Errno> {
         const MOST: usize = 256;
         let mut buffer = [sys::io_event::default(); MOST];
-        let count = sys::io_getevents(self.context, least.min(MOST), &mut buffer, limit)?;
+        let count = sys::io_getevents(self.id, least.min(MOST), &mut buffer, limit)?;
         events.extend(
             buffer[..count].iter().map(|event| Event { token: event.data, res: event.res }),
         );
@@ -158,7 +160,7 @@ impl Engine for Aio {
             // SAFETY: the control block is initialised and stays as it is. Its buffer is a field
             // of `self`, which the waiter holds until it has reaped this event, and that nobody
             // else accesses. One request of the context was set aside for it.
-            match unsafe { sys::io_submit(self.context, &mut [block]) } {
+            match unsafe { sys::io_submit(self.id, &mut [block]) } {
                 Ok(_) => return Ok(()),
                 Err(errno) => refusal = errno,
             }
@@ -167,16 +169,8 @@ impl Engine for Aio {
         Err(refusal)
     }
 
-    fn close(&self) {
-        if !self.closed.swap(true, Ordering::AcqRel) {
-            // An error would say that there is no such context, which is what is wanted.
-            let _ = sys::io_destroy(self.context);
-        }
-    }
-}
-
-impl Drop for Aio {
-    fn drop(&mut self) {
-        self.close();
+    fn close(&self) -> Option<Retired> {
+        let context = self.context.lock().unwrap_or_else(PoisonError::into_inner).take();
+        context.map(Retired::new)
     }
 }

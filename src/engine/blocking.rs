@@ -202,6 +202,4 @@ impl Engine for Blocking {
     fn backend(&self) -> Backend {
         Backend::BlockingThreads
     }
-
-    fn close(&self) {}
 }

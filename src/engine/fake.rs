@@ -7,7 +7,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use super::{Engine, Errno, Event, Request, STOP};
+use super::{Engine, Errno, Event, Request, Retired, STOP};
 use crate::completion::Operation;
 
 /// Only a hang takes this long.
@@ -271,7 +271,8 @@ impl Engine for Fake {
         Ok(())
     }
 
-    fn close(&self) {
+    fn close(&self) -> Option<Retired> {
         self.lock().closed = true;
+        None
     }
 }

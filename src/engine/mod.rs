@@ -11,10 +11,12 @@
 //!   for, or until the limit, if it was given one.
 //! - `ready` doesn't block; what it says may be out of date.
 //! - `wake` makes the waiter see [`STOP`] once. It is called when nothing is outstanding.
-//! - `close` is called once, by the waiter, after the last `wait`; no call follows it.
+//! - `close` is called once, by the waiter, after the last `wait`; no call follows it. What it returns
+//!   is the kernel's to end, and may outlive the engine.
 
 mod aio;
 mod blocking;
+mod context;
 mod errno;
 #[cfg(test)]
 pub(crate) mod fake;
@@ -22,6 +24,7 @@ mod ring;
 
 pub(crate) use aio::Aio;
 pub(crate) use blocking::Blocking;
+pub(crate) use context::Retired;
 pub(crate) use errno::{SetupFailure, SubmitAction, setup_failure, submit_action};
 
 use std::io;
@@ -117,8 +120,10 @@ pub(crate) trait Engine: Send + Sync {
         Backend::Aio
     }
 
-    /// Gives the kernel's resources back.
-    fn close(&self);
+    /// Gives up the kernel's resources: what has to be dropped then, and takes its time.
+    fn close(&self) -> Option<Retired> {
+        None
+    }
 }
 
 /// The one decoder of `io_event.res`: signed, a negative value is a negated error number.
