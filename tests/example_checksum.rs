@@ -11,7 +11,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use util::example::{example, interrupt, make_fifo, run, stderr, stdout};
+use util::example::{example, explains_itself, interrupt, make_fifo, run, stderr, stdout};
 use util::{known_file, scratch, skipped};
 
 /// The size of a read in these tests: the smallest, so that small files take several.
@@ -208,12 +208,6 @@ fn the_page_cache_is_a_visible_fallback() {
 
 #[test]
 fn checksum_explains_itself() {
-    let directory = scratch();
-    for option in ["--help", "-h"] {
-        let output = run("checksum", directory.path(), &[option]);
-        assert!(stdout(&output).starts_with("Usage: checksum"));
-        assert_eq!((stderr(&output), output.status.code()), ("", Some(0)));
-    }
     let mistakes: [&[&str]; 9] = [
         &["--unknown"],
         &["-x"],
@@ -225,11 +219,7 @@ fn checksum_explains_itself() {
         &["--order=random"],
         &["--quiet=yes"],
     ];
-    for mistake in mistakes {
-        let output = run("checksum", directory.path(), mistake);
-        assert!(stderr(&output).starts_with("checksum: "), "{mistake:?}");
-        assert_eq!((stdout(&output), output.status.code()), ("", Some(2)), "{mistake:?}");
-    }
+    explains_itself("checksum", scratch().path(), &mistakes.map(|mistake| (mistake, 2)));
 }
 
 /// More lines than fit into a pipe and what the program keeps ready.

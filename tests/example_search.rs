@@ -11,7 +11,9 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use tempfile::TempDir;
-use util::example::{example, interrupt, make_fifo, run, stderr, stdout, unprivileged};
+use util::example::{
+    example, explains_itself, interrupt, make_fifo, run, stderr, stdout, unprivileged,
+};
 use util::scratch;
 
 /// Lines, and ends of lines and files, that a search may stumble over.
@@ -91,6 +93,14 @@ fn make_texts() -> (TempDir, Vec<OsString>) {
     (directory, names)
 }
 
+/// The program says and answers what grep does.
+fn is_as(theirs: &Output, directory: &Path, options: &[&str], pattern: &str, names: &[OsString]) {
+    let ours = search(directory, options, pattern, names);
+    let differ = format!("{pattern:?} {options:?}: {}", stderr(&ours));
+    assert!(ours.stdout == theirs.stdout, "{differ}");
+    assert_eq!((stderr(&ours), ours.status.code()), ("", theirs.status.code()));
+}
+
 #[test]
 fn counts_are_those_of_grep() {
     let (directory, names) = make_texts();
@@ -101,10 +111,7 @@ fn counts_are_those_of_grep() {
             // The settings change nothing about what matches.
             for setting in &settings[..if ours == "-c" { 2 } else { 1 }] {
                 let options = [setting, &[ours][..]].concat();
-                let ours = search(directory.path(), &options, pattern, &names);
-                let differ = format!("{pattern:?} {options:?}: {}", stderr(&ours));
-                assert!(ours.stdout == theirs.stdout, "{differ}");
-                assert_eq!((stderr(&ours), ours.status.code()), ("", theirs.status.code()));
+                is_as(&theirs, directory.path(), &options, pattern, &names);
             }
         }
     }
@@ -116,11 +123,7 @@ fn lines_and_names_are_those_of_grep() {
     for pattern in PATTERNS {
         for (ours, theirs) in [("-n", "-En"), ("-l", "-El"), ("--quiet", "-E"), ("-Fn", "-Fn")] {
             let theirs = grep(directory.path(), &[theirs], pattern, &names);
-            let options = ["--chunk=4", ours];
-            let ours = search(directory.path(), &options, pattern, &names);
-            let differ = format!("{pattern:?} {options:?}: {}", stderr(&ours));
-            assert!(ours.stdout == theirs.stdout, "{differ}");
-            assert_eq!((stderr(&ours), ours.status.code()), ("", theirs.status.code()));
+            is_as(&theirs, directory.path(), &["--chunk=4", ours], pattern, &names);
         }
     }
 }
@@ -250,9 +253,6 @@ fn what_may_not_be_read_is_reported() {
 #[test]
 fn search_explains_itself() {
     let directory = scratch();
-    let output = run("search", directory.path(), &["--help"]);
-    assert!(stdout(&output).starts_with("Usage: search"));
-    assert_eq!((stderr(&output), output.status.code()), ("", Some(0)));
     let mistakes: [&[&str]; 7] = [
         &[],
         &["--unknown", "x"],
@@ -262,11 +262,7 @@ fn search_explains_itself() {
         &["--order", "x"],
         &["-F", "two\nlines"],
     ];
-    for mistake in mistakes {
-        let output = run("search", directory.path(), mistake);
-        assert!(stderr(&output).starts_with("search: "), "{mistake:?}");
-        assert_eq!((stdout(&output), output.status.code()), ("", Some(2)), "{mistake:?}");
-    }
+    explains_itself("search", directory.path(), &mistakes.map(|mistake| (mistake, 2)));
     let bytes = OsStr::from_bytes(b"\xff");
     fs::write(directory.path().join("bytes"), b"\xff\n").unwrap();
     let output = example("search", directory.path()).arg(bytes).arg("bytes").output().unwrap();

@@ -54,6 +54,21 @@ pub(crate) fn stderr(output: &Output) -> &str {
     std::str::from_utf8(&output.stderr).unwrap()
 }
 
+/// An example prints its usage when asked to, and says what is wrong with a command line, or with what
+/// it names, by this status.
+pub(crate) fn explains_itself(name: &str, directory: &Path, mistakes: &[(&[&str], i32)]) {
+    for option in ["--help", "-h"] {
+        let output = run(name, directory, &[option]);
+        assert!(stdout(&output).starts_with(&format!("Usage: {name}")));
+        assert_eq!((stderr(&output), output.status.code()), ("", Some(0)));
+    }
+    for (mistake, code) in mistakes {
+        let output = run(name, directory, mistake);
+        assert!(stderr(&output).starts_with(&format!("{name}: ")), "{mistake:?}");
+        assert_eq!((stdout(&output), output.status.code()), ("", Some(*code)), "{mistake:?}");
+    }
+}
+
 pub(crate) fn make_fifo(path: &Path) {
     assert!(Command::new("mkfifo").arg(path).status().unwrap().success());
     assert!(fs::metadata(path).unwrap().file_type().is_fifo());
