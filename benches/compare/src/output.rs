@@ -1,5 +1,6 @@
 //! What is printed and written.
 
+use std::fmt::Display;
 use std::fs::Permissions;
 use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
@@ -7,33 +8,52 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use crate::bars::{Bar, bars};
+use crate::bars::bars;
 use crate::results::Results;
 use crate::{chart, report};
 
 /// The JSON's outline.
 #[derive(Serialize)]
-struct Everything<'a> {
+struct Everything<'a, R, B> {
     #[serde(flatten)]
-    results: &'a Results,
-    ratios: &'a [Bar],
+    results: &'a R,
+    ratios: &'a [B],
 }
 
 /// Prints the overview and writes the files, each as a whole or not at all.
 pub(crate) fn write(results: &Results, out: &Path) -> io::Result<()> {
     let bars = bars(results);
-    let json = serde_json::to_vec_pretty(&Everything { results, ratios: &bars })?;
-    replace(out, "compare.json", &json)?;
-    replace(out, "compare.md", report::full(results, &bars).as_bytes())?;
-    let drawn = chart::draw(results).map_err(|error| io::Error::other(error.to_string()))?;
-    if let Some(drawing) = drawn {
-        replace(out, "compare.svg", drawing.as_bytes())?;
-    }
+    write_files(
+        "compare",
+        results,
+        &bars,
+        &report::full(results, &bars),
+        chart::draw(results),
+        out,
+    )?;
     io::stdout().write_all(report::overview(results, &bars).as_bytes())
 }
 
+/// Writes results as JSON, as Markdown, and as a chart, if there is one, into files of this name.
+pub(crate) fn write_files<R: Serialize, B: Serialize, E: Display>(
+    name: &str,
+    results: &R,
+    ratios: &[B],
+    report: &str,
+    drawn: Result<Option<String>, E>,
+    out: &Path,
+) -> io::Result<()> {
+    let json = serde_json::to_vec_pretty(&Everything { results, ratios })?;
+    replace(out, &format!("{name}.json"), &json)?;
+    replace(out, &format!("{name}.md"), report.as_bytes())?;
+    if let Some(drawing) = drawn.map_err(|error| io::Error::other(error.to_string()))? {
+        replace(out, &format!("{name}.svg"), drawing.as_bytes())?;
+    }
+    Ok(())
+}
+
 /// One file.
-pub(crate) fn replace(directory: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
+fn replace(directory: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
     // As other files: for everybody whom the umask lets read.
     let mode = Permissions::from_mode(0o666);
     let mut file = tempfile::Builder::new().permissions(mode).tempfile_in(directory)?;
