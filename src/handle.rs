@@ -1,17 +1,35 @@
 //! One callback's value, waited for: the other end of `spawn`.
 
 use std::fmt;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::panic::resume_unwind;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use crate::deadline::Deadline;
 use crate::join_error::{JoinError, WaitError};
 use crate::pipeline::Pipeline;
-use crate::unwind::Payload;
+use crate::wait::bell::Bell;
+use crate::wait::delivery::{Delivery, End};
 
 /// A handle to a spawned job: waits for the *callback*, and has its return value.
 ///
 /// It owns nothing of the job: dropped or forgotten, the job goes on, and its value is discarded.
+///
+/// # In a task
+///
+/// It is a [`Future`] of the callback's value, for any executor: the worker that ran the callback
+/// wakes the task. Polled by several tasks in turn, it wakes the last one. Polling never blocks, so
+/// a task may also be polled in a callback. Having been polled, it can still be
+/// [joined](Self::join).
+///
+/// # Panics
+///
+/// Polling goes on panicking with what the callback panicked with, as awaiting a task that panicked
+/// does; to have that as an error, join the handle when it [is finished](Self::is_finished). It also
+/// panics after it has returned the value, in a forked child, where nobody would wake the task, and
+/// if the callback will never run, which is not to be met, as every accepted job's does.
 ///
 /// # Examples
 ///
@@ -24,44 +42,36 @@ use crate::unwind::Payload;
 /// assert_eq!(handle.join()?, b"[package]");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+///
+/// In a task:
+///
+/// ```
+/// use reapool::{Dispatcher, Job};
+///
+/// let dispatcher = Dispatcher::new()?;
+/// let sum = futures::executor::block_on(async {
+///     let (one, two) = (dispatcher.spawn(Job::nop(|| 1))?, dispatcher.spawn(Job::nop(|| 2))?);
+///     Ok::<_, reapool::SubmitError<_>>(one.await + two.await)
+/// })?;
+/// assert_eq!(sum, 3);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[must_use = "a handle that is dropped discards the callback's value; `submit` needs none"]
 pub struct JobHandle<T> {
-    shared: Arc<Shared<T>>,
+    delivery: Arc<Delivery<T>>,
     /// To find out whether a wait is asked for by one of the workers that it would wait for.
     pipeline: Arc<Pipeline>,
 }
 
-/// Where a callback's value waits for the handle.
-pub(crate) struct Shared<T> {
-    state: Mutex<State<T>>,
-    ended: Condvar,
-}
-
-pub(crate) enum State<T> {
-    /// Not ended. The bells are rung when it has.
-    Pending(Vec<Arc<Bell>>),
-    Returned(T),
-    Panicked(Payload),
-    /// The callback will never run, or its value has been taken.
-    Abandoned,
-}
-
-/// Where a thread waits for the first of several jobs.
-#[derive(Default)]
-pub(crate) struct Bell {
-    rung: Mutex<bool>,
-    ring: Condvar,
-}
-
 impl<T> JobHandle<T> {
-    pub(crate) fn new(shared: Arc<Shared<T>>, pipeline: Arc<Pipeline>) -> Self {
-        Self { shared, pipeline }
+    pub(crate) fn new(delivery: Arc<Delivery<T>>, pipeline: Arc<Pipeline>) -> Self {
+        Self { delivery, pipeline }
     }
 
     /// Whether the callback has ended. Does not block; false in a forked child.
     #[must_use]
     pub fn is_finished(&self) -> bool {
-        !self.pipeline.is_forked() && !matches!(*self.shared.lock(), State::Pending(_))
+        !self.pipeline.is_forked() && self.delivery.is_over()
     }
 
     /// Waits until the callback has returned, and takes its value.
@@ -92,21 +102,18 @@ impl<T> JobHandle<T> {
         if self.pipeline.is_forked() {
             return Err(JoinError::Forked);
         }
-        let shared = Arc::clone(&self.shared);
-        let mut state = shared.lock();
-        while matches!(*state, State::Pending(_)) {
-            if self.pipeline.on_worker() {
-                return Err(JoinError::InCallback(self));
-            }
-            match deadline.wait(&shared.ended, state) {
-                Ok(waited) => state = waited,
-                Err(_) => return Err(JoinError::TimedOut(self)),
-            }
-        }
-        match std::mem::replace(&mut *state, State::Abandoned) {
-            State::Returned(value) => Ok(value),
-            State::Panicked(payload) => Err(JoinError::Panicked(payload)),
-            State::Pending(_) | State::Abandoned => Err(JoinError::Abandoned),
+        let mut in_callback = false;
+        let end = self.delivery.wait(|ended, state| {
+            in_callback = self.pipeline.on_worker();
+            if in_callback { Err(state) } else { deadline.wait(ended, state) }
+        });
+        match end {
+            Some(End::Returned(value)) => Ok(value),
+            Some(End::Panicked(payload)) => Err(JoinError::Panicked(payload)),
+            Some(End::Abandoned) => Err(JoinError::Abandoned),
+            Some(End::Taken) => Err(JoinError::Taken),
+            None if in_callback => Err(JoinError::InCallback(self)),
+            None => Err(JoinError::TimedOut(self)),
         }
     }
 
@@ -152,12 +159,9 @@ impl<T> JobHandle<T> {
         let mut hung = 0;
         let mut first = None;
         for (index, handle) in handles.iter().enumerate() {
-            match &mut *handle.shared.lock() {
-                State::Pending(bells) => bells.push(Arc::clone(&bell)),
-                _ => first = Some(index),
-            }
             hung = index;
-            if first.is_some() {
+            if !handle.delivery.hang(&bell) {
+                first = Some(index);
                 break;
             }
         }
@@ -166,59 +170,39 @@ impl<T> JobHandle<T> {
             None if handles.iter().any(|handle| handle.pipeline.on_worker()) => {
                 Err(WaitError::InCallback)
             }
-            None if !bell.wait(deadline) => Err(WaitError::TimedOut),
+            None if !bell.wait(|ring, rung| deadline.wait(ring, rung)) => Err(WaitError::TimedOut),
             None => {
                 let ended = handles.iter().position(Self::is_finished);
                 Ok(ended.expect("the bell is rung by a job that has ended"))
             }
         };
         for handle in &handles[..=hung] {
-            if let State::Pending(bells) = &mut *handle.shared.lock() {
-                bells.retain(|other| !Arc::ptr_eq(other, &bell));
-            }
+            handle.delivery.unhang(&bell);
         }
         result
     }
 }
 
-impl Bell {
-    fn ring(&self) {
-        *self.rung.lock().unwrap_or_else(PoisonError::into_inner) = true;
-        self.ring.notify_one();
-    }
+impl<T> Future for JobHandle<T> {
+    type Output = T;
 
-    /// False if the deadline came first.
-    fn wait(&self, deadline: Deadline) -> bool {
-        let mut rung = self.rung.lock().unwrap_or_else(PoisonError::into_inner);
-        while !*rung {
-            match deadline.wait(&self.ring, rung) {
-                Ok(waited) => rung = waited,
-                Err(_) => return false,
-            }
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
+        assert!(!self.pipeline.is_forked(), "{}", JoinError::<T>::Forked);
+        match self.delivery.poll(context.waker()) {
+            None => Poll::Pending,
+            Some(End::Returned(value)) => Poll::Ready(value),
+            Some(End::Panicked(payload)) => resume_unwind(payload),
+            Some(End::Abandoned) => panic!("{}", JoinError::<T>::Abandoned),
+            Some(End::Taken) => panic!("{}", JoinError::<T>::Taken),
         }
-        true
     }
 }
 
-impl<T> Shared<T> {
-    pub(crate) fn pending() -> Arc<Self> {
-        Arc::new(Self { state: Mutex::new(State::Pending(Vec::new())), ended: Condvar::new() })
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State<T>> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The first end counts: a promise that was kept is dropped afterwards.
-    pub(crate) fn end(&self, with: State<T>) {
-        let mut state = self.lock();
-        let State::Pending(bells) = &mut *state else { return };
-        let bells = std::mem::take(bells);
-        *state = with;
-        drop(state);
-        self.ended.notify_all();
-        for bell in bells {
-            bell.ring();
+impl<T> Drop for JobHandle<T> {
+    fn drop(&mut self) {
+        // A child's copy of the lock may be held for ever.
+        if !self.pipeline.is_forked() {
+            drop(self.delivery.forget_task());
         }
     }
 }

@@ -20,6 +20,8 @@ pub enum JoinError<T> {
     InCallback(JobHandle<T>),
     /// The callback will never run. Every accepted job's does, so this is not to be met.
     Abandoned,
+    /// The value has been taken: the handle had been awaited to the end.
+    Taken,
     /// This is a forked child; the job is the parent's.
     Forked,
 }
@@ -30,7 +32,7 @@ impl<T> JoinError<T> {
     pub fn into_handle(self) -> Option<JobHandle<T>> {
         match self {
             Self::TimedOut(handle) | Self::InCallback(handle) => Some(handle),
-            Self::Panicked(_) | Self::Abandoned | Self::Forked => None,
+            Self::Panicked(_) | Self::Abandoned | Self::Taken | Self::Forked => None,
         }
     }
 
@@ -52,6 +54,7 @@ impl<T> fmt::Debug for JoinError<T> {
             Self::TimedOut(_) => "TimedOut(..)",
             Self::InCallback(_) => "InCallback(..)",
             Self::Abandoned => "Abandoned",
+            Self::Taken => "Taken",
             Self::Forked => "Forked",
         })
     }
@@ -67,6 +70,7 @@ impl<T> fmt::Display for JoinError<T> {
                  callback, or wait in a thread of your own"
             }
             Self::Abandoned => "the callback will never run",
+            Self::Taken => "the callback's value has been taken already",
             Self::Forked => "this process was forked from the one that the job belongs to",
         })
     }

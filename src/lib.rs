@@ -237,6 +237,7 @@ mod sys;
 mod target;
 mod task;
 mod unwind;
+mod wait;
 mod watch;
 mod workers;
 

@@ -4,11 +4,13 @@ use std::any::{Any, TypeId};
 use std::sync::Arc;
 
 use crate::file::FileHandle;
-use crate::handle::{JobHandle, Shared, State};
+use crate::handle::JobHandle;
 use crate::job::Job;
 use crate::pipeline::Pipeline;
 use crate::task::{Brief, Task};
 use crate::unwind::{PanicSink, catch, discard};
+use crate::wait::delivery::{Delivery, End};
+use crate::wait::wake;
 
 /// A spawned job as the dispatcher sees it: its callback's value goes to the handle.
 pub(crate) struct Spawned<R> {
@@ -18,24 +20,30 @@ pub(crate) struct Spawned<R> {
 }
 
 /// Ends the handle's wait, with a value, a panic, or, dropped before, with neither.
-struct Promise<R>(Arc<Shared<R>>);
+struct Promise<R>(Arc<Delivery<R>>);
+
+impl<R> Promise<R> {
+    fn end(&self, with: End<R>) {
+        wake(self.0.end(with));
+    }
+}
 
 impl<R> Drop for Promise<R> {
     fn drop(&mut self) {
-        self.0.end(State::Abandoned);
+        self.end(End::Abandoned);
     }
 }
 
 impl<R: Send + 'static> Spawned<R> {
     /// Ties a job to a handle.
     pub(crate) fn tie(job: Job<R>, pipeline: &Arc<Pipeline>) -> (Job, JobHandle<R>) {
-        let shared = Shared::pending();
+        let delivery = Delivery::pending();
         let spawned = Self {
             inner: job.into_task(),
-            promise: Promise(Arc::clone(&shared)),
+            promise: Promise(Arc::clone(&delivery)),
             panics: Arc::clone(&pipeline.panics),
         };
-        let handle = JobHandle::new(shared, Arc::clone(pipeline));
+        let handle = JobHandle::new(delivery, Arc::clone(pipeline));
         (Job::from_task(Box::new(spawned)), handle)
     }
 
@@ -76,10 +84,10 @@ impl<R: Send + 'static> Task<()> for Spawned<R> {
         let brief = self.inner.brief();
         let Self { inner, promise, panics } = *self;
         match catch(|| inner.run(res)) {
-            Ok(value) => promise.0.end(State::Returned(value)),
+            Ok(value) => promise.end(End::Returned(value)),
             Err(payload) => {
                 panics.report(&payload, brief.transfer.operation, brief.offset());
-                promise.0.end(State::Panicked(payload));
+                promise.end(End::Panicked(payload));
                 // Without a handle this drops the payload, whose panic would be a second one.
                 if let Err(second) = catch(|| drop(promise)) {
                     discard(second);
