@@ -19,6 +19,8 @@ use crate::error::SubmitErrorKind;
 use crate::job::Job;
 use crate::slots::Slots;
 use crate::task::{Brief, Route};
+use crate::wait::room::Room;
+use crate::wait::wake;
 
 /// How long a caller is ready to wait.
 #[derive(Clone, Copy, Debug)]
@@ -92,12 +94,9 @@ pub(crate) struct State {
     pub(crate) stopped: bool,
     /// The threads have been told.
     told: bool,
-    /// Threads waiting on `room`.
-    room_waiters: usize,
-    /// One of them has been woken and has not run yet.
-    room_called: bool,
-    /// How many jobs have ended while there was room and nobody was called.
-    room_unused: u64,
+    /// Who waits for room, threads on the condition of this name. Who calls tasks wakes them when
+    /// the lock has been given up.
+    pub(crate) room: Room,
 }
 
 /// What has happened since the start.
@@ -147,9 +146,7 @@ impl Admission {
             closing: false,
             stopped: false,
             told: false,
-            room_waiters: 0,
-            room_called: false,
-            room_unused: 0,
+            room: Room::default(),
         };
         Self { limits, state: Mutex::new(state), room: Condvar::new(), quiet: Condvar::new() }
     }
@@ -196,12 +193,11 @@ impl Admission {
     ) -> Result<MutexGuard<'a, State>, SubmitErrorKind> {
         while self.room(&state) == 0 && !state.closing {
             let Patience::Until(deadline) = patience else { return Err(SubmitErrorKind::Full) };
-            state.room_waiters += 1;
+            state.room.thread_waits();
             let waited = deadline.wait(&self.room, state);
             let timed_out = waited.is_err();
             state = waited.unwrap_or_else(|state| state);
-            state.room_waiters -= 1;
-            state.room_called = false;
+            state.room.thread_came();
             if timed_out {
                 return Err(SubmitErrorKind::TimedOut);
             }
@@ -211,8 +207,8 @@ impl Admission {
 
     /// Passes the call on: whoever was woken for room and leaves some of it wakes the next.
     pub(crate) fn pass_room_on(&self, state: &mut State) {
-        if state.room_waiters > 0 && !state.room_called && self.room(state) > 0 {
-            state.room_called = true;
+        let (room, is_last) = (self.room(state), state.outstanding() == 0);
+        if state.room.pass_on(room, is_last) {
             self.room.notify_one();
         }
     }
@@ -221,19 +217,15 @@ impl Admission {
     /// half a backlog of jobs has ended without it getting there, as happens if chains keep more
     /// than half of it filled.
     fn call_for_jobs(&self, state: &mut State) {
-        if state.room_waiters == 0 || self.room(state) == 0 {
-            return;
-        }
-        state.room_unused += 1;
-        let enough = state.room_unused > self.limits.backlog as u64 / 2;
-        if enough || state.counted() <= self.limits.half_empty() {
-            state.room_unused = 0;
-            self.pass_room_on(state);
+        let (room, is_last) = (self.room(state), state.outstanding() == 0);
+        let is_much = state.counted() <= self.limits.half_empty();
+        if state.room.job_ended(room, is_much, is_last, self.limits.backlog as u64 / 2) {
+            self.room.notify_one();
         }
     }
 
     /// How many more jobs from outside callbacks are let in.
-    fn room(&self, state: &State) -> usize {
+    pub(crate) fn room(&self, state: &State) -> usize {
         let room = self.limits.outstanding().saturating_sub(state.counted());
         usize::try_from(room).unwrap_or(usize::MAX)
     }
@@ -296,7 +288,11 @@ impl Admission {
         let mut state = self.lock();
         state.closing = true;
         self.room.notify_all();
-        state.may_stop()
+        state.room.line.call(usize::MAX);
+        let (called, stop) = (state.room.line.take_called(), state.may_stop());
+        drop(state);
+        wake(called);
+        stop
     }
 
     /// Takes note that the threads have been told to end.

@@ -18,6 +18,7 @@ use crate::sleepers::Sleepers;
 use crate::slots::Slots;
 use crate::stats::Counters;
 use crate::unwind::{PanicHandler, PanicSink};
+use crate::wait::wake;
 
 /// A job that the kernel is done with.
 pub(crate) struct Completed {
@@ -155,15 +156,36 @@ impl Pipeline {
                 Ok(state) => state,
                 Err(kind) => {
                     // A call for room may have been meant for this caller.
-                    self.admission.pass_room_on(&mut self.admission.lock());
+                    self.pass_room_on();
                     return Err(kind);
                 }
             };
             self.admission.accept_outside(&mut state, jobs)?;
             self.admission.pass_room_on(&mut state);
-            self.move_on(state, Cached::Leave);
+            self.move_on_and_wake(state);
         }
         Ok(())
+    }
+
+    /// Sees to what was let in from outside callbacks, and to the tasks that have been called.
+    pub(crate) fn move_on_and_wake<'a>(&'a self, mut state: MutexGuard<'a, State>) {
+        let called = state.room.line.take_called();
+        if !called.is_empty() {
+            // First, as the submission may take its time.
+            drop(state);
+            wake(called);
+            state = self.admission.lock();
+        }
+        self.move_on(state, Cached::Leave);
+    }
+
+    /// Calls somebody else for room, if there is any, when who was called doesn't take it.
+    pub(crate) fn pass_room_on(&self) {
+        let mut state = self.admission.lock();
+        self.admission.pass_room_on(&mut state);
+        let called = state.room.line.take_called();
+        drop(state);
+        wake(called);
     }
 
     /// Accepts jobs that a callback submits. They wait for the end of the run of callbacks, so that
@@ -303,10 +325,12 @@ impl Pipeline {
         let mut state = self.admission.lock();
         let stop = self.admission.finish(&mut state, index, outcome);
         let owes = self.owes_others(&state);
+        let called = state.room.line.take_called();
         drop(state);
         if stop {
             self.stop();
         }
+        wake(called);
         owes
     }
 

@@ -1,10 +1,12 @@
-//! Waiting state machines: a job's value and its handle.
+//! Waiting state machines: a job's value and its handle, and tasks that stand in line for room.
 //!
 //! The files here depend on nothing of the crate but [`sync`], so that models can be made of them
 //! with other locks (`tests/model_*.rs`).
 
 pub(crate) mod bell;
 pub(crate) mod delivery;
+pub(crate) mod line;
+pub(crate) mod room;
 mod sync;
 
 use std::task::Waker;
