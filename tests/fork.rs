@@ -2,8 +2,11 @@
 
 mod util;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
+use std::task::{Context, Poll, Waker};
 use std::thread;
 
 use reapool::{
@@ -99,6 +102,62 @@ fn a_child_is_refused_and_the_parents_jobs_end() {
         let report = owner.take().unwrap().shutdown().unwrap();
         assert_eq!((report.jobs, report.panics, report.stats.refused), (3, 0, 0));
     });
+}
+
+#[test]
+fn a_childs_tasks_are_refused_and_the_parents_get_on() {
+    let _alone = alone();
+    watched(|| {
+        let dispatcher = util::builder().depth(1).backlog(0).workers(1).build().unwrap();
+        let (gate, mut context) = (Gate::default(), Context::from_waker(Waker::noop()));
+        let held = gate.clone();
+        let in_callback = null_read(&null(), move || {
+            held.pass();
+            1
+        });
+        let mut handle = dispatcher.spawn(in_callback).unwrap();
+        let mut standing = Box::pin(dispatcher.spawn_async(null_read(&null(), || 2)));
+        let mut fresh = Box::pin(dispatcher.write(null(), vec![7; 9], 0));
+        assert!(Pin::new(&mut handle).poll(&mut context).is_pending());
+        assert!(standing.as_mut().poll(&mut context).is_pending());
+
+        let (mut handle, mut standing) = (Some(handle), Some(standing));
+        let mut child = || {
+            let (mut handle, mut standing) = (handle.take().unwrap(), standing.take().unwrap());
+            let mut context = Context::from_waker(Waker::noop());
+            let polled = || Pin::new(&mut handle).poll(&mut context).is_ready();
+            let panics = catch_unwind(AssertUnwindSafe(polled)).is_err();
+            let left = match standing.as_mut().poll(&mut context) {
+                Poll::Ready(Err(error)) => error.kind() == SubmitErrorKind::Forked,
+                _ => false,
+            };
+            let came_back = match fresh.as_mut().poll(&mut context) {
+                Poll::Ready((Err(_), buffer)) => buffer == [7; 9],
+                _ => false,
+            };
+            let waiting = dispatcher.read(null(), vec![0], 0);
+            drop((handle, standing, waiting));
+            first_failure(&[panics, left, came_back])
+        };
+        assert_eq!(in_child(&mut child), Some(0));
+
+        gate.open();
+        assert_eq!(handle.take().unwrap().join_timeout(HANG).unwrap(), 1);
+        let entered = poll_until_ready(standing.take().unwrap());
+        assert_eq!(entered.unwrap().join_timeout(HANG).unwrap(), 2);
+        assert_eq!(poll_until_ready(fresh).0.unwrap(), 9);
+    });
+}
+
+/// Awaits a future without an executor's threads and locks.
+fn poll_until_ready<F: Future>(mut future: Pin<Box<F>>) -> F::Output {
+    let mut context = Context::from_waker(Waker::noop());
+    loop {
+        match future.as_mut().poll(&mut context) {
+            Poll::Ready(value) => return value,
+            Poll::Pending => thread::yield_now(),
+        }
+    }
 }
 
 #[test]
