@@ -1,7 +1,7 @@
 //! What the programs that go through many files have in common: settings, what they show on the
 //! terminal, what they write, and how they are stopped.
 
-#![allow(dead_code, reason = "each program uses a part")]
+#![allow(dead_code, unused_imports, unused_macros, reason = "each program uses a part")]
 
 pub(crate) mod fallbacks;
 pub(crate) mod interrupt;

@@ -1,0 +1,156 @@
+//! Serves the files below a directory over HTTP/1.0: a program in an async runtime that awaits reads.
+//!
+//! `cargo run --release --example serve -- [OPTIONS] [DIRECTORY]`; `--help` lists the options. Then
+//! `curl http://127.0.0.1:8080/PATH`.
+//!
+//! All connections are tasks of one thread, tokio's, which never waits for a disk: files are opened
+//! on the dispatcher's threads for what blocks, and of each the next piece is read while the last one
+//! is sent.
+
+mod options;
+mod request;
+mod response;
+mod root;
+#[path = "../shared/mod.rs"]
+mod shared;
+
+use std::error::Error;
+use std::io::{self, Write};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use reapool::{Dispatcher, Submitter};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use crate::options::{HELP, Options, parse_arguments};
+use crate::request::{HEAD_LIMIT, Request};
+use crate::root::Root;
+use crate::shared::screen::complain;
+
+const FAILURE: u8 = 1;
+
+/// How long a client may take to ask.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long nothing may be taken by a client that is sent something.
+pub(crate) const STALL: Duration = Duration::from_secs(30);
+
+/// What all connections share.
+struct Server {
+    root: Root,
+    submitter: Submitter,
+    verbose: bool,
+}
+
+fn run(options: Options) -> Result<u8, Box<dyn Error>> {
+    let root = Root::new(&options.directory)
+        .map_err(|error| format!("{}: {error}", options.directory.display()))?;
+    let dispatcher = Dispatcher::builder().depth(options.depth).workers(1).build()?;
+    let server = Server { root, submitter: dispatcher.submitter(), verbose: options.verbose };
+    let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(serve(Arc::new(server), &options))?;
+    // Tasks that were given up are gone with it, but not the reads that they had begun.
+    drop(runtime);
+    dispatcher.shutdown()?;
+    Ok(0)
+}
+
+/// Accepts connections until a signal comes, and then waits for those that there are, or for another
+/// signal.
+async fn serve(server: Arc<Server>, options: &Options) -> io::Result<()> {
+    let listener = TcpListener::bind(options.listen).await?;
+    let mut stop = Stop::listen()?;
+    writeln!(io::stdout(), "http://{}/", listener.local_addr()?)?;
+    let (places, mut connections) = (Arc::new(Semaphore::new(options.connections)), JoinSet::new());
+    loop {
+        let next = async {
+            // First: who finds no place waits in the system's queue.
+            let place = Arc::clone(&places).acquire_owned().await;
+            (place, listener.accept().await)
+        };
+        let (place, accepted) = tokio::select! {
+            next = next => next,
+            () = stop.wait() => break,
+        };
+        // Those that have ended.
+        while connections.try_join_next().is_some() {}
+        match accepted {
+            Ok((stream, _)) => {
+                let server = Arc::clone(&server);
+                connections.spawn(async move {
+                    let _place = place;
+                    server.connection(stream).await;
+                });
+            }
+            Err(error) => {
+                complain("serve", format_args!("a connection is not accepted: {error}"));
+                // Too many open files, say: it would be the same at once.
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+    drop(listener);
+    tokio::select! {
+        () = async { while connections.join_next().await.is_some() {} } => {}
+        () = stop.wait() => {}
+    }
+    Ok(())
+}
+
+impl Server {
+    /// One request and its answer. What goes wrong with it is the client's misfortune.
+    async fn connection(&self, mut stream: TcpStream) {
+        let asked = timeout(PATIENCE, Request::receive(&mut stream)).await;
+        let request = match asked {
+            Ok(Ok(Some(request))) => request,
+            Ok(Ok(None)) => {
+                let why = format!("no request of HTTP in {HEAD_LIMIT} bytes");
+                return self.note(&why, response::refuse(&mut stream, 400).await);
+            }
+            Ok(Err(_)) | Err(_) => {
+                return self.note("no request", Err(io::ErrorKind::TimedOut.into()));
+            }
+        };
+        let answered = response::answer(&mut stream, &request, &self.root, &self.submitter).await;
+        self.note(&request.to_string(), answered);
+    }
+
+    /// Says what came of a request, if somebody wants to know: the status, unless it could not be sent.
+    fn note(&self, request: &str, answered: io::Result<u16>) {
+        match answered {
+            Ok(status) if self.verbose => complain("serve", format_args!("{status} {request}")),
+            Err(error) if self.verbose => complain("serve", format_args!("{request}: {error}")),
+            _ => {}
+        }
+    }
+}
+
+/// Ctrl-C, and the signal that `kill` sends.
+struct Stop {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Stop {
+    fn listen() -> io::Result<Self> {
+        let [interrupt, terminate] = [SignalKind::interrupt(), SignalKind::terminate()].map(signal);
+        Ok(Self { interrupt: interrupt?, terminate: terminate? })
+    }
+
+    async fn wait(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}
+
+fn main() -> ExitCode {
+    shared::start("serve", HELP, FAILURE, parse_arguments(), run)
+}

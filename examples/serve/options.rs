@@ -1,0 +1,62 @@
+//! The command line.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use crate::shared::settings::number;
+
+pub(crate) const HELP: &str = "\
+Usage: serve [OPTIONS] [DIRECTORY]
+
+Serves the files below DIRECTORY, or the current one, over HTTP/1.0, with GET and HEAD; of a directory
+its index.html. What symbolic links inside lead to outside is refused. The first line of the output
+is the address.
+
+Options:
+      --listen A       Address and port to listen on; a port of 0 is one that is free
+                       [default: 127.0.0.1:8080]
+      --connections N  How many clients are served at a time, 1 to 65536 [default: 256]
+      --depth N        Requests to the system under way at a time, 1 to 4096 [default: 128]
+      --verbose        Say on standard error what was asked and what came of it
+  -h, --help           Print this
+
+Exit status: 0 after Ctrl-C, which waits for the answers under way (a second one doesn't), 1 if
+it can't serve, 2 for a mistake in the command line.
+";
+
+pub(crate) struct Options {
+    pub(crate) directory: PathBuf,
+    pub(crate) listen: SocketAddr,
+    pub(crate) connections: usize,
+    pub(crate) depth: usize,
+    pub(crate) verbose: bool,
+}
+
+/// `None` if help was asked for.
+pub(crate) fn parse_arguments() -> Result<Option<Options>, lexopt::Error> {
+    use lexopt::prelude::{Long, Short, Value, ValueExt};
+
+    let mut options = Options {
+        directory: ".".into(),
+        listen: ([127, 0, 0, 1], 8080).into(),
+        connections: 256,
+        depth: 128,
+        verbose: false,
+    };
+    let (mut parser, mut named) = (lexopt::Parser::from_env(), false);
+    while let Some(argument) = parser.next()? {
+        match argument {
+            Short('h') | Long("help") => return Ok(None),
+            Long("listen") => options.listen = parser.value()?.parse()?,
+            Long("connections") => options.connections = number(&mut parser, 1, 1 << 16)?,
+            Long("depth") => options.depth = number(&mut parser, 1, 4096)?,
+            Long("verbose") => options.verbose = true,
+            Value(directory) if !named => {
+                options.directory = directory.into();
+                named = true;
+            }
+            _ => return Err(argument.unexpected()),
+        }
+    }
+    Ok(Some(options))
+}
