@@ -221,6 +221,7 @@ mod pipeline;
 mod poll;
 mod pool;
 mod progress;
+mod queue;
 mod ranged;
 mod reaper;
 #[cfg(test)]
@@ -277,6 +278,9 @@ pub use pool::builder::{HugePages, PoolBuilder};
 pub use pool::error::{AcquireError, PoolBuildError};
 pub use pool::pool_buf::PoolBuf;
 pub use pool::stats::PoolStats;
+pub use queue::CompletionQueue;
+pub use queue::drain::QueueDrain;
+pub use queue::sender::{QueuePlace, QueueSender};
 pub use ranged::Ranged;
 pub use stats::Stats;
 pub use submit_future::{SpawnFuture, SubmitFuture};
