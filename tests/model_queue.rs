@@ -20,7 +20,7 @@ use loom::thread;
 
 /// Goes through the interleavings with no more than this many switches away from a thread that could
 /// go on: all of them are too many for a test, and few bugs need more.
-const PREEMPTIONS: usize = 3;
+const PREEMPTIONS: usize = 2;
 
 fn model(body: impl Fn() + Sync + Send + 'static) {
     let mut builder = loom::model::Builder::new();
@@ -115,6 +115,7 @@ fn one_each_time<S: Signal + 'static>(queue: &Queue<S>) -> Vec<u32> {
     let mut values = Vec::new();
     loop {
         queue.fd.wait_for_level();
+        assert!(queue.channel.outstanding() <= queue.channel.capacity());
         match queue.channel.try_recv() {
             Ok(value) => values.push(value),
             Err(TryRecvError::Empty) => {}

@@ -14,6 +14,7 @@ pub(crate) mod example;
 pub(crate) mod files;
 pub(crate) mod live;
 pub(crate) mod proc;
+pub(crate) mod readiness;
 
 use std::fs::{self, File, OpenOptions};
 use std::ops::Deref;
