@@ -10,10 +10,11 @@ use crate::backend::Backend;
 use crate::dispatcher::Dispatcher;
 use crate::engine::Engine;
 use crate::error::{BuildError, BuildFailure};
+use crate::event_loop::{LoopDispatcher, Teller};
 use crate::lane::Lane;
 use crate::pipeline::Pipeline;
 use crate::reaper::Reaper;
-use crate::setup::set_up;
+use crate::setup::{set_up, set_up_counting};
 use crate::submitter::Submitter;
 use crate::unwind::{CallbackPanic, PanicHandler};
 use crate::{signals, workers};
@@ -31,7 +32,7 @@ const PARKED_DEFAULT: usize = 1 << 20;
 const COALESCE_MAX: Duration = Duration::from_millis(10);
 const COALESCE_DEFAULT: Duration = Duration::from_micros(100);
 
-/// Settings of a [`Dispatcher`].
+/// Settings of a [`Dispatcher`] or [`LoopDispatcher`].
 ///
 /// # Examples
 ///
@@ -57,7 +58,8 @@ pub struct Builder {
     parked_limit: usize,
     /// `None`: as many as there are CPUs.
     workers: Option<usize>,
-    blocking_threads: usize,
+    /// `None`: 16, or none for an event loop.
+    blocking_threads: Option<usize>,
     coalesce: Duration,
     panic_handler: Option<PanicHandler>,
 }
@@ -71,7 +73,7 @@ impl Default for Builder {
             backlog: None,
             parked_limit: PARKED_DEFAULT,
             workers: None,
-            blocking_threads: BLOCKING_THREADS_DEFAULT,
+            blocking_threads: None,
             coalesce: COALESCE_DEFAULT,
             panic_handler: None,
         }
@@ -150,7 +152,7 @@ impl Builder {
     ///
     /// Signals are blocked in them as in the workers.
     pub fn blocking_threads(mut self, threads: usize) -> Self {
-        self.blocking_threads = threads;
+        self.blocking_threads = Some(threads);
         self
     }
 
@@ -185,21 +187,61 @@ impl Builder {
     /// If a setting makes no sense, if the kernel has no context to give, or if a thread can't be
     /// started; nothing is left behind then.
     pub fn build(self) -> Result<Dispatcher, BuildError> {
-        let (limits, workers) = self.validate()?;
-        let lane = Arc::new(Lane::new(self.blocking_threads));
+        let limits = self.limits()?;
+        let workers = self.workers.unwrap_or_else(|| num_cpus::get().clamp(1, WORKERS_MAX));
+        within("workers", workers, 1, WORKERS_MAX)?;
+        let threads = self.blocking_threads.unwrap_or(BLOCKING_THREADS_DEFAULT);
+        within("blocking_threads", threads, 1, BLOCKING_THREADS_MAX)?;
+        let lane = Arc::new(Lane::new(threads));
         let (engine, depth) = set_up(self.backend, limits.depth, self.shrink_depth, &lane)?;
         self.start(engine, lane, Limits { depth, ..limits }, workers)
     }
 
-    fn validate(&self) -> Result<(Limits, usize), BuildError> {
-        let workers = self.workers.unwrap_or_else(|| num_cpus::get().clamp(1, WORKERS_MAX));
+    /// Makes a dispatcher without threads, for an event loop: whoever has it runs the callbacks.
+    ///
+    /// [`workers`](Self::workers) and [`coalesce`](Self::coalesce) mean nothing to it. There are no
+    /// [`blocking_threads`](Self::blocking_threads) unless they are asked for: [`LoopDispatcher`] says
+    /// what that means.
+    ///
+    /// # Errors
+    ///
+    /// As for [`build`](Self::build). It takes native AIO: [`Backend::BlockingThreads`] is refused, and
+    /// [`Backend::Automatic`] is [`Backend::Aio`].
+    pub fn build_loop(self) -> Result<LoopDispatcher, BuildError> {
+        let limits = self.limits()?;
+        let threads = self.blocking_threads.unwrap_or(0);
+        within("blocking_threads", threads, 0, BLOCKING_THREADS_MAX)?;
+        let teller = Teller::new().map_err(|error| BuildError(BuildFailure::Setup(error)))?;
+        let (engine, depth) =
+            set_up_counting(self.backend, limits.depth, self.shrink_depth, &teller.counter())?;
+        Ok(self.start_loop(
+            engine,
+            Arc::new(Lane::new(threads)),
+            Limits { depth, ..limits },
+            teller,
+        ))
+    }
+
+    fn limits(&self) -> Result<Limits, BuildError> {
         let backlog = self.backlog.unwrap_or(self.depth);
         within("depth", self.depth, 1, DEPTH_MAX)?;
         within("backlog", backlog, 0, BACKLOG_MAX)?;
-        within("workers", workers, 1, WORKERS_MAX)?;
-        within("blocking_threads", self.blocking_threads, 1, BLOCKING_THREADS_MAX)?;
         // At most 2^20, just checked.
-        Ok((Limits { depth: self.depth as u32, backlog, parked: self.parked_limit }, workers))
+        Ok(Limits { depth: self.depth as u32, backlog, parked: self.parked_limit })
+    }
+
+    /// Of an event loop, over an engine that counts completions on the teller's eventfd.
+    pub(crate) fn start_loop(
+        self,
+        engine: Box<dyn Engine>,
+        lane: Arc<Lane>,
+        limits: Limits,
+        teller: Teller,
+    ) -> LoopDispatcher {
+        // Nobody but the pipeline sends.
+        let (pipeline, _) =
+            Pipeline::new(engine, limits, 0, lane, self.panic_handler, Some(teller));
+        LoopDispatcher::over(Submitter { pipeline })
     }
 
     /// Starts the threads over an engine; ends what has been started if one can't be.
@@ -210,7 +252,8 @@ impl Builder {
         limits: Limits,
         workers: usize,
     ) -> Result<Dispatcher, BuildError> {
-        let (pipeline, outlet) = Pipeline::new(engine, limits, workers, lane, self.panic_handler);
+        let (pipeline, outlet) =
+            Pipeline::new(engine, limits, workers, lane, self.panic_handler, None);
         let submitter = Submitter { pipeline: Arc::clone(&pipeline) };
         let reaper = Reaper::start(Arc::clone(&pipeline), outlet, self.coalesce, |run| {
             spawn("aio-reaper".into(), run)

@@ -26,6 +26,9 @@ impl Pipeline {
     /// for the callbacks that others are running. They may if callbacks are quick, and the reaper
     /// watches over those that turn out not to be.
     pub(crate) fn owes_others(&self, state: &State) -> bool {
+        if let Some(teller) = &self.teller {
+            return !teller.is_attended() && state.can_fill();
+        }
         let deferred = state.watched && self.pace.is_quick();
         !deferred && state.can_fill() && self.sleepers.idle() > 0
     }
@@ -101,6 +104,9 @@ impl Pipeline {
     /// Calls an idle worker to fill slots, or to ask a starved kernel again, unless one is coming. If
     /// none is idle any more when the lock has been given up, whoever was will look by itself.
     pub(crate) fn summon(&self, mut state: MutexGuard<'_, State>) {
+        if let Some(teller) = &self.teller {
+            return self.summon_owner(teller, state);
+        }
         let needed = state.can_fill() || state.is_starved();
         let wanted = needed && self.sleepers.idle() > 0 && !state.summoned;
         state.summoned |= wanted;

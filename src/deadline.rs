@@ -15,6 +15,11 @@ impl Deadline {
         Self(Instant::now().checked_add(limit))
     }
 
+    /// How long it is until then; `None` if it never comes.
+    pub(crate) fn left(self) -> Option<Duration> {
+        self.0.map(|instant| instant.saturating_duration_since(Instant::now()))
+    }
+
     /// Waits once, until the condition is signalled or the deadline comes, or for no reason at all.
     /// The guard comes back as an error if the deadline had come before.
     pub(crate) fn wait<'a, T>(

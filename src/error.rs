@@ -20,6 +20,7 @@ pub(crate) enum BuildFailure {
     Unavailable(io::Error),
     TooLarge { asked: u32, source: io::Error },
     Setup(io::Error),
+    LoopOfThreads,
     Thread { name: String, source: io::Error },
 }
 
@@ -55,7 +56,9 @@ impl BuildError {
     #[must_use]
     pub fn kind(&self) -> BuildErrorKind {
         match self.0 {
-            BuildFailure::Config { .. } => BuildErrorKind::InvalidConfig,
+            BuildFailure::Config { .. } | BuildFailure::LoopOfThreads => {
+                BuildErrorKind::InvalidConfig
+            }
             BuildFailure::Limit { .. } => BuildErrorKind::AioLimit,
             BuildFailure::Unavailable(_) => BuildErrorKind::Unavailable,
             BuildFailure::TooLarge { .. } => BuildErrorKind::TooLarge,
@@ -92,6 +95,10 @@ impl fmt::Display for BuildError {
                 write!(f, "the kernel has no room for {asked} requests: ask for less depth")
             }
             BuildFailure::Setup(_) => f.write_str("the engine could not be set up"),
+            BuildFailure::LoopOfThreads => f.write_str(
+                "an event loop can't have Backend::BlockingThreads: it is the kernel that tells it of \
+                 completions",
+            ),
             BuildFailure::Thread { name, .. } => {
                 write!(f, "the thread {name} could not be started")
             }
@@ -102,7 +109,7 @@ impl fmt::Display for BuildError {
 impl Error for BuildError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match &self.0 {
-            BuildFailure::Config { .. } => None,
+            BuildFailure::Config { .. } | BuildFailure::LoopOfThreads => None,
             BuildFailure::Limit { source, .. }
             | BuildFailure::TooLarge { source, .. }
             | BuildFailure::Thread { source, .. }
@@ -290,10 +297,10 @@ impl Error for DrainError {}
 
 /// Why [`shutdown`](crate::Dispatcher::shutdown) did not end the dispatcher.
 #[non_exhaustive]
-pub enum ShutdownError {
+pub enum ShutdownError<D = Dispatcher> {
     /// Called in a callback of the same dispatcher, which would wait for itself. The dispatcher
     /// comes back, as open as it was.
-    InCallback(Dispatcher),
+    InCallback(D),
     /// Jobs were still outstanding after the time given. The counters say how many, and where.
     ///
     /// Nothing of them was freed: the threads stay behind with the jobs, their buffers and files,
@@ -304,7 +311,7 @@ pub enum ShutdownError {
     Forked,
 }
 
-impl fmt::Debug for ShutdownError {
+impl<D> fmt::Debug for ShutdownError<D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::InCallback(_) => f.write_str("InCallback(..)"),
@@ -314,7 +321,7 @@ impl fmt::Debug for ShutdownError {
     }
 }
 
-impl fmt::Display for ShutdownError {
+impl<D> fmt::Display for ShutdownError<D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::InCallback(_) => f.write_str(
@@ -340,4 +347,4 @@ impl fmt::Display for ShutdownError {
     }
 }
 
-impl Error for ShutdownError {}
+impl<D> Error for ShutdownError<D> {}

@@ -104,7 +104,7 @@ impl<T> JobHandle<T> {
         }
         let mut in_callback = false;
         let end = self.delivery.wait(|ended, state| {
-            in_callback = self.pipeline.on_worker();
+            in_callback = self.pipeline.must_not_wait();
             if in_callback { Err(state) } else { deadline.wait(ended, state) }
         });
         match end {
@@ -167,7 +167,7 @@ impl<T> JobHandle<T> {
         }
         let result = match first {
             Some(index) => Ok(index),
-            None if handles.iter().any(|handle| handle.pipeline.on_worker()) => {
+            None if handles.iter().any(|handle| handle.pipeline.must_not_wait()) => {
                 Err(WaitError::InCallback)
             }
             None if !bell.wait(|ring, rung| deadline.wait(ring, rung)) => Err(WaitError::TimedOut),

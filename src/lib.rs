@@ -206,6 +206,7 @@ mod dispatcher;
 mod engine;
 mod entry;
 mod error;
+mod event_loop;
 mod file;
 mod files;
 mod handle;
@@ -255,6 +256,7 @@ pub use dispatcher::{Dispatcher, ShutdownReport};
 pub use error::{
     BatchError, BuildError, BuildErrorKind, DrainError, ShutdownError, SubmitError, SubmitErrorKind,
 };
+pub use event_loop::LoopDispatcher;
 pub use file::FileHandle;
 pub use files::Files;
 pub use files::builder::FilesBuilder;

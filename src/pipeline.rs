@@ -1,6 +1,6 @@
 //! What callers, reaper and workers share, and the steps by which a job moves between them.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -11,6 +11,7 @@ use crate::batch::Batch;
 use crate::birth::Birth;
 use crate::engine::Engine;
 use crate::error::SubmitErrorKind;
+use crate::event_loop::Teller;
 use crate::job::Job;
 use crate::lane::Lane;
 use crate::pace::Pace;
@@ -55,6 +56,8 @@ pub(crate) struct Pipeline {
     pub(crate) sleepers: Sleepers,
     pub(crate) pace: Pace,
     pub(crate) lane: Arc<Lane>,
+    /// Without reaper and workers: how the owner is told of what there is for it.
+    pub(crate) teller: Option<Teller>,
     /// The reaper could not be told to end.
     reaper_deaf: AtomicBool,
 }
@@ -62,10 +65,24 @@ pub(crate) struct Pipeline {
 thread_local! {
     /// The pipeline whose worker this thread is, by address; 0 on all other threads.
     static WORKER_OF: Cell<usize> = const { Cell::new(0) };
+    /// Those whose callbacks are under way further out: one may give an event loop its turn.
+    static OUTER: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
     /// Whether the callback that this worker runs has submitted something.
     static HAS_SUBMITTED: Cell<bool> = const { Cell::new(false) };
     /// The lists of one filling of slots, kept so that none is allocated each time.
     static BATCH: Cell<Batch> = const { Cell::new(Batch::new()) };
+}
+
+/// Marks the thread as it was before.
+struct Restore(usize);
+
+impl Drop for Restore {
+    fn drop(&mut self) {
+        WORKER_OF.set(self.0);
+        if self.0 != 0 {
+            OUTER.with_borrow_mut(Vec::pop);
+        }
+    }
 }
 
 impl Pipeline {
@@ -76,6 +93,7 @@ impl Pipeline {
         workers: usize,
         lane: Arc<Lane>,
         panic_handler: Option<PanicHandler>,
+        teller: Option<Teller>,
     ) -> (Arc<Self>, Sender<Completed>) {
         // Each job on it occupies a slot, so a send never blocks.
         let (sender, parcels) = bounded(limits.depth as usize);
@@ -91,6 +109,7 @@ impl Pipeline {
             sleepers: Sleepers::new(workers),
             pace: Pace::new(),
             lane,
+            teller,
             reaper_deaf: AtomicBool::new(false),
         });
         pipeline.lane.serve(&Arc::downgrade(&pipeline));
@@ -106,7 +125,14 @@ impl Pipeline {
     /// Whether the calling thread is one of this pipeline's workers, or one of its lane that does a
     /// blocking job's work.
     pub(crate) fn on_worker(&self) -> bool {
-        WORKER_OF.get() == std::ptr::from_ref(self).addr()
+        let (inner, this) = (WORKER_OF.get(), std::ptr::from_ref(self).addr());
+        let outer = |outer: &RefCell<Vec<usize>>| outer.borrow().contains(&this);
+        inner == this || inner != 0 && OUTER.try_with(outer).unwrap_or(false)
+    }
+
+    /// Whether what the calling thread waits for might have to be done by itself.
+    pub(crate) fn must_not_wait(&self) -> bool {
+        self.on_worker() || self.teller.as_ref().is_some_and(Teller::is_owned_here)
     }
 
     /// Whether the calling thread is a worker of any dispatcher.
@@ -117,9 +143,12 @@ impl Pipeline {
     /// Runs `work` with the calling thread marked as one of this pipeline's workers. Not longer:
     /// what destructors of thread-local values submit comes when nobody is left to run it.
     pub(crate) fn as_worker(&self, work: impl FnOnce()) {
-        WORKER_OF.set(std::ptr::from_ref(self).addr());
+        let outer = WORKER_OF.replace(std::ptr::from_ref(self).addr());
+        if outer != 0 {
+            OUTER.with_borrow_mut(|all| all.push(outer));
+        }
+        let _restore = Restore(outer);
         work();
-        WORKER_OF.set(0);
     }
 
     /// Marks the beginning of a callback.
@@ -136,8 +165,13 @@ impl Pipeline {
         if self.is_forked() {
             return Err(SubmitErrorKind::Forked);
         }
-        let result =
-            if self.on_worker() { self.park(jobs) } else { self.accept_outside(jobs, patience) };
+        let result = if self.on_worker() {
+            self.park(jobs)
+        } else if self.must_not_wait() {
+            self.accept_outside(jobs, Patience::None)
+        } else {
+            self.accept_outside(jobs, patience)
+        };
         if result.is_err() {
             self.admission.lock().tally.refused += jobs.len() as u64;
         }
@@ -247,7 +281,7 @@ impl Pipeline {
         self.move_on(self.admission.lock(), Cached::Leave);
     }
 
-    fn move_on<'a>(&'a self, mut state: MutexGuard<'a, State>, cached: Cached) {
+    pub(crate) fn move_on<'a>(&'a self, mut state: MutexGuard<'a, State>, cached: Cached) {
         let between_callbacks = cached == Cached::TakeOne;
         // Values of other thread-locals may submit when they are dropped, after this one was.
         let mut batch = BATCH.try_with(Cell::take).unwrap_or_default();
@@ -271,7 +305,8 @@ impl Pipeline {
                 self.summon(state);
                 break;
             }
-            if hit || !state.can_fill() {
+            // Whoever has an event loop decides for itself when it has looked enough.
+            if hit || self.teller.is_some() || !state.can_fill() {
                 break;
             }
         }
@@ -363,16 +398,22 @@ impl Pipeline {
     /// Puts jobs on the channel. The caller then sees to it that somebody comes for them.
     pub(crate) fn send(&self, jobs: impl IntoIterator<Item = Completed>) {
         let outlet = self.outlet.lock().unwrap_or_else(PoisonError::into_inner);
-        let outlet = outlet.as_ref().expect("a job is outstanding, so the threads go on");
+        let sender = outlet.as_ref().expect("a job is outstanding, so the threads go on");
+        let mut count = 0;
         for completed in jobs {
-            assert!(outlet.try_send(completed).is_ok(), "the channel has room for every slot");
+            assert!(sender.try_send(completed).is_ok(), "the channel has room for every slot");
+            count += 1;
+        }
+        drop(outlet);
+        if let Some(teller) = &self.teller {
+            teller.tell(count);
         }
     }
 
     fn stop(&self) {
         self.outlet.lock().unwrap_or_else(PoisonError::into_inner).take();
         self.lane.dismiss();
-        if self.engine.wake().is_err() {
+        if self.teller.is_none() && self.engine.wake().is_err() {
             self.reaper_deaf.store(true, Ordering::Release);
         }
         self.admission.told_to_stop();

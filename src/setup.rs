@@ -1,6 +1,6 @@
 //! Making the engine that a builder asks for, or what there is of it.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::sync::Arc;
 
@@ -19,13 +19,27 @@ pub(crate) fn set_up(
     if backend == Backend::BlockingThreads {
         return threads(depth, lane);
     }
-    match aio(depth, shrink) {
+    match aio(depth, shrink, None) {
         Ok((engine, depth)) => Ok((Box::new(engine), depth)),
         Err(error) => match (backend, error.kind()) {
             (Backend::Automatic, BuildErrorKind::Unavailable) => threads(depth, lane),
             _ => Err(error),
         },
     }
+}
+
+/// Makes an engine for an event loop, for which the kernel counts completions on this eventfd.
+pub(crate) fn set_up_counting(
+    backend: Backend,
+    depth: u32,
+    shrink: bool,
+    counter: &Arc<File>,
+) -> Result<(Box<dyn Engine>, u32), BuildError> {
+    if backend == Backend::BlockingThreads {
+        return Err(BuildError(BuildFailure::LoopOfThreads));
+    }
+    let (engine, depth) = aio(depth, shrink, Some(counter))?;
+    Ok((Box::new(engine), depth))
 }
 
 fn threads(depth: u32, lane: &Arc<Lane>) -> Result<(Box<dyn Engine>, u32), BuildError> {
@@ -37,11 +51,11 @@ fn threads(depth: u32, lane: &Arc<Lane>) -> Result<(Box<dyn Engine>, u32), Build
     }
 }
 
-fn aio(depth: u32, shrink: bool) -> Result<(Aio, u32), BuildError> {
+fn aio(depth: u32, shrink: bool, counter: Option<&Arc<File>>) -> Result<(Aio, u32), BuildError> {
     let mut asked = depth;
     let mut deadline = None;
     loop {
-        let errno = match Aio::new(asked) {
+        let errno = match Aio::new(asked, counter.cloned()) {
             Ok(engine) => return Ok((engine, asked)),
             Err(errno) => errno,
         };

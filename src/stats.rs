@@ -119,6 +119,11 @@ impl Counters {
         usize::try_from(in_flight).unwrap_or(usize::MAX)
     }
 
+    /// How many polls are in the kernel.
+    pub(crate) fn polls(&self) -> u64 {
+        self.polls.load(Ordering::Relaxed)
+    }
+
     /// Counts a batch that the kernel is about to get.
     pub(crate) fn submitted(&self, batch: &[Request]) {
         self.submitted.fetch_add(batch.len() as u64, Ordering::Relaxed);

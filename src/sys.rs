@@ -22,6 +22,9 @@ pub(crate) const IOCB_CMD_POLL: u16 = 5;
 pub(crate) const IOCB_CMD_PREADV: u16 = 7;
 pub(crate) const IOCB_CMD_PWRITEV: u16 = 8;
 
+/// `aio_resfd` names an eventfd that the kernel adds 1 to when the event is in the ring.
+pub(crate) const IOCB_FLAG_RESFD: u32 = 1;
+
 /// One request. The kernel copies it during `io_submit` and keeps nothing but its address, which
 /// comes back as `io_event::obj`.
 #[repr(C)]

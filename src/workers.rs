@@ -13,7 +13,7 @@ use crate::unwind::{AbortOnPanic, catch, discard};
 /// How many callbacks a worker runs before it fills the slots that they left: what those that are
 /// awake hold back that way stays under a quarter of the depth, so that the device has work
 /// meanwhile; under half of it, if these callbacks are over in no time.
-fn run_limit(depth: u32, awake: usize, no_time: usize) -> usize {
+pub(crate) fn run_limit(depth: u32, awake: usize, no_time: usize) -> usize {
     let depth = depth as usize;
     let quarter = depth / (4 * awake.max(1));
     no_time.min(depth / (2 * awake.max(1))).max(quarter).max(1)
@@ -107,7 +107,7 @@ fn rest(pipeline: &Pipeline, worker: usize) {
 
 /// Runs a job's callback and frees its slot, whatever the callback does; or, if the job is to go on,
 /// has it submitted again. True if slots are to be filled before the next.
-fn end(pipeline: &Pipeline, completed: Completed) -> bool {
+pub(crate) fn end(pipeline: &Pipeline, completed: Completed) -> bool {
     let Completed { index, res, mut job } = completed;
     let brief = job.brief();
     if brief.progress.exact && job.resume(res) {

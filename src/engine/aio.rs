@@ -9,7 +9,7 @@
 use std::cell::{Cell, UnsafeCell};
 use std::fs::File;
 use std::os::fd::AsRawFd;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -23,6 +23,9 @@ use crate::sys::{self, iocb};
 
 /// How often [`Aio::wake`] tries again before it reports that the kernel doesn't take its request.
 const WAKE_TRIES: usize = 1000;
+
+/// How many events are taken by one call.
+const MOST: usize = 256;
 
 thread_local! {
     /// The pointers of one batch, kept so that a submission allocates nothing.
@@ -41,6 +44,8 @@ pub(crate) struct Aio {
     stop_file: File,
     /// Where that read puts the counter.
     stop_buffer: UnsafeCell<u64>,
+    /// An eventfd on which the kernel counts completions.
+    counter: Option<Arc<File>>,
 }
 
 /// At a stable address as long as its request is in flight: the kernel copies it, but tools such as
@@ -57,8 +62,10 @@ unsafe impl Sync for ControlBlock {}
 unsafe impl Sync for Aio {}
 
 impl Aio {
-    /// Makes a context for `depth` requests and the one that wakes the waiter.
-    pub(crate) fn new(depth: u32) -> Result<Self, Errno> {
+    /// Makes a context for `depth` requests and the one that wakes the waiter. The kernel counts
+    /// completions on the eventfd, if there is one, each when its event can be taken
+    /// (`aio_complete` of its `fs/aio.c`).
+    pub(crate) fn new(depth: u32, counter: Option<Arc<File>>) -> Result<Self, Errno> {
         let stop_file = File::from(descriptor::eventfd(1).map_err(Errno::of)?);
         let control_blocks =
             (0..=depth).map(|_| ControlBlock(UnsafeCell::new(iocb::default()))).collect();
@@ -74,7 +81,24 @@ impl Aio {
             control_blocks,
             stop_file,
             stop_buffer: UnsafeCell::new(0),
+            counter,
         })
+    }
+
+    fn get_events(
+        &self,
+        events: &mut Vec<Event>,
+        least: usize,
+        most: usize,
+        limit: Option<Duration>,
+    ) -> Result<(), Errno> {
+        let mut buffer = [sys::io_event::default(); MOST];
+        let buffer = &mut buffer[..most.min(MOST)];
+        let count = sys::io_getevents(self.id, least.min(buffer.len()), buffer, limit)?;
+        events.extend(
+            buffer[..count].iter().map(|event| Event { token: event.data, res: event.res }),
+        );
+        Ok(())
     }
 }
 
@@ -109,10 +133,15 @@ impl Engine for Aio {
         let mut pointers = POINTERS.try_with(Cell::take).unwrap_or_default();
         for request in batch {
             let block = self.control_blocks[slots::index_of(request.token)].0.get();
+            let mut written = control_block(request.token, &request.transfer);
+            if let Some(counter) = &self.counter {
+                written.aio_flags |= sys::IOCB_FLAG_RESFD;
+                written.aio_resfd = counter.as_raw_fd().cast_unsigned();
+            }
             // SAFETY: the pointer is to a live element of `control_blocks`. Nobody else accesses
             // it: the caller has the token to itself, and the kernel has finished with the slot's
             // earlier request, as its event was returned.
-            unsafe { block.write(control_block(request.token, &request.transfer)) };
+            unsafe { block.write(written) };
             pointers.push(block);
         }
         // SAFETY: the pointers are to control blocks just initialised, which nobody writes until
@@ -130,13 +159,11 @@ impl Engine for Aio {
         least: usize,
         limit: Option<Duration>,
     ) -> Result<(), Errno> {
-        const MOST: usize = 256;
-        let mut buffer = [sys::io_event::default(); MOST];
-        let count = sys::io_getevents(self.id, least.min(MOST), &mut buffer, limit)?;
-        events.extend(
-            buffer[..count].iter().map(|event| Event { token: event.data, res: event.res }),
-        );
-        Ok(())
+        self.get_events(events, least, MOST, limit)
+    }
+
+    fn take(&self, events: &mut Vec<Event>, most: usize) -> Result<(), Errno> {
+        self.get_events(events, 0, most, Some(Duration::ZERO))
     }
 
     fn ready(&self) -> Option<usize> {

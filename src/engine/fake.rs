@@ -3,6 +3,8 @@
 #![expect(unsafe_code, reason = "plays the kernel's part: writes into the buffers of reads")]
 
 use std::collections::VecDeque;
+use std::fs::File;
+use std::io::Write;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -56,6 +58,10 @@ struct State {
     /// Accepted and not completed.
     held: Vec<Request>,
     events: VecDeque<Event>,
+    /// Where they are counted for an event loop.
+    counter: Option<Arc<File>>,
+    /// How many `take` was to take at most, and how many it took.
+    takes: Vec<(usize, usize)>,
     calls: Vec<Call>,
     /// What each call of `wait` was to wait for.
     waits: Vec<(usize, Option<Duration>)>,
@@ -68,6 +74,16 @@ impl Fake {
         let fake = Self::default();
         fake.lock().automatic = true;
         fake
+    }
+
+    /// Counts events for an event loop.
+    pub(crate) fn count_on(&self, counter: Arc<File>) {
+        self.lock().counter = Some(counter);
+    }
+
+    /// How many events each call of `take` was to take at most, and how many it took.
+    pub(crate) fn takes(&self) -> Vec<(usize, usize)> {
+        self.lock().takes.clone()
     }
 
     pub(crate) fn script(&self, answers: impl IntoIterator<Item = Answer>) {
@@ -145,7 +161,7 @@ impl Fake {
             if let Some(position) = held {
                 transfer(&state.held.remove(position), res);
             }
-            state.events.push_back(Event { token: request.token, res });
+            state.add(Event { token: request.token, res });
         }
         drop(state);
         self.0.changed.notify_all();
@@ -159,7 +175,7 @@ impl Fake {
 
     /// Makes an event from nothing.
     pub(crate) fn invent(&self, token: u64) {
-        self.lock().events.push_back(Event { token, res: 0 });
+        self.lock().add(Event { token, res: 0 });
         self.0.changed.notify_all();
     }
 
@@ -173,6 +189,15 @@ impl Fake {
         let (state, timeout) = waited.unwrap();
         assert!(!timeout.timed_out(), "what the test waits for doesn't happen");
         state
+    }
+}
+
+impl State {
+    fn add(&mut self, event: Event) {
+        self.events.push_back(event);
+        if let Some(mut counter) = self.counter.as_deref() {
+            counter.write_all(&1_u64.to_ne_bytes()).unwrap();
+        }
     }
 }
 
@@ -233,7 +258,7 @@ impl Engine for Fake {
         for request in &batch[..accepted] {
             if state.automatic {
                 transfer(request, full(request));
-                state.events.push_back(Event { token: request.token, res: full(request) });
+                state.add(Event { token: request.token, res: full(request) });
             } else {
                 state.held.push(*request);
             }
@@ -262,6 +287,17 @@ impl Engine for Fake {
             return Err(Errno(errno));
         }
         events.extend(state.events.drain(..));
+        Ok(())
+    }
+
+    fn take(&self, events: &mut Vec<Event>, most: usize) -> Result<(), Errno> {
+        let mut state = self.lock();
+        if let Some(errno) = state.wait_errors.pop_front() {
+            return Err(Errno(errno));
+        }
+        let count = state.events.len().min(most);
+        state.takes.push((most, count));
+        events.extend(state.events.drain(..count));
         Ok(())
     }
 

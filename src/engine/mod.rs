@@ -107,6 +107,12 @@ pub(crate) trait Engine: Send + Sync {
         None
     }
 
+    /// Appends completions that there are to `events`, at most so many, and waits for none: how the
+    /// owner of an event loop takes them, who then is the waiter.
+    fn take(&self, _events: &mut Vec<Event>, _most: usize) -> Result<(), Errno> {
+        unreachable!("only an engine that tells an event loop is asked");
+    }
+
     /// Makes the waiter see an event with the token [`STOP`].
     fn wake(&self) -> Result<(), Errno>;
 

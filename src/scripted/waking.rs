@@ -122,7 +122,7 @@ fn callbacks_that_turn_out_slow_get_all_workers_at_once() {
 fn a_summons_is_answered_by_a_worker_that_rises_by_itself() {
     let limits = Limits { depth: 2, backlog: 2, parked: 2 };
     let lane = std::sync::Arc::new(crate::lane::Lane::new(1));
-    let (pipeline, outlet) = Pipeline::new(Box::new(Fake::default()), limits, 1, lane, None);
+    let (pipeline, outlet) = Pipeline::new(Box::new(Fake::default()), limits, 1, lane, None, None);
     let file = crate::FileHandle::from(std::fs::File::open("/dev/null").unwrap());
     let job = crate::Job::read(file, Vec::new(), 0, |_| ());
     assert!(outlet.try_send(Completed { index: 0, res: 0, job }).is_ok());

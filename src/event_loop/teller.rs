@@ -1,0 +1,195 @@
+//! The counter by which an event loop is told that something waits for it.
+//!
+//! It is an eventfd. Each thing that waits, a completion in the kernel's ring, a job on the channel or
+//! a call to fill slots, is counted once, *after* it is there: so what has been counted and not taken
+//! is never more than what there is, and whoever takes no more than was counted finds it all.
+//!
+//! Safety: a descriptor that this file makes, and one system call on a list of its own.
+
+#![expect(unsafe_code, reason = "makes an eventfd, and calls ppoll")]
+
+use std::fs::File;
+use std::io::{self, ErrorKind, Read, Write};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::ptr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use crate::sys::timespec;
+
+pub(crate) struct Teller {
+    /// Non-blocking. The engine has a share, so that it outlives all requests that name it.
+    counter: Arc<File>,
+    /// The thread whose turn is or was the last, by its number; 0 before the first.
+    owner: AtomicU64,
+    /// The owner takes its turn, at the end of which it fills slots: it need not be called for that.
+    /// Unset under the admission lock, so that whoever holds it knows whether the owner is yet to look.
+    attended: AtomicBool,
+    /// What the owner itself put on the channel in its turn, to be counted at the end of that.
+    own: AtomicU64,
+    /// Whose turn it is to be taken from first.
+    kernel_first: AtomicBool,
+}
+
+impl Teller {
+    pub(crate) fn new() -> io::Result<Self> {
+        // SAFETY: no pointers are passed; the result is checked before use.
+        let fd = unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) };
+        if fd < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        // SAFETY: the descriptor is fresh from the kernel and nobody else knows it.
+        let counter = Arc::new(File::from(unsafe { OwnedFd::from_raw_fd(fd) }));
+        Ok(Self {
+            counter,
+            owner: AtomicU64::new(0),
+            attended: AtomicBool::new(false),
+            own: AtomicU64::new(0),
+            kernel_first: AtomicBool::new(false),
+        })
+    }
+
+    /// For the engine, which has the kernel count completions.
+    pub(crate) fn counter(&self) -> Arc<File> {
+        Arc::clone(&self.counter)
+    }
+
+    /// Counts things that are there now.
+    pub(crate) fn tell(&self, count: u64) {
+        if self.is_attended() && self.is_owned_here() {
+            // Relaxed: only this thread reads it.
+            self.own.fetch_add(count, Ordering::Relaxed);
+        } else {
+            self.write(count);
+        }
+    }
+
+    fn write(&self, count: u64) {
+        if count > 0 {
+            // Full it can only be because somebody else wrote to it. Then it is readable, and the
+            // owner, told of more than there is, takes all there is.
+            let _ = (&*self.counter).write(&count.to_ne_bytes());
+        }
+    }
+
+    /// What has been counted since the last time: 0 if nothing has.
+    pub(super) fn hear(&self) -> io::Result<u64> {
+        let mut count = [0; 8];
+        match (&*self.counter).read(&mut count) {
+            Ok(_) => Ok(u64::from_ne_bytes(count)),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(0),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Begins the calling thread's turn. True if the kernel is to be asked first: every other time, so
+    /// that neither source has to wait for the other to run dry.
+    pub(super) fn begin_turn(&self) -> bool {
+        self.own_here();
+        self.attended.store(true, Ordering::Relaxed);
+        self.kernel_first.fetch_xor(true, Ordering::Relaxed)
+    }
+
+    /// Ends it, under the admission lock.
+    pub(super) fn end_turn(&self) {
+        self.attended.store(false, Ordering::Relaxed);
+    }
+
+    /// After the turn: counts again what was left, and what came in it from the owner itself.
+    pub(super) fn put_back(&self, left: u64) {
+        self.write(left + self.own.swap(0, Ordering::Relaxed));
+    }
+
+    /// Whether the owner fills slots before it ends its turn. Certain only under the admission lock.
+    pub(crate) fn is_attended(&self) -> bool {
+        self.attended.load(Ordering::Relaxed)
+    }
+
+    /// Makes the calling thread the one that mustn't wait for jobs, as it runs their callbacks.
+    pub(super) fn own_here(&self) {
+        self.owner.store(thread_number(), Ordering::Relaxed);
+    }
+
+    /// Whether the calling thread is the owner.
+    pub(crate) fn is_owned_here(&self) -> bool {
+        // Relaxed: a thread that stored its number sees it, and the others have other numbers.
+        self.owner.load(Ordering::Relaxed) == thread_number()
+    }
+
+    /// Waits until something has been counted, the limit is over, or a signal comes.
+    pub(super) fn wait(&self, limit: Option<Duration>) {
+        let mut entry =
+            libc::pollfd { fd: self.counter.as_raw_fd(), events: libc::POLLIN, revents: 0 };
+        let limit = limit.map(timespec);
+        let limit = limit.as_ref().map_or(ptr::null(), ptr::from_ref);
+        // SAFETY: the kernel reads and writes one entry, a live local; the limit is null or points to
+        // another, and the mask is not changed. Whatever the answer, the caller looks for itself.
+        unsafe { libc::ppoll(&raw mut entry, 1, limit, ptr::null()) };
+    }
+}
+
+impl AsFd for Teller {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.counter.as_fd()
+    }
+}
+
+/// A number that no other thread of this process has or had.
+fn thread_number() -> u64 {
+    static LAST: AtomicU64 = AtomicU64::new(0);
+    thread_local! {
+        static NUMBER: u64 = LAST.fetch_add(1, Ordering::Relaxed) + 1;
+    }
+    NUMBER.with(|number| *number)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::Teller;
+
+    #[test]
+    fn what_is_counted_is_heard_once() {
+        let teller = Teller::new().unwrap();
+        assert_eq!(teller.hear().unwrap(), 0);
+        teller.tell(3);
+        teller.tell(2);
+        assert_eq!((teller.hear().unwrap(), teller.hear().unwrap()), (5, 0));
+    }
+
+    #[test]
+    fn in_its_turn_the_owner_is_not_told_of_its_own_before_the_end() {
+        let teller = Teller::new().unwrap();
+        teller.begin_turn();
+        teller.tell(1);
+        thread::scope(|scope| drop(scope.spawn(|| teller.tell(10)).join()));
+        assert_eq!(teller.hear().unwrap(), 10, "what others count is counted at once");
+        teller.end_turn();
+        teller.put_back(100);
+        assert_eq!(teller.hear().unwrap(), 101);
+    }
+
+    #[test]
+    fn a_full_counter_stays_readable() {
+        let teller = Teller::new().unwrap();
+        teller.tell(u64::MAX - 1);
+        teller.tell(1);
+        assert_eq!(teller.hear().unwrap(), u64::MAX - 1);
+    }
+
+    #[test]
+    fn the_owner_is_the_thread_of_the_last_turn() {
+        let teller = Teller::new().unwrap();
+        assert!(!teller.is_owned_here());
+        teller.begin_turn();
+        assert!(teller.is_owned_here());
+        let other = || {
+            assert!(!teller.is_owned_here());
+            teller.own_here();
+        };
+        thread::scope(|scope| scope.spawn(other).join().unwrap());
+        assert!(!teller.is_owned_here());
+    }
+}
