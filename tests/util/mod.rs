@@ -10,6 +10,7 @@ pub(crate) mod cache;
 pub(crate) mod child;
 pub(crate) mod counting;
 pub(crate) mod device;
+pub(crate) mod event_loop;
 pub(crate) mod example;
 pub(crate) mod files;
 pub(crate) mod live;
