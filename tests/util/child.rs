@@ -14,16 +14,31 @@ const PANICKED: i32 = 99;
 ///
 /// `body` takes nothing by value: in the parent it would be dropped without having run.
 pub(crate) fn in_child(body: &mut dyn FnMut() -> i32) -> Option<i32> {
-    // SAFETY: the child runs `body` and nothing else. That allocates, which the C library allows
-    // after a fork, and takes no lock that another thread can have held at the fork but those of
+    let child = fork();
+    if child == 0 {
+        exit(catch_unwind(AssertUnwindSafe(body)).unwrap_or(PANICKED));
+    }
+    status_of(child)
+}
+
+/// The number of the child, or 0 in it. That ends by [`exit`].
+pub(crate) fn fork() -> i32 {
+    // SAFETY: the child runs what is tested, and little else. That allocates, which the C library
+    // allows after a fork, and takes no lock that another thread can have held at the fork but those of
     // the crate, which are what is tested; if one is waited for, the parent kills the child.
     let child = unsafe { libc::fork() };
-    if child == 0 {
-        let code = catch_unwind(AssertUnwindSafe(body)).unwrap_or(PANICKED);
-        // SAFETY: ends the process without running anything of it.
-        unsafe { libc::_exit(code) };
-    }
-    assert!(child > 0);
+    assert!(child >= 0);
+    child
+}
+
+/// Ends a child.
+pub(crate) fn exit(code: i32) -> ! {
+    // SAFETY: ends the process without running anything of it.
+    unsafe { libc::_exit(code) };
+}
+
+/// What a child ended with, or `None` if it didn't end.
+pub(crate) fn status_of(child: i32) -> Option<i32> {
     let (start, mut status) = (Instant::now(), 0);
     let mut killed = false;
     loop {
