@@ -28,7 +28,7 @@ fn run(command: &mut Command) -> Option<String> {
 /// A block device over a file, gone when dropped.
 pub(crate) struct Loop {
     device: PathBuf,
-    _directory: TempDir,
+    directory: TempDir,
 }
 
 impl Loop {
@@ -40,7 +40,13 @@ impl Loop {
         let mut command = Command::new("losetup");
         command.args(["--find", "--show", "--sector-size", &sector.to_string()]).arg(&image);
         let device = PathBuf::from(run(&mut command)?);
-        Some(Self { device, _directory: directory })
+        Some(Self { device, directory })
+    }
+
+    /// Makes what is behind so many bytes unreadable: the file ends there.
+    pub(crate) fn cut(&self, bytes: u64) {
+        let options = File::options().write(true).clone();
+        options.open(self.directory.path().join("image")).unwrap().set_len(bytes).unwrap();
     }
 
     pub(crate) fn path(&self) -> &Path {
