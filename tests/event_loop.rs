@@ -186,6 +186,31 @@ fn buffered_reads_of_other_threads_call_the_owner() {
 }
 
 #[test]
+fn no_more_is_copied_from_the_page_cache_in_a_turn_than_was_asked_for() {
+    watched(|| {
+        let directory = scratch();
+        let path = known_file(directory.path(), "file", 7 << 20);
+        util::cache::evict(&path);
+        let mut jobs = tended(32, 0);
+        // Some are in the cache, and others are not and have to be waited for.
+        let file = open_buffered(&path);
+        for block in [3, 90, 50, 3, 20, 50, 70, 3_u64] {
+            jobs.submit(Job::read(&file, vec![0; BLOCK], block << 16, |_| ())).unwrap();
+        }
+        let looked = |jobs: &TendedLoop| jobs.stats().cached + jobs.stats().submitted;
+        let mut before = looked(&jobs);
+        assert_eq!(before, 0, "the owner does it in its turn");
+        while jobs.stats().outstanding > 0 {
+            jobs.turn(1);
+            let after = looked(&jobs);
+            assert!(after - before <= 1);
+            before = after;
+        }
+        assert_eq!(before, 8);
+    });
+}
+
+#[test]
 fn a_chain_goes_on_and_a_fan_is_parked() {
     fn link(submitter: Submitter, null: FileHandle, left: usize) -> Job {
         let next = null.clone();

@@ -129,7 +129,8 @@ impl Scan {
                 self.read -= done.transferred as u64;
                 let blocks = (done.requested / BLOCK) as u64;
                 // The first is taken first.
-                self.again.extend((0..blocks).rev().map(|block| done.offset + block * BLOCK as u64));
+                self.again
+                    .extend((0..blocks).rev().map(|block| done.offset + block * BLOCK as u64));
             }
             Err(error) => {
                 self.failed.push((done.offset..end.min(self.size), error.to_string()));

@@ -67,8 +67,8 @@ impl Teller {
 
     fn write(&self, count: u64) {
         if count > 0 {
-            // Full it can only be because somebody else wrote to it. Then it is readable, and the
-            // owner, told of more than there is, takes all there is.
+            // Full it can only be because somebody else wrote to it. Then the owner, told of more than
+            // there can be, takes all there is.
             let _ = (&*self.counter).write(&count.to_ne_bytes());
         }
     }

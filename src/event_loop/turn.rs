@@ -20,7 +20,9 @@ impl Pipeline {
             return Err(forked());
         }
         teller.own_here();
-        let told = teller.hear()?;
+        // There is a job in each slot, and a call to fill slots, at most: what has been counted besides
+        // was by somebody else.
+        let told = teller.hear()?.min(u64::from(self.admission.limits().depth) + 1);
         if told == 0 {
             return Ok(0);
         }

@@ -251,3 +251,40 @@ fn what_callbacks_submit_enters_the_kernel_together() {
     assert_eq!(rig.seen(), all_well(100..108));
     rig.end(16);
 }
+
+#[test]
+fn a_long_turn_does_not_let_the_device_run_dry() {
+    let mut rig = Rig::new(Fake::default(), 64, 64);
+    for name in 0..64 {
+        let (submitter, next) = (rig.jobs.submitter(), rig.job(100 + name));
+        let job = Job::read(&rig.file, vec![0; 100], name, move |_| {
+            submitter.submit(next).unwrap();
+        });
+        rig.jobs.submit(job).unwrap();
+    }
+    rig.fake.complete_all();
+    assert_eq!(rig.jobs.run(100).unwrap(), 64);
+    let lengths: Vec<usize> =
+        rig.fake.calls()[64..].iter().map(|call| call.offsets.len()).collect();
+    assert_eq!(lengths, [16, 16, 16, 16], "a quarter of the depth at a time");
+    rig.fake.complete_all();
+    assert_eq!(rig.jobs.run(100).unwrap(), 64);
+    assert_eq!(rig.seen(), all_well(100..164));
+    rig.end(128);
+}
+
+#[test]
+fn an_exact_job_goes_on_in_the_owners_turns() {
+    let mut rig = Rig::new(Fake::default(), 2, 0);
+    rig.jobs.submit(rig.job(0).exact()).unwrap();
+    for offset in [0, 30, 60] {
+        let first = rig.fake.held(1)[0];
+        assert_eq!(first.transfer.offset, offset);
+        rig.fake.complete([(first, if offset == 60 { 40 } else { 30 })]);
+        assert!(rig.is_readable());
+        assert_eq!(rig.jobs.run(10).unwrap(), usize::from(offset == 60));
+    }
+    assert_eq!(rig.seen(), all_well(0..1));
+    assert_eq!(rig.jobs.stats().resumed, 2);
+    rig.end(1);
+}
