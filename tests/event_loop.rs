@@ -11,8 +11,8 @@ use reapool::{AlignedBuf, Dispatcher, FileHandle, Job, PollEvents, Submitter};
 use util::event_loop::{TendedLoop, Watcher, is_readable};
 use util::proc::threads;
 use util::{
-    HANG, byte_at, contents, eventfd, known_file, make_readable, null, null_read, open_buffered,
-    open_direct, scratch, watched,
+    HANG, SCALE, byte_at, contents, eventfd, known_file, make_readable, null, null_read,
+    open_buffered, open_direct, scratch, watched,
 };
 
 const BLOCK: usize = 4096;
@@ -38,7 +38,7 @@ fn file_of(directory: &std::path::Path, blocks: usize) -> FileHandle {
 
 /// Reads all blocks of a file, with nops in between, and runs them as `turn` says.
 fn read_all(jobs: &mut TendedLoop, mut turn: impl FnMut(&mut TendedLoop)) {
-    const BLOCKS: usize = 500;
+    const BLOCKS: usize = 500 / SCALE;
     let directory = scratch();
     let file = file_of(directory.path(), BLOCKS);
     let this = thread::current().id();
@@ -189,13 +189,13 @@ fn buffered_reads_of_other_threads_call_the_owner() {
 fn no_more_is_copied_from_the_page_cache_in_a_turn_than_was_asked_for() {
     watched(|| {
         let directory = scratch();
-        let path = known_file(directory.path(), "file", 7 << 20);
+        let path = known_file(directory.path(), "file", 1 << 20);
         util::cache::evict(&path);
         let mut jobs = tended(32, 0);
         // Some are in the cache, and others are not and have to be waited for.
         let file = open_buffered(&path);
-        for block in [3, 90, 50, 3, 20, 50, 70, 3_u64] {
-            jobs.submit(Job::read(&file, vec![0; BLOCK], block << 16, |_| ())).unwrap();
+        for block in [30, 200, 100, 30, 60, 100, 150, 30_u64] {
+            jobs.submit(Job::read(&file, vec![0; BLOCK], block << 12, |_| ())).unwrap();
         }
         let looked = |jobs: &TendedLoop| jobs.stats().cached + jobs.stats().submitted;
         let mut before = looked(&jobs);
