@@ -184,11 +184,47 @@ impl<R: Send + 'static> Job<R> {
         Self::new(Operation::SyncData, file.into(), NoBuffer { events: 0 }, 0, callback)
     }
 
-    /// Waits until one of `events` is there, like poll(2): for eventfds, pipes, sockets and timers.
-    /// [`PollEvents::from_result`] decodes the completion's result. Linux 4.19 or later.
+    /// Waits until one of `events` is there, like poll(2): for eventfds, pipes, sockets, terminals and
+    /// timers. [`PollEvents::from_result`] decodes the completion's result: those of `events` that
+    /// were there, and errors and hang-ups, for which every poll waits. Linux 4.19 or later.
     ///
-    /// Such a job holds a slot until the event comes, and [`drain`](crate::Dispatcher::drain) and
-    /// [`shutdown`](crate::Dispatcher::shutdown) wait for it.
+    /// It is a state that ends it, not a change, and it ends once: take what there is, and submit
+    /// another to go on watching. A file that never keeps anybody waiting, such as a regular one, is
+    /// ready at once, and a descriptor that only names a file is refused with `EBADF`.
+    ///
+    /// Such a job holds a slot until the event comes, so there should be more of these than polls; a
+    /// single one does for many descriptors, if what it polls is an epoll(7) instance that watches
+    /// them. [`drain`](crate::Dispatcher::drain) and [`shutdown`](crate::Dispatcher::shutdown) wait
+    /// for it. To end one, bring about what it waits for: write to the eventfd, close the other end of
+    /// the pipe.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::fs::File;
+    /// use std::io::{self, Read, Write};
+    /// use std::os::fd::OwnedFd;
+    /// use reapool::{Dispatcher, FileHandle, Job, PollEvents};
+    ///
+    /// let dispatcher = Dispatcher::new()?;
+    /// let (mut reader, mut writer) = io::pipe()?;
+    /// let pipe = FileHandle::from(OwnedFd::from(reader.try_clone()?));
+    /// let news = dispatcher.spawn(Job::poll(pipe, PollEvents::READABLE, move |done| {
+    ///     let events = PollEvents::from_result(done.result?);
+    ///     assert!(events.contains(PollEvents::READABLE));
+    ///     let mut news = vec![0; 100];
+    ///     let count = reader.read(&mut news)?; // doesn't wait: there is something
+    ///     news.truncate(count);
+    ///     io::Result::Ok(news)
+    /// }))?;
+    /// // The files that are read meanwhile are jobs like this one.
+    /// let file = File::open("Cargo.toml")?;
+    /// let head = dispatcher.spawn(Job::read(file, vec![0; 9], 0, |done| done.buffer))?;
+    /// assert_eq!(head.join()?, b"[package]");
+    /// writer.write_all(b"something")?;
+    /// assert_eq!(news.join()??, b"something");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn poll<F>(file: impl Into<FileHandle>, events: PollEvents, callback: F) -> Self
     where
         F: FnOnce(Completion<()>) -> R + Send + 'static,
@@ -196,6 +232,7 @@ impl<R: Send + 'static> Job<R> {
         let target = NoBuffer { events: u64::from(events.bits()) };
         Self::new(Operation::Poll, file.into(), target, 0, callback)
     }
+
     /// Does nothing but run the callback, on a worker: for computations that are to be bounded,
     /// waited for and shared out among the workers like the callbacks of operations.
     ///

@@ -5,6 +5,7 @@ use std::any::{Any, TypeId};
 use crate::completion::{Completion, Operation};
 use crate::engine::{Transfer, decode};
 use crate::file::FileHandle;
+use crate::poll::PollEvents;
 use crate::progress::{End, Progress};
 use crate::target::{Region, Target};
 
@@ -172,7 +173,11 @@ where
             requested,
             buffer,
             transferred: end.transferred,
-            result: if operation.transfers() { end.result(requested) } else { decode(res) },
+            result: match operation {
+                Operation::Poll => decode(PollEvents::answer(transfer.address, res)),
+                _ if operation.transfers() => end.result(requested),
+                _ => decode(res),
+            },
         })
     }
 
