@@ -45,10 +45,10 @@ pub(crate) fn limit() -> usize {
     if ret < 0 { usize::MAX } else { usize::try_from(limit.rlim_cur).unwrap_or(usize::MAX) }
 }
 
-/// An eventfd with this counter: eventfd(2).
-pub(crate) fn eventfd(counter: u32) -> io::Result<OwnedFd> {
+/// An eventfd with this counter, and with these flags besides `EFD_CLOEXEC`: eventfd(2).
+pub(crate) fn eventfd(counter: u32, flags: c_int) -> io::Result<OwnedFd> {
     // SAFETY: no pointers are passed; the result is checked before use.
-    let fd = unsafe { libc::eventfd(counter, libc::EFD_CLOEXEC) };
+    let fd = unsafe { libc::eventfd(counter, flags | libc::EFD_CLOEXEC) };
     if fd < 0 {
         return Err(io::Error::last_os_error());
     }

@@ -66,7 +66,7 @@ impl Aio {
     /// completions on the eventfd, if there is one, each when its event can be taken
     /// (`aio_complete` of its `fs/aio.c`).
     pub(crate) fn new(depth: u32, counter: Option<Arc<File>>) -> Result<Self, Errno> {
-        let stop_file = File::from(descriptor::eventfd(1).map_err(Errno::of)?);
+        let stop_file = File::from(descriptor::eventfd(1, 0).map_err(Errno::of)?);
         let control_blocks =
             (0..=depth).map(|_| ControlBlock(UnsafeCell::new(iocb::default()))).collect();
         let context = Context::new(depth + 1)?;

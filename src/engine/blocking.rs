@@ -44,7 +44,7 @@ struct State {
 
 impl Blocking {
     pub(crate) fn new(lane: Arc<Lane>) -> Result<Self, Errno> {
-        let bell = File::from(descriptor::eventfd(0).map_err(Errno::of)?);
+        let bell = File::from(descriptor::eventfd(0, 0).map_err(Errno::of)?);
         let polls_max = descriptor::limit().saturating_sub(1);
         Ok(Self { lane, state: Mutex::default(), bell, polls_max })
     }

@@ -254,8 +254,8 @@ impl LoopDispatcher {
     ///
     /// # Blocking
     ///
-    /// As long as jobs are outstanding: a stuck device blocks it for as long as it is stuck.
-    /// [`drain_timeout`](Self::drain_timeout) finds that out.
+    /// As long as jobs are outstanding: a stuck device blocks it for as long as it is stuck. And then
+    /// for the tens of milliseconds that io_destroy(2) takes. [`drain_timeout`](Self::drain_timeout) finds that out.
     ///
     /// # Errors
     ///

@@ -4,18 +4,19 @@
 //! a call to fill slots, is counted once, *after* it is there: so what has been counted and not taken
 //! is never more than what there is, and whoever takes no more than was counted finds it all.
 //!
-//! Safety: a descriptor that this file makes, and one system call on a list of its own.
+//! Safety: one system call on a list of this file's own.
 
-#![expect(unsafe_code, reason = "makes an eventfd, and calls ppoll")]
+#![expect(unsafe_code, reason = "calls ppoll")]
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Read, Write};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::ptr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use crate::descriptor;
 use crate::sys::timespec;
 
 pub(crate) struct Teller {
@@ -34,13 +35,7 @@ pub(crate) struct Teller {
 
 impl Teller {
     pub(crate) fn new() -> io::Result<Self> {
-        // SAFETY: no pointers are passed; the result is checked before use.
-        let fd = unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) };
-        if fd < 0 {
-            return Err(io::Error::last_os_error());
-        }
-        // SAFETY: the descriptor is fresh from the kernel and nobody else knows it.
-        let counter = Arc::new(File::from(unsafe { OwnedFd::from_raw_fd(fd) }));
+        let counter = Arc::new(File::from(descriptor::eventfd(0, libc::EFD_NONBLOCK)?));
         Ok(Self {
             counter,
             owner: AtomicU64::new(0),

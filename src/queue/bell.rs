@@ -1,26 +1,17 @@
 //! An eventfd as the signal of a queue: readable while it is raised.
-//!
-//! Safety: one system call, for a descriptor that this file makes.
-
-#![expect(unsafe_code, reason = "makes an eventfd")]
 
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 
 use super::channel::Signal;
+use crate::descriptor;
 
 pub(crate) struct Bell(File);
 
 impl Bell {
     pub(crate) fn new() -> io::Result<Self> {
-        // SAFETY: no pointers are passed; the result is checked before use.
-        let fd = unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) };
-        if fd < 0 {
-            return Err(io::Error::last_os_error());
-        }
-        // SAFETY: the descriptor is fresh from the kernel and nobody else knows it.
-        Ok(Self(File::from(unsafe { OwnedFd::from_raw_fd(fd) })))
+        Ok(Self(File::from(descriptor::eventfd(0, libc::EFD_NONBLOCK)?)))
     }
 }
 
