@@ -104,6 +104,34 @@ fn a_call_keeps_no_room_for_who_does_not_come() {
 }
 
 #[test]
+fn who_enters_calls_the_next_if_there_is_room_left() {
+    watched(|| {
+        let dispatcher = util::builder().depth(1).backlog(4).workers(1).build().unwrap();
+        let gates = [Gate::default(), Gate::default()];
+        let held = |gate: &Gate| {
+            let gate = gate.clone();
+            null_read(&null(), move || gate.pass())
+        };
+        // Nobody is called before the second ends, and no other ends before the second gate opens.
+        let jobs = [held(&gates[0]), Job::nop(|| ()), held(&gates[1])];
+        dispatcher
+            .submit_batch(jobs.into_iter().chain([Job::nop(|| ()), Job::nop(|| ())]))
+            .unwrap();
+        let mut line = [(); 2].map(|()| (Task::new(), dispatcher.submit_async(Job::nop(|| ()))));
+        for (task, future) in &mut line {
+            assert!(task.poll(future).is_pending());
+        }
+        gates[0].open();
+        for (task, future) in &mut line {
+            enters(task, future);
+        }
+        gates[1].open();
+        dispatcher.drain_timeout(HANG).unwrap();
+        assert_eq!(dispatcher.stats().finished, 7);
+    });
+}
+
+#[test]
 fn a_dropped_future_leaves_the_line_or_passes_its_call_on() {
     watched(|| {
         let (full, drops) = (Full::new(), Drops::default());
