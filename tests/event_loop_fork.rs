@@ -3,14 +3,12 @@
 
 mod util;
 
-use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use reapool::{
-    Dispatcher, DrainError, Job, LoopDispatcher, ShutdownError, Stats, SubmitErrorKind, Submitter,
-};
+use reapool::{Dispatcher, DrainError, Job, LoopDispatcher, ShutdownError, Stats, SubmitErrorKind};
 use util::child::{first_failure, in_child};
-use util::event_loop::{TendedLoop, is_readable};
+use util::event_loop::{TendedLoop, count_of, is_readable};
 use util::{Drops, null, null_read, watched};
 
 /// One child at a time, so that no other test's descriptors and threads are in it.
@@ -86,58 +84,88 @@ fn a_child_that_drops_it_ends() {
     });
 }
 
-/// What a callback does that forks: the child returns from it, into `run`.
-fn fork_in_callback(submitter: &Submitter, is_child: &AtomicI32, children: &Mutex<Vec<i32>>) {
-    submitter.submit(Job::nop(|| ())).unwrap();
-    match util::child::fork() {
-        0 => is_child.store(1, Ordering::SeqCst),
-        child => children.lock().unwrap().push(child),
-    }
+/// A loop with as many jobs as it has slots, which the kernel and the channel have to tell of in turns.
+/// The callback of one of them forks; the parent's waits for the child to end.
+struct Forking {
+    jobs: TendedLoop,
+    is_child: Arc<AtomicBool>,
+    /// The numbers of the callbacks that have run in this process.
+    ran: Arc<Mutex<Vec<usize>>>,
+    drops: Drops,
 }
 
-#[test]
-fn a_child_that_returns_from_its_callback_leaves_the_rest_to_the_parent() {
-    let _alone = alone();
-    watched(|| {
-        let mut jobs = tended();
-        let (is_child, children) = (Arc::new(AtomicI32::new(0)), Arc::new(Mutex::new(Vec::new())));
+impl Forking {
+    const JOBS: usize = 8;
+
+    fn new(forks: usize) -> Self {
+        let jobs = tended();
+        let (is_child, ran) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(Vec::new())));
         let drops = Drops::default();
-        for number in 0..8 {
-            let guard = drops.guard();
-            let (flag, children) = (Arc::clone(&is_child), Arc::clone(&children));
-            let submitter = jobs.submitter();
+        for number in 0..Self::JOBS {
+            let (is_child, ran) = (Arc::clone(&is_child), Arc::clone(&ran));
+            let (submitter, guard) = (jobs.submitter(), drops.guard());
             let callback = move || {
                 let _guard = guard;
-                if number == 2 || number == 3 {
-                    fork_in_callback(&submitter, &flag, &children);
+                ran.lock().unwrap().push(number);
+                if number == forks {
+                    submitter.submit(Job::nop(|| ())).unwrap();
+                    match util::child::fork() {
+                        0 => is_child.store(true, Ordering::SeqCst),
+                        child => assert_eq!(util::child::status_of(child), Some(0)),
+                    }
                 }
             };
             let job =
                 if number % 2 == 0 { Job::nop(callback) } else { null_read(&null(), callback) };
             jobs.submit(job).unwrap();
         }
-        while jobs.stats().outstanding > 0 || is_child.load(Ordering::SeqCst) == 1 {
-            let before = drops.count();
-            let result = jobs.run(usize::MAX);
-            if is_child.load(Ordering::SeqCst) == 1 {
-                // Only callbacks up to the one that forked have ended here.
-                let refused =
-                    result.is_err_and(|error| error.kind() == std::io::ErrorKind::Unsupported);
-                let dropped = drops.count();
-                let asked = ask(&mut jobs);
-                util::child::exit(if asked > 0 {
-                    10 + asked
-                } else {
-                    first_failure(&[refused, dropped < 8, drops.count() == dropped, before < 8])
-                });
+        Self { jobs, is_child, ran, drops }
+    }
+
+    /// One turn. The child ends here, and reports whether all was left to the parent.
+    fn turn(&mut self, most: usize, forks: usize) {
+        let result = self.jobs.run(most);
+        if self.is_child.load(Ordering::SeqCst) {
+            let refused =
+                result.is_err_and(|error| error.kind() == std::io::ErrorKind::Unsupported);
+            let ran = self.ran.lock().unwrap().clone();
+            let alone = ran.last() == Some(&forks) && self.drops.count() == ran.len();
+            let asked = ask(&mut self.jobs);
+            util::child::exit(if asked > 0 {
+                10 + asked
+            } else {
+                first_failure(&[refused, alone])
+            });
+        }
+        result.unwrap();
+    }
+}
+
+#[test]
+fn a_child_that_returns_from_its_callback_leaves_the_rest_to_the_parent() {
+    let _alone = alone();
+    for forks in [2, 3] {
+        watched(move || {
+            let mut forking = Forking::new(forks);
+            while forking.jobs.stats().outstanding > 0 {
+                forking.turn(usize::MAX, forks);
             }
-            result.unwrap();
-        }
-        let children = std::mem::take(&mut *children.lock().unwrap());
-        assert_eq!(children.len(), 2);
-        for child in children {
-            assert_eq!(util::child::status_of(child), Some(0));
-        }
-        assert_eq!((drops.count(), jobs.stats().finished), (8, 10));
+            assert_eq!(forking.ran.lock().unwrap().len(), Forking::JOBS);
+            assert_eq!(forking.drops.count(), Forking::JOBS);
+            assert_eq!(forking.jobs.stats().panics, 0);
+        });
+    }
+}
+
+#[test]
+fn a_child_leaves_the_counter_alone() {
+    let _alone = alone();
+    watched(|| {
+        // What was told and not taken is counted again, by the parent only.
+        let mut forking = Forking::new(0);
+        forking.turn(5, 0);
+        assert_eq!(forking.jobs.stats().panics, 0);
+        // Three are left, and the one that was submitted took a free slot.
+        assert_eq!(count_of(&*forking.jobs), 4);
     });
 }

@@ -3,15 +3,14 @@
 
 mod util;
 
-use std::fs::{self, File};
-use std::os::fd::AsRawFd;
+use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::thread;
 
 use reapool::{Builder, Dispatcher, FileHandle, Job, LoopDispatcher, PollEvents, Submitter};
-use util::event_loop::{TendedLoop, Watcher, is_readable};
+use util::event_loop::{TendedLoop, Watcher, count_of, is_readable};
 use util::{
     Drops, SCALE, eventfd, known_file, make_readable, null, null_read, open_buffered, open_direct,
     scratch, watched,
@@ -185,12 +184,6 @@ fn spurious_calls_in_between() {
 
 #[test]
 fn the_counter_counts_what_there_is() {
-    // In hexadecimal: `eventfd_show_fdinfo` in the kernel's `fs/eventfd.c`.
-    let count = |jobs: &LoopDispatcher| {
-        let info = fs::read_to_string(format!("/proc/self/fdinfo/{}", jobs.as_raw_fd())).unwrap();
-        let line = info.lines().find_map(|line| line.strip_prefix("eventfd-count:")).unwrap();
-        usize::from_str_radix(line.trim(), 16).unwrap()
-    };
     let mut jobs = TendedLoop::new(sizes(64, 0));
     let null = null();
     for round in 1..=20 {
@@ -198,10 +191,10 @@ fn the_counter_counts_what_there_is() {
             jobs.submit(Job::nop(|| ())).unwrap();
             jobs.submit(null_read(&null, || ())).unwrap();
         }
-        assert_eq!(count(&jobs), 2 * round);
+        assert_eq!(count_of(&jobs), 2 * round);
         for left in (0..2 * round).rev() {
             assert_eq!(jobs.run(1).unwrap(), 1);
-            assert_eq!(count(&jobs), left);
+            assert_eq!(count_of(&jobs), left);
         }
     }
 }

@@ -186,6 +186,7 @@ fn polls_that_may_last_starve_nobody() {
     assert!(rig.is_readable(), "nobody else asks again");
     assert_eq!(rig.jobs.run(100).unwrap(), 0);
     assert!(rig.is_readable(), "it still had none");
+    assert_eq!(rig.fake.takes(), [], "only a call was counted, and no completion");
     assert_eq!(rig.jobs.run(100).unwrap(), 0);
     assert_eq!(rig.fake.held(3).len(), 3);
     assert!(!rig.is_readable());

@@ -1,6 +1,7 @@
 //! Event loops: a dispatcher to be run by the test, and what waits for it.
 
-use std::os::fd::{AsFd, BorrowedFd};
+use std::fs;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::thread;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -71,6 +72,13 @@ pub(crate) fn is_readable(fd: &impl AsFd) -> bool {
 
 pub(crate) fn wait_readable(fd: &impl AsFd) {
     assert!(polled(fd.as_fd(), HANG.try_into().unwrap()), "it doesn't become readable");
+}
+
+/// What the eventfd counts. In hexadecimal: `eventfd_show_fdinfo` in the kernel's `fs/eventfd.c`.
+pub(crate) fn count_of(jobs: &LoopDispatcher) -> usize {
+    let info = fs::read_to_string(format!("/proc/self/fdinfo/{}", jobs.as_raw_fd())).unwrap();
+    let line = info.lines().find_map(|line| line.strip_prefix("eventfd-count:")).unwrap();
+    usize::from_str_radix(line.trim(), 16).unwrap()
 }
 
 /// An epoll set of one descriptor.
