@@ -1,0 +1,191 @@
+//! Prints the BLAKE3 checksums of files whose paths come in by the standard input, while they come.
+//!
+//! `find . -newer stamp | cargo run --release --example feed -- [OPTIONS]`; `--help` lists the options.
+//!
+//! No thread waits in read(2): that there are paths to read, and that Ctrl-C was pressed, are jobs like
+//! the reads of the files, polls, whose callbacks run on the same workers. While as many files are open
+//! as may be, nobody polls for more paths, so that whoever writes them waits.
+
+mod digest;
+mod input;
+mod options;
+#[path = "../shared/mod.rs"]
+mod shared;
+
+use std::collections::VecDeque;
+use std::error::Error;
+use std::io::{self, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::time::Duration;
+
+use reapool::{Dispatcher, FileHandle, Job, PollEvents, Submitter};
+use signal_hook::consts::SIGINT;
+use signal_hook::{flag, low_level::pipe};
+
+use crate::digest::{Digest, digest};
+use crate::input::Input;
+use crate::options::{HELP, Options, parse_arguments};
+use crate::shared::names::escaped;
+use crate::shared::screen::complain;
+
+const FAILURE: u8 = 1;
+const INTERRUPTED: u8 = 130;
+
+/// What callbacks tell the main thread.
+enum Event {
+    /// More of the standard input, which has ended if it is empty.
+    Input(io::Result<Vec<u8>>),
+    Digest(Digest),
+    Interrupt,
+}
+
+/// What the main thread knows.
+struct Feed {
+    submitter: Submitter,
+    sender: Sender<Event>,
+    input: Input,
+    /// Paths that wait until fewer files are open.
+    waiting: VecDeque<PathBuf>,
+    open: usize,
+    options: Options,
+    /// The standard input is polled.
+    listening: bool,
+    interrupted: bool,
+    failures: u64,
+}
+
+impl Feed {
+    /// Begins files, and asks for more paths when there is none left to begin.
+    fn go_on(&mut self) -> Result<(), Box<dyn Error>> {
+        while self.open < self.options.files
+            && let Some(path) = self.waiting.pop_front()
+        {
+            let sender = self.sender.clone();
+            let tell = move |digest| {
+                // Fails only if the main thread has stopped listening.
+                let _ = sender.send(Event::Digest(digest));
+            };
+            digest(&self.submitter, path, self.options.chunk, tell)?;
+            self.open += 1;
+        }
+        if self.open < self.options.files && !self.listening && !self.input.has_ended() {
+            let sender = self.sender.clone();
+            self.submitter.submit(self.input.poll(move |input| {
+                let _ = sender.send(Event::Input(input));
+            }))?;
+            self.listening = true;
+        }
+        Ok(())
+    }
+
+    fn is_over(&self) -> bool {
+        let no_more = self.interrupted || self.input.has_ended() && self.waiting.is_empty();
+        no_more && self.open == 0
+    }
+
+    /// Deals with events until there is nothing more to do.
+    fn run(&mut self, events: &Receiver<Event>) -> Result<(), Box<dyn Error>> {
+        self.go_on()?;
+        while !self.is_over() {
+            match events.recv()? {
+                Event::Input(bytes) => {
+                    self.listening = false;
+                    match bytes {
+                        _ if self.interrupted => {}
+                        Ok(bytes) => self.waiting.extend(self.input.paths(bytes)),
+                        // It doesn't wait, and somebody else took what the poll had seen.
+                        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                        Err(error) => return Err(named("standard input")(error).into()),
+                    }
+                }
+                Event::Digest(digest) => {
+                    self.open -= 1;
+                    self.print(digest)?;
+                }
+                Event::Interrupt => {
+                    self.interrupted = true;
+                    self.waiting.clear();
+                }
+            }
+            if !self.interrupted {
+                self.go_on()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn print(&mut self, Digest { path, result }: Digest) -> Result<(), Box<dyn Error>> {
+        let (name, is_changed) = escaped(&path);
+        match result {
+            Ok(hash) => {
+                let mark = if is_changed { "\\" } else { "" };
+                // Line by line: whoever feeds one path at a time waits for its line.
+                let mut out = io::stdout().lock();
+                writeln!(out, "{mark}{hash}  {name}").map_err(named("standard output"))?;
+                out.flush().map_err(named("standard output"))?;
+            }
+            Err(error) => {
+                self.failures += 1;
+                complain("feed", format_args!("{name}: {error}"));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn named(what: &str) -> impl Fn(io::Error) -> String {
+    move |error| format!("{what}: {error}")
+}
+
+/// From now on the first Ctrl-C is an event, and the second ends the program.
+fn listen(submitter: &Submitter, sender: &Sender<Event>) -> Result<(), Box<dyn Error>> {
+    let (signals, writer) = UnixStream::pair()?;
+    let once = Arc::new(AtomicBool::new(false));
+    // In this order the second finds the flag set.
+    flag::register_conditional_shutdown(SIGINT, INTERRUPTED.into(), Arc::clone(&once))?;
+    flag::register(SIGINT, once)?;
+    pipe::register(SIGINT, writer)?;
+    let (signals, sender) = (FileHandle::from(OwnedFd::from(signals)), sender.clone());
+    submitter.submit(Job::poll(signals, PollEvents::READABLE, move |_| {
+        let _ = sender.send(Event::Interrupt);
+    }))?;
+    Ok(())
+}
+
+fn run(options: Options) -> Result<u8, Box<dyn Error>> {
+    // Two polls, and for each file one job at a time.
+    let dispatcher = Dispatcher::builder().depth(options.files + 2).build()?;
+    let (sender, events) = mpsc::channel();
+    listen(&dispatcher, &sender)?;
+    let mut feed = Feed {
+        submitter: dispatcher.submitter(),
+        sender,
+        input: Input::new(io::stdin(), options.separator)?,
+        waiting: VecDeque::new(),
+        open: 0,
+        options,
+        listening: false,
+        interrupted: false,
+        failures: 0,
+    };
+    let ran = feed.run(&events);
+    // The poll for Ctrl-C, and maybe that for paths, go on until the program has ended: nothing can
+    // withdraw them, and nobody waits for them.
+    drop(dispatcher.shutdown_timeout(Duration::ZERO));
+    ran?;
+    Ok(match (feed.interrupted, feed.failures) {
+        (true, _) => INTERRUPTED,
+        (false, 0) => 0,
+        (false, _) => FAILURE,
+    })
+}
+
+fn main() -> ExitCode {
+    shared::start("feed", HELP, FAILURE, parse_arguments(), run)
+}
