@@ -3,7 +3,8 @@
 //! Everything here is under one lock, held for a few instructions and never during users' code or a
 //! system call, but for the one that wakes a thread. `pipeline.rs` decides when to fill slots; this file keeps the books:
 //!
-//! - `accepted - finished` jobs are outstanding: each waits here or occupies a slot. Callers outside
+//! - `accepted - finished` jobs are outstanding: each waits here, for a slot or, if it is not to have one
+//!   any more, for a worker; or occupies a slot; or is in its callback. Callers outside
 //!   callbacks are let in only while there are fewer than `depth + backlog`, so chains of jobs, which
 //!   go on taking a place as long as they last, count against it.
 //! - A slot is free, or occupied by one job from before its submission until its callback returned.
@@ -15,12 +16,14 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use crate::batch::Batch;
 use crate::completion::Operation;
 use crate::deadline::Deadline;
+use crate::early::{Early, Reason};
 use crate::error::SubmitErrorKind;
 use crate::job::Job;
 use crate::slots::Slots;
 use crate::task::{Brief, Route};
 use crate::wait::room::Room;
 use crate::wait::wake;
+use crate::waiting::Waiting;
 
 /// How long a caller is ready to wait.
 #[derive(Clone, Copy, Debug)]
@@ -74,9 +77,11 @@ pub(crate) struct Admission {
 /// What the lock guards.
 pub(crate) struct State {
     free: Vec<u32>,
-    waiting: VecDeque<Job>,
+    pub(crate) waiting: Waiting,
     /// Jobs that go on, with the slots that they have: before all others.
     resumed: VecDeque<(u32, Job)>,
+    /// Jobs that end without having been done.
+    pub(crate) early: Early,
     pub(crate) tally: Tally,
     /// Of the jobs outstanding, those that were posted.
     posted: u64,
@@ -111,6 +116,8 @@ pub(crate) struct Tally {
     pub(crate) nops: u64,
     pub(crate) blocking_calls: u64,
     pub(crate) resumed: u64,
+    pub(crate) cancelled: u64,
+    pub(crate) timed_out: u64,
 }
 
 impl Tally {
@@ -119,6 +126,14 @@ impl Tally {
         self.buffered += u64::from(brief.buffered);
         self.nops += u64::from(brief.transfer.operation == Operation::Nop);
         self.blocking_calls += u64::from(brief.transfer.operation == Operation::Blocking);
+    }
+
+    /// Counts a job that is not to be done, if it has not been counted before.
+    pub(crate) fn count_early(&mut self, why: Reason, first: bool) {
+        match why {
+            Reason::Withdrawn => self.cancelled += u64::from(first),
+            Reason::TimedOut => self.timed_out += u64::from(first),
+        }
     }
 }
 
@@ -135,7 +150,8 @@ impl Admission {
         let state = State {
             // Taken from the end: low indices first, and the last one freed, still in cache, next.
             free: (0..limits.depth).rev().collect(),
-            waiting: VecDeque::new(),
+            waiting: Waiting::new(),
+            early: Early::default(),
             resumed: VecDeque::new(),
             tally: Tally::default(),
             posted: 0,
@@ -239,6 +255,7 @@ impl Admission {
         cached: Cached,
         batch: &mut Batch,
     ) {
+        state.give_up_overdue();
         while state.can_fill() {
             let Some(brief) = state.next().map(Job::brief) else { break };
             let looks = brief.route == Route::Cache;
@@ -247,6 +264,9 @@ impl Admission {
             }
             let Some((index, job)) = state.take_next() else { break };
             state.tally.count(&brief);
+            if brief.transfer.operation == Operation::Poll {
+                state.early.poll_begins(&job, index);
+            }
             batch.push(slots.put(index, job), &brief);
             if looks {
                 break;
@@ -260,8 +280,14 @@ impl Admission {
     pub(crate) fn starve(&self, state: &mut State, refused: impl Iterator<Item = (u32, Job)>) {
         for (index, job) in refused {
             state.free.push(index);
+            if job.is_poll() {
+                state.early.poll_ends(&job, index);
+            }
             state.tally.buffered -= u64::from(job.brief().buffered);
-            state.waiting.push_front(job);
+            match job.stopped {
+                None => state.waiting.push_front(job),
+                Some(why) => state.early.push(job, why),
+            }
         }
         state.starved = true;
     }
@@ -271,6 +297,12 @@ impl Admission {
     pub(crate) fn finish(&self, state: &mut State, index: u32, outcome: Outcome) -> bool {
         state.free.push(index);
         state.starved = false;
+        self.count_finished(state, outcome)
+    }
+
+    /// Takes note of a job whose callback has returned, and that had no slot or has left it. True
+    /// if the threads are to be told to end, which the caller then does.
+    pub(crate) fn count_finished(&self, state: &mut State, outcome: Outcome) -> bool {
         state.tally.finished += 1;
         state.posted -= u64::from(outcome.posted);
         state.tally.failed += u64::from(outcome.failed);
@@ -355,7 +387,10 @@ impl State {
 
     fn accept(&mut self, jobs: impl Iterator<Item = Job>) {
         let before = self.waiting.len();
-        self.waiting.extend(jobs);
+        for mut job in jobs {
+            job.start_clock();
+            self.waiting.push_back(job);
+        }
         self.tally.accepted += (self.waiting.len() - before) as u64;
     }
 

@@ -10,12 +10,14 @@ use std::time::Duration;
 use crate::deadline::Deadline;
 use crate::join_error::{JoinError, WaitError};
 use crate::pipeline::Pipeline;
+use crate::ticket::Ticket;
 use crate::wait::bell::Bell;
 use crate::wait::delivery::{Delivery, End};
 
 /// A handle to a spawned job: waits for the *callback*, and has its return value.
 ///
 /// It owns nothing of the job: dropped or forgotten, the job goes on, and its value is discarded.
+/// [`cancel`](Self::cancel) withdraws a job that is not under way.
 ///
 /// # In a task
 ///
@@ -66,6 +68,15 @@ pub struct JobHandle<T> {
 impl<T> JobHandle<T> {
     pub(crate) fn new(delivery: Arc<Delivery<T>>, pipeline: Arc<Pipeline>) -> Self {
         Self { delivery, pipeline }
+    }
+
+    pub(crate) fn pipeline(&self) -> &Pipeline {
+        &self.pipeline
+    }
+
+    /// What the dispatcher knows the job by.
+    pub(crate) fn ticket(&self) -> Ticket {
+        Ticket::of(&self.delivery)
     }
 
     /// Whether the callback has ended. Does not block; false in a forked child.

@@ -6,11 +6,14 @@ use std::fmt;
 use crate::buffer::{IoBuf, IoBufMut};
 use crate::chore::Chore;
 use crate::completion::{Completion, Operation};
+use crate::due::Due;
+use crate::early::Reason;
 use crate::file::FileHandle;
 use crate::poll::PollEvents;
 use crate::ranged::{Ranged, ReadRange};
 use crate::target::{NoBuffer, ReadInto, ReadIntoEach, Target, WriteFrom, WriteFromEach};
 use crate::task::{Brief, Pending, Task};
+use crate::ticket::Ticket;
 
 /// One operation on a file, with everything it needs until it has ended: the file, the buffer, and
 /// a callback that runs once, on a worker, and gets them back in its [`Completion`].
@@ -52,6 +55,10 @@ pub struct Job<R = ()> {
     task: Box<dyn Task<R>>,
     /// It was let in whatever the bounds, and takes nobody's place.
     pub(crate) posted: bool,
+    /// By when it has to be under way.
+    pub(crate) due: Due,
+    /// Why the engine was asked to end it.
+    pub(crate) stopped: Option<Reason>,
 }
 
 impl<R: Send + 'static> Job<R> {
@@ -195,8 +202,7 @@ impl<R: Send + 'static> Job<R> {
     /// Such a job holds a slot until the event comes, so there should be more of these than polls; a
     /// single one does for many descriptors, if what it polls is an epoll(7) instance that watches
     /// them. [`drain`](crate::Dispatcher::drain) and [`shutdown`](crate::Dispatcher::shutdown) wait
-    /// for it. To end one, bring about what it waits for: write to the eventfd, close the other end of
-    /// the pipe.
+    /// for it. It may have a [`timeout`](Self::timeout), and be [withdrawn](crate::JobHandle::cancel).
     ///
     /// # Examples
     ///
@@ -415,7 +421,7 @@ impl<R: 'static> Job<R> {
     }
 
     pub(crate) fn from_task(task: Box<dyn Task<R>>) -> Self {
-        Self { task, posted: false }
+        Self { task, posted: false, due: Due::Never, stopped: None }
     }
 
     pub(crate) fn into_task(self) -> Box<dyn Task<R>> {
@@ -424,6 +430,15 @@ impl<R: 'static> Job<R> {
 
     pub(crate) fn brief(&self) -> Brief {
         self.task.brief()
+    }
+
+    /// What its handle knows it by, if it has one.
+    pub(crate) fn ticket(&self) -> Option<Ticket> {
+        self.task.ticket()
+    }
+
+    pub(crate) fn advance(&mut self, done: usize, begin: usize) {
+        self.task.advance(done, begin);
     }
 
     pub(crate) fn not_told_what_is_cached(&self) {

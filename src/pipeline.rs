@@ -234,15 +234,16 @@ impl Pipeline {
     }
 
     /// What follows when a callback has submitted.
-    fn see_to_parked(&self, state: MutexGuard<'_, State>) {
+    fn see_to_parked(&self, mut state: MutexGuard<'_, State>) {
         let first = !HAS_SUBMITTED.replace(true);
-        if !self.owes_others(&state) {
-            return;
+        let early = self.mind_deadlines(&mut state);
+        match (self.owes_others(&state), first) {
+            (true, true) => return self.move_on(state, Cached::Leave),
+            (true, false) => self.summon(state),
+            (false, _) => drop(state),
         }
-        if first {
-            self.move_on(state, Cached::Leave);
-        } else {
-            self.summon(state);
+        if early {
+            self.call_for_early();
         }
     }
 
@@ -272,8 +273,13 @@ impl Pipeline {
 
     /// Moves waiting jobs into free slots and on into the kernel: what a worker does between
     /// callbacks.
-    pub(crate) fn refill(&self) {
-        self.move_on(self.admission.lock(), Cached::TakeOne);
+    ///
+    /// True if some have ended without a slot, and wait for a worker.
+    pub(crate) fn refill(&self) -> bool {
+        let mut state = self.admission.lock();
+        let early = self.mind_deadlines(&mut state);
+        self.move_on(state, Cached::TakeOne);
+        early
     }
 
     /// As `refill`, for threads that must not spend time on reads of buffered files.
@@ -283,16 +289,21 @@ impl Pipeline {
 
     pub(crate) fn move_on<'a>(&'a self, mut state: MutexGuard<'a, State>, cached: Cached) {
         let between_callbacks = cached == Cached::TakeOne;
+        let mut early = false;
         // Values of other thread-locals may submit when they are dropped, after this one was.
         let mut batch = BATCH.try_with(Cell::take).unwrap_or_default();
         state.refills += u64::from(between_callbacks);
         loop {
             self.admission.fill_slots(&mut state, &self.slots, cached, &mut batch);
+            early |= self.mind_deadlines(&mut state);
             if between_callbacks && batch.requests.is_empty() {
                 drop(state);
             } else {
                 // First, as the submission may take its time.
                 self.summon(state);
+            }
+            if std::mem::take(&mut early) {
+                self.call_for_early();
             }
             self.launch(&batch, between_callbacks);
             let read = batch.look.take();
@@ -315,12 +326,16 @@ impl Pipeline {
 
     /// What a worker does when the channel is empty. If it may sleep, it is counted as idle.
     pub(crate) fn rest(&self, worker: usize) -> Rest {
-        let state = self.admission.lock();
+        let mut state = self.admission.lock();
+        let early = self.mind_deadlines(&mut state);
         if state.can_fill() {
             self.move_on(state, Cached::TakeOne);
             return Rest::LookAgain;
         }
-        self.sleepers.turn_in(worker);
+        if early {
+            return Rest::LookAgain;
+        }
+        self.sleepers.turn_in(worker, state.next_deadline());
         let starved = state.is_starved();
         drop(state);
         if !self.parcels.is_empty() || self.sleepers.are_dismissed() {
@@ -339,6 +354,7 @@ impl Pipeline {
     pub(crate) fn arrive(&self) {
         let mut state = self.admission.lock();
         state.summoned = false;
+        self.mind_deadlines(&mut state);
         if state.can_fill() {
             self.move_on(state, Cached::TakeOne);
         }
@@ -410,7 +426,7 @@ impl Pipeline {
         }
     }
 
-    fn stop(&self) {
+    pub(crate) fn stop(&self) {
         self.outlet.lock().unwrap_or_else(PoisonError::into_inner).take();
         self.lane.dismiss();
         if self.teller.is_none() && self.engine.wake().is_err() {
@@ -426,7 +442,11 @@ impl Pipeline {
         refused: impl Iterator<Item = (u32, Job)>,
     ) {
         self.admission.starve(&mut state, refused);
+        let early = self.mind_deadlines(&mut state);
         // Somebody has to be awake to ask.
         self.summon(state);
+        if early {
+            self.call_for_early();
+        }
     }
 }

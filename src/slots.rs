@@ -5,6 +5,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
+use crate::early::Reason;
 use crate::job::Job;
 
 /// The slot that a token names.
@@ -62,12 +63,39 @@ impl Slots {
         }
     }
 
+    /// Has the engine end the poll in this slot, if there is one that `wanted` picks: it ends for this
+    /// reason, whatever its event says. The slot is not used for another meanwhile.
+    pub(crate) fn end_poll(
+        &self,
+        index: u32,
+        wanted: impl FnOnce(&Job) -> bool,
+        why: Reason,
+        cancel: impl FnOnce(u64) -> bool,
+    ) -> Option<Ending> {
+        let slot = &self.slots[index as usize];
+        let mut entry = slot.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let token = token_of(index, entry.generation);
+        let job = entry.job.as_mut().filter(|job| job.is_poll() && wanted(job))?;
+        let first = job.stopped.is_none();
+        job.stopped.get_or_insert(why);
+        Some(Ending { first, coming: cancel(token) })
+    }
+
     /// Takes the job out whose request had this token. `None` if no request in flight has it.
     pub(crate) fn take(&self, token: u64) -> Option<Job> {
         let slot = self.slots.get(index_of(token))?;
         let mut entry = slot.0.lock().unwrap_or_else(PoisonError::into_inner);
         if entry.generation == generation_of(token) { entry.job.take() } else { None }
     }
+}
+
+/// What came of having a poll ended.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ending {
+    /// It had not been asked for before.
+    pub(crate) first: bool,
+    /// Its event is coming. Otherwise the engine has no such request, not yet or not any more.
+    pub(crate) coming: bool,
 }
 
 #[cfg(test)]

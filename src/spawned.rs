@@ -8,6 +8,7 @@ use crate::handle::JobHandle;
 use crate::job::Job;
 use crate::pipeline::Pipeline;
 use crate::task::{Brief, Task};
+use crate::ticket::Ticket;
 use crate::unwind::{PanicSink, catch, discard};
 use crate::wait::delivery::{Delivery, End};
 use crate::wait::wake;
@@ -38,26 +39,36 @@ impl<R: Send + 'static> Spawned<R> {
     /// Ties a job to a handle.
     pub(crate) fn tie(job: Job<R>, pipeline: &Arc<Pipeline>) -> (Job, JobHandle<R>) {
         let delivery = Delivery::pending();
+        let due = job.due;
         let spawned = Self {
             inner: job.into_task(),
             promise: Promise(Arc::clone(&delivery)),
             panics: Arc::clone(&pipeline.panics),
         };
         let handle = JobHandle::new(delivery, Arc::clone(pipeline));
-        (Job::from_task(Box::new(spawned)), handle)
+        let mut job = Job::from_task(Box::new(spawned));
+        job.due = due;
+        (job, handle)
     }
 
     /// Takes a job that `tie` made, and that was refused, off its handle.
     pub(crate) fn untie(job: Job) -> Job<R> {
+        let due = job.due;
         let task: Box<dyn Any> = job.into_task();
         let spawned = task.downcast::<Self>().expect("the job is the one that was just tied");
-        Job::from_task(spawned.inner)
+        let mut job = Job::from_task(spawned.inner);
+        job.due = due;
+        job
     }
 }
 
 impl<R: Send + 'static> Task<()> for Spawned<R> {
     fn brief(&self) -> Brief {
         self.inner.brief()
+    }
+
+    fn ticket(&self) -> Option<Ticket> {
+        Some(Ticket::of(&self.promise.0))
     }
 
     fn limit(&mut self, bytes: usize) {

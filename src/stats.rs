@@ -12,13 +12,15 @@ use crate::pipeline::Pipeline;
 /// In every snapshot:
 ///
 /// - `accepted == finished + outstanding`;
-/// - `outstanding == parked + ` the occupied slots, and these are at most the depth;
+/// - `outstanding == parked + ` the occupied slots, which are at most the depth, ` + ` the jobs that
+///   were withdrawn or timed out before they had a slot and whose callback has not returned;
 /// - `in_flight + blocking <= outstanding - parked`;
 /// - `failed`, `short` and `panics` are each at most `finished`, but that a callback's panic is
 ///   counted a moment before its job is finished.
 ///
 /// When nothing is outstanding, with AIO, `submitted + ` the requests that the kernel refused at
-/// submission `+ cached + blocking_transfers + nops + blocking_calls == finished + resumed`.
+/// submission `+ cached + blocking_transfers + nops + blocking_calls == finished + resumed`, less the
+/// jobs that were withdrawn or timed out before any of this.
 ///
 /// # Examples
 ///
@@ -55,6 +57,11 @@ pub struct Stats {
     pub short: u64,
     /// How often the rest of an [exact](crate::Job::exact) job was submitted.
     pub resumed: u64,
+    /// Jobs that were [withdrawn](crate::JobHandle::cancel). Once their callbacks have returned they
+    /// are finished, and failed, as are those that timed out.
+    pub cancelled: u64,
+    /// Jobs that were given up at their [deadline](crate::Job::deadline).
+    pub timed_out: u64,
     /// Reads and writes that went through the page cache.
     pub buffered: u64,
     /// Reads of these that the page cache answered at once.
@@ -197,6 +204,8 @@ impl Stats {
             failed: tally.failed,
             short: tally.short,
             resumed: tally.resumed,
+            cancelled: tally.cancelled,
+            timed_out: tally.timed_out,
             buffered: tally.buffered,
             cached: counters.cached.load(Ordering::Relaxed),
             blocking_transfers: counters.blocking_transfers.load(Ordering::Relaxed),

@@ -146,6 +146,19 @@ pub(crate) unsafe fn io_submit(
     checked(ret)
 }
 
+/// Asks for a request to be cancelled: io_cancel(2). True if it will be, and its event comes soon. The
+/// kernel looks for the request that was submitted from this address, and has functions that cancel
+/// for few kinds.
+pub(crate) fn io_cancel(context: aio_context_t, request: *const iocb) -> bool {
+    let mut unused = io_event::default();
+    // SAFETY: of the request the kernel reads a number that it wrote there, and takes none that it
+    // didn't; the event is a live local, which it may write.
+    let ret =
+        unsafe { libc::syscall(libc::SYS_io_cancel, context, request, ptr::from_mut(&mut unused)) };
+    // On success, since Linux 3.11: the event comes like all others.
+    checked(ret).map_or_else(|errno| errno == Errno(libc::EINPROGRESS), |_| true)
+}
+
 /// A duration as the kernel takes it.
 pub(crate) fn timespec(duration: Duration) -> libc::timespec {
     libc::timespec {

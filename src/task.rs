@@ -8,6 +8,7 @@ use crate::file::FileHandle;
 use crate::poll::PollEvents;
 use crate::progress::{End, Progress};
 use crate::target::{Region, Target};
+use crate::ticket::Ticket;
 
 /// What the dispatcher has to know of a job.
 #[derive(Clone, Copy, Debug)]
@@ -49,6 +50,11 @@ impl Brief {
 /// A job with the types of its buffer and callback forgotten: `R` is what the callback returns.
 pub(crate) trait Task<R>: Any + Send {
     fn brief(&self) -> Brief;
+
+    /// What its handle knows it by, if it has one.
+    fn ticket(&self) -> Option<Ticket> {
+        None
+    }
 
     /// Makes a plain transfer ask for no more than this.
     fn limit(&mut self, bytes: usize);

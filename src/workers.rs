@@ -6,6 +6,9 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::TryRecvError;
 
 use crate::admission::Outcome;
+use crate::completion::Operation;
+use crate::early::Reason;
+use crate::job::Job;
 use crate::pipeline::{Completed, Pipeline, Rest};
 use crate::progress::End;
 use crate::unwind::{AbortOnPanic, catch, discard};
@@ -58,6 +61,7 @@ fn work(pipeline: &Pipeline, worker: usize) {
     let mut run = Run::default();
     let depth = pipeline.admission.limits().depth;
     loop {
+        let mut early = false;
         match pipeline.parcels.try_recv() {
             Ok(completed) => {
                 run.since.get_or_insert_with(Instant::now);
@@ -71,14 +75,18 @@ fn work(pipeline: &Pipeline, worker: usize) {
                     || owes
                 {
                     run.end(pipeline);
-                    pipeline.refill();
+                    early = pipeline.refill();
                 }
             }
             Err(TryRecvError::Empty) => {
                 run.end(pipeline);
                 rest(pipeline, worker);
+                early = true;
             }
             Err(TryRecvError::Disconnected) => return,
+        }
+        if early && !end_early(pipeline) {
+            return;
         }
     }
 }
@@ -101,18 +109,51 @@ fn rest(pipeline: &Pipeline, worker: usize) {
             pipeline.arrive();
             return;
         }
-        pipeline.ask_again();
+        if limit.is_some() {
+            pipeline.ask_again();
+        }
     }
 }
 
 /// Runs a job's callback and frees its slot, whatever the callback does; or, if the job is to go on,
 /// has it submitted again. True if slots are to be filled before the next.
 pub(crate) fn end(pipeline: &Pipeline, completed: Completed) -> bool {
-    let Completed { index, res, mut job } = completed;
+    let Completed { index, mut res, mut job } = completed;
     let brief = job.brief();
-    if brief.progress.exact && job.resume(res) {
-        return pipeline.resume(index, job);
+    if brief.transfer.operation == Operation::Poll {
+        pipeline.admission.lock().early.poll_ends(&job, index);
     }
+    if let Some(why) = job.stopped {
+        res = why.res();
+    } else if brief.progress.exact && job.resume(res) {
+        if !job.is_overdue() {
+            return pipeline.resume(index, job);
+        }
+        job.leave_off();
+        pipeline.admission.lock().tally.count_early(Reason::TimedOut, true);
+        res = Reason::TimedOut.res();
+    }
+    let outcome = call_back(pipeline, job, res);
+    !pipeline.is_forked() && pipeline.finish(index, outcome)
+}
+
+/// Runs the callback of a job that ended without a slot, if there is one: one, so that slots don't
+/// stay free for many of them. False if that callback forked, and this is the child.
+pub(crate) fn end_early(pipeline: &Pipeline) -> bool {
+    let Some((job, why)) = pipeline.next_early() else { return true };
+    let outcome = call_back(pipeline, job, why.res());
+    if pipeline.is_forked() {
+        return false;
+    }
+    if pipeline.finish_early(outcome) {
+        pipeline.refill();
+    }
+    true
+}
+
+/// Runs a job's callback, whatever that does.
+fn call_back(pipeline: &Pipeline, job: Job, res: i64) -> Outcome {
+    let brief = job.brief();
     let End { transferred, fault, .. } = brief.end(res);
     let short = fault.is_none() && transferred < brief.progress.requested;
     let outcome = Outcome { failed: fault.is_some(), short, posted: job.posted };
@@ -121,7 +162,7 @@ pub(crate) fn end(pipeline: &Pipeline, completed: Completed) -> bool {
         pipeline.panics.report(&payload, brief.transfer.operation, brief.offset());
         discard(payload);
     }
-    !pipeline.is_forked() && pipeline.finish(index, outcome)
+    outcome
 }
 
 #[cfg(test)]

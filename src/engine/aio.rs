@@ -153,6 +153,12 @@ impl Engine for Aio {
         answer
     }
 
+    fn cancel(&self, token: u64) -> bool {
+        // The kernel only compares the address, and reads a constant behind it; if this request is just
+        // being written there, or has been replaced, it finds none.
+        sys::io_cancel(self.id, self.control_blocks[slots::index_of(token)].0.get())
+    }
+
     fn wait(
         &self,
         events: &mut Vec<Event>,

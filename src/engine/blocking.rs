@@ -36,6 +36,8 @@ struct State {
     events: Vec<Event>,
     /// What is polled for.
     polls: Vec<Request>,
+    /// Polls that are to end.
+    cancelled: Vec<u64>,
     /// For how many events the waiter sleeps, while it does; nobody has rung the bell.
     least: Option<usize>,
     /// The waiter's list for ppoll: the bell, and then as `polls`.
@@ -120,6 +122,18 @@ impl State {
     }
 }
 
+impl State {
+    /// Ends the polls that are to, unless they have ended meanwhile.
+    fn end_cancelled(&mut self) {
+        for token in self.cancelled.drain(..) {
+            if let Some(position) = self.polls.iter().position(|poll| poll.token == token) {
+                self.polls.remove(position);
+                self.events.push(Event { token, res: 0 });
+            }
+        }
+    }
+}
+
 fn pollfd(fd: libc::c_int, events: libc::c_short) -> libc::pollfd {
     libc::pollfd { fd, events, revents: 0 }
 }
@@ -167,6 +181,21 @@ impl Engine for Blocking {
         if taken { Ok(count) } else { Err(Errno(libc::EAGAIN)) }
     }
 
+    fn cancel(&self, token: u64) -> bool {
+        let mut state = self.lock();
+        if !state.polls.iter().any(|poll| poll.token == token) {
+            return false;
+        }
+        // Left to the waiter, as its list is as the polls are.
+        state.cancelled.push(token);
+        let ring = state.least.take().is_some();
+        drop(state);
+        if ring {
+            self.ring();
+        }
+        true
+    }
+
     fn wait(
         &self,
         events: &mut Vec<Event>,
@@ -177,6 +206,7 @@ impl Engine for Blocking {
         let mut failure = None;
         loop {
             let mut state = self.lock();
+            state.end_cancelled();
             let over = deadline.is_some_and(|deadline| deadline <= Instant::now());
             let enough = state.events.len() >= least.max(1);
             if let Some(errno) = failure.take_if(|_| state.events.is_empty()) {

@@ -90,6 +90,11 @@ impl Fake {
         self.lock().script.extend(answers);
     }
 
+    /// Forgets the answers to come for others.
+    pub(crate) fn script_anew(&self, answers: impl IntoIterator<Item = Answer>) {
+        self.lock().script = answers.into_iter().collect();
+    }
+
     /// Makes the next call of `submit` by another thread than a worker block until `unblock`.
     pub(crate) fn block_caller(&self) {
         self.lock().block_caller = true;
@@ -266,6 +271,19 @@ impl Engine for Fake {
         drop(state);
         self.0.changed.notify_all();
         Ok(accepted)
+    }
+
+    fn cancel(&self, token: u64) -> bool {
+        let mut state = self.lock();
+        let polls = |request: &Request| {
+            request.token == token && request.transfer.operation == Operation::Poll
+        };
+        let Some(position) = state.held.iter().position(polls) else { return false };
+        state.held.remove(position);
+        state.events.push_back(Event { token, res: 0 });
+        drop(state);
+        self.0.changed.notify_all();
+        true
     }
 
     fn wait(

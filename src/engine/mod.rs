@@ -92,6 +92,11 @@ pub(crate) trait Engine: Send + Sync {
     #[expect(unsafe_code, reason = "the engine takes memory that it can't check")]
     unsafe fn submit(&self, batch: &[Request]) -> Result<usize, Errno>;
 
+    /// Asks for a poll to end without its event having come. False, and nothing changed, if it is not
+    /// in flight. Otherwise its completion follows, with whatever result. The caller keeps the
+    /// token from being used for another request meanwhile.
+    fn cancel(&self, token: u64) -> bool;
+
     /// Blocks until `least` requests have completed, or until the limit, and appends what there is to
     /// `events`.
     fn wait(

@@ -13,7 +13,7 @@ use std::mem;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::builder::Builder;
 use crate::deadline::Deadline;
@@ -199,6 +199,16 @@ impl LoopDispatcher {
         self.pipeline().turn(self.teller(), most)
     }
 
+    /// When [`run`](Self::run) is to be called although the descriptor may not be readable: the first
+    /// [deadline](Job::deadline) of a job that waits. To be asked after each `run`, for the loop's
+    /// timer; if an earlier one comes up meanwhile, the descriptor gets readable. `None` in a forked
+    /// child.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Instant> {
+        let pipeline = self.pipeline();
+        if pipeline.is_forked() { None } else { pipeline.admission.lock().tell_deadline() }
+    }
+
     /// Runs callbacks until no job is outstanding: those of jobs that callbacks and other threads submit
     /// meanwhile included.
     ///
@@ -236,8 +246,9 @@ impl LoopDispatcher {
             if was_last {
                 return Err(DrainError::TimedOut);
             }
-            let left = deadline.left();
-            self.teller().wait(left);
+            let next =
+                self.next_deadline().map(|next| next.saturating_duration_since(Instant::now()));
+            self.teller().wait(deadline.left().into_iter().chain(next).min());
             was_last = deadline.left() == Some(Duration::ZERO);
             if self.run(usize::MAX).is_err() {
                 if self.pipeline().is_forked() {

@@ -23,10 +23,14 @@ impl Pipeline {
         // There is a job in each slot, and a call to fill slots, at most: what has been counted besides
         // was by somebody else.
         let told = teller.hear()?.min(u64::from(self.admission.limits().depth) + 1);
-        if told == 0 {
+        let mut state = self.admission.lock();
+        state.give_up_overdue();
+        if told == 0 && !state.early.is_waiting() {
+            state.tell_deadline();
             return Ok(0);
         }
-        let finished = self.admission.lock().tally.finished;
+        let finished = state.tally.finished;
+        drop(state);
         let mut turn = Turn { pipeline: self, teller, told, since_fill: 0 };
         let mut result = Ok(());
         self.as_worker(|| result = turn.take(most));
@@ -50,12 +54,15 @@ impl Pipeline {
         }
     }
 
-    /// Whether the owner is to be called for what waits beside free slots. If the kernel had no request
-    /// left, it is enough that one is completed; but that of a poll may be long in coming.
+    /// Whether the owner is to be called: for what waits beside free slots, for what ended without
+    /// having been done, or to hear of an earlier deadline. If the kernel had no request left, it is
+    /// enough that one is completed; but that of a poll may be long in coming.
     fn needs_owner(&self, state: &State) -> bool {
         let occupied = self.admission.limits().depth as usize - state.free_slots();
         let only_polls = || self.counters.polls() >= occupied as u64;
-        !state.summoned && (state.can_fill() || state.is_starved() && only_polls())
+        let is_wanted = state.can_fill() || state.is_starved() && only_polls();
+        let is_early = state.early.is_waiting() || state.has_earlier_deadline();
+        !state.summoned && (is_wanted || is_early)
     }
 }
 
@@ -78,6 +85,7 @@ impl Turn<'_> {
     fn take(&mut self, most: usize) -> io::Result<()> {
         let kernel_first = self.teller.begin_turn();
         self.answer_call();
+        let most = most - self.take_early(most);
         let allowed = usize::try_from(self.told).unwrap_or(usize::MAX).min(most);
         self.told -= allowed as u64;
         let mut left = allowed;
@@ -104,11 +112,21 @@ impl Turn<'_> {
     /// Takes the call to fill slots, if there was one: that is done at the end of every turn.
     fn answer_call(&mut self) {
         let mut state = self.pipeline.admission.lock();
-        if state.summoned {
+        // If nothing has been counted, neither has the call, yet.
+        if state.summoned && self.told > 0 {
             state.summoned = false;
             state.starved = false;
             self.told -= 1;
         }
+    }
+
+    /// Runs the callbacks of jobs that ended without having been done, and has late polls ended.
+    /// Returns how often it has looked, `most` times at most.
+    fn take_early(&mut self, most: usize) -> usize {
+        let is_more = |_: &usize| {
+            self.pipeline.admission.lock().early.is_waiting() && workers::end_early(self.pipeline)
+        };
+        (0..most).take_while(is_more).count()
     }
 
     fn take_from_channel(&mut self, left: &mut usize) {
@@ -181,6 +199,7 @@ impl Drop for Turn<'_> {
         }
         let mut state = self.pipeline.admission.lock();
         self.teller.end_turn();
+        state.tell_deadline();
         if self.pipeline.needs_owner(&state) {
             state.summoned = true;
             self.told += 1;

@@ -127,6 +127,15 @@ impl Lane {
         false
     }
 
+    /// Takes something out of the queue that no thread has begun with.
+    pub(crate) fn withdraw(&self, wanted: impl Fn(&Errand) -> bool) -> Option<Errand> {
+        let mut state = self.lock();
+        let position = state.queue.iter().position(wanted)?;
+        let errand = state.queue.remove(position)?;
+        state.jobs -= usize::from(errand.reply == Reply::Workers);
+        Some(errand)
+    }
+
     /// Sees to it that somebody comes for what is in the queue. False if there is nobody.
     fn call(&self, state: &mut State) -> bool {
         if state.coming || state.queue.is_empty() {

@@ -10,6 +10,7 @@ use std::sync::atomic::Ordering;
 use super::transfer::perform;
 use super::{Errand, Reply};
 use crate::completion::Operation;
+use crate::early::Reason;
 use crate::engine::Event;
 use crate::job::Job;
 use crate::pipeline::{Completed, Pipeline};
@@ -38,12 +39,26 @@ fn deliver(pipeline: &Pipeline, errand: &Errand, res: i64, job: Job) {
     pipeline.deliver(Completed { index: index_of(errand.request.token) as u32, res, job });
 }
 
+/// Whether it is about a job that is to be given up.
+fn is_late(pipeline: &Pipeline, errand: &Errand) -> bool {
+    let mut late = false;
+    pipeline.slots.look_at(errand.request.token, |job| {
+        late = errand.done == 0 && job.is_unbegun() && job.is_overdue();
+    });
+    late
+}
+
 /// Performs a transfer, and sends the job to the workers or its result to the engine.
 fn transfer(pipeline: &Pipeline, errand: &Errand) {
     let rest = match errand.done {
         0 => errand.request.transfer,
         done => errand.request.transfer.after(done),
     };
+    if is_late(pipeline, errand) {
+        pipeline.admission.lock().tally.count_early(Reason::TimedOut, true);
+        pipeline.end_unbegun(errand, Reason::TimedOut);
+        return;
+    }
     // SAFETY: the request describes the job in the slot with its token, which keeps it, and with it
     // buffer and file, until it is taken out, which for what is in the lane's queue is done by the
     // lane's threads only, below, or by the reaper for what the engine is told of there. While in

@@ -1,12 +1,14 @@
 //! The pipeline against every answer that a kernel can give, through the scripted engine.
 
 mod completion;
+mod deadlines;
 mod event_loop;
 mod exact;
 mod flow;
 mod rest;
 mod submission;
 mod waking;
+mod withdraw;
 
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender};
@@ -130,6 +132,40 @@ impl Rig {
         assert_eq!(report.stats.submitted, report.stats.completed);
         assert!(self.seen.try_recv().is_err(), "a callback ran twice");
         assert!(self.fake.is_closed());
+    }
+}
+
+/// Where callbacks wait that are to run at the same time.
+struct Meeting {
+    arrived: Receiver<()>,
+    _release: crossbeam_channel::Sender<()>,
+    guest: Guest,
+}
+
+#[derive(Clone)]
+struct Guest {
+    arrive: Sender<()>,
+    released: crossbeam_channel::Receiver<()>,
+}
+
+impl Meeting {
+    fn new() -> Self {
+        let (arrive, arrived) = mpsc::channel();
+        let (release, released) = crossbeam_channel::bounded(0);
+        Self { arrived, _release: release, guest: Guest { arrive, released } }
+    }
+
+    /// Waits until so many are there, and lets them go.
+    fn of(self, count: usize) {
+        (0..count).for_each(|_| self.arrived.recv_timeout(HANG).expect("somebody doesn't come"));
+    }
+}
+
+impl Guest {
+    fn meet(&self) {
+        self.arrive.send(()).unwrap();
+        // Until nobody can let it go any more, which does.
+        let _ = self.released.recv_timeout(HANG);
     }
 }
 

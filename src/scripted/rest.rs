@@ -14,7 +14,7 @@ use crate::job::Job;
 use crate::metadata::{DirectIo, Metadata};
 
 /// A file that is direct for all that a dispatcher can tell, aligned to 512.
-fn direct(append: bool) -> FileHandle {
+pub(super) fn direct(append: bool) -> FileHandle {
     let file = tempfile::NamedTempFile::new().unwrap();
     let file = OpenOptions::new().append(append).write(!append).open(file.path()).unwrap();
     let mut metadata = Metadata::of(file.as_fd()).unwrap();

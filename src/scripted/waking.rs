@@ -22,7 +22,7 @@ impl Rig {
     }
 
     /// Lets all workers fall asleep.
-    fn all_asleep(&self, workers: usize) {
+    pub(super) fn all_asleep(&self, workers: usize) {
         let pipeline = &self.dispatcher.submitter().pipeline.clone();
         while pipeline.sleepers.idle() < workers {
             std::thread::yield_now();

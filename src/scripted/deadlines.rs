@@ -1,0 +1,256 @@
+//! Jobs whose deadline comes while they wait.
+
+use std::io;
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::exact::{LENGTH, OFFSET, joined};
+use super::rest::direct;
+use super::{HANG, Meeting, Rig, all_well};
+use crate::PollEvents;
+use crate::engine::fake::{Answer, FILL, Fake};
+use crate::job::Job;
+
+const SOON: Duration = Duration::from_millis(1);
+/// Not to come while a test runs.
+const LATER: Duration = Duration::from_secs(3600);
+
+fn timed_out(names: std::ops::Range<u64>) -> Vec<super::Seen> {
+    names.map(|name| (name, Err(libc::ETIMEDOUT))).collect()
+}
+
+/// Waits until a time has come, for which there is no event.
+fn sleep_until(time: Instant) {
+    while let Some(left) =
+        time.checked_duration_since(Instant::now()).filter(|left| !left.is_zero())
+    {
+        thread::sleep(left);
+    }
+}
+
+#[test]
+fn what_waits_ends_at_its_deadline_though_nothing_else_happens() {
+    for workers in [1, 3] {
+        let rig = Rig::new(Fake::default(), 1, 16, workers);
+        rig.dispatcher.submit(rig.job(0)).unwrap();
+        rig.fake.held(1);
+        rig.all_asleep(workers);
+        // The second wakes nobody before the first would, the third does.
+        rig.dispatcher.submit(rig.job(3).timeout(LATER)).unwrap();
+        rig.dispatcher.submit(rig.job(4).timeout(2 * LATER)).unwrap();
+        for name in [1, 2] {
+            rig.dispatcher.submit(rig.job(name).timeout(SOON)).unwrap();
+            assert_eq!(rig.seen(1), timed_out(name..name + 1));
+        }
+        rig.all_asleep(workers);
+        let stats = rig.dispatcher.stats();
+        assert_eq!((stats.timed_out, stats.finished, stats.failed, stats.parked), (2, 2, 2, 2));
+        for _ in 0..3 {
+            rig.fake.held(1);
+            rig.fake.complete_all();
+            rig.seen(1);
+        }
+        let submitted: Vec<_> =
+            rig.fake.calls().into_iter().flat_map(|call| call.offsets).collect();
+        assert_eq!(submitted, [0, 3, 4], "those that ended are not submitted");
+        rig.end(5);
+    }
+}
+
+#[test]
+fn many_deadlines_each_end_one_job() {
+    const JOBS: u64 = 1000;
+    let rig = Rig::new(Fake::default(), 1, JOBS as usize, 3);
+    rig.dispatcher.submit(rig.job(JOBS)).unwrap();
+    rig.fake.held(1);
+    let jobs =
+        (0..JOBS).map(|name| rig.job(name).timeout(Duration::from_micros(name * 7919 % 20_000)));
+    rig.dispatcher.submit_batch(jobs).unwrap();
+    assert_eq!(rig.seen(JOBS as usize), timed_out(0..JOBS));
+    rig.fake.complete_all();
+    assert_eq!(rig.seen(1), all_well(JOBS..JOBS + 1));
+    rig.end(JOBS + 1);
+}
+
+#[test]
+fn a_job_that_is_late_already_ends_at_once_though_slots_are_free() {
+    let rig = Rig::new(Fake::default(), 4, 4, 2);
+    rig.dispatcher.submit(rig.job(0).timeout(Duration::ZERO)).unwrap();
+    rig.dispatcher.submit(rig.job(1).deadline(Instant::now())).unwrap();
+    assert_eq!(rig.seen(2), timed_out(0..2));
+    // From a callback.
+    let (submitter, late) = (rig.dispatcher.submitter(), rig.job(2).timeout(Duration::ZERO));
+    rig.dispatcher.submit(Job::nop(move || submitter.submit(late).unwrap())).unwrap();
+    assert_eq!(rig.seen(1), timed_out(2..3));
+    assert!(rig.fake.calls().is_empty());
+    rig.end(4);
+}
+
+#[test]
+fn an_idle_worker_minds_deadlines_while_another_is_in_a_callback() {
+    let rig = Rig::new(Fake::default(), 2, 8, 2);
+    let (submitter, mine) = (rig.dispatcher.submitter(), rig.job(1).timeout(SOON));
+    rig.dispatcher.submit(rig.job(0)).unwrap();
+    rig.fake.held(1);
+    // The other slot is this callback's. What it submits ends while it still runs.
+    let (release, released) = mpsc::channel::<()>();
+    let slow = move || {
+        submitter.submit(mine).unwrap();
+        released.recv_timeout(HANG).unwrap();
+    };
+    rig.dispatcher.submit(Job::nop(slow)).unwrap();
+    assert_eq!(rig.seen(1), timed_out(1..2));
+    release.send(()).unwrap();
+    rig.fake.complete_all();
+    assert_eq!(rig.seen(1), all_well(0..1));
+    rig.end(3);
+}
+
+#[test]
+fn callbacks_of_jobs_that_timed_out_delay_nobody_while_a_worker_is_idle() {
+    const WORKERS: usize = 4;
+    let rig = Rig::new(Fake::default(), 1, 16, WORKERS);
+    rig.dispatcher.submit(rig.job(100)).unwrap();
+    rig.fake.held(1);
+    rig.all_asleep(WORKERS);
+    // Each waits for the others, so all workers are needed at the same time: who minds the time runs a
+    // callback, and another takes over; and who finds several calls others.
+    for step in [SOON, Duration::ZERO] {
+        let now = Instant::now();
+        let deadlines = [1, 2, 3, 4].map(|number| now + SOON + step * number);
+        let meeting = Meeting::new();
+        for (deadline, name) in deadlines.into_iter().zip(0..) {
+            let guest = meeting.guest.clone();
+            let job = Job::read(&rig.file, Vec::new(), name, move |_| guest.meet());
+            rig.dispatcher.submit(job.deadline(deadline)).unwrap();
+        }
+        meeting.of(WORKERS);
+        rig.all_asleep(WORKERS);
+    }
+    rig.fake.complete_all();
+    assert_eq!(rig.seen(1), all_well(100..101));
+    rig.end(2 * WORKERS as u64 + 1);
+}
+
+#[test]
+fn what_is_late_when_a_slot_becomes_free_does_not_get_it() {
+    let rig = Rig::new(Fake::default(), 1, 8, 1);
+    let release = rig.held_worker();
+    let deadline = Instant::now() + SOON;
+    rig.dispatcher.submit(rig.job(0).deadline(deadline)).unwrap();
+    rig.dispatcher.submit(rig.job(1)).unwrap();
+    sleep_until(deadline);
+    release.send(()).unwrap();
+    assert_eq!(rig.seen(1), timed_out(0..1));
+    rig.fake.held(1);
+    rig.fake.complete_all();
+    assert_eq!(rig.seen(1), all_well(1..2));
+    assert_eq!(rig.fake.calls().len(), 1);
+    rig.end(3);
+}
+
+#[test]
+fn what_is_in_the_kernel_goes_on_but_is_not_resumed() {
+    let file = direct(false);
+    let mut limit = SOON;
+    // It has to get into the kernel in time, which a busy machine may not let it.
+    let (rig, handle, request) = loop {
+        let rig = Rig::new(Fake::default(), 4, 4, 1);
+        let read = |offset| Job::read(&file, vec![0; LENGTH], offset, |done| done);
+        let exact = rig.dispatcher.spawn(read(OFFSET).exact().timeout(limit)).unwrap();
+        let plain = rig.dispatcher.spawn(read(0).timeout(limit)).unwrap();
+        rig.dispatcher.submit(rig.job(1)).unwrap();
+        let held = rig.fake.held(1);
+        if held.len() == 3 {
+            sleep_until(Instant::now() + limit);
+            rig.fake.complete([(held[1], 700)]);
+            let done = plain.join_timeout(HANG).unwrap();
+            assert_eq!((done.result.unwrap(), done.buffer), (700, vec![FILL; 700]));
+            break (rig, exact, held[0]);
+        }
+        rig.fake.complete_all();
+        rig.seen(1);
+        rig.end(3);
+        limit *= 2;
+    };
+    rig.fake.complete([(request, 700)]);
+    let (transferred, result, buffer) = joined(handle);
+    assert_eq!(result.unwrap_err().kind(), io::ErrorKind::TimedOut);
+    assert_eq!((transferred, buffer), (700, vec![FILL; 700]), "also what isn't aligned");
+    rig.fake.complete_all();
+    rig.dispatcher.drain_timeout(HANG).unwrap();
+    let stats = rig.dispatcher.stats();
+    assert_eq!((stats.timed_out, stats.resumed, stats.submitted, stats.failed), (1, 0, 3, 1));
+    rig.seen(1);
+    rig.end(3);
+}
+
+/// What a poll ends with whose submission takes longer than its limit, and how many polls it took: a busy
+/// machine may not let one get that far in time. Meanwhile `during` is done, with both.
+fn late_in_submission(rig: &Rig, during: impl Fn(Duration, u64)) -> (io::Result<usize>, u64) {
+    let dispatcher = &rig.dispatcher;
+    for (tries, limit) in (1..).map(|tries| (tries, SOON * (1 << tries))) {
+        let calls = rig.fake.calls().len();
+        rig.fake.block_caller();
+        let poll = Job::poll(&rig.file, PollEvents::READABLE, |done| done.result).timeout(limit);
+        let (held, handle) = thread::scope(|scope| {
+            let caller = scope.spawn(|| dispatcher.spawn(poll).unwrap());
+            while rig.fake.calls().len() == calls && !caller.is_finished() {
+                thread::yield_now();
+            }
+            let held = rig.fake.calls().len() > calls;
+            if held {
+                rig.fake.blocked();
+                during(limit, tries);
+                rig.fake.unblock();
+            }
+            (held, caller.join().unwrap())
+        });
+        let result = handle.join_timeout(HANG).unwrap();
+        if held {
+            return (result, tries);
+        }
+    }
+    unreachable!("some limit is long enough")
+}
+
+#[test]
+fn a_poll_ends_at_its_deadline_also_if_that_comes_while_it_is_submitted() {
+    let rig = Rig::new(Fake::default(), 4, 4, 2);
+    let poll = |limit| {
+        let job = Job::poll(&rig.file, PollEvents::READABLE, |done| done.result);
+        rig.dispatcher.spawn(job.timeout(limit)).unwrap()
+    };
+    let result = poll(SOON).join_timeout(HANG).unwrap();
+    assert_eq!(result.unwrap_err().kind(), io::ErrorKind::TimedOut);
+    let (result, tries) =
+        late_in_submission(&rig, |limit, _| sleep_until(Instant::now() + limit + SOON));
+    assert_eq!(result.unwrap_err().kind(), io::ErrorKind::TimedOut);
+    let patient = poll(LATER);
+    rig.fake.held(1);
+    rig.fake.complete_all();
+    assert_eq!(patient.join_timeout(HANG).unwrap().unwrap(), 0);
+    rig.dispatcher.drain_timeout(HANG).unwrap();
+    rig.end(2 + tries);
+}
+
+#[test]
+fn a_poll_that_is_late_and_refused_ends_once() {
+    let rig = Rig::new(Fake::default(), 4, 4, 2);
+    rig.dispatcher.submit(rig.job(0)).unwrap();
+    rig.fake.held(1);
+    let (result, tries) = late_in_submission(&rig, |_, tries| {
+        rig.fake.script_anew(vec![Answer::Refuse(libc::EAGAIN); 1000]);
+        // It is to end, and goes back to those that wait.
+        while rig.dispatcher.stats().timed_out < tries {
+            thread::yield_now();
+        }
+    });
+    assert_eq!(result.unwrap_err().kind(), io::ErrorKind::TimedOut);
+    assert_eq!(rig.dispatcher.stats().timed_out, tries);
+    rig.fake.script_anew([]);
+    rig.fake.complete_all();
+    assert_eq!(rig.seen(1), all_well(0..1));
+    rig.end(1 + tries);
+}
