@@ -10,8 +10,8 @@ use std::task::{Context, Poll, Waker};
 use std::thread;
 
 use reapool::{
-    AlignedBuf, Dispatcher, DrainError, Job, JobHandle, JoinError, PollEvents, ShutdownError,
-    Stats, SubmitError, SubmitErrorKind, WaitError,
+    AlignedBuf, Cancel, Dispatcher, DrainError, Job, JobHandle, JoinError, PollEvents,
+    ShutdownError, Stats, SubmitError, SubmitErrorKind, WaitError,
 };
 use util::child::{first_failure, in_child};
 use util::{
@@ -230,5 +230,22 @@ fn reads_in_flight_at_a_fork_bring_the_parent_its_data() {
                 assert!(read.recv_timeout(HANG).unwrap(), "other data, in round {round}");
             }
         }
+    });
+}
+
+#[test]
+fn a_child_withdraws_nothing_and_the_parent_does() {
+    let _alone = alone();
+    watched(|| {
+        let dispatcher = util::builder().depth(1).workers(1).build().unwrap();
+        let eventfd = eventfd();
+        dispatcher.submit(Job::poll(&eventfd, PollEvents::READABLE, |_| ())).unwrap();
+        let waiting = dispatcher.spawn(null_read(&null(), || ())).unwrap();
+        let mut cancel = || first_failure(&[waiting.cancel() == Cancel::TooLate]);
+        assert_eq!(in_child(&mut cancel), Some(0));
+        assert_eq!(waiting.cancel(), Cancel::Withdrawn);
+        waiting.join_timeout(HANG).unwrap();
+        make_readable(&eventfd);
+        assert_eq!(dispatcher.shutdown().unwrap().stats.cancelled, 1);
     });
 }

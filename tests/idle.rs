@@ -5,7 +5,7 @@ mod util;
 use std::thread;
 use std::time::Duration;
 
-use reapool::{Job, PollEvents};
+use reapool::{Cancel, Job, PollEvents};
 use util::{Gate, eventfd, eventually, make_readable, null, null_read, proc, watched};
 
 /// How often the dispatcher's threads have been taken off a CPU.
@@ -59,6 +59,22 @@ fn no_thread_wakes_up_while_there_is_nothing_to_do() {
         eventually("only the poll is left", || dispatcher.stats().outstanding == 1);
         assert_idle("with an operation pending");
 
+        // Polls have all slots.
+        let second = util::eventfd();
+        for _ in 0..3 {
+            dispatcher.submit(Job::poll(&second, PollEvents::READABLE, |_| ())).unwrap();
+        }
+        let later = || null_read(&null(), || ()).timeout(Duration::from_secs(3600));
+        dispatcher.submit_batch((0..10).map(|_| later())).unwrap();
+        let withdrawn = dispatcher.spawn(later()).unwrap();
+        assert_eq!(withdrawn.cancel(), Cancel::Withdrawn);
+        let soon = null_read(&null(), || ()).timeout(Duration::from_millis(1));
+        dispatcher.spawn(soon).unwrap().join().unwrap();
+        assert_idle("with deadlines to come");
+        make_readable(&second);
+        eventually("only the poll is left", || dispatcher.stats().outstanding == 1);
+        assert_idle("with deadlines no more");
+
         // The poll has one slot, callbacks that sleep in the gate have the others.
         let gate = Gate::default();
         for _ in 0..3 {
@@ -78,6 +94,6 @@ fn no_thread_wakes_up_while_there_is_nothing_to_do() {
         gate.open();
         make_readable(&eventfd);
         let report = dispatcher.shutdown().unwrap();
-        assert_eq!((report.jobs, report.panics), (2000 + 1 + 3 + 300 + 4, 0));
+        assert_eq!((report.jobs, report.panics), (2000 + 1 + 3 + 12 + 3 + 300 + 4, 0));
     });
 }
