@@ -49,7 +49,7 @@ fn stream<B, H>(
     home: impl Fn() -> H,
 ) -> Duration
 where
-    B: IoBufMut,
+    B: IoBufMut + 'static,
     H: FnOnce(B) + Send + 'static,
 {
     let start = Instant::now();

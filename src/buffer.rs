@@ -20,8 +20,10 @@ use std::sync::Arc;
 /// - `stable_ptr` is not null, and the `initialised` bytes from there on are initialised, in one
 ///   allocation, and changed by nobody but through this value (memory that several owners share is
 ///   never changed);
-/// - leaking the value leaks that memory.
-pub unsafe trait IoBuf: Send + 'static {
+/// - leaking the value leaks that memory, or, if the value borrows it, the memory stays as it is for
+///   as long as the value's type is valid. ([`Job`](crate::Job) takes values that borrow nothing,
+///   [`ScopedJob`](crate::ScopedJob) others too.)
+pub unsafe trait IoBuf: Send {
     /// The first byte.
     fn stable_ptr(&self) -> *const u8;
 
@@ -117,8 +119,9 @@ unsafe impl IoBufMut for Box<[u8]> {
     unsafe fn set_filled(&mut self, _count: usize) {}
 }
 
-// SAFETY: static memory is never freed, and a shared slice of bytes is never changed.
-unsafe impl IoBuf for &'static [u8] {
+// SAFETY: the slice is where it is, and borrowed while its type is valid; a shared slice of bytes is
+// not changed meanwhile.
+unsafe impl IoBuf for &[u8] {
     fn stable_ptr(&self) -> *const u8 {
         self.as_ptr()
     }
@@ -126,6 +129,31 @@ unsafe impl IoBuf for &'static [u8] {
     fn initialised(&self) -> usize {
         self.len()
     }
+}
+
+// SAFETY: as above, and it changes only through this value, being borrowed exclusively.
+unsafe impl IoBuf for &mut [u8] {
+    fn stable_ptr(&self) -> *const u8 {
+        self.as_ptr()
+    }
+
+    fn initialised(&self) -> usize {
+        self.len()
+    }
+}
+
+// SAFETY: as above; all of it is writable through an exclusive borrow.
+unsafe impl IoBufMut for &mut [u8] {
+    fn stable_mut_ptr(&mut self) -> *mut u8 {
+        self.as_mut_ptr()
+    }
+
+    fn capacity(&self) -> usize {
+        self.len()
+    }
+
+    /// A slice is as long as it is: bytes after the first `count` are what they were.
+    unsafe fn set_filled(&mut self, _count: usize) {}
 }
 
 // SAFETY: the shared block stays while this owner exists, wherever that is moved; with another

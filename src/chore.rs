@@ -40,9 +40,9 @@ impl<W, V, F> Chore<W, V, F> {
 
 impl<W, V, F, R> Task<R> for Chore<W, V, F>
 where
-    W: FnOnce() -> V + Send + 'static,
-    V: Send + 'static,
-    F: FnOnce(V) -> R + Send + 'static,
+    W: FnOnce() -> V + Send,
+    V: Send,
+    F: FnOnce(V) -> R + Send,
 {
     fn brief(&self) -> Brief {
         let route = match self.operation {
@@ -98,5 +98,12 @@ where
         if let Some(place) = place.downcast_mut::<Option<()>>() {
             *place = Some(());
         }
+    }
+
+    fn into_any(self: Box<Self>) -> Box<dyn Any>
+    where
+        Self: 'static,
+    {
+        self
     }
 }

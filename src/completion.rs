@@ -4,6 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::io;
 
+use crate::borrowed_file::BorrowedFile;
 use crate::buffer::IoBuf;
 use crate::file::FileHandle;
 
@@ -74,13 +75,16 @@ impl fmt::Display for Operation {
 /// assert!(dispatcher.spawn(job)?.join()?.starts_with("[package]"));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+///
+/// `B` is the type of the buffer, and `H` how the job had its file: [`Job`](crate::Job) has a
+/// [`FileHandle`], [`ScopedJob`](crate::ScopedJob) a [`BorrowedFile`].
 #[derive(Debug)]
 #[non_exhaustive]
-pub struct Completion<B> {
+pub struct Completion<B, H = FileHandle> {
     /// What was asked for.
     pub operation: Operation,
     /// The file; hand it to the next job on the same file, or drop it.
-    pub file: FileHandle,
+    pub file: H,
     /// The offset in bytes at which the operation began.
     pub offset: u64,
     /// How many bytes were asked for; 0 where none are transferred.
@@ -108,7 +112,7 @@ pub struct Completion<B> {
     pub result: io::Result<usize>,
 }
 
-impl<B> Completion<B> {
+impl<B, H> Completion<B, H> {
     /// Whether the operation succeeded with fewer bytes than were asked for.
     #[must_use]
     pub fn is_short(&self) -> bool {
@@ -125,6 +129,27 @@ impl<B> Completion<B> {
         self.operation.reads() && self.requested > 0 && self.transferred == 0 && ended
     }
 
+    fn success_of(
+        self,
+        file: impl FnOnce(&H) -> &FileHandle,
+    ) -> Result<(usize, B), OperationError> {
+        let file = file(&self.file);
+        match self.result {
+            Ok(count) => Ok((count, self.buffer)),
+            Err(source) => Err(OperationError {
+                operation: self.operation,
+                requested: self.requested,
+                transferred: self.transferred,
+                offset: self.offset,
+                direct: file.is_direct(),
+                path: file.path(),
+                source,
+            }),
+        }
+    }
+}
+
+impl<B> Completion<B> {
     /// Splits off a failure, with everything that a message to a person needs.
     ///
     /// # Errors
@@ -146,22 +171,23 @@ impl<B> Completion<B> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn into_success(self) -> Result<(usize, B), OperationError> {
-        match self.result {
-            Ok(count) => Ok((count, self.buffer)),
-            Err(source) => Err(OperationError {
-                operation: self.operation,
-                requested: self.requested,
-                transferred: self.transferred,
-                offset: self.offset,
-                direct: self.file.is_direct(),
-                path: self.file.path(),
-                source,
-            }),
-        }
+        self.success_of(|file| file)
     }
 }
 
-impl<B: IoBuf> Completion<B> {
+impl<B> Completion<B, BorrowedFile<'_>> {
+    /// Splits off a failure, with everything that a message to a person needs.
+    ///
+    /// # Errors
+    ///
+    /// If `result` is an error, an [`OperationError`] that names operation, length, offset and
+    /// file; the buffer is given up.
+    pub fn into_success(self) -> Result<(usize, B), OperationError> {
+        self.success_of(BorrowedFile::handle)
+    }
+}
+
+impl<B: IoBuf, H> Completion<B, H> {
     /// The bytes that were transferred; none if the operation failed, unless it was
     /// [exact](crate::Job::exact) and came a part of the way.
     #[must_use]

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use crate::completion::Operation;
 use crate::job::Job;
 
 /// When a job is to be given up that waits.
@@ -15,6 +16,17 @@ pub(crate) enum Due {
 
 // Jobs are moved around by the million.
 const _: () = assert!(size_of::<Due>() == size_of::<Instant>());
+
+impl Due {
+    pub(crate) fn after(limit: Duration) -> Self {
+        u64::try_from(limit.as_nanos()).map_or(Self::Never, Self::After)
+    }
+
+    /// That of a job that does this: its callback has to be given a result.
+    pub(crate) fn of(self, operation: Operation) -> Self {
+        if matches!(operation, Operation::Nop | Operation::Blocking) { Self::Never } else { self }
+    }
+}
 
 impl<R: 'static> Job<R> {
     /// Gives the job up if it is not under way at this moment: its callback then runs with an error of
@@ -53,7 +65,7 @@ impl<R: 'static> Job<R> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn deadline(mut self, deadline: Instant) -> Self {
-        self.set_due(Due::At(deadline));
+        self.due = Due::At(deadline).of(self.operation());
         self
     }
 
@@ -76,14 +88,8 @@ impl<R: 'static> Job<R> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn timeout(mut self, limit: Duration) -> Self {
-        self.set_due(u64::try_from(limit.as_nanos()).map_or(Due::Never, Due::After));
+        self.due = Due::after(limit).of(self.operation());
         self
-    }
-
-    fn set_due(&mut self, due: Due) {
-        if self.has_result() {
-            self.due = due;
-        }
     }
 
     /// Begins to count the time of a job that is being accepted.

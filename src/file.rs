@@ -174,6 +174,16 @@ impl FileHandle {
         std::fs::read_link(format!("/proc/self/fd/{}", self.fd)).ok()
     }
 
+    /// A handle that keeps nothing open.
+    ///
+    /// # Safety
+    ///
+    /// The handle and its clones are not used after the borrow.
+    pub(crate) unsafe fn of_borrowed(fd: BorrowedFd<'_>) -> Self {
+        let (raw, flags, facts) = ask(fd);
+        Self::assemble((), raw, flags, facts)
+    }
+
     fn keep<T: AsFd + Send + Sync + 'static>(owner: Arc<T>) -> Self {
         let (fd, flags, facts) = ask(owner.as_fd());
         Self::assemble(owner, fd, flags, facts)
@@ -223,7 +233,8 @@ impl AsFd for FileHandle {
         // SAFETY: the descriptor is that of the `OwnedFd` in `owner`, or was borrowed from the value
         // in the `Arc` that is there, which keeps it in place and unchanged but for interior
         // mutability; by I/O safety no implementation of `AsFd` may close a descriptor that is
-        // borrowed, and it stays borrowed while `owner` lives.
+        // borrowed, and it stays borrowed while `owner` lives. Or the handle keeps nothing open and is
+        // not used after the borrow that it was made of (`of_borrowed`).
         unsafe { BorrowedFd::borrow_raw(self.fd) }
     }
 }

@@ -10,6 +10,7 @@ use std::time::Duration;
 use crate::deadline::Deadline;
 use crate::join_error::{JoinError, WaitError};
 use crate::pipeline::Pipeline;
+use crate::scope::headcount::Headcount;
 use crate::ticket::Ticket;
 use crate::wait::bell::Bell;
 use crate::wait::delivery::{Delivery, End};
@@ -63,11 +64,26 @@ pub struct JobHandle<T> {
     delivery: Arc<Delivery<T>>,
     /// To find out whether a wait is asked for by one of the workers that it would wait for.
     pipeline: Arc<Pipeline>,
+    /// A scope's job: it hears that somebody has got its panic.
+    scope: Option<Arc<Headcount>>,
 }
 
 impl<T> JobHandle<T> {
     pub(crate) fn new(delivery: Arc<Delivery<T>>, pipeline: Arc<Pipeline>) -> Self {
-        Self { delivery, pipeline }
+        Self { delivery, pipeline, scope: None }
+    }
+
+    /// The handle of a job of the scope that counts its jobs here.
+    pub(crate) fn in_scope(mut self, jobs: &Arc<Headcount>) -> Self {
+        self.scope = Some(Arc::clone(jobs));
+        self
+    }
+
+    /// Tells the scope that somebody has got its job's panic.
+    fn tell_scope(&self) {
+        if let Some(jobs) = &self.scope {
+            jobs.taken();
+        }
     }
 
     pub(crate) fn pipeline(&self) -> &Pipeline {
@@ -120,7 +136,10 @@ impl<T> JobHandle<T> {
         });
         match end {
             Some(End::Returned(value)) => Ok(value),
-            Some(End::Panicked(payload)) => Err(JoinError::Panicked(payload)),
+            Some(End::Panicked(payload)) => {
+                self.tell_scope();
+                Err(JoinError::Panicked(payload))
+            }
             Some(End::Abandoned) => Err(JoinError::Abandoned),
             Some(End::Taken) => Err(JoinError::Taken),
             None if in_callback => Err(JoinError::InCallback(self)),
@@ -202,7 +221,10 @@ impl<T> Future for JobHandle<T> {
         match self.delivery.poll(context.waker()) {
             None => Poll::Pending,
             Some(End::Returned(value)) => Poll::Ready(value),
-            Some(End::Panicked(payload)) => resume_unwind(payload),
+            Some(End::Panicked(payload)) => {
+                self.tell_scope();
+                resume_unwind(payload)
+            }
             Some(End::Abandoned) => panic!("{}", JoinError::<T>::Abandoned),
             Some(End::Taken) => panic!("{}", JoinError::<T>::Taken),
         }

@@ -73,7 +73,7 @@ impl<R: Send + 'static> Job<R> {
     /// can't tell without waiting). [Poll](Self::poll) for it first.
     pub fn read<B, F>(file: impl Into<FileHandle>, buffer: B, offset: u64, callback: F) -> Self
     where
-        B: IoBufMut,
+        B: IoBufMut + 'static,
         F: FnOnce(Completion<B>) -> R + Send + 'static,
     {
         Self::new(Operation::Read, file.into(), ReadInto(buffer), offset, callback)
@@ -118,7 +118,7 @@ impl<R: Send + 'static> Job<R> {
         callback: F,
     ) -> Self
     where
-        B: IoBufMut,
+        B: IoBufMut + 'static,
         F: FnOnce(Completion<Ranged<B>>) -> R + Send + 'static,
     {
         let file = file.into();
@@ -136,7 +136,7 @@ impl<R: Send + 'static> Job<R> {
     /// [`read`](Self::read).
     pub fn write<B, F>(file: impl Into<FileHandle>, buffer: B, offset: u64, callback: F) -> Self
     where
-        B: IoBuf,
+        B: IoBuf + 'static,
         F: FnOnce(Completion<B>) -> R + Send + 'static,
     {
         Self::new(Operation::Write, file.into(), WriteFrom(buffer), offset, callback)
@@ -151,7 +151,7 @@ impl<R: Send + 'static> Job<R> {
         callback: F,
     ) -> Self
     where
-        B: IoBufMut,
+        B: IoBufMut + 'static,
         F: FnOnce(Completion<Vec<B>>) -> R + Send + 'static,
     {
         let target = ReadIntoEach::new(buffers);
@@ -167,7 +167,7 @@ impl<R: Send + 'static> Job<R> {
         callback: F,
     ) -> Self
     where
-        B: IoBuf,
+        B: IoBuf + 'static,
         F: FnOnce(Completion<Vec<B>>) -> R + Send + 'static,
     {
         let target = WriteFromEach::new(buffers);
@@ -302,7 +302,7 @@ impl<R: Send + 'static> Job<R> {
         callback: F,
     ) -> Self
     where
-        T: Target,
+        T: Target + 'static,
         F: FnOnce(Completion<T::Buffer>) -> R + Send + 'static,
     {
         Self::from_task(Pending::prepare(operation, file, target, offset, callback))

@@ -56,7 +56,7 @@ impl<B> fmt::Debug for Ranged<B> {
     }
 }
 
-impl<B: IoBuf> Completion<Ranged<B>> {
+impl<B: IoBuf, H> Completion<Ranged<B>, H> {
     /// The bytes that were read, of those that were asked for; none if the operation failed, unless
     /// it was [exact](crate::Job::exact) and came a part of the way.
     #[must_use]

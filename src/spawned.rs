@@ -21,10 +21,10 @@ pub(crate) struct Spawned<R> {
 }
 
 /// Ends the handle's wait, with a value, a panic, or, dropped before, with neither.
-struct Promise<R>(Arc<Delivery<R>>);
+pub(crate) struct Promise<R>(pub(crate) Arc<Delivery<R>>);
 
 impl<R> Promise<R> {
-    fn end(&self, with: End<R>) {
+    pub(crate) fn end(&self, with: End<R>) {
         wake(self.0.end(with));
     }
 }
@@ -54,8 +54,11 @@ impl<R: Send + 'static> Spawned<R> {
     /// Takes a job that `tie` made, and that was refused, off its handle.
     pub(crate) fn untie(job: Job) -> Job<R> {
         let due = job.due;
-        let task: Box<dyn Any> = job.into_task();
-        let spawned = task.downcast::<Self>().expect("the job is the one that was just tied");
+        let spawned = job
+            .into_task()
+            .into_any()
+            .downcast::<Self>()
+            .expect("the job is the one that was just tied");
         let mut job = Job::from_task(spawned.inner);
         job.due = due;
         job
@@ -114,5 +117,9 @@ impl<R: Send + 'static> Task<()> for Spawned<R> {
     fn buffer_into(self: Box<Self>, place: &mut dyn Any) {
         let Self { inner, .. } = *self;
         inner.buffer_into(place);
+    }
+
+    fn into_any(self: Box<Self>) -> Box<dyn Any> {
+        self
     }
 }

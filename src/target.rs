@@ -18,9 +18,9 @@ pub(crate) struct Region {
 }
 
 /// The memory that an operation works on, and how it gets back to the user.
-pub(crate) trait Target: Send + 'static {
+pub(crate) trait Target: Send {
     /// What the user handed in and gets back.
-    type Buffer: Send + 'static;
+    type Buffer: Send;
 
     /// Whether the user asked for a range of what is transferred, which is longer for a reason.
     const RANGE: bool = false;

@@ -48,7 +48,7 @@ impl Brief {
 }
 
 /// A job with the types of its buffer and callback forgotten: `R` is what the callback returns.
-pub(crate) trait Task<R>: Any + Send {
+pub(crate) trait Task<R>: Send {
     fn brief(&self) -> Brief;
 
     /// What its handle knows it by, if it has one.
@@ -75,32 +75,52 @@ pub(crate) trait Task<R>: Any + Send {
     /// Runs the callback after the kernel's last answer.
     fn run(self: Box<Self>, res: i64) -> R;
 
-    fn buffer_type(&self) -> TypeId;
+    fn buffer_type(&self) -> TypeId
+    where
+        Self: 'static;
 
     /// Puts the buffer into `place`, an `Option` of the type that `buffer_type` names.
-    fn buffer_into(self: Box<Self>, place: &mut dyn Any);
+    fn buffer_into(self: Box<Self>, place: &mut dyn Any)
+    where
+        Self: 'static;
+
+    /// The same, to be taken for the type that it is.
+    fn into_any(self: Box<Self>) -> Box<dyn Any>
+    where
+        Self: 'static;
+}
+
+/// What a job keeps its file open by, and gives back.
+pub(crate) trait KeepsOpen: Send {
+    fn handle(&self) -> &FileHandle;
+}
+
+impl KeepsOpen for FileHandle {
+    fn handle(&self) -> &FileHandle {
+        self
+    }
 }
 
 /// A job's one allocation.
-pub(crate) struct Pending<T, F> {
+pub(crate) struct Pending<T, F, H = FileHandle> {
     target: T,
     callback: F,
-    file: FileHandle,
+    file: H,
     transfer: Transfer,
     progress: Progress,
 }
 
-impl<T: Target, F> Pending<T, F> {
+impl<T: Target, F, H: KeepsOpen> Pending<T, F, H> {
     pub(crate) fn prepare(
         operation: Operation,
-        file: FileHandle,
+        file: H,
         target: T,
         offset: u64,
         callback: F,
     ) -> Box<Self> {
-        let nowait = operation.transfers() && file.is_stream();
-        let transfer =
-            Transfer { operation, fd: file.raw_fd(), address: 0, length: 0, offset, nowait };
+        let (fd, nowait) =
+            (file.handle().raw_fd(), operation.transfers() && file.handle().is_stream());
+        let transfer = Transfer { operation, fd, address: 0, length: 0, offset, nowait };
         let progress = Progress::new(0);
         let mut pending = Box::new(Self { target, callback, file, transfer, progress });
         // Only now does the target stand where it stays until its callback.
@@ -118,18 +138,20 @@ impl<T: Target, F> Pending<T, F> {
     }
 }
 
-impl<T, F, R> Task<R> for Pending<T, F>
+impl<T, F, H, R> Task<R> for Pending<T, F, H>
 where
     T: Target,
-    F: FnOnce(Completion<T::Buffer>) -> R + Send + 'static,
+    H: KeepsOpen,
+    F: FnOnce(Completion<T::Buffer, H>) -> R + Send,
 {
     fn brief(&self) -> Brief {
         let operation = self.transfer.operation;
-        let buffered = operation.transfers() && self.file.is_buffered();
+        let file = self.file.handle();
+        let buffered = operation.transfers() && file.is_buffered();
         let reads = matches!(operation, Operation::Read | Operation::ReadVectored);
         let route = match buffered {
             false => Route::Engine,
-            true if reads && self.file.tells_what_is_cached() => Route::Cache,
+            true if reads && file.tells_what_is_cached() => Route::Cache,
             true => Route::Lane,
         };
         Brief { transfer: self.transfer, progress: self.progress, buffered, route }
@@ -149,7 +171,7 @@ where
     }
 
     fn file(&self) -> Option<&FileHandle> {
-        Some(&self.file)
+        Some(self.file.handle())
     }
 
     fn advance(&mut self, done: usize, begin: usize) {
@@ -187,13 +209,26 @@ where
         })
     }
 
-    fn buffer_type(&self) -> TypeId {
+    fn buffer_type(&self) -> TypeId
+    where
+        Self: 'static,
+    {
         TypeId::of::<T::Buffer>()
     }
 
-    fn buffer_into(self: Box<Self>, place: &mut dyn Any) {
+    fn buffer_into(self: Box<Self>, place: &mut dyn Any)
+    where
+        Self: 'static,
+    {
         if let Some(place) = place.downcast_mut::<Option<T::Buffer>>() {
             *place = Some(self.target.into_buffer(None));
         }
+    }
+
+    fn into_any(self: Box<Self>) -> Box<dyn Any>
+    where
+        Self: 'static,
+    {
+        self
     }
 }

@@ -26,11 +26,21 @@ fn dispatcher() -> Tended {
     Tended::new(util::builder().depth(4).workers(1))
 }
 
-fn read<B: IoBufMut>(on: &Dispatcher, file: &FileHandle, buffer: B, at: u64) -> Completion<B> {
+fn read<B: IoBufMut + 'static>(
+    on: &Dispatcher,
+    file: &FileHandle,
+    buffer: B,
+    at: u64,
+) -> Completion<B> {
     completion_of(on, |callback| Job::read(file, buffer, at, callback).exact())
 }
 
-fn write<B: IoBuf>(on: &Dispatcher, file: &FileHandle, buffer: B, at: u64) -> Completion<B> {
+fn write<B: IoBuf + 'static>(
+    on: &Dispatcher,
+    file: &FileHandle,
+    buffer: B,
+    at: u64,
+) -> Completion<B> {
     completion_of(on, |callback| Job::write(file, buffer, at, callback).exact())
 }
 

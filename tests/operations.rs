@@ -60,7 +60,7 @@ struct Subject {
 }
 
 impl Subject {
-    fn write<B: IoBuf + Debug>(&self, buffer: B, offset: usize) {
+    fn write<B: IoBuf + Debug + 'static>(&self, buffer: B, offset: usize) {
         let (expected, address) = (buffer.as_bytes().to_vec(), buffer.stable_ptr().addr());
         let done = completion_of(&self.dispatcher, |callback| {
             Job::write(&self.file, buffer, offset as u64, callback)
@@ -71,7 +71,7 @@ impl Subject {
         self.check_contents(offset, &expected);
     }
 
-    fn read<B: IoBufMut + Debug>(&self, buffer: B, offset: usize) {
+    fn read<B: IoBufMut + Debug + 'static>(&self, buffer: B, offset: usize) {
         let (capacity, address) = (buffer.capacity(), buffer.stable_ptr().addr());
         let before = fs::read(&self.path).unwrap();
         let done = completion_of(&self.dispatcher, |callback| {
@@ -84,7 +84,7 @@ impl Subject {
         self.check_contents(0, &before);
     }
 
-    fn write_vectored<B: IoBuf + Debug>(&self, buffers: Vec<B>, offset: usize) {
+    fn write_vectored<B: IoBuf + Debug + 'static>(&self, buffers: Vec<B>, offset: usize) {
         let each: Vec<_> = buffers.iter().map(|buffer| buffer.as_bytes().to_vec()).collect();
         let done = completion_of(&self.dispatcher, |callback| {
             Job::write_vectored(&self.file, buffers, offset as u64, callback)
@@ -95,7 +95,7 @@ impl Subject {
         self.check_contents(offset, &expected);
     }
 
-    fn read_vectored<B: IoBufMut + Debug>(&self, buffers: Vec<B>, offset: usize) {
+    fn read_vectored<B: IoBufMut + Debug + 'static>(&self, buffers: Vec<B>, offset: usize) {
         let capacities: Vec<_> = buffers.iter().map(IoBufMut::capacity).collect();
         let before = fs::read(&self.path).unwrap();
         let done = completion_of(&self.dispatcher, |callback| {

@@ -36,11 +36,20 @@ impl Scene {
         [Some(open_buffered(&self.path)), open_direct(&self.path)].into_iter().flatten()
     }
 
-    fn read<B: IoBufMut>(&self, file: &FileHandle, buffer: B, offset: u64) -> Completion<B> {
+    fn read<B: IoBufMut + 'static>(
+        &self,
+        file: &FileHandle,
+        buffer: B,
+        offset: u64,
+    ) -> Completion<B> {
         completion_of(&self.dispatcher, |callback| Job::read(file, buffer, offset, callback))
     }
 
-    fn read_vectored<B: IoBufMut>(&self, buffers: Vec<B>, offset: u64) -> Completion<Vec<B>> {
+    fn read_vectored<B: IoBufMut + 'static>(
+        &self,
+        buffers: Vec<B>,
+        offset: u64,
+    ) -> Completion<Vec<B>> {
         let file = open_buffered(&self.path);
         completion_of(&self.dispatcher, |callback| {
             Job::read_vectored(file, buffers, offset, callback)

@@ -105,7 +105,7 @@ impl Target {
         self.release();
     }
 
-    fn submit<B: IoBuf>(self: &Arc<Self>, file: &FileHandle, buffer: B, offset: u64) {
+    fn submit<B: IoBuf + 'static>(self: &Arc<Self>, file: &FileHandle, buffer: B, offset: u64) {
         let target = Arc::clone(self);
         let job = Job::write(file, buffer, offset, move |done| {
             target.written(done);
@@ -117,7 +117,7 @@ impl Target {
         }
     }
 
-    fn written<B: IoBuf>(self: &Arc<Self>, done: Completion<B>) {
+    fn written<B: IoBuf + 'static>(self: &Arc<Self>, done: Completion<B>) {
         match done.result {
             Ok(_) => {}
             // Some file systems open files with O_DIRECT and then refuse to write them.

@@ -5,7 +5,7 @@ use reapool::{AlignedBuf, BufferPool, IoBufMut, PoolBuf};
 use crate::task::Task;
 
 /// A kind of buffer that the crate can read into.
-pub(crate) trait Buffer: IoBufMut + Sized {
+pub(crate) trait Buffer: IoBufMut + Sized + 'static {
     /// `count` buffers of the task's block size.
     fn make(task: &Task, count: usize) -> Result<Vec<Self>, String>;
 }
