@@ -1,0 +1,136 @@
+//! Counts how often each byte occurs in files, and tells how much information there is in them.
+//!
+//! `cargo run --release --example histogram -- [OPTIONS] FILE...`; `--help` lists the options.
+//!
+//! A parallel reduction in a scope: one buffer, which is borrowed part by part by reads that are
+//! under way at the same time. What a part's callback finds it adds to the part's own counts, also
+//! borrowed, and then it has the part filled with what comes next in the file. No reference
+//! counting, no locks, no channel; and when the scope is over, the counts are added up.
+
+mod counts;
+mod options;
+#[path = "../shared/mod.rs"]
+mod shared;
+
+use std::error::Error;
+use std::io::{self, ErrorKind, Write};
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use reapool::{AlignedBuf, Dispatcher, FileHandle, FileKind, OperationError, Scope, ScopedJob};
+
+use crate::counts::Counts;
+use crate::options::{HELP, Options, parse_arguments};
+use crate::shared::interrupt::Interrupt;
+use crate::shared::names::escaped;
+use crate::shared::screen::Screen;
+
+const FAILURE: u8 = 1;
+
+/// A file that is read from its beginning to its end.
+struct Reading<'a> {
+    file: FileHandle,
+    /// Where the next read begins.
+    next: AtomicU64,
+    failure: OnceLock<OperationError>,
+    interrupt: &'a Interrupt,
+}
+
+impl Reading<'_> {
+    /// Reads what comes next into `part`, adds it to `counts`, and goes on until the file is over.
+    fn go_on<'scope>(
+        &'scope self,
+        scope: &'scope Scope<'scope, '_>,
+        part: &'scope mut [u8],
+        counts: &'scope mut Counts,
+    ) {
+        let offset = self.next.fetch_add(part.len() as u64, Ordering::Relaxed);
+        let job = ScopedJob::read(&self.file, part, offset, move |done| {
+            counts.add(done.data());
+            match done.into_success() {
+                Ok((_, part)) if !self.interrupt.has_come() && self.failure.get().is_none() => {
+                    self.go_on(scope, part, counts);
+                }
+                Ok(_) => {}
+                // The end of the file; what there was before it has been counted.
+                Err(error) if error.source.kind() == ErrorKind::UnexpectedEof => {}
+                // Another part's may have come first.
+                Err(error) => drop(self.failure.set(error)),
+            }
+        });
+        // A dispatcher that is open refuses nothing here: each part has one job at a time.
+        scope.submit(job.exact()).expect("is accepted");
+    }
+}
+
+/// The counts of one file, with all reads into `buffer`, which is divided into parts of this size.
+fn count(
+    dispatcher: &Dispatcher,
+    path: &Path,
+    buffer: &mut [u8],
+    part: usize,
+    interrupt: &Interrupt,
+) -> Result<Counts, Box<dyn Error>> {
+    let file = FileHandle::open_direct_or_buffered(path)?;
+    if !matches!(file.kind(), FileKind::Regular | FileKind::BlockDevice) {
+        return Err("neither a regular file nor a block device".into());
+    }
+    let (next, failure) = (AtomicU64::new(0), OnceLock::new());
+    let reading = Reading { file, next, failure, interrupt };
+    let mut counts = vec![Counts::default(); buffer.len() / part];
+    dispatcher.scope(|scope| {
+        for (part, counts) in buffer.chunks_exact_mut(part).zip(&mut counts) {
+            reading.go_on(scope, part, counts);
+        }
+    })?;
+    match reading.failure.into_inner() {
+        Some(error) => Err(error.into()),
+        None => Ok(counts.into_iter().sum()),
+    }
+}
+
+fn print(counts: &Counts, path: &Path, options: &Options) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    let (bits, bytes, path) = (counts.entropy(), counts.total(), escaped(path).0);
+    writeln!(out, "{bits:.4} bits/byte in {bytes} bytes of {} values: {path}", counts.distinct())?;
+    if options.counts {
+        for (byte, count) in counts.occurring() {
+            writeln!(out, "  0x{byte:02x} {count}")?;
+        }
+    }
+    out.flush()
+}
+
+fn run(options: Options) -> Result<u8, Box<dyn Error>> {
+    let interrupt = Interrupt::listen()?;
+    let screen = Screen::new("histogram", true);
+    let mut builder = Dispatcher::builder().depth(options.parts);
+    if let Some(workers) = options.workers {
+        builder = builder.workers(workers);
+    }
+    let dispatcher = builder.build()?;
+    let mut buffer = AlignedBuf::zeroed(options.parts * options.part);
+    for path in &options.paths {
+        let counted = count(&dispatcher, path, &mut buffer, options.part, &interrupt);
+        if let Some(status) = interrupt.status() {
+            screen.say(format_args!("interrupted"));
+            return Ok(status);
+        }
+        match counted {
+            Ok(counts) => match print(&counts, path, &options) {
+                // Whoever closed the pipe has read enough.
+                Err(error) if error.kind() == ErrorKind::BrokenPipe => return Ok(FAILURE),
+                printed => printed.map_err(|error| format!("standard output: {error}"))?,
+            },
+            Err(error) => screen.fail(path, error),
+        }
+    }
+    dispatcher.shutdown()?;
+    Ok(if screen.failures() > 0 { FAILURE } else { 0 })
+}
+
+fn main() -> ExitCode {
+    shared::start("histogram", HELP, FAILURE, parse_arguments(), run)
+}
