@@ -160,12 +160,16 @@ fn a_child_that_returns_from_its_callback_leaves_the_rest_to_the_parent() {
 #[test]
 fn a_child_leaves_the_counter_alone() {
     let _alone = alone();
-    watched(|| {
-        // What was told and not taken is counted again, by the parent only.
-        let mut forking = Forking::new(0);
-        forking.turn(5, 0);
-        assert_eq!(forking.jobs.stats().panics, 0);
-        // Three are left, and the one that was submitted took a free slot.
-        assert_eq!(count_of(&*forking.jobs), 4);
-    });
+    // The first callback of a turn, and the last.
+    for forks in [0, 1] {
+        watched(move || {
+            // What was told and not taken is counted again, by the parent only.
+            let mut forking = Forking::new(forks);
+            forking.turn(5, forks);
+            assert!(forking.ran.lock().unwrap().contains(&forks));
+            assert_eq!(forking.jobs.stats().panics, 0);
+            // Nine jobs, of which one was submitted by a callback, and five were taken.
+            assert_eq!(count_of(&forking.jobs), 4);
+        });
+    }
 }
