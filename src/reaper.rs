@@ -41,7 +41,10 @@ impl Reaper {
         spawn: impl FnOnce(Box<dyn FnOnce() + Send>) -> Result<JoinHandle<()>, E>,
     ) -> Result<Self, E> {
         let (going, gone) = bounded(0);
-        let thread = spawn(Box::new(move || run(pipeline, outlet, coalesce, going)))?;
+        // Here, as it asks num_cpus, which keeps the answer: a child forked while another thread is
+        // finding it out would wait for that for ever.
+        let spin = Spin::new(pipeline.engine.ready().is_some());
+        let thread = spawn(Box::new(move || run(pipeline, outlet, coalesce, spin, going)))?;
         Ok(Self { thread, gone })
     }
 
@@ -62,9 +65,15 @@ impl Reaper {
 }
 
 /// Reaps until the dispatcher tells it to stop, then ends the context.
-fn run(pipeline: Arc<Pipeline>, outlet: Sender<Completed>, coalesce: Duration, going: Sender<()>) {
+fn run(
+    pipeline: Arc<Pipeline>,
+    outlet: Sender<Completed>,
+    coalesce: Duration,
+    spin: Spin,
+    going: Sender<()>,
+) {
     let _guard = AbortOnPanic;
-    reap(&pipeline, &outlet, coalesce);
+    reap(&pipeline, &outlet, coalesce, spin);
     let retired = pipeline.engine.close();
     // With this the workers' channel has lost its last one.
     drop(outlet);
@@ -74,12 +83,11 @@ fn run(pipeline: Arc<Pipeline>, outlet: Sender<Completed>, coalesce: Duration, g
     drop(retired);
 }
 
-fn reap(pipeline: &Pipeline, outlet: &Sender<Completed>, coalesce: Duration) {
+fn reap(pipeline: &Pipeline, outlet: &Sender<Completed>, coalesce: Duration, mut spin: Spin) {
     let mut events = Vec::new();
     let mut pause = PAUSE_MIN;
     let mut coalescing = Coalescing::new(coalesce);
     let mut watch = Watch::default();
-    let mut spin = Spin::new(pipeline.engine.ready().is_some());
     let mut stop = false;
     while !stop {
         let least = || coalescing.least(pipeline.counters.in_flight(), pipeline.parcels.len());
