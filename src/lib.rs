@@ -16,7 +16,8 @@
 //!   workers read what is cached, and threads for what blocks do the rest, so that it stalls neither
 //!   caller nor worker; a plain thread pool with `pread` does that as well.
 //! - **For a loop of tiny callbacks on one core.** An inline AIO loop has no hand-off to pay for.
-//! - **In an async runtime** that is there anyway and whose blocking pool suffices.
+//! - **In an async runtime** that is there anyway and whose blocking pool suffices. (Where it doesn't,
+//!   the futures here work in any.)
 //! - **Where io_uring is allowed and its other operations are wanted** (sockets). Native AIO is what
 //!   containers' default profiles allow, and it needs no locked memory.
 //! - **Outside Linux.** It doesn't compile there.
@@ -54,6 +55,38 @@
 //!
 //! [`spawn`](Submitter::spawn) returns a handle with the callback's value instead, and a
 //! [`Submitter`] in a callback carries on where the last job ended.
+//!
+//! # Which way to wait
+//!
+//! The jobs are the same; what differs is where callbacks run, and how the rest of the program hears
+//! of them.
+//!
+//! | you have | take | who runs callbacks | it blocks |
+//! |---|---|---|---|
+//! | a batch, and nothing else to do meanwhile | callbacks, then [`drain`](Dispatcher::drain) | a worker | who drains |
+//! | a result that the next line needs | [`spawn`](Submitter::spawn), [`join`](JobHandle::join) | a worker | who joins |
+//! | buffers, files or results on your stack | [`scope`](Submitter::scope) | a worker | the scope's caller |
+//! | an async runtime | [`spawn_async`](Submitter::spawn_async) and `.await`; [`read`](Submitter::read), [`write`](Submitter::write) without a callback | a worker | nobody |
+//! | an event loop, and work that other cores can do | [`CompletionQueue`] | a worker | nobody |
+//! | an event loop, and little to do in callbacks | [`LoopDispatcher`] | the loop's thread | the loop, for as long as callbacks take |
+//! | pipes, sockets, timers next to files | [`Job::poll`], in any of these | as above | nobody; it holds a slot |
+//! | paths, and no wish for any of this | [`Files`] | a worker | who takes results |
+//!
+//! - **Callbacks and `drain`** cost least: no value is handed over, and no thread woken but workers.
+//! - **A [`scope`](Submitter::scope)** is for a function that begins and ends its work: its jobs borrow
+//!   a `&mut [u8]` of the caller's, a `&File`, whatever callbacks refer to, and it returns when all of
+//!   them are over, also when one panics. A [`ScopedJob`] costs one allocation more.
+//! - **Futures** belong to no runtime. A [`JobHandle`] is one, of the callback's value. Without room a
+//!   task waits in a line, and no thread does. Heavy computations belong into a callback, on a worker,
+//!   rather than behind the await. A future that is dropped doesn't stop its job.
+//! - **A [`CompletionQueue`]** has values, and a descriptor that is readable when there are some, with
+//!   one system call for many. Keep a [place](QueueSender::try_reserve) before submitting, and no
+//!   callback ever waits for the loop.
+//! - **A [`LoopDispatcher`]** has no threads: it is a descriptor for epoll(7), poll(2) or select(2), and
+//!   when that is readable, [`run`](LoopDispatcher::run) runs callbacks on the calling thread. There is
+//!   no hand-off, and each microsecond in a callback is one in which the loop answers nobody.
+//! - **Jobs that wait** can be [withdrawn](JobHandle::cancel) and have [deadlines](Job::deadline): the
+//!   callback then runs with `ECANCELED` or `ETIMEDOUT`, and gets its buffer back.
 //!
 //! # Buffers
 //!
@@ -110,19 +143,24 @@
 //!
 //! 1. **Every accepted job ends exactly once**: its callback runs once, on a worker. Nothing is lost
 //!    to a short `io_submit`, `EAGAIN`, `EINTR`, a bad neighbour in the batch, a panic, a shutdown
-//!    or a slow callback. (`exactly_once`, `many_files`, `batch`, `signals`, `scripted`)
+//!    or a slow callback. What is withdrawn or late ends like this, too, with that as its result. (Of
+//!    a [`LoopDispatcher`] the thread that runs it is the worker.) (`exactly_once`, `many_files`,
+//!    `batch`, `signals`, `withdraw`, `deadlines`, `futures`, `event_loop`, `scripted`)
 //! 2. **A job that is refused comes back** with its buffer; everything that the *kernel* says of a
 //!    job, at submission or at completion, reaches its callback. (`refusal`, `batch`)
 //! 3. **Safe code cannot make the kernel write freed memory**, by dropping, forgetting, panicking or
-//!    leaking anything. (`ownership`, and all of them under memcheck)
+//!    leaking anything, borrowed or not. (`ownership`, `scope`, `scope_ending`, what must not compile in
+//!    `src/scope/rejected.rs`, and all of them under memcheck)
 //! 4. **A callback may submit**, which neither blocks nor deadlocks; beyond the depth its jobs wait in
-//!    order. Outside callbacks `submit` waits for room and `try_submit` does not. (`callbacks`)
+//!    order. Outside callbacks `submit` waits for room, `try_submit` does not, and `submit_async` waits
+//!    without a thread. (`callbacks`, `futures_room`)
 //! 5. **`drain`, `shutdown` and dropping return when every callback has run**, those of jobs that
 //!    callbacks submitted included. Dropping the dispatcher inside a callback neither deadlocks nor
 //!    joins itself. In a callback of the same dispatcher, waiting is refused. (`ending`,
 //!    `waiting_in_callbacks`, `last_owner`, `fork`)
 //! 6. **A panicking callback costs nobody else anything**: caught, counted, reported to the panic
-//!    handler, the slot freed, the worker lives; a handle gets the payload. (`panics`; with
+//!    handler, the slot freed, the worker lives; who joins a handle gets the payload, and an awaiter or
+//!    a scope goes on panicking. (`panics`, `futures`, `scope_ending`; with
 //!    `panic = "abort"` the process aborts, as it does for every panic)
 //! 7. **A slow callback delays no other job while a worker is idle**, also not jobs of the same
 //!    harvest, nor jobs that it submitted itself. Among quick callbacks, which are not worth waking
@@ -140,6 +178,13 @@
 //! 10. **Limits explain themselves**: `io_setup` failing names `fs.aio-max-nr`, its use, and what was
 //!     asked. (`limits`)
 //!
+//! 11. **Results reach an event loop once each**, by a descriptor that is readable while there are some:
+//!     level- or edge-triggered, with spurious wake-ups, and however few are taken at a time.
+//!     (`event_loop`, `event_loop_races`, `completion_queue`)
+//!
+//! Who waits for what, and who wakes whom, is also tried in every schedule by models of the waiting
+//! state machines: `model_handle`, `model_room`, `model_queue`, `model_scope`.
+//!
 //! # Speed
 //!
 //! What costs time between the kernel and a callback is waking threads. So
@@ -156,8 +201,11 @@
 //!
 //! # Limits, and why
 //!
-//! - **Nothing that has entered the kernel can be cancelled.** Linux cancels no file I/O: io_cancel(2)
-//!   answers `EINVAL` for it.
+//! - **Reads, writes and syncs that have entered the kernel can't be cancelled.** io_cancel(2) needs a
+//!   function that cancels the request, which no file system or block device sets, and answers
+//!   `EINVAL`. What waits for a slot, and polls, can be [withdrawn](JobHandle::cancel).
+//! - **A scope has no time limit**, and a forked child can't leave one whose jobs are outstanding: it
+//!   aborts.
 //! - **A stuck device blocks `shutdown`**, as the buffers are still the kernel's;
 //!   [`shutdown_timeout`](Dispatcher::shutdown_timeout) gives up waiting and leaves them be.
 //! - **A submission can block** in the kernel: writes that allocate or extend a file, metadata that
@@ -178,8 +226,9 @@
 //!   time as there are [`blocking_threads`](Builder::blocking_threads). (`backend`; the tests of the
 //!   guarantees are run with threads, too)
 //! - **Native AIO requests are a system-wide resource**, `fs.aio-max-nr`; each dispatcher takes its
-//!   depth plus one. Making a dispatcher for each file is slow, as ending a context waits for a grace
-//!   period of the kernel.
+//!   depth plus one. Making a dispatcher for each file is slow, as the kernel takes tens of milliseconds
+//!   to end a context: dropping a dispatcher leaves that to its reaper,
+//!   [`shutdown`](Dispatcher::shutdown) waits for it.
 //!
 //! # Features
 //!
