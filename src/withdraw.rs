@@ -15,6 +15,7 @@ use crate::lane::{Errand, Reply};
 use crate::pipeline::{Completed, Pipeline};
 use crate::slots::{Ending, index_of};
 use crate::ticket::Ticket;
+use crate::wait::wake;
 
 /// What came of [`JobHandle::cancel`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -195,10 +196,12 @@ impl Pipeline {
         let mut state = self.admission.lock();
         let stop = self.admission.count_finished(&mut state, outcome);
         let owes = self.owes_others(&state);
+        let called = state.room.line.take_called();
         drop(state);
         if stop {
             self.stop();
         }
+        wake(called);
         owes
     }
 }

@@ -9,7 +9,7 @@ use std::sync::{Arc, mpsc};
 use std::task::Poll;
 use std::thread;
 
-use reapool::{Dispatcher, Job, SubmitErrorKind, SubmitFuture, Submitter};
+use reapool::{Cancel, Dispatcher, Job, SubmitErrorKind, SubmitFuture, Submitter};
 use tasks::{Task, on_each_executor, yield_once};
 use util::{Drops, Gate, HANG, SCALE, null, null_read, watched};
 
@@ -330,5 +330,30 @@ fn a_thousand_tasks_share_one_place() {
         for (number, task) in tasks.into_iter().enumerate() {
             assert_eq!(runtime.block_on(task).unwrap(), number);
         }
+    });
+}
+
+#[test]
+fn a_job_that_ends_without_a_slot_calls_the_next_too() {
+    watched(|| {
+        // Room for one that waits. What is in the slot doesn't end, so its end calls nobody.
+        let dispatcher = util::builder().depth(1).backlog(1).workers(2).build().unwrap();
+        let (gate, null) = (Gate::default(), null());
+        let held = gate.clone();
+        dispatcher.submit(null_read(&null, move || held.pass())).unwrap();
+        gate.wait_for(1);
+        let mut inside = dispatcher.spawn(null_read(&null, || ())).unwrap();
+        for _ in 0..3 {
+            let next = dispatcher.spawn_async(null_read(&null, || ()));
+            let (task, mut future) = (Task::new(), next);
+            assert!(task.poll(&mut future).is_pending());
+            assert_eq!(inside.cancel(), Cancel::Withdrawn);
+            inside.join_timeout(HANG).unwrap();
+            task.wait_for(1);
+            let Poll::Ready(Ok(handle)) = task.poll(&mut future) else { panic!("there is room") };
+            inside = handle;
+        }
+        gate.open();
+        inside.join_timeout(HANG).unwrap();
     });
 }
