@@ -5,6 +5,7 @@ use std::io;
 use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
 
 use crate::buffer::{IoBuf, IoBufMut};
 use crate::completion::Completion;
@@ -28,7 +29,8 @@ use crate::submitter::Submitter;
 ///
 /// Before it has been accepted, file and buffer are dropped with it, and nothing is done. After that
 /// the operation goes on, a write is written, and when it has ended buffer and file are dropped:
-/// nobody else can have the memory while the kernel may use it.
+/// nobody else can have the memory while the kernel may use it. A [poll](Submitter::poll) goes on too,
+/// and keeps its slot until its event comes, unless it has a [`timeout`](Self::timeout).
 ///
 /// # Errors
 ///
@@ -200,6 +202,36 @@ impl<B: Send + 'static> IoFuture<B> {
     /// it has been polled.
     pub fn limit(self, bytes: usize) -> Self {
         self.change(|job| job.limit(bytes))
+    }
+
+    /// Gives the operation up if it is not under way at this moment, or of a poll, if its event has
+    /// not come: [`Job::deadline`]. Has no effect once it has been polled, and none while it waits for
+    /// room.
+    pub fn deadline(self, deadline: Instant) -> Self {
+        self.change(|job| job.deadline(deadline))
+    }
+
+    /// As [`deadline`](Self::deadline), so long after the dispatcher has accepted the operation:
+    /// [`Job::timeout`]. Has no effect once it has been polled.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::io::{self, ErrorKind};
+    /// use std::os::fd::OwnedFd;
+    /// use std::time::Duration;
+    /// use reapool::{Dispatcher, FileHandle, PollEvents};
+    ///
+    /// let dispatcher = Dispatcher::new()?;
+    /// let (reader, _writer) = io::pipe()?;
+    /// let silent = FileHandle::from(OwnedFd::from(reader));
+    /// let poll = dispatcher.poll(&silent, PollEvents::READABLE).timeout(Duration::from_millis(10));
+    /// let (result, ()) = futures::executor::block_on(poll);
+    /// assert_eq!(result.unwrap_err().kind(), ErrorKind::TimedOut);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn timeout(self, limit: Duration) -> Self {
+        self.change(|job| job.timeout(limit))
     }
 
     fn change(self, how: impl FnOnce(Job<Io<B>>) -> Job<Io<B>>) -> Self {

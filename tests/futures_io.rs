@@ -7,6 +7,7 @@ mod util;
 use std::io::{self, ErrorKind};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use reapool::{AlignedBuf, FileHandle, IoFuture, PollEvents, SubmitErrorKind};
 use tasks::{Task, on_each_executor};
@@ -171,5 +172,27 @@ fn it_is_ready_once() {
         let again = catch_unwind(AssertUnwindSafe(|| task.poll(&mut read).is_ready()));
         let message = again.unwrap_err();
         assert_eq!(message.downcast_ref(), Some(&"polled again after it was ready"));
+    });
+}
+
+#[test]
+fn operations_have_deadlines() {
+    watched(|| {
+        let dispatcher = util::builder().depth(1).backlog(4).workers(1).build().unwrap();
+        let never = eventfd();
+        let poll = || dispatcher.poll(&never, PollEvents::READABLE);
+        let (task, late) = (Task::new(), Instant::now());
+        let kinds = futures::executor::block_on(async {
+            let polled = poll().timeout(Duration::from_millis(1)).await.0;
+            // It holds the one slot.
+            let mut holds = poll().timeout(Duration::from_millis(20));
+            assert!(task.poll(&mut holds).is_pending());
+            let (read, buffer) = dispatcher.read(null(), vec![7; 16], 0).deadline(late).await;
+            assert_eq!(buffer, [7; 16], "it comes back as it was");
+            [polled, read, holds.await.0].map(|result| result.unwrap_err().kind())
+        });
+        assert_eq!(kinds, [ErrorKind::TimedOut; 3]);
+        dispatcher.drain_timeout(HANG).unwrap();
+        assert_eq!(dispatcher.stats().timed_out, 3);
     });
 }
