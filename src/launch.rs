@@ -41,7 +41,7 @@ impl Pipeline {
     pub(crate) fn look(&self, request: &Request, requested: usize) -> bool {
         // SAFETY: the request describes the job in the slot with its token, as for `submit` below.
         // The slot keeps it until it is taken out, which is for this thread to do, or, after it was
-        // handed on below, for one of the lane.
+        // handed on below, for whoever takes it out of the lane's queue.
         let done = match unsafe { look(&request.transfer, requested) } {
             Look::Hit(count) => {
                 self.counters.cached.fetch_add(1, Ordering::Relaxed);
@@ -94,11 +94,13 @@ impl Pipeline {
             // Counted before, as the reaper may count a completion before the call returns.
             self.counters.submitted(rest);
             // SAFETY: each request describes the job that `fill_slots` put into the slot with this
-            // token. The slot keeps it, and with it buffer and file, until the reaper takes it out
-            // on the event with the token; nobody else takes it, as `put_back` and `refuse`
-            // only do so for requests that were not accepted. While in the slot the job's memory
-            // is not accessed. A slot is filled again only after its job's callback has returned,
-            // so the token is not in use.
+            // token. The slot keeps it, and with it buffer and file, until the engine's waiter (the
+            // reaper, or the owner of an event loop) takes it out on the event with the token;
+            // nobody else takes it, as `put_back` and `refuse` only do so for requests that were not
+            // accepted, and who withdraws a poll, or what waits for a thread of the engine's, leaves
+            // it there for the event. While in the slot the job's memory is not accessed, but for the
+            // mark that it was withdrawn, which is no part of what the request describes. A slot is
+            // filled again only after its job's callback has returned, so the token is not in use.
             let answer = unsafe { self.engine.submit(rest) };
             let accepted = *answer.as_ref().unwrap_or(&0);
             self.counters.taken_back(&rest[accepted..]);

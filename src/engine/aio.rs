@@ -54,7 +54,8 @@ struct ControlBlock(UnsafeCell<iocb>);
 
 // SAFETY: a control block is written by `Aio::submit` and `Aio::wake` alone. `submit` writes the
 // one of a token that its caller has exclusively (no request with that token is in flight), and
-// `wake` is called once. So no two threads access one at a time.
+// `wake` is called once. So no two threads access one at a time. `cancel` only names its address to
+// the kernel, which may read one word of it meanwhile.
 unsafe impl Sync for ControlBlock {}
 
 // SAFETY: `stop_buffer` is never accessed by this program, only by the kernel, for the one read

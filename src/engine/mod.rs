@@ -7,8 +7,8 @@
 //!   were accepted, an error that none was and that the first is the reason.
 //! - Each accepted request yields exactly one event with its token, possibly before `submit` has
 //!   returned.
-//! - `wait` is called by one thread only. It blocks until there are as many events as it was asked
-//!   for, or until the limit, if it was given one.
+//! - `wait`, or in an event loop `take`, is called by one thread at a time, the waiter. It blocks
+//!   until there are as many events as it was asked for, or until the limit, if it was given one.
 //! - `ready` doesn't block; what it says may be out of date.
 //! - `wake` makes the waiter see [`STOP`] once. It is called when nothing is outstanding.
 //! - `close` is called once, by the waiter, after the last `wait`; no call follows it. What it returns
@@ -87,7 +87,7 @@ pub(crate) trait Engine: Send + Sync {
     /// # Safety
     ///
     /// What each transfer describes stays valid, and is touched by nobody else, until the event
-    /// with its token has been returned by `wait`: the buffer, the array of buffers, and the open
+    /// with its token has been returned by `wait` or `take`: the buffer, the array of buffers, and the open
     /// file. No token is in use by an earlier request that has not been returned.
     #[expect(unsafe_code, reason = "the engine takes memory that it can't check")]
     unsafe fn submit(&self, batch: &[Request]) -> Result<usize, Errno>;

@@ -60,9 +60,10 @@ fn transfer(pipeline: &Pipeline, errand: &Errand) {
         return;
     }
     // SAFETY: the request describes the job in the slot with its token, which keeps it, and with it
-    // buffer and file, until it is taken out, which for what is in the lane's queue is done by the
-    // lane's threads only, below, or by the reaper for what the engine is told of there. While in
-    // the slot the job's memory is not accessed.
+    // buffer and file, until it is taken out. Of what was in the lane's queue that is done by whoever
+    // took the errand out of the queue, which is this thread (a withdrawal takes it out first, and
+    // then this thread never sees it): below, or by the engine's waiter once the engine has been told
+    // there. While in the slot the job's memory is not accessed.
     let res = unsafe { perform(&rest) };
     pipeline.counters.blocking_transfers.fetch_add(1, Ordering::Relaxed);
     match errand.reply {

@@ -11,8 +11,9 @@
 //!   its box and the ticket's share of the headcount, borrows nothing.
 //! - Nothing of the task is handed out. What leaves a callback otherwise than through references that
 //!   it borrowed itself is `'static`: a panic's payload (`Box<dyn Any + Send>`), what its handler is
-//!   told, and the numbers in `Brief`, which nobody uses when the job's event has been reaped. A
-//!   callback's value goes to a handle whose type has its lifetime.
+//!   told, the numbers in `Brief`, which nobody uses when the job's event has been reaped, and what
+//!   the job's handle knows it by, a number that is only compared. A callback's value goes to a handle
+//!   whose type has its lifetime.
 //! - The hidden type is never asked for: the dispatcher's questions of that kind, `buffer_type`,
 //!   `buffer_into` and `into_any`, are answered for `Erased` itself.
 

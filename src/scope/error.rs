@@ -9,8 +9,8 @@ use crate::error::SubmitErrorKind;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ScopeError {
-    /// Called in a callback of the same dispatcher: the worker might be the one that has to run the
-    /// jobs that the scope waits for.
+    /// Called in a callback of the same dispatcher, or by the owner of the event loop: this thread
+    /// might be the one that has to run the jobs that the scope waits for.
     InCallback,
     /// This is a forked child; the dispatcher's threads are the parent's.
     Forked,
@@ -20,8 +20,8 @@ impl fmt::Display for ScopeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::InCallback => {
-                "a callback can't open a scope, which waits for jobs, on its own dispatcher: submit \
-                 to a scope that is open, or open one in another thread"
+                "a thread that runs a dispatcher's callbacks can't open a scope on it, which waits \
+                 for jobs: submit to a scope that is open, or open one in another thread"
             }
             Self::Forked => "this process was forked from the dispatcher's",
         })

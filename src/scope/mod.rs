@@ -117,8 +117,9 @@ impl Submitter {
     ///
     /// # Errors
     ///
-    /// [`ScopeError`], without `body` having been run, in a callback of this dispatcher and in a
-    /// forked child.
+    /// [`ScopeError`], without `body` having been run, in a callback of this dispatcher, on the thread
+    /// that runs its callbacks if it is a [`LoopDispatcher`](crate::LoopDispatcher), and in a forked
+    /// child.
     ///
     /// # Panics
     ///
