@@ -29,8 +29,8 @@ use crate::submitter::Submitter;
 ///
 /// Before it has been accepted, file and buffer are dropped with it, and nothing is done. After that
 /// the operation goes on, a write is written, and when it has ended buffer and file are dropped:
-/// nobody else can have the memory while the kernel may use it. A [poll](Submitter::poll) goes on too,
-/// and keeps its slot until its event comes, unless it has a [`timeout`](Self::timeout).
+/// nobody else can have the memory while the kernel may use it. But a [poll](Submitter::poll), which
+/// might go on for ever, is [withdrawn](JobHandle::cancel).
 ///
 /// # Errors
 ///
@@ -66,9 +66,24 @@ type Io<B> = (io::Result<usize>, B);
 enum Stage<B: 'static> {
     /// Not polled yet.
     Fresh(Submitter, Job<Io<B>>),
-    Entering(SpawnFuture<Io<B>>),
-    UnderWay(JobHandle<Io<B>>),
+    /// And whether it is a poll.
+    Entering(SpawnFuture<Io<B>>, bool),
+    UnderWay(UnderWay<B>),
     Over,
+}
+
+struct UnderWay<B> {
+    handle: JobHandle<Io<B>>,
+    is_poll: bool,
+}
+
+impl<B> Drop for UnderWay<B> {
+    fn drop(&mut self) {
+        // It would keep its slot until an event comes that nobody waits for any more.
+        if self.is_poll && !self.handle.is_finished() {
+            self.handle.cancel();
+        }
+    }
 }
 
 /// What the callbacks of these jobs do.
@@ -181,7 +196,8 @@ impl Submitter {
         self.perform(Job::sync_data(file, outcome))
     }
 
-    /// Waits for readiness for a task: [`Job::poll`], and the result instead of a callback.
+    /// Waits for readiness for a task: [`Job::poll`], and the result instead of a callback. A future
+    /// that is dropped before withdraws the poll.
     pub fn poll(&self, file: impl Into<FileHandle>, events: PollEvents) -> IoFuture<()> {
         self.perform(Job::poll(file, events, outcome))
     }
@@ -250,24 +266,27 @@ impl<B: Send + 'static> Future for IoFuture<B> {
             // If something panics here, the operation is over.
             match mem::replace(&mut self.0, Stage::Over) {
                 Stage::Fresh(submitter, job) => {
-                    self.0 = Stage::Entering(submitter.spawn_async(job));
+                    let is_poll = job.is_poll();
+                    self.0 = Stage::Entering(submitter.spawn_async(job), is_poll);
                 }
-                Stage::Entering(mut entering) => match Pin::new(&mut entering).poll(context) {
-                    Poll::Ready(Ok(handle)) => self.0 = Stage::UnderWay(handle),
+                Stage::Entering(mut future, is_poll) => match Pin::new(&mut future).poll(context) {
+                    Poll::Ready(Ok(handle)) => {
+                        self.0 = Stage::UnderWay(UnderWay { handle, is_poll });
+                    }
                     Poll::Ready(Err(refused)) => {
                         let error = io::Error::other(refused.kind());
                         let buffer = refused.into_job().into_buffer();
                         return Poll::Ready((Err(error), buffer.expect("it is of this type")));
                     }
                     Poll::Pending => {
-                        self.0 = Stage::Entering(entering);
+                        self.0 = Stage::Entering(future, is_poll);
                         return Poll::Pending;
                     }
                 },
-                Stage::UnderWay(mut handle) => {
-                    let poll = Pin::new(&mut handle).poll(context);
+                Stage::UnderWay(mut under_way) => {
+                    let poll = Pin::new(&mut under_way.handle).poll(context);
                     if poll.is_pending() {
-                        self.0 = Stage::UnderWay(handle);
+                        self.0 = Stage::UnderWay(under_way);
                     }
                     return poll;
                 }

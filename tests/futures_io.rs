@@ -196,3 +196,22 @@ fn operations_have_deadlines() {
         assert_eq!(dispatcher.stats().timed_out, 3);
     });
 }
+
+#[test]
+fn a_poll_that_is_dropped_gives_its_slot_back() {
+    watched(|| {
+        let dispatcher = util::builder().depth(1).backlog(2).workers(1).build().unwrap();
+        let (never, task) = (eventfd(), Task::new());
+        // As if, of several things that a task waits for, another had come first.
+        for _ in 0..10 {
+            let mut poll = dispatcher.poll(&never, PollEvents::READABLE);
+            assert!(task.poll(&mut poll).is_pending());
+        }
+        dispatcher.drain_timeout(HANG).unwrap();
+        // Some may have stood in the line still.
+        let stats = dispatcher.stats();
+        assert!((1..=10).contains(&stats.accepted));
+        assert_eq!(stats.cancelled, stats.accepted);
+        assert_eq!(Arc::strong_count(&never), 1);
+    });
+}
