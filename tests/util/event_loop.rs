@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
@@ -72,6 +73,18 @@ pub(crate) fn is_readable(fd: &impl AsFd) -> bool {
 
 pub(crate) fn wait_readable(fd: &impl AsFd) {
     assert!(polled(fd.as_fd(), HANG.try_into().unwrap()), "it doesn't become readable");
+}
+
+/// What a loop with a timer does: waits until the descriptor is readable or the next deadline has come,
+/// and runs what is there.
+pub(crate) fn turn_in_time(jobs: &mut LoopDispatcher) -> usize {
+    let left = jobs.next_deadline().map(|next| next.saturating_duration_since(Instant::now()));
+    // Up to the next millisecond: not before the deadline.
+    let limit = left.map(|left| (left + Duration::from_millis(1)).min(HANG));
+    if !polled(jobs.as_fd(), limit.unwrap_or(HANG).try_into().unwrap()) {
+        assert!(limit.is_some_and(|limit| limit < HANG), "it has nothing to do");
+    }
+    jobs.run(usize::MAX).unwrap()
 }
 
 /// What the eventfd counts. In hexadecimal: `eventfd_show_fdinfo` in the kernel's `fs/eventfd.c`.
