@@ -240,6 +240,8 @@ impl Pipeline {
         match (self.owes_others(&state), first) {
             (true, true) => return self.move_on(state, Cached::Leave),
             (true, false) => self.summon(state),
+            // Who has an event loop hears of an earlier deadline, too.
+            (false, _) if self.teller.is_some() => self.summon(state),
             (false, _) => drop(state),
         }
         if early {

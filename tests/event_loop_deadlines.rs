@@ -9,8 +9,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use reapool::{Cancel, Completion, Dispatcher, Job, JobHandle, PollEvents};
-use util::event_loop::{TendedLoop, count_of, is_readable, turn_in_time};
-use util::{HANG, SCALE, eventfd, make_readable, null, watched};
+use util::event_loop::{TendedLoop, count_of, is_readable, turn_in_time, wait_readable};
+use util::{Gate, HANG, SCALE, eventfd, make_readable, null, watched};
 
 /// Soon, and far away.
 const SOON: Duration = Duration::from_millis(20);
@@ -129,6 +129,32 @@ fn an_earlier_deadline_of_another_thread_makes_the_descriptor_readable() {
         assert_eq!(held.jobs.next_deadline(), Some(start + 7 * HOUR));
         assert!(!is_readable(&*held.jobs));
         held.release();
+    });
+}
+
+#[test]
+fn an_earlier_deadline_of_a_job_of_blocking_work_does_too() {
+    watched(|| {
+        let builder = Dispatcher::builder().depth(1).backlog(4).blocking_threads(1);
+        let mut jobs = TendedLoop::new(builder);
+        let (submitter, gate, done) = (jobs.submitter(), Gate::default(), Gate::default());
+        let (held, tells) = (gate.clone(), done.clone());
+        let deadline = Instant::now() + HOUR;
+        let work = move || {
+            let job = Job::read(null(), vec![0; 9], 0, |_| ()).deadline(deadline);
+            submitter.submit(job).unwrap();
+            tells.open();
+            held.pass();
+        };
+        jobs.submit(Job::blocking(work, |()| ())).unwrap();
+        done.pass();
+        wait_readable(&*jobs);
+        assert_eq!(jobs.run(usize::MAX).unwrap(), 0);
+        assert_eq!(jobs.next_deadline(), Some(deadline));
+        assert!(!is_readable(&*jobs));
+        gate.open();
+        jobs.quiesce();
+        assert_eq!((jobs.stats().finished, jobs.next_deadline()), (2, None));
     });
 }
 
