@@ -57,6 +57,11 @@ impl Early {
         !self.jobs.is_empty() || !self.late.is_empty()
     }
 
+    /// How often it has to be taken from until nothing is left of what there is now.
+    pub(crate) fn len(&self) -> usize {
+        self.jobs.len().max(usize::from(!self.late.is_empty()))
+    }
+
     /// Takes note of a poll that is moved into a slot.
     pub(crate) fn poll_begins(&mut self, job: &Job, index: u32) {
         self.polls += 1;

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use reapool::{Cancel, Completion, Dispatcher, Job, JobHandle, PollEvents};
+use reapool::{Cancel, Completion, Dispatcher, Job, JobHandle, PollEvents, Submitter};
 use util::event_loop::{TendedLoop, count_of, is_readable, turn_in_time, wait_readable};
 use util::{Gate, HANG, SCALE, eventfd, make_readable, null, watched};
 
@@ -225,12 +225,46 @@ fn draining_minds_deadlines() {
         let (polled, start) = (eventfd(), Instant::now());
         let mut other = TendedLoop::new(Dispatcher::builder().depth(2));
         let last = other.spawn(poll(&polled).deadline(start + 3 * SOON)).unwrap();
-        let late = [3, 1, 2].map(|times| held.spawn(held.read().deadline(start + times * SOON)));
-        assert!(held.jobs.drain_timeout(4 * SOON).is_err(), "the poll lasts");
-        assert_eq!(late.map(|late| late.join().unwrap()), [Some(libc::ETIMEDOUT); 3]);
         other.drain().unwrap();
         assert_eq!(last.join().unwrap(), Some(libc::ETIMEDOUT));
         assert!(start.elapsed() >= 3 * SOON && !is_readable(&*other));
+        let start = Instant::now();
+        let late = [3, 1, 2].map(|times| held.spawn(held.read().deadline(start + times * SOON)));
+        assert!(held.jobs.drain_timeout(4 * SOON).is_err(), "the poll lasts");
+        assert_eq!(late.map(|late| late.join().unwrap()), [Some(libc::ETIMEDOUT); 3]);
+        assert!(!is_readable(&*held.jobs));
+        held.release();
+    });
+}
+
+/// A late job whose callback submits another, as long as no more than `most` have run.
+fn chain(submitter: Submitter, runs: Arc<AtomicUsize>, most: Arc<AtomicUsize>) -> Job<Option<i32>> {
+    let job = Job::read(null(), vec![0; 9], 0, move |done| {
+        if runs.fetch_add(1, Ordering::SeqCst) < most.load(Ordering::SeqCst) {
+            let next = chain(submitter.clone(), runs, most);
+            drop(submitter.spawn(next).unwrap());
+        }
+        errno(&done)
+    });
+    job.timeout(Duration::ZERO)
+}
+
+#[test]
+fn a_chain_of_late_jobs_keeps_neither_run_nor_others() {
+    watched(|| {
+        let mut held = Held::new();
+        let most = Arc::new(AtomicUsize::new(9));
+        let link = chain(held.jobs.submitter(), Arc::clone(&held.runs), Arc::clone(&most));
+        let first = held.spawn(link);
+        assert_eq!(held.jobs.run(usize::MAX).unwrap(), 1, "it takes what was there");
+        assert_eq!(first.join().unwrap(), Some(libc::ETIMEDOUT));
+        // The poll's turn comes although there is always another late job.
+        most.store(usize::MAX, Ordering::SeqCst);
+        make_readable(&held.eventfd);
+        while held.jobs.stats().finished == held.runs() as u64 {
+            assert_eq!(held.jobs.turn(1), 1);
+        }
+        most.store(0, Ordering::SeqCst);
         held.release();
     });
 }

@@ -85,7 +85,10 @@ impl Turn<'_> {
     fn take(&mut self, most: usize) -> io::Result<()> {
         let kernel_first = self.teller.begin_turn();
         self.answer_call();
-        let most = most - self.take_early(most);
+        // Every other time last, for the same reason.
+        let late = self.pipeline.admission.lock().early.len().min(most);
+        let early = if kernel_first { 0 } else { self.take_early(late) };
+        let mut most = most - early;
         let allowed = usize::try_from(self.told).unwrap_or(usize::MAX).min(most);
         self.told -= allowed as u64;
         let mut left = allowed;
@@ -96,6 +99,10 @@ impl Turn<'_> {
             } else {
                 self.take_from_channel(&mut left);
             }
+        }
+        most -= allowed - left;
+        if kernel_first && !self.pipeline.is_forked() {
+            self.take_early(late.min(most));
         }
         match &taken {
             Err(_) => self.told += left as u64,
@@ -123,10 +130,8 @@ impl Turn<'_> {
     /// Runs the callbacks of jobs that ended without having been done, and has late polls ended.
     /// Returns how often it has looked, `most` times at most.
     fn take_early(&mut self, most: usize) -> usize {
-        let is_more = |_: &usize| {
-            self.pipeline.admission.lock().early.is_waiting() && workers::end_early(self.pipeline)
-        };
-        (0..most).take_while(is_more).count()
+        let looks = |_: &usize| workers::end_early(self.pipeline);
+        (0..most).take_while(looks).count()
     }
 
     fn take_from_channel(&mut self, left: &mut usize) {
