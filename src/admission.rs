@@ -425,6 +425,11 @@ impl State {
         self.waiting.len()
     }
 
+    /// Jobs that have a slot and wait to go on.
+    pub(crate) fn resumed(&self) -> usize {
+        self.resumed.len()
+    }
+
     pub(crate) fn free_slots(&self) -> usize {
         self.free.len()
     }

@@ -58,7 +58,8 @@ impl Pipeline {
     /// having been done, or to hear of an earlier deadline. If the kernel had no request left, it is
     /// enough that one is completed; but that of a poll may be long in coming.
     fn needs_owner(&self, state: &State) -> bool {
-        let occupied = self.admission.limits().depth as usize - state.free_slots();
+        let free = state.free_slots() + state.resumed();
+        let occupied = self.admission.limits().depth as usize - free;
         let only_polls = || self.counters.polls() >= occupied as u64;
         let is_wanted = state.can_fill() || state.is_starved() && only_polls();
         let is_early = state.early.is_waiting() || state.has_earlier_deadline();

@@ -13,6 +13,7 @@ use crate::event_loop::Teller;
 use crate::file::FileHandle;
 use crate::job::Job;
 use crate::lane::Lane;
+use crate::slots::index_of;
 use crate::{Dispatcher, LoopDispatcher, PollEvents};
 
 struct Rig {
@@ -194,6 +195,32 @@ fn polls_that_may_last_starve_nobody() {
     assert_eq!(rig.jobs.run(100).unwrap(), 3);
     assert_eq!(rig.seen(), all_well(0..2));
     rig.end(3);
+}
+
+#[test]
+fn a_kernel_without_requests_is_asked_again_if_all_that_it_had_goes_on() {
+    let mut rig = Rig::new(Fake::default(), 2, 0);
+    rig.submit(0..2);
+    let held = rig.fake.held(2);
+    {
+        // Another thread is told that there is no request just after the owner has put the one job back
+        // that the kernel had.
+        let submitter = rig.jobs.submitter();
+        let pipeline = &submitter.pipeline;
+        let [first, second] = [0, 1].map(|place: usize| {
+            let token = held[place].token;
+            (index_of(token) as u32, pipeline.slots.take(token).unwrap())
+        });
+        pipeline.admission.lock().resume(first.0, first.1);
+        pipeline.starve(pipeline.admission.lock(), [second].into_iter());
+    }
+    assert!(rig.is_readable(), "nothing else would make somebody ask");
+    assert_eq!(rig.jobs.run(100).unwrap(), 0);
+    let again = rig.fake.held(4).split_off(2);
+    rig.fake.complete(again.iter().map(|request| (*request, full(request))));
+    assert_eq!(rig.jobs.run(100).unwrap(), 2);
+    assert_eq!(rig.seen(), all_well(0..2));
+    assert!(!rig.is_readable());
 }
 
 #[test]
