@@ -12,7 +12,7 @@ use crate::files::run::Processed;
 pub(crate) type FileResult<T> = Result<Processed<T>, FileError>;
 
 /// Whoever waits is called at once for so many results, or for half of all that there may be.
-const HANDFUL: usize = 32;
+const HANDFUL: usize = 256;
 /// For fewer it is not woken each time, but looks by itself after so long.
 const NAP: Duration = Duration::from_millis(1);
 
