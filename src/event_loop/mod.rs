@@ -71,7 +71,8 @@ const PAUSE: Duration = Duration::from_millis(10);
 /// [`drain`](Self::drain), whatever would wait for room is refused with
 /// [`Full`](crate::SubmitErrorKind::Full), and [`JobHandle::join`] as in a callback. Waiting for what
 /// only callbacks bring by other means, a channel or a full [`BufferPool`](crate::BufferPool), is not
-/// found out, and lasts for ever.
+/// found out, and lasts for ever; nor is it found out before the first `run` or `drain`, nor if a
+/// [scope](Submitter::scope)'s body is what calls them first.
 ///
 /// # Dropping
 ///
