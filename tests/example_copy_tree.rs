@@ -12,7 +12,8 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, UNIX_EPOCH};
 
 use util::example::{
-    example, explains_itself, interrupt, make_fifo, program, run, stderr, stdout, unprivileged,
+    example, explains_itself, interrupt, make_fifo, program, public, run, stderr, stdout,
+    unprivileged,
 };
 use util::{eventually, known_file, scratch, skipped};
 
@@ -148,7 +149,7 @@ fn what_is_there_is_kept_unless_it_is_to_be_replaced() {
 
 #[test]
 fn what_cannot_be_copied_is_reported_and_the_rest_is_copied() {
-    let directory = scratch();
+    let directory = public();
     let path = |name: &str| directory.path().join(name);
     fs::create_dir_all(path("source/closed")).unwrap();
     make_fifo(&path("source/fifo"));
@@ -158,7 +159,9 @@ fn what_cannot_be_copied_is_reported_and_the_rest_is_copied() {
     for (name, mode) in [("source/closed", 0), ("source/secret", 0), ("", 0o777)] {
         fs::set_permissions(path(name), PermissionsExt::from_mode(mode)).unwrap();
     }
-    let Some(mut command) = unprivileged("copy_tree", directory.path()) else { return };
+    let Some((mut command, _program)) = unprivileged("copy_tree", directory.path()) else {
+        return;
+    };
     let output = command.args(["source", "target"]).output().unwrap();
     let mut complaints: Vec<&str> = stderr(&output).lines().collect();
     complaints.sort_unstable();

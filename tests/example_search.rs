@@ -12,7 +12,7 @@ use std::process::{Command, Output, Stdio};
 
 use tempfile::TempDir;
 use util::example::{
-    example, explains_itself, interrupt, make_fifo, run, stderr, stdout, unprivileged,
+    example, explains_itself, interrupt, make_fifo, public, run, stderr, stdout, unprivileged,
 };
 use util::scratch;
 
@@ -225,7 +225,7 @@ fn exit_statuses_are_those_of_grep() {
 
 #[test]
 fn what_may_not_be_read_is_reported() {
-    let directory = scratch();
+    let directory = public();
     fs::create_dir(directory.path().join("closed")).unwrap();
     for (name, mode) in [("closed", 0), ("secret", 0), ("open", 0o644)] {
         let path = directory.path().join(name);
@@ -235,7 +235,9 @@ fn what_may_not_be_read_is_reported() {
         fs::set_permissions(path, PermissionsExt::from_mode(mode)).unwrap();
     }
     fs::set_permissions(directory.path(), PermissionsExt::from_mode(0o755)).unwrap();
-    let Some(mut command) = unprivileged("search", directory.path()) else { return };
+    let Some((mut command, _program)) = unprivileged("search", directory.path()) else {
+        return;
+    };
     let output = command.args(["--order=input", "text", "."]).output().unwrap();
     assert_eq!(stdout(&output), "./open:text\n");
     let mut complaints: Vec<&str> = stderr(&output).lines().collect();

@@ -1,10 +1,12 @@
 //! The example programs, to be run as their users run them.
 
-use std::fs;
-use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+
+use tempfile::TempDir;
 
 use super::skipped;
 
@@ -77,12 +79,22 @@ pub(crate) fn make_fifo(path: &Path) {
 /// The user and group that own nothing.
 const NOBODY: u32 = 65_534;
 
-/// An example to be run by a user who may not read everything; `None`, said loudly, where that can't
-/// be done: only root can become another user, who has to get at the program and the directory.
-pub(crate) fn unprivileged(name: &str, directory: &Path) -> Option<Command> {
+/// A directory that every user gets at, gone when dropped: the build's may be below one that is closed.
+pub(crate) fn public() -> TempDir {
+    let mode = Permissions::from_mode(0o755);
+    tempfile::Builder::new().permissions(mode).tempdir_in(std::env::temp_dir()).unwrap()
+}
+
+/// An example to be run by a user who may not read everything, in a [`public`] directory; there is
+/// another one with a copy of the program, to be kept meanwhile. `None`, said loudly, where that can't
+/// be done: only root can become another user.
+pub(crate) fn unprivileged(name: &str, directory: &Path) -> Option<(Command, TempDir)> {
+    let copy = public();
+    let program = copy.path().join(name);
+    fs::copy(self::program(name), &program).unwrap();
     let by_nobody = || {
-        let mut command = example(name, directory);
-        command.uid(NOBODY).gid(NOBODY);
+        let mut command = Command::new(&program);
+        command.current_dir(directory).stdin(Stdio::null()).uid(NOBODY).gid(NOBODY);
         command
     };
     let is_root = fs::metadata("/proc/self").unwrap().uid() == 0;
@@ -92,7 +104,7 @@ pub(crate) fn unprivileged(name: &str, directory: &Path) -> Option<Command> {
         skipped(&format!("{name} without the right to read: it can't be run as another user"));
         return None;
     }
-    Some(by_nobody())
+    Some((by_nobody(), copy))
 }
 
 /// Ctrl-C.
