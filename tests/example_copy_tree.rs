@@ -12,10 +12,9 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, UNIX_EPOCH};
 
 use util::example::{
-    example, explains_itself, interrupt, make_fifo, program, public, run, stderr, stdout,
-    unprivileged,
+    example, explains_itself, interrupt, make_fifo, program, run, stderr, stdout, unprivileged,
 };
-use util::{eventually, known_file, scratch, skipped};
+use util::{eventually, known_file, public, scratch, skipped};
 
 /// A tree with everything that a copy may stumble over, and can copy.
 fn make_tree(root: &Path) {

@@ -12,9 +12,9 @@ use std::process::{Command, Output, Stdio};
 
 use tempfile::TempDir;
 use util::example::{
-    example, explains_itself, interrupt, make_fifo, public, run, stderr, stdout, unprivileged,
+    example, explains_itself, interrupt, make_fifo, run, stderr, stdout, unprivileged,
 };
-use util::scratch;
+use util::{public, scratch};
 
 /// Lines, and ends of lines and files, that a search may stumble over.
 const TEXTS: [&[u8]; 14] = [

@@ -18,7 +18,7 @@ use util::files::{
     POLICIES, all, assert_same, copied, dispatcher, gathered, modest, only, pattern, patterned,
     quietly, small_files, successes,
 };
-use util::{scratch, skipped};
+use util::{public, scratch, skipped};
 
 fn fifo(directory: &Path) -> PathBuf {
     let path = directory.join("fifo");
@@ -124,9 +124,8 @@ fn links_are_followed() {
 
 #[test]
 fn without_permission_there_is_an_error() {
-    let directory = scratch();
+    let directory = public();
     let [closed, open] = ["closed", "open"].map(|name| patterned(directory.path(), name, 1, 10));
-    fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).unwrap();
     fs::set_permissions(&closed, fs::Permissions::from_mode(0o000)).unwrap();
     fs::set_permissions(&open, fs::Permissions::from_mode(0o644)).unwrap();
     let code = in_child(&mut || {
@@ -153,7 +152,9 @@ fn without_permission_there_is_an_error() {
     });
     match code {
         Some(100) => skipped("files without permission: no other user to become"),
-        Some(101) => skipped("files without permission: the build's directory is closed to others"),
+        Some(101) => {
+            skipped("files without permission: the temporary directory is closed to others");
+        }
         code => assert_eq!(code, Some(0)),
     }
 }

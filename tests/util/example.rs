@@ -1,14 +1,14 @@
 //! The example programs, to be run as their users run them.
 
-use std::fs::{self, Permissions};
-use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
+use std::fs;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
 use tempfile::TempDir;
 
-use super::skipped;
+use super::{public, skipped};
 
 /// An example, to be run in a directory. `cargo test` builds it beside the directory of this test,
 /// but `cargo test --test NAME` does not.
@@ -78,12 +78,6 @@ pub(crate) fn make_fifo(path: &Path) {
 
 /// The user and group that own nothing.
 const NOBODY: u32 = 65_534;
-
-/// A directory that every user gets at, gone when dropped: the build's may be below one that is closed.
-pub(crate) fn public() -> TempDir {
-    let mode = Permissions::from_mode(0o755);
-    tempfile::Builder::new().permissions(mode).tempdir_in(std::env::temp_dir()).unwrap()
-}
 
 /// An example to be run by a user who may not read everything, in a [`public`] directory; there is
 /// another one with a copy of the program, to be kept meanwhile. `None`, said loudly, where that can't

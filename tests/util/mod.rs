@@ -17,10 +17,10 @@ pub(crate) mod live;
 pub(crate) mod proc;
 pub(crate) mod readiness;
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, Permissions};
 use std::ops::Deref;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -58,6 +58,12 @@ pub(crate) fn on_threads() -> bool {
 /// directory: that may be a file system without direct I/O.
 pub(crate) fn scratch() -> TempDir {
     TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).unwrap()
+}
+
+/// A directory that every user gets at, gone when dropped: the build's may be below one that is closed.
+pub(crate) fn public() -> TempDir {
+    let mode = Permissions::from_mode(0o755);
+    tempfile::Builder::new().permissions(mode).tempdir_in(std::env::temp_dir()).unwrap()
 }
 
 /// The byte that every test file has at an offset; its period is prime, so that blocks differ.
