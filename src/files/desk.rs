@@ -173,11 +173,13 @@ impl Desk {
     }
 
     /// A worker begins to run the user's functions for a file. True if there is something for
-    /// another, as these may be slow.
+    /// another, as these may be slow: paths to be opened, or room for more of them, which a file that
+    /// this one has just ended may have left.
     pub(crate) fn begin_functions(&self) -> bool {
         let mut state = self.lock();
         state.in_functions += 1;
-        state.mode == Mode::Workers && state.wants_puller(&self.bounds)
+        let for_a_puller = state.mode == Mode::Workers && state.wants_puller(&self.bounds);
+        for_a_puller || state.wants_paths(&self.bounds)
     }
 
     pub(crate) fn end_functions(&self) {
@@ -332,6 +334,24 @@ mod tests {
         desk.finished(40);
         desk.taken(10);
         assert_eq!(list(&desk), 10);
+    }
+
+    #[test]
+    fn room_that_a_worker_left_is_seen_before_it_runs_what_may_be_slow() {
+        let desk = Desk::new(Bounds { files: 2, results: 2, ..BOUNDS });
+        assert_eq!(desk.next_task(), Some(Task::List));
+        assert_eq!(list(&desk), 2);
+        desk.listed();
+        desk.opened(0, true);
+        assert_eq!(desk.next_task(), Some(Task::Pull));
+        desk.next_path(Task::Pull).unwrap();
+        // Its result is taken at once, before it counts as finished.
+        desk.taken(1);
+        assert!(tasks(&desk).is_empty(), "there is no room yet");
+        desk.finished(1);
+        desk.next_path(Task::Pull).unwrap();
+        assert!(desk.begin_functions(), "nobody else may come by");
+        assert_eq!(desk.next_task(), Some(Task::List));
     }
 
     #[test]
