@@ -105,12 +105,14 @@ fn chains_take_few_system_calls_and_wake_ups() {
     /// Both workers for each harvest, with 32 in it, the most that the reaper waits for. Whether that
     /// is worth it depends on how long the machine takes for the callbacks; one a job never is.
     const WAKE_UPS: f64 = 2.0 / 32.0;
+    /// Without optimization callbacks take longer than the null device, and fewer come together.
+    const CALLS: f64 = if cfg!(debug_assertions) { 0.3 } else { 0.15 };
     let _alone = alone();
     watched(|| {
         for workers in [1, 2] {
             let dispatcher = dispatcher(workers);
             let runs: Vec<_> = (0..TRIES).map(|_| calls_and_wake_ups(&dispatcher)).collect();
-            let few = |&(calls, wake_ups): &(f64, f64)| calls <= 0.15 && wake_ups <= WAKE_UPS;
+            let few = |&(calls, wake_ups): &(f64, f64)| calls <= CALLS && wake_ups <= WAKE_UPS;
             assert!(runs.iter().any(few), "calls and wake-ups a job: {runs:?}");
         }
     });
