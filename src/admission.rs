@@ -292,17 +292,13 @@ impl Admission {
         state.starved = true;
     }
 
-    /// Frees the slot of a job whose callback has returned. True if the threads are to be told to
-    /// end, which the caller then does.
-    pub(crate) fn finish(&self, state: &mut State, index: u32, outcome: Outcome) -> bool {
-        state.free.push(index);
-        state.starved = false;
-        self.count_finished(state, outcome)
-    }
-
-    /// Takes note of a job whose callback has returned, and that had no slot or has left it. True
-    /// if the threads are to be told to end, which the caller then does.
-    pub(crate) fn count_finished(&self, state: &mut State, outcome: Outcome) -> bool {
+    /// Takes note of a job whose callback has returned, and frees its slot, if it had one. True if the
+    /// threads are to be told to end, which the caller then does.
+    pub(crate) fn finish(&self, state: &mut State, slot: Option<u32>, outcome: Outcome) -> bool {
+        if let Some(index) = slot {
+            state.free.push(index);
+            state.starved = false;
+        }
         state.tally.finished += 1;
         state.posted -= u64::from(outcome.posted);
         state.tally.failed += u64::from(outcome.failed);

@@ -112,16 +112,16 @@ impl State {
         Cancel::Withdrawn
     }
 
-    /// Ends the jobs that wait and whose deadline has come, and has late polls ended.
-    pub(crate) fn give_up_overdue(&mut self) {
-        if self.next_deadline().is_none() {
-            return;
-        }
+    /// Ends the jobs that wait and whose deadline has come, and has late polls ended. Returns the next
+    /// deadline.
+    pub(crate) fn give_up_overdue(&mut self) -> Option<Instant> {
+        self.next_deadline()?;
         let now = Instant::now();
         self.early.expire(now);
         while let Some(job) = self.waiting.take_overdue(now) {
             self.end_early(job, Reason::TimedOut);
         }
+        self.next_deadline()
     }
 
     fn end_early(&mut self, mut job: Job, why: Reason) {

@@ -372,11 +372,11 @@ impl Pipeline {
         self.arrive();
     }
 
-    /// Ends a job whose callback has returned. True if the slots that are free now must not wait for
-    /// the end of the run.
-    pub(crate) fn finish(&self, index: u32, outcome: Outcome) -> bool {
+    /// Ends a job whose callback has returned, in this slot or in none. True if the slots that are
+    /// free now must not wait for the end of the run.
+    pub(crate) fn finish(&self, slot: Option<u32>, outcome: Outcome) -> bool {
         let mut state = self.admission.lock();
-        let stop = self.admission.finish(&mut state, index, outcome);
+        let stop = self.admission.finish(&mut state, slot, outcome);
         let owes = self.owes_others(&state);
         let called = state.room.line.take_called();
         drop(state);
@@ -428,7 +428,7 @@ impl Pipeline {
         }
     }
 
-    pub(crate) fn stop(&self) {
+    fn stop(&self) {
         self.outlet.lock().unwrap_or_else(PoisonError::into_inner).take();
         self.lane.dismiss();
         if self.teller.is_none() && self.engine.wake().is_err() {

@@ -5,7 +5,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::admission::{Outcome, State};
+use crate::admission::State;
 use crate::completion::Operation;
 use crate::early::Reason;
 use crate::engine::Event;
@@ -15,7 +15,6 @@ use crate::lane::{Errand, Reply};
 use crate::pipeline::{Completed, Pipeline};
 use crate::slots::{Ending, index_of};
 use crate::ticket::Ticket;
-use crate::wait::wake;
 
 /// What came of [`JobHandle::cancel`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -164,8 +163,7 @@ impl Pipeline {
     /// Gives up jobs whose deadline has come, and sees to it that an idle worker minds the next
     /// one. True if jobs wait to be taken by [`next_early`](Self::next_early).
     pub(crate) fn mind_deadlines(&self, state: &mut State) -> bool {
-        state.give_up_overdue();
-        if let Some(deadline) = state.next_deadline() {
+        if let Some(deadline) = state.give_up_overdue() {
             self.sleepers.wake_by(deadline);
         }
         state.early.is_waiting()
@@ -188,21 +186,6 @@ impl Pipeline {
         }
         self.call_for_waiting();
         Some(early)
-    }
-
-    /// Takes note that such a job's callback has returned. True if the slots that are free must not
-    /// wait for the end of a run.
-    pub(crate) fn finish_early(&self, outcome: Outcome) -> bool {
-        let mut state = self.admission.lock();
-        let stop = self.admission.count_finished(&mut state, outcome);
-        let owes = self.owes_others(&state);
-        let called = state.room.line.take_called();
-        drop(state);
-        if stop {
-            self.stop();
-        }
-        wake(called);
-        owes
     }
 }
 

@@ -11,6 +11,7 @@ use crate::early::Reason;
 use crate::job::Job;
 use crate::pipeline::{Completed, Pipeline, Rest};
 use crate::progress::End;
+use crate::task::Brief;
 use crate::unwind::{AbortOnPanic, catch, discard};
 
 /// How many callbacks a worker runs before it fills the slots that they left: what those that are
@@ -119,7 +120,7 @@ fn rest(pipeline: &Pipeline, worker: usize) {
 /// has it submitted again. True if slots are to be filled before the next.
 pub(crate) fn end(pipeline: &Pipeline, completed: Completed) -> bool {
     let Completed { index, mut res, mut job } = completed;
-    let brief = job.brief();
+    let mut brief = job.brief();
     if brief.transfer.operation == Operation::Poll {
         pipeline.admission.lock().early.poll_ends(&job, index);
     }
@@ -130,30 +131,31 @@ pub(crate) fn end(pipeline: &Pipeline, completed: Completed) -> bool {
             return pipeline.resume(index, job);
         }
         job.leave_off();
+        brief = job.brief();
         pipeline.admission.lock().tally.count_early(Reason::TimedOut, true);
         res = Reason::TimedOut.res();
     }
-    let outcome = call_back(pipeline, job, res);
-    !pipeline.is_forked() && pipeline.finish(index, outcome)
+    let outcome = call_back(pipeline, job, &brief, res);
+    !pipeline.is_forked() && pipeline.finish(Some(index), outcome)
 }
 
 /// Runs the callback of a job that ended without a slot, if there is one: one, so that slots don't
 /// stay free for many of them. False if that callback forked, and this is the child.
 pub(crate) fn end_early(pipeline: &Pipeline) -> bool {
     let Some((job, why)) = pipeline.next_early() else { return true };
-    let outcome = call_back(pipeline, job, why.res());
+    let brief = job.brief();
+    let outcome = call_back(pipeline, job, &brief, why.res());
     if pipeline.is_forked() {
         return false;
     }
-    if pipeline.finish_early(outcome) {
+    if pipeline.finish(None, outcome) {
         pipeline.refill();
     }
     true
 }
 
 /// Runs a job's callback, whatever that does.
-fn call_back(pipeline: &Pipeline, job: Job, res: i64) -> Outcome {
-    let brief = job.brief();
+fn call_back(pipeline: &Pipeline, job: Job, brief: &Brief, res: i64) -> Outcome {
     let End { transferred, fault, .. } = brief.end(res);
     let short = fault.is_none() && transferred < brief.progress.requested;
     let outcome = Outcome { failed: fault.is_some(), short, posted: job.posted };
