@@ -7,6 +7,7 @@ use crate::file::FileHandle;
 use crate::handle::JobHandle;
 use crate::job::Job;
 use crate::pipeline::Pipeline;
+use crate::scope::headcount::Headcount;
 use crate::task::{Brief, Task};
 use crate::ticket::Ticket;
 use crate::unwind::{PanicSink, catch, discard};
@@ -14,17 +15,19 @@ use crate::wait::delivery::{Delivery, End};
 use crate::wait::wake;
 
 /// A spawned job as the dispatcher sees it: its callback's value goes to the handle.
-pub(crate) struct Spawned<R> {
-    inner: Box<dyn Task<R>>,
+pub(crate) struct Spawned<'a, R> {
+    inner: Box<dyn Task<R> + 'a>,
     promise: Promise<R>,
     panics: Arc<PanicSink>,
+    /// A scope's job: it hears of a panic.
+    scope: Option<Arc<Headcount>>,
 }
 
 /// Ends the handle's wait, with a value, a panic, or, dropped before, with neither.
-pub(crate) struct Promise<R>(pub(crate) Arc<Delivery<R>>);
+struct Promise<R>(Arc<Delivery<R>>);
 
 impl<R> Promise<R> {
-    pub(crate) fn end(&self, with: End<R>) {
+    fn end(&self, with: End<R>) {
         wake(self.0.end(with));
     }
 }
@@ -35,16 +38,24 @@ impl<R> Drop for Promise<R> {
     }
 }
 
-impl<R: Send + 'static> Spawned<R> {
+impl<'a, R> Spawned<'a, R> {
+    /// One whose value comes by this delivery.
+    pub(crate) fn new(
+        inner: Box<dyn Task<R> + 'a>,
+        delivery: &Arc<Delivery<R>>,
+        panics: &Arc<PanicSink>,
+        scope: Option<Arc<Headcount>>,
+    ) -> Self {
+        Self { inner, promise: Promise(Arc::clone(delivery)), panics: Arc::clone(panics), scope }
+    }
+}
+
+impl<R: Send + 'static> Spawned<'static, R> {
     /// Ties a job to a handle.
     pub(crate) fn tie(job: Job<R>, pipeline: &Arc<Pipeline>) -> (Job, JobHandle<R>) {
         let delivery = Delivery::pending();
         let due = job.due;
-        let spawned = Self {
-            inner: job.into_task(),
-            promise: Promise(Arc::clone(&delivery)),
-            panics: Arc::clone(&pipeline.panics),
-        };
+        let spawned = Self::new(job.into_task(), &delivery, &pipeline.panics, None);
         let handle = JobHandle::new(delivery, Arc::clone(pipeline));
         let mut job = Job::from_task(Box::new(spawned));
         job.due = due;
@@ -65,7 +76,7 @@ impl<R: Send + 'static> Spawned<R> {
     }
 }
 
-impl<R: Send + 'static> Task<()> for Spawned<R> {
+impl<R: Send> Task<()> for Spawned<'_, R> {
     fn brief(&self) -> Brief {
         self.inner.brief()
     }
@@ -96,11 +107,16 @@ impl<R: Send + 'static> Task<()> for Spawned<R> {
 
     fn run(self: Box<Self>, res: i64) {
         let brief = self.inner.brief();
-        let Self { inner, promise, panics } = *self;
+        let Self { inner, promise, panics, scope } = *self;
         match catch(|| inner.run(res)) {
+            // Without a handle the value is dropped at the end of this, by the job still.
             Ok(value) => promise.end(End::Returned(value)),
             Err(payload) => {
                 panics.report(&payload, brief.transfer.operation, brief.offset());
+                if let Some(jobs) = scope {
+                    // Before a handle can take it.
+                    jobs.panicked();
+                }
                 promise.end(End::Panicked(payload));
                 // Without a handle this drops the payload, whose panic would be a second one.
                 if let Err(second) = catch(|| drop(promise)) {
@@ -110,16 +126,25 @@ impl<R: Send + 'static> Task<()> for Spawned<R> {
         }
     }
 
-    fn buffer_type(&self) -> TypeId {
+    fn buffer_type(&self) -> TypeId
+    where
+        Self: 'static,
+    {
         self.inner.buffer_type()
     }
 
-    fn buffer_into(self: Box<Self>, place: &mut dyn Any) {
+    fn buffer_into(self: Box<Self>, place: &mut dyn Any)
+    where
+        Self: 'static,
+    {
         let Self { inner, .. } = *self;
         inner.buffer_into(place);
     }
 
-    fn into_any(self: Box<Self>) -> Box<dyn Any> {
+    fn into_any(self: Box<Self>) -> Box<dyn Any>
+    where
+        Self: 'static,
+    {
         self
     }
 }

@@ -10,7 +10,6 @@ pub(crate) mod error;
 pub(crate) mod headcount;
 pub(crate) mod job;
 mod rejected;
-mod told;
 
 /// What the headcount is made of.
 mod sync {
@@ -31,7 +30,7 @@ use crate::due::Due;
 use crate::error::SubmitErrorKind;
 use crate::handle::JobHandle;
 use crate::job::Job;
-use crate::spawned::Promise;
+use crate::spawned::Spawned;
 use crate::submitter::Submitter;
 use crate::task::Task;
 use crate::unwind::catch;
@@ -41,7 +40,6 @@ use erased::{Erased, Place, Ticket};
 use error::{Refused, ScopeError};
 use headcount::Headcount;
 use job::ScopedJob;
-use told::Told;
 
 /// Takes jobs that borrow, between the beginning and the end of a call of
 /// [`scope`](Submitter::scope), like [`std::thread::Scope`]. Callbacks of its jobs may submit to it too.
@@ -307,17 +305,13 @@ impl<'scope> Scope<'scope, '_> {
     ) -> Result<JobHandle<R>, Refused<ScopedJob<'scope, R>>> {
         let pipeline = &self.submitter.pipeline;
         let delivery = Delivery::pending();
-        let places = (Told::place(), Erased::place());
+        let places = (Box::new_uninit(), Erased::place());
         self.accept([(job, places)], patience, |(job, (place, outer))| {
             let due = job.due;
-            let told = Told {
-                inner: job.into_task(),
-                promise: Promise(Arc::clone(&delivery)),
-                panics: Arc::clone(&pipeline.panics),
-                jobs: Arc::clone(&self.jobs),
-            };
-            let told = Box::write(place, told);
-            self.enter(told, due, outer)
+            let (panics, scope) = (&pipeline.panics, Some(Arc::clone(&self.jobs)));
+            let spawned = Spawned::new(job.into_task(), &delivery, panics, scope);
+            let spawned = Box::write(place, spawned);
+            self.enter(spawned, due, outer)
         })
         .map_err(|(kind, mut rest)| {
             let job = rest.pop().map(|(job, _)| job).expect("a refused job comes back");
