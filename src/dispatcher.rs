@@ -60,6 +60,12 @@ pub struct ShutdownReport {
     pub stats: Stats,
 }
 
+impl ShutdownReport {
+    pub(crate) fn of(stats: Stats) -> Self {
+        Self { jobs: stats.finished, failed: stats.failed, panics: stats.panics, stats }
+    }
+}
+
 impl Dispatcher {
     /// Makes a dispatcher with the default settings.
     ///
@@ -192,12 +198,7 @@ impl Dispatcher {
         }
         self.join_threads(Reaper::join);
         let stats = self.stats();
-        Ok(ShutdownReport {
-            jobs: stats.finished,
-            failed: stats.failed,
-            panics: stats.panics,
-            stats,
-        })
+        Ok(ShutdownReport::of(stats))
     }
 
     /// Waits for the threads, which have been told to end.

@@ -291,12 +291,7 @@ impl LoopDispatcher {
             Err(_) => return Err(ShutdownError::Forked),
         }
         let stats = self.stats();
-        Ok(ShutdownReport {
-            jobs: stats.finished,
-            failed: stats.failed,
-            panics: stats.panics,
-            stats,
-        })
+        Ok(ShutdownReport::of(stats))
     }
 
     fn end(&mut self) -> Result<(), DrainError> {
