@@ -3,13 +3,15 @@
 
 mod util;
 
+use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 
 use reapool::{AlignedBuf, Dispatcher, FileHandle, Job, PollEvents, Submitter};
-use util::event_loop::{TendedLoop, Watcher, is_readable};
+use util::event_loop::TendedLoop;
 use util::proc::threads;
+use util::readiness::{Epoll, Trigger, is_readable};
 use util::{
     HANG, SCALE, byte_at, contents, eventfd, known_file, make_readable, null, null_read,
     open_buffered, open_direct, scratch, watched,
@@ -71,7 +73,7 @@ fn a_level_triggered_loop_gets_everything() {
     watched(|| {
         for most in [1, 7, usize::MAX] {
             let mut jobs = tended(16, 4);
-            let watcher = Watcher::level(&*jobs);
+            let watcher = Epoll::of(jobs.as_fd(), Trigger::Level);
             read_all(&mut jobs, |jobs| {
                 watcher.wait();
                 assert!(jobs.run(most).unwrap() <= most);
@@ -86,7 +88,7 @@ fn an_edge_triggered_loop_gets_everything_with_one_call_an_edge() {
     watched(|| {
         for most in [1, 7, usize::MAX] {
             let mut jobs = tended(16, 4);
-            let watcher = Watcher::edge(&*jobs);
+            let watcher = Epoll::of(jobs.as_fd(), Trigger::Edge);
             read_all(&mut jobs, |jobs| {
                 watcher.wait();
                 assert!(jobs.run(most).unwrap() <= most);
@@ -114,7 +116,7 @@ fn what_is_left_keeps_the_descriptor_readable() {
     let mut jobs = tended(32, 0);
     let runs = Arc::new(AtomicUsize::new(0));
     let null = null();
-    let edge = Watcher::edge(&*jobs);
+    let edge = Epoll::of(jobs.as_fd(), Trigger::Edge);
     assert!(!is_readable(&*jobs) && !edge.has_event());
     for _ in 0..5 {
         jobs.submit(counted(&runs)).unwrap();
@@ -231,7 +233,7 @@ fn a_chain_goes_on_and_a_fan_is_parked() {
             }
         };
         jobs.submit(Job::nop(fan)).unwrap();
-        let watcher = Watcher::edge(&*jobs);
+        let watcher = Epoll::of(jobs.as_fd(), Trigger::Edge);
         while jobs.stats().outstanding > 0 {
             watcher.wait();
             jobs.run(usize::MAX).unwrap();

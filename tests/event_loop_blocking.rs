@@ -7,7 +7,8 @@ use std::thread;
 
 use reapool::{Backend, BuildErrorKind, Dispatcher, Job, SubmitErrorKind};
 use util::cache::evict;
-use util::event_loop::{TendedLoop, is_readable};
+use util::event_loop::TendedLoop;
+use util::readiness::is_readable;
 use util::{Gate, HANG, contents, known_file, open_buffered, scratch, watched};
 
 #[test]

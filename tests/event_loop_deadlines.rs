@@ -9,7 +9,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use reapool::{Cancel, Completion, Dispatcher, Job, JobHandle, PollEvents, Submitter};
-use util::event_loop::{TendedLoop, count_of, is_readable, turn_in_time, wait_readable};
+use util::event_loop::{TendedLoop, turn_in_time, wait_readable};
+use util::readiness::{counter, is_readable};
 use util::{Gate, HANG, SCALE, eventfd, make_readable, null, watched};
 
 /// Soon, and far away.
@@ -72,7 +73,7 @@ impl Held {
         }
         assert_eq!(self.jobs.next_deadline(), None);
         self.settle();
-        assert_eq!((count_of(&self.jobs), self.jobs.run(usize::MAX).unwrap()), (0, 0));
+        assert_eq!((counter(&self.jobs), self.jobs.run(usize::MAX).unwrap()), (0, 0));
     }
 }
 
@@ -329,6 +330,6 @@ fn whatever_is_late_or_withdrawn_meanwhile_in_the_end_nothing_is_left_to_do() {
         while is_readable(&*jobs) {
             assert_eq!(jobs.run(usize::MAX).unwrap(), 0);
         }
-        assert_eq!((count_of(&jobs), jobs.next_deadline()), (0, None));
+        assert_eq!((counter(&jobs), jobs.next_deadline()), (0, None));
     });
 }

@@ -13,7 +13,8 @@ use reapool::{
     AlignedBuf, Dispatcher, DrainError, Job, JobHandle, JoinError, LoopDispatcher, PollEvents,
     SubmitErrorKind, Submitter, WaitError,
 };
-use util::event_loop::{TendedLoop, is_readable, wait_readable};
+use util::event_loop::{TendedLoop, wait_readable};
+use util::readiness::is_readable;
 use util::{
     Drops, HANG, eventfd, known_file, make_readable, null, null_read, open_buffered, open_direct,
     scratch, watched,

@@ -8,7 +8,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use reapool::{Dispatcher, DrainError, Job, LoopDispatcher, ShutdownError, Stats, SubmitErrorKind};
 use util::child::{first_failure, in_child};
-use util::event_loop::{TendedLoop, count_of, is_readable};
+use util::event_loop::TendedLoop;
+use util::readiness::{counter, is_readable};
 use util::{Drops, null, null_read, watched};
 
 /// One child at a time, so that no other test's descriptors and threads are in it.
@@ -169,7 +170,7 @@ fn a_child_leaves_the_counter_alone() {
             assert!(forking.ran.lock().unwrap().contains(&forks));
             assert_eq!(forking.jobs.stats().panics, 0);
             // Nine jobs, of which one was submitted by a callback, and five were taken.
-            assert_eq!(count_of(&forking.jobs), 4);
+            assert_eq!(counter(&forking.jobs), 4);
         });
     }
 }

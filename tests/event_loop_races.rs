@@ -4,13 +4,15 @@
 mod util;
 
 use std::fs::File;
+use std::os::fd::AsFd;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::thread;
 
 use reapool::{Builder, Dispatcher, FileHandle, Job, LoopDispatcher, PollEvents, Submitter};
-use util::event_loop::{TendedLoop, Watcher, count_of, is_readable};
+use util::event_loop::TendedLoop;
+use util::readiness::{Epoll, Trigger, counter, is_readable};
 use util::{
     Drops, SCALE, eventfd, known_file, make_readable, null, null_read, open_buffered, open_direct,
     scratch, watched,
@@ -132,7 +134,7 @@ fn level_triggered_one_at_a_time() {
     watched(|| {
         let mut watcher = None;
         storm(sizes(3, 2), |jobs| {
-            watcher.get_or_insert_with(|| Watcher::level(&**jobs)).wait();
+            watcher.get_or_insert_with(|| Epoll::of(jobs.as_fd(), Trigger::Level)).wait();
             jobs.run(1).unwrap();
         });
     });
@@ -143,7 +145,7 @@ fn edge_triggered_with_tiny_bounds() {
     watched(|| {
         let mut watcher = None;
         storm(sizes(2, 0), |jobs| {
-            watcher.get_or_insert_with(|| Watcher::edge(&**jobs)).wait();
+            watcher.get_or_insert_with(|| Epoll::of(jobs.as_fd(), Trigger::Edge)).wait();
             jobs.run(2).unwrap();
         });
     });
@@ -154,7 +156,7 @@ fn edge_triggered_with_a_depth_of_one() {
     watched(|| {
         let mut watcher = None;
         storm(sizes(1, 0), |jobs| {
-            watcher.get_or_insert_with(|| Watcher::edge(&**jobs)).wait();
+            watcher.get_or_insert_with(|| Epoll::of(jobs.as_fd(), Trigger::Edge)).wait();
             jobs.run(usize::MAX).unwrap();
         });
     });
@@ -165,7 +167,7 @@ fn edge_triggered_with_threads_for_what_blocks() {
     watched(|| {
         let mut watcher = None;
         storm(sizes(16, 16).blocking_threads(3), |jobs| {
-            watcher.get_or_insert_with(|| Watcher::edge(&**jobs)).wait();
+            watcher.get_or_insert_with(|| Epoll::of(jobs.as_fd(), Trigger::Edge)).wait();
             jobs.run(5).unwrap();
         });
     });
@@ -191,10 +193,10 @@ fn the_counter_counts_what_there_is() {
             jobs.submit(Job::nop(|| ())).unwrap();
             jobs.submit(null_read(&null, || ())).unwrap();
         }
-        assert_eq!(count_of(&jobs), 2 * round);
+        assert_eq!(counter(&jobs), 2 * round);
         for left in (0..2 * round).rev() {
             assert_eq!(jobs.run(1).unwrap(), 1);
-            assert_eq!(count_of(&jobs), left);
+            assert_eq!(counter(&jobs), left);
         }
     }
 }
