@@ -13,7 +13,6 @@ mod shared;
 
 use std::error::Error;
 use std::io::{self, Write};
-use std::path::Path;
 use std::process::ExitCode;
 
 use blake3::{Hash, Hasher};
@@ -24,7 +23,7 @@ use crate::options::{HELP, Options, parse_arguments};
 use crate::paths::paths;
 use crate::shared::fallbacks::Fallbacks;
 use crate::shared::interrupt::Interrupt;
-use crate::shared::names::{escaped, reason};
+use crate::shared::names::{checksum_line, reason};
 use crate::shared::output::Output;
 use crate::shared::screen::Screen;
 use crate::shared::watch::Watch;
@@ -72,7 +71,12 @@ fn run(options: Options) -> Result<u8, Box<dyn Error>> {
 
 /// Prints lines as results come, until there are no more, or they can't be written, or nobody wants
 /// them; returns how many.
-fn print(run: Run<Hash>, output: &Output, interrupt: &Interrupt, fallbacks: &mut Fallbacks) -> u64 {
+fn print(
+    run: Run<Hash>,
+    mut output: &Output,
+    interrupt: &Interrupt,
+    fallbacks: &mut Fallbacks,
+) -> u64 {
     let mut lines = 0;
     for result in run {
         if interrupt.has_come() {
@@ -81,7 +85,7 @@ fn print(run: Run<Hash>, output: &Output, interrupt: &Interrupt, fallbacks: &mut
         match result {
             Ok(file) => {
                 fallbacks.count(&file);
-                if write_line(output, &file.path, file.value).is_err() {
+                if output.write_all(checksum_line(&file.path, file.value).as_bytes()).is_err() {
                     break;
                 }
                 lines += 1;
@@ -91,13 +95,6 @@ fn print(run: Run<Hash>, output: &Output, interrupt: &Interrupt, fallbacks: &mut
         }
     }
     lines
-}
-
-/// Writes the line of a file as b3sum does.
-fn write_line(mut output: &Output, path: &Path, hash: Hash) -> io::Result<()> {
-    let (path, is_changed) = escaped(path);
-    let mark = if is_changed { "\\" } else { "" };
-    output.write_all(format!("{mark}{}  {path}\n", hash.to_hex()).as_bytes())
 }
 
 fn main() -> ExitCode {

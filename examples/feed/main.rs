@@ -31,7 +31,7 @@ use signal_hook::{flag, low_level::pipe};
 use crate::digest::{Digest, digest};
 use crate::input::Input;
 use crate::options::{HELP, Options, parse_arguments};
-use crate::shared::names::escaped;
+use crate::shared::names::{checksum_line, escaped};
 use crate::shared::screen::complain;
 
 const FAILURE: u8 = 1;
@@ -121,18 +121,17 @@ impl Feed {
     }
 
     fn print(&mut self, Digest { path, result }: Digest) -> Result<(), Box<dyn Error>> {
-        let (name, is_changed) = escaped(&path);
         match result {
             Ok(hash) => {
-                let mark = if is_changed { "\\" } else { "" };
                 // Line by line: whoever feeds one path at a time waits for its line.
                 let mut out = io::stdout().lock();
-                writeln!(out, "{mark}{hash}  {name}").map_err(named("standard output"))?;
+                let line = checksum_line(&path, hash);
+                out.write_all(line.as_bytes()).map_err(named("standard output"))?;
                 out.flush().map_err(named("standard output"))?;
             }
             Err(error) => {
                 self.failures += 1;
-                complain("feed", format_args!("{name}: {error}"));
+                complain("feed", format_args!("{}: {error}", escaped(&path).0));
             }
         }
         Ok(())

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::path::Path;
 
+use blake3::Hash;
 use reapool::{FileError, FileErrorKind, FileOperation};
 
 /// A path on one line, as b3sum writes it, and whether that needed backslashes, which b3sum marks
@@ -14,6 +15,13 @@ pub(crate) fn escaped(path: &Path) -> (Cow<'_, str>, bool) {
     }
     let text = text.replace('\\', "\\\\").replace('\n', "\\n").replace('\r', "\\r");
     (text.into(), true)
+}
+
+/// The line of a file's checksum, as b3sum writes it.
+pub(crate) fn checksum_line(path: &Path, hash: Hash) -> String {
+    let (path, is_changed) = escaped(path);
+    let mark = if is_changed { "\\" } else { "" };
+    format!("{mark}{hash}  {path}\n")
 }
 
 /// Why a file could not be read.
