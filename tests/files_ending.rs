@@ -12,7 +12,7 @@ use util::files::{
     CHUNK, Outcome, POLICIES, Pulled, all, copied, dispatcher, evict, files_of, gathered, modest,
     open_below, patterned, small_files, sparse, successes,
 };
-use util::{Drops, Gate, eventually, scratch, watched};
+use util::{DropGuard, Drops, Gate, eventually, scratch, watched};
 
 /// Each of so many paths has one result: success, or that it was stopped. But for the one that the
 /// iterator was perhaps about to give.
@@ -59,6 +59,15 @@ fn stopped_from_another_thread_an_endless_run_ends() {
     }
 }
 
+/// A state that takes a while to be dropped: long enough for others to see what doesn't wait for it.
+struct Lingering(#[expect(dead_code, reason = "for its drop")] DropGuard);
+
+impl Drop for Lingering {
+    fn drop(&mut self) {
+        (0..1000).for_each(|_| std::thread::yield_now());
+    }
+}
+
 #[test]
 fn a_file_in_progress_ends_at_its_next_chunk() {
     let (directory, dispatcher) = (scratch(), dispatcher(2));
@@ -70,7 +79,7 @@ fn a_file_in_progress_ends_at_its_next_chunk() {
         let (held, states, counted) = (gate.clone(), drops.clone(), Arc::clone(&chunks));
         let run = files.stream(
             [path.clone()],
-            move |_| states.guard(),
+            move |_| Lingering(states.guard()),
             move |_: &mut _, chunk: Chunk| {
                 counted.fetch_add(1, Ordering::SeqCst);
                 if chunk.offset() == 2 * CHUNK as u64 {

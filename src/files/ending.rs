@@ -36,10 +36,16 @@ impl<F: Fold> Stream<F> {
         Failure { operation: FileOperation::Callback, kind: FileErrorKind::Panicked, source }
     }
 
-    /// The user's functions are done with the file.
-    pub(super) fn end(self: &Arc<Self>, outcome: Result<F::Output, Failure>) -> bool {
+    /// The user's functions are done with the file. A state that none of them has taken is dropped
+    /// before the result is delivered.
+    pub(super) fn end(
+        self: &Arc<Self>,
+        state: Option<F::State>,
+        outcome: Result<F::Output, Failure>,
+    ) -> bool {
         let mut inner = self.lock();
         inner.busy = false;
+        inner.state = state;
         let stale = inner.window.close();
         if inner.outcome.is_none() {
             inner.outcome = Some(outcome);

@@ -60,7 +60,8 @@ impl<F: Fold> Stream<F> {
         let fold = &self.work.fold;
         self.work.look_for_shutdown();
         if let Some((kind, source)) = self.work.halted() {
-            return self.end(Err(Failure { operation: FileOperation::Read, kind, source }));
+            drop(lease);
+            return self.end(state, Err(Failure { operation: FileOperation::Read, kind, source }));
         }
         let last = self.lock().window.is_last(part, count);
         self.work.counts.add_bytes(count);
@@ -79,7 +80,7 @@ impl<F: Fold> Stream<F> {
         }
         let (state, flow) = match ran {
             Ok(ran) => ran,
-            Err(payload) => return self.end(Err(self.panicked(payload, part.offset))),
+            Err(payload) => return self.end(None, Err(self.panicked(payload, part.offset))),
         };
         let mut inner = self.lock();
         let next = inner.window.pass(part, count);
@@ -88,13 +89,13 @@ impl<F: Fold> Stream<F> {
                 let source = too_large(inner.window.passed(), limit);
                 drop(inner);
                 let (operation, kind) = (FileOperation::Read, FileErrorKind::TooLarge);
-                self.end(Err(Failure { operation, kind, source }))
+                self.end(Some(state), Err(Failure { operation, kind, source }))
             }
             (ControlFlow::Break(Enough::Satisfied), _) | (_, Next::End) => {
                 drop(inner);
                 let finished = catch(|| fold.finish(state, &self.info));
                 let offset = part.offset + count as u64;
-                self.end(finished.map_err(|payload| self.panicked(payload, offset)))
+                self.end(None, finished.map_err(|payload| self.panicked(payload, offset)))
             }
             (_, Next::More) => self.carry_on(inner, state),
             (_, Next::Anew) => {
@@ -108,7 +109,7 @@ impl<F: Fold> Stream<F> {
                         Ok(()) => self.carry_on(inner, state),
                         Err(error) => {
                             drop(inner);
-                            self.end(Err(Failure::read(error)))
+                            self.end(Some(state), Err(Failure::read(error)))
                         }
                     };
                 drop(stale);
@@ -139,7 +140,7 @@ impl<F: Fold> Stream<F> {
         };
         if let Err(error) = result {
             drop(inner);
-            return self.end(Err(Failure::read(error)));
+            return self.end(state, Err(Failure::read(error)));
         }
         let stale = inner.window.restart();
         inner.state = state;
