@@ -134,12 +134,14 @@ impl Desk {
         !state.over && state.room(&self.bounds) > 0
     }
 
-    /// A path has come. It is dropped if none is wanted any more.
-    pub(crate) fn bring(&self, path: Numbered) -> bool {
+    /// A path has come. It is dropped if none is wanted any more; otherwise it is counted, before
+    /// anybody can take it.
+    pub(crate) fn bring(&self, path: Numbered, count: impl FnOnce()) -> bool {
         let mut state = self.lock();
         if state.over {
             return false;
         }
+        count();
         state.begun += 1;
         state.untaken += 1;
         state.brought += 1;
@@ -293,6 +295,7 @@ impl State {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
     use std::path::PathBuf;
 
     use super::{Bounds, Desk, OPEN_AT_ONCE, STREAK, Task};
@@ -304,7 +307,7 @@ mod tests {
     fn desk_with(paths: u64, bounds: Bounds) -> Desk {
         let desk = Desk::new(bounds);
         assert_eq!(desk.next_task(), Some(Task::List));
-        (0..paths).for_each(|index| assert!(desk.bring(path(index))));
+        (0..paths).for_each(|index| assert!(bring(&desk, index)));
         assert_eq!(desk.end(false), None);
         desk.listed();
         desk.opened(0, true);
@@ -315,14 +318,31 @@ mod tests {
         Numbered { index, path: PathBuf::new() }
     }
 
+    fn bring(desk: &Desk, index: u64) -> bool {
+        desk.bring(path(index), || ())
+    }
+
     fn tasks(desk: &Desk) -> Vec<Task> {
         std::iter::from_fn(|| desk.next_task()).collect()
     }
 
     /// Lists as many as there is room for.
     fn list(desk: &Desk) -> usize {
-        let count = (0..).take_while(|&index| desk.goes_on_listing() && desk.bring(path(index)));
+        let count = (0..).take_while(|&index| desk.goes_on_listing() && bring(desk, index));
         count.count()
+    }
+
+    #[test]
+    fn a_path_is_counted_before_anybody_can_take_it() {
+        let (desk, counted) = (Desk::new(BOUNDS), Cell::new(0));
+        let count = || {
+            counted.set(counted.get() + 1);
+            assert!(desk.state.try_lock().is_err(), "somebody may have it");
+        };
+        assert!(desk.bring(path(0), count));
+        desk.end(false);
+        assert!(!desk.bring(path(1), count));
+        assert_eq!(counted.get(), 1, "only what is taken");
     }
 
     #[test]
@@ -382,7 +402,7 @@ mod tests {
     fn who_waits_for_a_path_leaves_those_before_it_to_others() {
         let desk = Desk::new(BOUNDS);
         assert_eq!(tasks(&desk), [Task::List]);
-        desk.bring(path(0));
+        bring(&desk, 0);
         assert_eq!(tasks(&desk), [Task::Pull]);
         desk.leave(desk.next_path(Task::Pull).unwrap());
         assert_eq!(tasks(&desk), [Task::Open]);
@@ -452,7 +472,7 @@ mod tests {
     #[test]
     fn a_result_stands_for_what_was_not_listed() {
         let desk = Desk::new(BOUNDS);
-        (0..3).for_each(|index| assert!(desk.bring(path(index))));
+        (0..3).for_each(|index| assert!(bring(&desk, index)));
         assert_eq!((desk.end(true), desk.end(true)), (Some(3), None));
         desk.finished(3);
         assert!(!desk.close());
@@ -465,7 +485,7 @@ mod tests {
         let desk = desk_with(2, BOUNDS);
         assert!(desk.next_path(Task::Pull).is_some());
         assert_eq!((desk.end(true), desk.drain().len()), (None, 1), "it had ended already");
-        assert!(!desk.bring(path(2)), "none is wanted any more");
+        assert!(!bring(&desk, 2), "none is wanted any more");
         desk.finished(1);
         assert!(!desk.close(), "one is under way");
         desk.finished(1);

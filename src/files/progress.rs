@@ -94,13 +94,14 @@ impl Counts {
         }
     }
 
-    pub(crate) fn add_found(&self, files: usize) {
-        self.found.fetch_add(files as u64, Ordering::Relaxed);
+    pub(crate) fn add_found(&self) {
+        self.found.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(crate) fn add_end(&self, success: bool) {
         let count = if success { &self.done } else { &self.failed };
-        count.fetch_add(1, Ordering::Relaxed);
+        // Release: whoever counts it has found it before.
+        count.fetch_add(1, Ordering::Release);
     }
 
     pub(crate) fn add_bytes(&self, bytes: usize) {
@@ -128,8 +129,9 @@ impl Progress {
         let counts = &*self.counts;
         // First: what is finished does not change any more.
         let finished = counts.finished.load(Ordering::Acquire);
+        // Before what was found, of which they are a part.
         let (done, failed) =
-            (counts.done.load(Ordering::Relaxed), counts.failed.load(Ordering::Relaxed));
+            (counts.done.load(Ordering::Acquire), counts.failed.load(Ordering::Acquire));
         let bytes = counts.bytes.load(Ordering::Relaxed);
         let mut rate = counts.rate.lock().unwrap_or_else(PoisonError::into_inner);
         let now = rate.end.unwrap_or_else(Instant::now);

@@ -107,7 +107,7 @@ impl<F: Fold> Work<F> {
         while self.desk.goes_on_listing() {
             match self.source.next() {
                 Item::Path(path) => {
-                    self.counts.add_found(usize::from(self.desk.bring(path)));
+                    self.desk.bring(path, || self.counts.add_found());
                 }
                 Item::End => {
                     self.desk.end(false);
