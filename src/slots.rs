@@ -63,22 +63,32 @@ impl Slots {
         }
     }
 
+    /// Whether there is a poll in this slot that `wanted` picks.
+    pub(crate) fn has_poll(&self, index: u32, wanted: impl FnOnce(&Job) -> bool) -> bool {
+        let slot = &self.slots[index as usize];
+        let entry = slot.0.lock().unwrap_or_else(PoisonError::into_inner);
+        entry.job.as_ref().is_some_and(|job| job.is_poll() && wanted(job))
+    }
+
     /// Has the engine end the poll in this slot, if there is one that `wanted` picks: it ends for this
     /// reason, whatever its event says. The slot is not used for another meanwhile.
+    ///
+    /// `cancel` gets its token, and whether this had not been asked for before; what it returns comes
+    /// back: whether the event is coming.
     pub(crate) fn end_poll(
         &self,
         index: u32,
         wanted: impl FnOnce(&Job) -> bool,
         why: Reason,
-        cancel: impl FnOnce(u64) -> bool,
-    ) -> Option<Ending> {
+        cancel: impl FnOnce(u64, bool) -> bool,
+    ) -> Option<bool> {
         let slot = &self.slots[index as usize];
         let mut entry = slot.0.lock().unwrap_or_else(PoisonError::into_inner);
         let token = token_of(index, entry.generation);
         let job = entry.job.as_mut().filter(|job| job.is_poll() && wanted(job))?;
         let first = job.stopped.is_none();
         job.stopped.get_or_insert(why);
-        Some(Ending { first, coming: cancel(token) })
+        Some(cancel(token, first))
     }
 
     /// Takes the job out whose request had this token. `None` if no request in flight has it.
@@ -87,15 +97,6 @@ impl Slots {
         let mut entry = slot.0.lock().unwrap_or_else(PoisonError::into_inner);
         if entry.generation == generation_of(token) { entry.job.take() } else { None }
     }
-}
-
-/// What came of having a poll ended.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Ending {
-    /// It had not been asked for before.
-    pub(crate) first: bool,
-    /// Its event is coming. Otherwise the engine has no such request, not yet or not any more.
-    pub(crate) coming: bool,
 }
 
 #[cfg(test)]

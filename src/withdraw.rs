@@ -13,7 +13,7 @@ use crate::handle::JobHandle;
 use crate::job::Job;
 use crate::lane::{Errand, Reply};
 use crate::pipeline::{Completed, Pipeline};
-use crate::slots::{Ending, index_of};
+use crate::slots::index_of;
 use crate::ticket::Ticket;
 
 /// What came of [`JobHandle::cancel`].
@@ -121,13 +121,21 @@ impl Pipeline {
     }
 
     /// Has the poll in this slot ended that is wanted. False if there is none.
-    fn end_poll(&self, index: u32, wanted: impl FnOnce(&Job) -> bool, why: Reason) -> bool {
-        let ending = self.slots.end_poll(index, wanted, why, |token| self.engine.cancel(token));
-        let Some(Ending { first, coming }) = ending else { return false };
+    fn end_poll(&self, index: u32, wanted: impl Fn(&Job) -> bool, why: Reason) -> bool {
+        if !self.slots.has_poll(index, &wanted) {
+            return false;
+        }
         let mut state = self.admission.lock();
-        state.tally.count_early(why, first);
+        let ending = self.slots.end_poll(index, wanted, why, |token, first| {
+            // While nobody can have the job: what its callback tells has been counted.
+            state.tally.count_early(why, first);
+            drop(state);
+            self.engine.cancel(token)
+        });
+        let Some(coming) = ending else { return false };
         if !coming {
             // It is just being submitted, or its event is on the way.
+            let mut state = self.admission.lock();
             let again = Instant::now() + AGAIN;
             state.early.look_again(index, again);
             self.sleepers.wake_by(again);

@@ -52,6 +52,8 @@ struct State {
     wait_errors: VecDeque<i32>,
     /// The next call of `submit` by another thread than a worker blocks, once it has been counted.
     block_caller: bool,
+    /// So does the next call of `cancel`.
+    block_cancel: bool,
     blocked: bool,
     /// Completes each request, in full, when it is accepted.
     automatic: bool,
@@ -100,10 +102,16 @@ impl Fake {
         self.lock().block_caller = true;
     }
 
+    /// Makes the next call of `cancel` block until `unblock`.
+    pub(crate) fn block_cancel(&self) {
+        self.lock().block_cancel = true;
+    }
+
     /// Holds nothing and nobody any more, so that a test that fails ends.
     pub(crate) fn give_up(&self) {
         let mut state = self.lock();
-        (state.automatic, state.blocked, state.block_caller) = (true, false, false);
+        (state.automatic, state.blocked) = (true, false);
+        (state.block_caller, state.block_cancel) = (false, false);
         state.script.clear();
         drop(state);
         self.complete_all();
@@ -188,6 +196,12 @@ impl Fake {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn wait_for_unblock<'a>(&'a self, mut state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
+        state.blocked = true;
+        self.0.changed.notify_all();
+        self.0.changed.wait_while(state, |state| state.blocked).unwrap()
+    }
+
     fn until(&self, condition: impl Fn(&State) -> bool) -> MutexGuard<'_, State> {
         let waited =
             self.0.changed.wait_timeout_while(self.lock(), HANG, |state| !condition(state));
@@ -248,9 +262,7 @@ impl Engine for Fake {
             offsets: batch.iter().map(|request| request.transfer.offset).collect(),
         });
         if block {
-            state.blocked = true;
-            self.0.changed.notify_all();
-            state = self.0.changed.wait_while(state, |state| state.blocked).unwrap();
+            state = self.wait_for_unblock(state);
         }
         let accepted = match state.script.pop_front() {
             Some(Answer::Refuse(errno)) => {
@@ -275,6 +287,9 @@ impl Engine for Fake {
 
     fn cancel(&self, token: u64) -> bool {
         let mut state = self.lock();
+        if std::mem::take(&mut state.block_cancel) {
+            state = self.wait_for_unblock(state);
+        }
         let polls = |request: &Request| {
             request.token == token && request.transfer.operation == Operation::Poll
         };

@@ -1,6 +1,7 @@
 //! The pipeline against every answer that a kernel can give, through the scripted engine.
 
 mod completion;
+mod counted;
 mod deadlines;
 mod event_loop;
 mod exact;
