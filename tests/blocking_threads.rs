@@ -147,8 +147,7 @@ fn the_dispatcher_can_be_dropped_in_work() {
             let job = Job::blocking(work, move |refused| sender.send(refused).unwrap());
             submitter.submit(job).unwrap();
             assert!(receiver.recv_timeout(HANG).unwrap());
-            eventually("all threads end", || proc::threads().is_empty());
-            assert_eq!(proc::contexts(), 0, "with a submitter still there");
+            proc::wait_for_the_end("with a submitter still there");
         }
     });
 }

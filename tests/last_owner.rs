@@ -19,8 +19,7 @@ fn leaves_nothing(body: impl Fn() -> Submitter + Send + 'static) {
             let submitter = body();
             let error = submitter.submit(null_read(&null(), || ())).unwrap_err();
             assert_eq!(error.kind(), SubmitErrorKind::ShutDown);
-            eventually("all threads end", || proc::threads().is_empty());
-            assert_eq!(proc::contexts(), 0, "with a submitter still there");
+            proc::wait_for_the_end("with a submitter still there");
             assert_eq!(submitter.stats().outstanding, 0);
         }
     });

@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::eventually;
+
 /// The dispatchers' threads in this process: their directories under `/proc`, and their names.
 pub(crate) fn threads() -> Vec<(PathBuf, String)> {
     let tasks = fs::read_dir("/proc/self/task").unwrap();
@@ -27,6 +29,14 @@ pub(crate) fn status(task: &Path, field: &str) -> Option<String> {
 pub(crate) fn contexts() -> usize {
     let maps = fs::read_to_string("/proc/self/maps").unwrap();
     maps.lines().filter(|line| line.contains("[aio]")).count()
+}
+
+/// Waits until nothing is left of any dispatcher.
+///
+/// The threads alone don't tell: one that has not run yet has no name.
+pub(crate) fn wait_for_the_end(when: &str) {
+    let what = format!("threads and contexts end, {when}");
+    eventually(&what, || threads().is_empty() && contexts() == 0);
 }
 
 /// The calling thread's directory under `/proc`.
