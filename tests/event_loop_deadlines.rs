@@ -327,9 +327,10 @@ fn whatever_is_late_or_withdrawn_meanwhile_in_the_end_nothing_is_left_to_do() {
         );
         assert_eq!((stats.cancelled, stats.stray_events), (withdrawn, 0));
         assert_eq!((stats.in_flight, stats.parked, stats.blocking), (0, 0, 0));
-        while is_readable(&*jobs) {
+        // It may have been going to look again whether a poll had ended.
+        while is_readable(&*jobs) || jobs.next_deadline().is_some() {
             assert_eq!(jobs.run(usize::MAX).unwrap(), 0);
         }
-        assert_eq!((counter(&jobs), jobs.next_deadline()), (0, None));
+        assert_eq!(counter(&jobs), 0);
     });
 }

@@ -49,8 +49,11 @@ fn each_submits_into_the_other_from_callbacks_and_either_can_go_first() {
                     concurrent.join().unwrap();
                 }
                 _ => {
-                    // Each callback's own dispatcher may have nothing to do while the other has.
-                    while first.stats().outstanding + second.stats().outstanding > 0 {
+                    // Each callback's own dispatcher may have nothing to do while the other has. If
+                    // what had been finished is all that has been accepted since, nobody has it.
+                    let finished = || first.stats().finished + second.stats().finished;
+                    let accepted = || first.stats().accepted + second.stats().accepted;
+                    while finished() < accepted() {
                         first.drain().unwrap();
                         second.drain().unwrap();
                     }
