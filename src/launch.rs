@@ -117,9 +117,15 @@ impl Pipeline {
                         thread::yield_now();
                     }
                 }
-                Ok(accepted) => rest = &rest[accepted..],
+                Ok(accepted) => {
+                    tries = 0;
+                    rest = &rest[accepted..];
+                }
                 Err((SubmitAction::Retry, _)) => {}
-                Err((SubmitAction::FailFirst, errno)) => rest = self.refuse(rest, errno),
+                Err((SubmitAction::FailFirst, errno)) => {
+                    tries = 0;
+                    rest = self.refuse(rest, errno);
+                }
             }
         }
     }

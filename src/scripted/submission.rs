@@ -175,3 +175,13 @@ fn a_kernel_without_requests_and_nothing_in_flight_is_asked_again_and_then_belie
     assert_eq!(rig.seen(2), [(2, Err(libc::EAGAIN)), (3, Ok(100))]);
     rig.end(4);
 }
+
+#[test]
+fn each_job_has_its_own_tries_at_a_kernel_without_requests() {
+    let rig = Rig::new(Fake::automatic(), 8, 8, 1);
+    let (busy, bad) = (Answer::Refuse(libc::EAGAIN), Answer::Refuse(libc::EBADF));
+    rig.fake.script([busy; 8].into_iter().chain([bad]).chain([busy; 8]));
+    rig.dispatcher.submit_batch(rig.jobs(0..2)).unwrap();
+    assert_eq!(rig.seen(2), [(0, Err(libc::EBADF)), (1, Ok(100))]);
+    rig.end(2);
+}
