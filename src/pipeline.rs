@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
@@ -20,6 +21,7 @@ use crate::slots::Slots;
 use crate::stats::Counters;
 use crate::unwind::{PanicHandler, PanicSink};
 use crate::wait::wake;
+use crate::workers::NAP_MIN;
 
 /// A job that the kernel is done with.
 pub(crate) struct Completed {
@@ -242,6 +244,10 @@ impl Pipeline {
             (true, false) => self.summon(state),
             // Who has an event loop hears of an earlier deadline, too.
             (false, _) if self.teller.is_some() => self.summon(state),
+            (false, _) if state.is_starved() => {
+                drop(state);
+                self.leave_asking();
+            }
             (false, _) => drop(state),
         }
         if early {
@@ -359,7 +365,15 @@ impl Pipeline {
         self.mind_deadlines(&mut state);
         if state.can_fill() {
             self.move_on(state, Cached::TakeOne);
+        } else if state.is_starved() {
+            self.leave_asking();
         }
+    }
+
+    /// Leaves it to one of those that are idle, if there is one, to ask a kernel again that had no
+    /// request left: who was to may be in a callback for long.
+    fn leave_asking(&self) {
+        self.sleepers.wake_by(Instant::now() + NAP_MIN);
     }
 
     /// Asks a kernel again that had no request left, although nothing has completed since.

@@ -24,7 +24,7 @@ pub(crate) fn run_limit(depth: u32, awake: usize, no_time: usize) -> usize {
 }
 
 /// How long an idle worker sleeps before it asks a kernel again that had no request left.
-const NAP_MIN: Duration = Duration::from_millis(1);
+pub(crate) const NAP_MIN: Duration = Duration::from_millis(1);
 const NAP_MAX: Duration = Duration::from_millis(100);
 
 /// Runs callbacks until the channel is disconnected.

@@ -4,10 +4,10 @@ use std::sync::mpsc;
 use std::thread;
 
 use super::{HANG, Rig, all_well};
-use crate::PollEvents;
 use crate::engine::fake::{Answer, Fake};
 use crate::file::FileHandle;
 use crate::job::Job;
+use crate::{Cancel, PollEvents};
 
 #[test]
 fn a_batch_accepted_in_pieces_loses_nothing() {
@@ -184,4 +184,58 @@ fn each_job_has_its_own_tries_at_a_kernel_without_requests() {
     rig.dispatcher.submit_batch(rig.jobs(0..2)).unwrap();
     assert_eq!(rig.seen(2), [(0, Err(libc::EBADF)), (1, Ok(100))]);
     rig.end(2);
+}
+
+#[test]
+fn a_kernel_without_requests_is_asked_again_while_who_asked_is_in_a_callback() {
+    let rig = Rig::new(Fake::default(), 4, 4, 2);
+    let (arrive, arrived) = mpsc::channel();
+    let (release, released) = mpsc::channel::<()>();
+    let slow = Job::read(&rig.file, vec![0; 100], 0, move |_| {
+        arrive.send(()).unwrap();
+        released.recv_timeout(HANG).unwrap();
+    });
+    rig.dispatcher.submit(slow).unwrap();
+    rig.all_asleep(2);
+    rig.fake.script(vec![Answer::Refuse(libc::EAGAIN); 10_000]);
+    rig.dispatcher.submit(rig.job(1)).unwrap();
+    // One of the two asks now and then, and is the first to be called for what completes.
+    rig.fake.called(4);
+    rig.fake.complete([(rig.fake.held(1)[0], 100)]);
+    arrived.recv_timeout(HANG).unwrap();
+    rig.fake.script_anew([]);
+    rig.fake.held(1);
+    rig.fake.complete_all();
+    assert_eq!(rig.seen(1), all_well(1..2));
+    release.send(()).unwrap();
+    rig.end(2);
+}
+
+#[test]
+fn a_kernel_without_requests_is_asked_again_for_what_a_callback_submits() {
+    let rig = Rig::new(Fake::default(), 4, 4, 2);
+    let (submitter, next) = (rig.dispatcher.submitter(), rig.job(2));
+    let (release, released) = mpsc::channel::<()>();
+    let slow = Job::read(&rig.file, vec![0; 100], 0, move |_| {
+        submitter.submit(next).unwrap();
+        released.recv_timeout(HANG).unwrap();
+    });
+    rig.dispatcher.submit(slow).unwrap();
+    rig.all_asleep(2);
+    rig.fake.script(vec![Answer::Refuse(libc::EAGAIN); 10_000]);
+    let refused = rig.dispatcher.spawn(rig.job(1)).unwrap();
+    rig.fake.called(4);
+    // With it goes the reason to ask.
+    while refused.cancel() != Cancel::Withdrawn {
+        thread::yield_now();
+    }
+    assert_eq!(rig.seen(1), [(1, Err(libc::ECANCELED))]);
+    rig.all_asleep(2);
+    rig.fake.script_anew([]);
+    rig.fake.complete([(rig.fake.held(1)[0], 100)]);
+    rig.fake.held(1);
+    rig.fake.complete_all();
+    assert_eq!(rig.seen(1), all_well(2..3));
+    release.send(()).unwrap();
+    rig.end(3);
 }
