@@ -1,11 +1,12 @@
 //! Devices and file systems made for one test, where the machine lets us.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use tempfile::TempDir;
 
+use super::files::in_memory;
 use super::{scratch, skipped};
 
 /// Runs a command, and returns what it printed; `None`, said loudly, if it can't be done here.
@@ -25,6 +26,41 @@ fn run(command: &mut Command) -> Option<String> {
     }
 }
 
+/// A kind of file system, as mkfs(8) and mount(8) know it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FileSystem {
+    Ext4,
+    Xfs,
+    Btrfs,
+}
+
+impl FileSystem {
+    pub(crate) const ALL: [Self; 3] = [Self::Ext4, Self::Xfs, Self::Btrfs];
+
+    /// The least that its mkfs takes, and more.
+    fn least(self) -> u64 {
+        match self {
+            Self::Ext4 => 32 << 20,
+            Self::Xfs => 304 << 20,
+            Self::Btrfs => 128 << 20,
+        }
+    }
+
+    fn make(self) -> Command {
+        let (name, options): (_, &[&str]) = match self {
+            // All blocks are for everybody, and its tables are written at once.
+            Self::Ext4 => {
+                ("mkfs.ext4", &["-q", "-m", "0", "-E", "lazy_itable_init=0,lazy_journal_init=0"])
+            }
+            Self::Xfs => ("mkfs.xfs", &["-q"]),
+            Self::Btrfs => ("mkfs.btrfs", &["-q"]),
+        };
+        let mut command = Command::new(name);
+        command.args(options);
+        command
+    }
+}
+
 /// A block device over a file, gone when dropped.
 pub(crate) struct Loop {
     device: PathBuf,
@@ -34,7 +70,20 @@ pub(crate) struct Loop {
 impl Loop {
     /// Of so many bytes, in sectors of so many.
     pub(crate) fn new(bytes: u64, sector: u32) -> Option<Self> {
-        let directory = scratch();
+        Self::over(scratch(), bytes, sector)
+    }
+
+    /// In memory, where the image takes no more than what is written to it.
+    pub(crate) fn in_memory(bytes: u64) -> Option<Self> {
+        Self::over(in_memory()?, bytes, 512)
+    }
+
+    /// On a file system of its own that has less room than the device says that it has.
+    pub(crate) fn promising(bytes: u64, room: &Mount) -> Option<Self> {
+        Self::over(TempDir::new_in(room.path()).unwrap(), bytes, 512)
+    }
+
+    fn over(directory: TempDir, bytes: u64, sector: u32) -> Option<Self> {
         let image = directory.path().join("image");
         File::create(&image).unwrap().set_len(bytes).unwrap();
         let mut command = Command::new("losetup");
@@ -58,12 +107,17 @@ impl Loop {
         run(Command::new("mkfs.ext4").arg("-q").arg(&self.device))?;
         Mount::new(Command::new("mount").args(["-o", options]).arg(&self.device))
     }
+
+    /// Lets go of the file behind it. The kernel does so when nobody has it open any more.
+    pub(crate) fn detach(&self) {
+        let _ = Command::new("losetup").arg("--detach").arg(&self.device).output();
+    }
 }
 
 impl Drop for Loop {
     fn drop(&mut self) {
         // As for unmounting: done when the last user is gone.
-        let _ = Command::new("losetup").arg("--detach").arg(&self.device).output();
+        self.detach();
     }
 }
 
@@ -75,6 +129,35 @@ impl Mount {
     pub(crate) fn tmpfs(bytes: u64) -> Option<Self> {
         let size = format!("size={bytes}");
         Self::new(Command::new("mount").args(["-t", "tmpfs", "-o", &size, "none"]))
+    }
+
+    /// A new file system of this kind in memory.
+    pub(crate) fn of(kind: FileSystem) -> Option<Self> {
+        Self::on(&Loop::in_memory(kind.least())?, kind)
+    }
+
+    /// A new file system of this kind on a device, which stays as long as it is mounted.
+    pub(crate) fn on(device: &Loop, kind: FileSystem) -> Option<Self> {
+        run(kind.make().arg(device.path()))?;
+        Self::new(Command::new("mount").arg(device.path()))
+    }
+
+    /// One directory seen through another, where all that is written goes.
+    pub(crate) fn overlay(lower: &Path, upper: &Path) -> Option<Self> {
+        let [upper, work] = ["upper", "work"].map(|name| upper.join(name));
+        [&upper, &work].into_iter().for_each(|directory| fs::create_dir(directory).unwrap());
+        let options = format!(
+            "lowerdir={},upperdir={},workdir={}",
+            lower.display(),
+            upper.display(),
+            work.display()
+        );
+        Self::new(Command::new("mount").args(["-t", "overlay", "-o", &options, "none"]))
+    }
+
+    /// Takes it out of the tree, while files of it are open.
+    pub(crate) fn unmount(&self) {
+        let _ = Command::new("umount").arg("--lazy").arg(self.0.path()).output();
     }
 
     fn new(command: &mut Command) -> Option<Self> {
@@ -91,6 +174,6 @@ impl Mount {
 impl Drop for Mount {
     fn drop(&mut self) {
         // The kernel lets go of a job's file a moment after its completion.
-        let _ = Command::new("umount").arg("--lazy").arg(self.0.path()).output();
+        self.unmount();
     }
 }
