@@ -87,10 +87,10 @@ impl FileHandle {
 
     /// What buffers, lengths and offsets of this file's transfers must be multiples of: what the
     /// file system says (`STATX_DIOALIGN` of statx(2), Linux 6.1 or later), 4096 where it doesn't,
-    /// and 1 for files without `O_DIRECT`.
+    /// and 1 for files without `O_DIRECT`, and for pipes, where that flag means something else.
     #[must_use]
     pub fn alignment(&self) -> Alignment {
-        match (self.direct, self.shared.direct_io) {
+        match (self.direct && self.is_stored(), self.shared.direct_io) {
             (false, _) => Alignment::NONE,
             (true, DirectIo::Aligned(alignment)) => alignment,
             (true, DirectIo::Unknown | DirectIo::Unsupported) => Alignment::SAFE,
@@ -211,9 +211,14 @@ impl FileHandle {
 
     /// The same file with `O_DIRECT` switched on or off.
     pub(crate) fn switched(&self, direct: bool) -> Self {
-        let stored = matches!(self.kind(), FileKind::Regular | FileKind::BlockDevice);
         let cached = !direct || self.shared.direct_io == DirectIo::Unsupported;
-        Self { direct, buffered: stored && cached, ..self.clone() }
+        Self { direct, buffered: self.is_stored() && cached, ..self.clone() }
+    }
+
+    /// Whether the file has contents that stay where they are. Of others a byte that was transferred
+    /// can't be transferred again.
+    fn is_stored(&self) -> bool {
+        matches!(self.kind(), FileKind::Regular | FileKind::BlockDevice)
     }
 }
 

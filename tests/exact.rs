@@ -1,12 +1,12 @@
 //! Exact transfers: all of what was asked for, or the reason why not and how far it came.
 
-#![expect(unsafe_code, reason = "limits a child's files")]
+#![expect(unsafe_code, reason = "limits a child's files, and changes a flag")]
 
 mod util;
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, ErrorKind, Read, Write};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -199,6 +199,25 @@ fn a_pipe_is_not_waited_for() {
     let mut written = vec![0; done.transferred];
     reader.read_exact(&mut written).unwrap();
     assert!(written.iter().all(|&byte| byte == 7));
+}
+
+#[test]
+fn what_a_pipe_of_packets_gave_is_not_asked_for_again() {
+    let (_alone, dispatcher) = (alone(), dispatcher());
+    let (reader, mut writer) = io::pipe().unwrap();
+    // Of pipes the flag says that they keep writes apart: pipe(2).
+    // SAFETY: an integer is passed, and the descriptor is open.
+    let set = unsafe { libc::fcntl(reader.as_raw_fd(), libc::F_SETFL, libc::O_DIRECT) };
+    assert_eq!(set, 0);
+    let reader = FileHandle::from(OwnedFd::from(reader));
+    assert!(reader.is_direct());
+    assert_eq!((reader.alignment().memory, reader.alignment().offset), (1, 1));
+    writer.write_all(b"news").unwrap();
+    let done = read(&dispatcher, &reader, vec![0; 10], 0);
+    assert_eq!(
+        (errno(&done), done.transferred, done.data()),
+        (Some(libc::EAGAIN), 4, &b"news"[..])
+    );
 }
 
 #[test]
