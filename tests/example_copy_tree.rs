@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, UNIX_EPOCH};
 
+use util::device::{FileSystem, Loop, Mount};
 use util::example::{
     example, explains_itself, interrupt, make_fifo, program, run, stderr, stdout, unprivileged,
 };
@@ -325,4 +326,29 @@ fn no_part_of_a_file_is_left_when_the_target_is_full() {
     fs::write(path("source/empty"), "").unwrap();
     let Some(output) = copy_to_small_target(directory.path(), 5, "") else { return };
     assert_eq!((stdout(&output), output.status.code()), ("empty\n", Some(1)));
+}
+
+#[test]
+fn a_target_that_turns_out_to_be_full_is_told_by_its_sync() {
+    let directory = scratch();
+    let source = directory.path().join("source");
+    fs::create_dir(&source).unwrap();
+    fs::write(source.join("large"), vec![7; 20 << 20]).unwrap();
+    let source = source.to_str().unwrap();
+    for policy in ["--policy=buffered", "--policy=direct"] {
+        // Room for 12 MiB on what says that it has 32, so that nothing of it is noticed before.
+        let Some(room) = Mount::tmpfs(12 << 20) else { return };
+        let Some(device) = Loop::promising(32 << 20, &room) else { return };
+        let Some(mount) = Mount::on(&device, FileSystem::Ext4) else { return };
+        let target = mount.path().join("target");
+        let output = run(
+            "copy_tree",
+            directory.path(),
+            &["--fsync=file", policy, source, target.to_str().unwrap()],
+        );
+        assert_eq!(output.status.code(), Some(1), "{policy}: {}", stderr(&output));
+        let complaint = format!("copy_tree: {}/large: ", target.display());
+        assert!(stderr(&output).starts_with(&complaint), "{policy}: {}", stderr(&output));
+        assert_eq!(walk(&target), [Path::new("")], "{policy}: nothing under any name");
+    }
 }

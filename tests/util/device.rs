@@ -1,10 +1,11 @@
 //! Devices and file systems made for one test, where the machine lets us.
 
 use std::fs::{self, File};
+use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use tempfile::TempDir;
+use tempfile::{NamedTempFile, TempDir};
 
 use super::files::in_memory;
 use super::{scratch, skipped};
@@ -176,4 +177,28 @@ impl Drop for Mount {
         // The kernel lets go of a job's file a moment after its completion.
         self.unmount();
     }
+}
+
+/// Takes all the room of the file system that a directory is on, but for so many bytes, until it is
+/// dropped.
+pub(crate) fn fill(directory: &Path, left: u64) -> NamedTempFile {
+    let filler = NamedTempFile::new_in(directory).unwrap();
+    let (file, mut taken) = (filler.as_file(), 0);
+    // Blocks that nothing else is reserved for, larger ones first.
+    for step in [8 << 20, 1 << 20, 64 << 10, 4 << 10] {
+        while allocate(file, taken, step) {
+            taken += step;
+        }
+    }
+    file.sync_all().unwrap();
+    file.set_len(taken.checked_sub(left).expect("there is as much as is to be left")).unwrap();
+    file.sync_all().unwrap();
+    filler
+}
+
+fn allocate(file: &File, offset: u64, bytes: u64) -> bool {
+    let (offset, bytes) = (offset.cast_signed(), bytes.cast_signed());
+    // SAFETY: a system call without pointers.
+    let answer = unsafe { libc::fallocate(file.as_raw_fd(), 0, offset, bytes) };
+    answer == 0
 }
