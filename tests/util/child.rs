@@ -39,13 +39,23 @@ pub(crate) fn exit(code: i32) -> ! {
 
 /// What a child ended with, or `None` if it didn't end.
 pub(crate) fn status_of(child: i32) -> Option<i32> {
+    end_of(child).filter(|&status| libc::WIFEXITED(status)).map(|status| libc::WEXITSTATUS(status))
+}
+
+/// The signal by which a child ended, if it was one.
+pub(crate) fn signal_of(child: i32) -> Option<i32> {
+    end_of(child).filter(|&status| libc::WIFSIGNALED(status)).map(|status| libc::WTERMSIG(status))
+}
+
+/// How a child ended, as waitpid(2) says, or `None` if it didn't.
+fn end_of(child: i32) -> Option<i32> {
     let (start, mut status) = (Instant::now(), 0);
     let mut killed = false;
     loop {
         // SAFETY: the kernel writes the status through the pointer, which is to a live local.
         let ended = unsafe { libc::waitpid(child, &raw mut status, libc::WNOHANG) };
         if ended == child {
-            return (!killed && libc::WIFEXITED(status)).then(|| libc::WEXITSTATUS(status));
+            return (!killed).then_some(status);
         }
         if start.elapsed() > HANG / 4 && !killed {
             killed = true;
@@ -55,6 +65,13 @@ pub(crate) fn status_of(child: i32) -> Option<i32> {
         }
         thread::sleep(Duration::from_millis(1));
     }
+}
+
+/// Limits what this process may have of something: a child, which gets no more than its parent.
+pub(crate) fn limit(resource: libc::__rlimit_resource_t, most: u64) -> bool {
+    let limit = libc::rlimit { rlim_cur: most, rlim_max: libc::RLIM_INFINITY };
+    // SAFETY: the pointer is to a live local, which the kernel reads.
+    unsafe { libc::setrlimit(resource, &raw const limit) == 0 }
 }
 
 /// The number, from 1, of the first check that failed, or 0. The child reports by it.
