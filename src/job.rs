@@ -191,13 +191,16 @@ impl<R: Send + 'static> Job<R> {
         Self::new(Operation::SyncData, file.into(), NoBuffer { events: 0 }, 0, callback)
     }
 
-    /// Waits until one of `events` is there, like poll(2): for eventfds, pipes, sockets, terminals and
-    /// timers. [`PollEvents::from_result`] decodes the completion's result: those of `events` that
-    /// were there, and errors and hang-ups, for which every poll waits. Linux 4.19 or later.
+    /// Waits until one of `events` is there, like poll(2): for eventfds, pipes, sockets and timers.
+    /// [`PollEvents::from_result`] decodes the completion's result: those of `events` that were there,
+    /// and errors and hang-ups, for which every poll waits. Linux 4.19 or later.
     ///
     /// It is a state that ends it, not a change, and it ends once: take what there is, and submit
     /// another to go on watching. A file that never keeps anybody waiting, such as a regular one, is
-    /// ready at once, and a descriptor that only names a file is refused with `EBADF`.
+    /// ready at once, and a descriptor that only names a file is refused with `EBADF`. Native AIO polls
+    /// nothing for which the kernel sleeps in two queues, such as a terminal or a pipe that is open for
+    /// both reading and writing: unless there is something already, it is refused with `EINVAL`, and
+    /// can be watched by an epoll(7) instance that is polled.
     ///
     /// Such a job holds a slot until the event comes, so there should be more of these than polls; a
     /// single one does for many descriptors, if what it polls is an epoll(7) instance that watches
