@@ -1,9 +1,10 @@
 //! Devices and file systems made for one test, where the machine lets us.
 
 use std::fs::{self, File};
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsFd, AsRawFd};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tempfile::{NamedTempFile, TempDir};
 
@@ -66,6 +67,8 @@ impl FileSystem {
 pub(crate) struct Loop {
     device: PathBuf,
     directory: TempDir,
+    /// Its name may be another's by now.
+    let_go: AtomicBool,
 }
 
 impl Loop {
@@ -90,7 +93,7 @@ impl Loop {
         let mut command = Command::new("losetup");
         command.args(["--find", "--show", "--sector-size", &sector.to_string()]).arg(&image);
         let device = PathBuf::from(run(&mut command)?);
-        Some(Self { device, directory })
+        Some(Self { device, directory, let_go: AtomicBool::new(false) })
     }
 
     /// Makes what is behind so many bytes unreadable: the file ends there.
@@ -111,7 +114,19 @@ impl Loop {
 
     /// Lets go of the file behind it. The kernel does so when nobody has it open any more.
     pub(crate) fn detach(&self) {
-        let _ = Command::new("losetup").arg("--detach").arg(&self.device).output();
+        if !self.let_go.swap(true, Ordering::SeqCst) {
+            let _ = Command::new("losetup").arg("--detach").arg(&self.device).output();
+        }
+    }
+
+    /// Takes the file away from behind it at once, which whoever alone has it open can do.
+    pub(crate) fn take_away(&self, file: &impl AsFd) {
+        /// Of `linux/loop.h`.
+        const LOOP_CLR_FD: u32 = 0x4c01;
+        // SAFETY: a system call without pointers, on a descriptor that is borrowed.
+        let answer = unsafe { libc::ioctl(file.as_fd().as_raw_fd(), LOOP_CLR_FD as _, 0) };
+        assert_eq!(answer, 0);
+        self.let_go.store(true, Ordering::SeqCst);
     }
 }
 
