@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::files::error::FileError;
 use crate::files::policy::Order;
@@ -13,7 +13,8 @@ pub(crate) type FileResult<T> = Result<Processed<T>, FileError>;
 
 /// Whoever waits is called at once for so many results, or for half of all that there may be.
 const HANDFUL: usize = 256;
-/// For fewer it is not woken each time, but looks by itself after so long.
+/// Who comes back for fewer gets them when so much time has passed since it came last: waking it for
+/// each would take as long as many a file does.
 const NAP: Duration = Duration::from_millis(1);
 
 pub(crate) struct Outbox<T> {
@@ -36,6 +37,8 @@ struct State<T> {
     abandoned: bool,
     /// The taker sleeps until called.
     asleep: bool,
+    /// When it took some last.
+    taken: Instant,
 }
 
 impl<T> Outbox<T> {
@@ -48,6 +51,7 @@ impl<T> Outbox<T> {
             closed: false,
             abandoned: false,
             asleep: false,
+            taken: Instant::now(),
         };
         Self {
             order,
@@ -67,7 +71,7 @@ impl<T> Outbox<T> {
             Order::Completion => state.ready.push_back(result),
             Order::Input => state.put_in_order(index, result),
         }
-        // The first wakes a sleeper, which then waits a little for others; a handful ends that.
+        // A handful ends a nap, too.
         let call = (state.asleep && !state.ready.is_empty()) || state.ready.len() == self.handful;
         state.asleep &= !call;
         drop(state);
@@ -94,16 +98,20 @@ impl<T> Outbox<T> {
     /// Takes all that is ready, waiting until there is something; nothing if no more will come.
     pub(crate) fn take(&self) -> VecDeque<FileResult<T>> {
         let mut state = self.lock();
-        while state.ready.is_empty() && !state.closed {
-            state.asleep = true;
-            state = self.arrived.wait(state).unwrap_or_else(PoisonError::into_inner);
-            state.asleep = false;
-            if !state.closed && state.ready.len() < self.handful {
-                let (waited, _) =
-                    self.arrived.wait_timeout(state, NAP).unwrap_or_else(PoisonError::into_inner);
-                state = waited;
+        while !state.closed && state.ready.len() < self.handful {
+            let nap = NAP.saturating_sub(state.taken.elapsed());
+            if !nap.is_zero() {
+                let waited = self.arrived.wait_timeout(state, nap);
+                state = waited.unwrap_or_else(PoisonError::into_inner).0;
+            } else if state.ready.is_empty() {
+                state.asleep = true;
+                state = self.arrived.wait(state).unwrap_or_else(PoisonError::into_inner);
+                state.asleep = false;
+            } else {
+                break;
             }
         }
+        state.taken = Instant::now();
         std::mem::take(&mut state.ready)
     }
 
