@@ -216,7 +216,7 @@ impl Stats {
             outstanding,
             parked,
             in_flight,
-            // The last job of a thread may be over already.
+            // Read later than the slots were counted.
             blocking: pipeline.lane.jobs().min(occupied - in_flight),
             submit_calls: counters.submit_calls.load(Ordering::Relaxed),
             reap_calls: counters.reap_calls.load(Ordering::Relaxed),

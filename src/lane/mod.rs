@@ -15,6 +15,7 @@ pub(crate) use transfer::{Look, look, perform};
 
 use std::collections::VecDeque;
 use std::io;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -51,6 +52,9 @@ pub(crate) struct Lane {
     limit: usize,
     /// What its threads work for.
     pipeline: OnceLock<Weak<Pipeline>>,
+    /// Jobs that workers are to get, in the queue or with threads. Of the queue's, it is changed with the
+    /// lock.
+    jobs: AtomicUsize,
     state: Mutex<State>,
     /// Idle threads wait here.
     call: Condvar,
@@ -58,8 +62,6 @@ pub(crate) struct Lane {
 
 struct State {
     queue: VecDeque<Errand>,
-    /// Jobs that workers are to get, in the queue or with threads.
-    jobs: usize,
     /// Threads that have been started and have not ended.
     threads: usize,
     /// Threads that wait to be called.
@@ -78,7 +80,6 @@ impl Lane {
     pub(crate) fn new(limit: usize) -> Self {
         let state = State {
             queue: VecDeque::new(),
-            jobs: 0,
             threads: 0,
             idle: 0,
             coming: false,
@@ -86,8 +87,8 @@ impl Lane {
             handles: Vec::new(),
             numbers: Vec::new(),
         };
-        let pipeline = OnceLock::new();
-        Self { limit, pipeline, state: Mutex::new(state), call: Condvar::new() }
+        let (pipeline, jobs) = (OnceLock::new(), AtomicUsize::new(0));
+        Self { limit, pipeline, jobs, state: Mutex::new(state), call: Condvar::new() }
     }
 
     /// Says what the threads work for, before there is something to do.
@@ -107,7 +108,15 @@ impl Lane {
 
     /// How many jobs are in the queue or with threads, but for those that the engine has.
     pub(crate) fn jobs(&self) -> usize {
-        self.lock().jobs
+        // Relaxed, as all accesses are: who has heard of a job's end has its subtraction, too.
+        self.jobs.load(Ordering::Relaxed)
+    }
+
+    /// A thread is about to send the job of an errand to the workers: once it is there, it is not the
+    /// lane's any more.
+    fn sends(&self, errand: &Errand) {
+        let job = usize::from(errand.reply == Reply::Workers);
+        self.jobs.fetch_sub(job, Ordering::Relaxed);
     }
 
     /// Queues what these tokens' slots hold. False, and nothing done, if there is no thread and none
@@ -115,7 +124,8 @@ impl Lane {
     pub(crate) fn push(&self, errands: impl IntoIterator<Item = Errand>) -> bool {
         let mut state = self.lock();
         for errand in errands {
-            state.jobs += usize::from(errand.reply == Reply::Workers);
+            let job = usize::from(errand.reply == Reply::Workers);
+            self.jobs.fetch_add(job, Ordering::Relaxed);
             state.queue.push_back(errand);
         }
         if self.call(&mut state) {
@@ -123,16 +133,16 @@ impl Lane {
         }
         // Without a thread there was nothing else in it.
         state.queue.clear();
-        state.jobs = 0;
+        self.jobs.store(0, Ordering::Relaxed);
         false
     }
 
-    /// Takes something out of the queue that no thread has begun with.
+    /// Takes something out of the queue that no thread has begun with, to be sent.
     pub(crate) fn withdraw(&self, wanted: impl Fn(&Errand) -> bool) -> Option<Errand> {
         let mut state = self.lock();
         let position = state.queue.iter().position(wanted)?;
         let errand = state.queue.remove(position)?;
-        state.jobs -= usize::from(errand.reply == Reply::Workers);
+        self.sends(&errand);
         Some(errand)
     }
 
@@ -151,14 +161,12 @@ impl Lane {
         state.threads > 0
     }
 
-    /// What the calling thread is to do next, which has done something before and told somebody, or
-    /// has just started; or `None` if it is to end.
-    fn next(&self, number: usize, told: Option<Reply>) -> Option<Errand> {
+    /// What the calling thread is to do next, which has done something before, or has just started;
+    /// or `None` if it is to end.
+    fn next(&self, number: usize, started: bool) -> Option<Errand> {
         let mut state = self.lock();
-        match told {
-            None => state.coming = false,
-            Some(Reply::Workers) => state.jobs -= 1,
-            Some(Reply::Engine) => {}
+        if started {
+            state.coming = false;
         }
         loop {
             if let Some(errand) = state.queue.pop_front() {

@@ -20,14 +20,14 @@ use crate::unwind::AbortOnPanic;
 /// Does what is in the queue, until nothing has been for a while or the lane is dismissed.
 pub(super) fn run(pipeline: &Pipeline, number: usize) {
     let _guard = AbortOnPanic;
-    let mut told = None;
-    while let Some(errand) = pipeline.lane.next(number, told) {
+    let mut started = true;
+    while let Some(errand) = pipeline.lane.next(number, started) {
+        started = false;
         if errand.request.transfer.operation != Operation::Blocking {
             transfer(pipeline, &errand);
         } else if !work(pipeline, &errand) {
             return;
         }
-        told = Some(errand.reply);
     }
 }
 
@@ -36,6 +36,7 @@ fn taken(pipeline: &Pipeline, errand: &Errand) -> Job {
 }
 
 fn deliver(pipeline: &Pipeline, errand: &Errand, res: i64, job: Job) {
+    pipeline.lane.sends(errand);
     pipeline.deliver(Completed { index: index_of(errand.request.token) as u32, res, job });
 }
 
@@ -56,6 +57,7 @@ fn transfer(pipeline: &Pipeline, errand: &Errand) {
     };
     if is_late(pipeline, errand) {
         pipeline.admission.lock().tally.count_early(Reason::TimedOut, true);
+        pipeline.lane.sends(errand);
         pipeline.end_unbegun(errand, Reason::TimedOut);
         return;
     }
