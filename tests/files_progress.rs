@@ -174,7 +174,8 @@ fn automatic_is_direct_for_what_is_large_and_not_in_it() {
         }
     }
     let files = modest(&dispatcher).build().unwrap();
-    assert_eq!(only(gathered(&files, [small.clone()])).unwrap().access, Access::Buffered);
+    // Looking whether it is in the page cache brings it there, at once if this takes a while.
+    assert_ne!(only(gathered(&files, [small.clone()])).unwrap().access, Access::Direct);
     assert_eq!(only(gathered(&files, [large.clone()])).unwrap().access, Access::Direct);
     assert_eq!(pages_in_memory(&large), 0, "reading it left it out of the page cache");
 }
