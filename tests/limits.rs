@@ -4,9 +4,11 @@ mod util;
 
 use std::error::Error;
 use std::fs;
-use std::io;
+use std::io::{self, PipeWriter, Read, Write};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use reapool::{BuildErrorKind, Builder, Dispatcher};
+use reapool::{Backend, BuildErrorKind, Builder, Dispatcher};
+use util::child::{exit, fork, status_of};
 use util::{HANG, null, null_read, proc, skipped, watched};
 
 /// The most that the builder takes.
@@ -45,9 +47,65 @@ fn settings_that_make_no_sense_are_rejected_with_the_reason() {
     assert!(error.to_string().contains(&usize::MAX.to_string()), "{error}");
 }
 
-// The only test here that sets anything up, as it uses up what the whole system has.
+/// One test at a time uses up what the whole system has.
+fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A child that has all of what the system has left, and says how much that is. It ends, and gives it
+/// back, when the pipe to it is closed.
+fn hoarder() -> (i32, usize, PipeWriter) {
+    let (mut told, mut tell) = io::pipe().unwrap();
+    let (mut closed, close) = io::pipe().unwrap();
+    let child = fork();
+    if child == 0 {
+        drop(close);
+        let builder = Dispatcher::builder().depth(DEPTH_MAX).shrink_depth(true).workers(1);
+        let dispatcher = builder.build().unwrap();
+        tell.write_all(&dispatcher.depth().to_ne_bytes()).unwrap();
+        let _ = closed.read(&mut [0]);
+        // Without a shutdown, as a process may end.
+        exit(0);
+    }
+    drop(tell);
+    let mut depth = [0; size_of::<usize>()];
+    told.read_exact(&mut depth).unwrap();
+    (child, usize::from_ne_bytes(depth), close)
+}
+
+#[test]
+fn what_another_process_has_is_missing_until_it_is_given_back() {
+    let limit = sysctl("aio-max-nr");
+    if limit > DEPTH_MAX as u64 {
+        return skipped(&format!("fs.aio-max-nr is {limit}, more than can be asked for"));
+    }
+    let _alone = alone();
+    watched(move || {
+        // Of these there can't be two.
+        let half = limit as usize / 2 + 1;
+        let ask = || Dispatcher::builder().depth(half).workers(1).build();
+        let (child, depth, close) = hoarder();
+        let refused = ask();
+        let automatic = Dispatcher::builder().backend(Backend::Automatic).depth(half).build();
+        drop(close);
+        assert_eq!(status_of(child), Some(0));
+        if depth < half {
+            return skipped("a limit that another uses up: others have most of it");
+        }
+        let error = refused.unwrap_err();
+        assert_eq!(error.kind(), BuildErrorKind::AioLimit, "{error}");
+        // Threads are for systems that have no AIO; here somebody has taken it.
+        assert_eq!(automatic.unwrap_err().kind(), BuildErrorKind::AioLimit);
+        let dispatcher = ask().unwrap();
+        let value = dispatcher.spawn(null_read(&null(), || 5)).unwrap().join_timeout(HANG).unwrap();
+        assert_eq!((value, dispatcher.shutdown().unwrap().jobs), (5, 1));
+    });
+}
+
 #[test]
 fn the_systems_limit_is_named_and_can_be_kept_to() {
+    let _alone = alone();
     let limit = sysctl("aio-max-nr");
     if limit > DEPTH_MAX as u64 {
         return skipped(&format!("fs.aio-max-nr is {limit}, more than can be asked for"));

@@ -67,11 +67,14 @@ fn end_of(child: i32) -> Option<i32> {
     }
 }
 
-/// Limits what this process may have of something: a child, which gets no more than its parent.
+/// Limits what this process, a child, may have of something, to as much as may be allowed again.
 pub(crate) fn limit(resource: libc::__rlimit_resource_t, most: u64) -> bool {
-    let limit = libc::rlimit { rlim_cur: most, rlim_max: libc::RLIM_INFINITY };
-    // SAFETY: the pointer is to a live local, which the kernel reads.
-    unsafe { libc::setrlimit(resource, &raw const limit) == 0 }
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: the pointer is to a live local, which the kernel writes.
+    let known = unsafe { libc::getrlimit(resource, &raw mut limit) };
+    limit.rlim_cur = most.min(limit.rlim_max);
+    // SAFETY: as above, and it reads it.
+    known == 0 && unsafe { libc::setrlimit(resource, &raw const limit) } == 0
 }
 
 /// The number, from 1, of the first check that failed, or 0. The child reports by it.

@@ -1,0 +1,180 @@
+//! What a process may have is used up: descriptors, threads. What can't be had is an error
+//! that says so, nothing is left behind or lost, and all works again when there is enough.
+
+#![expect(unsafe_code, reason = "becomes another user in a child")]
+
+mod util;
+
+use std::error::Error;
+use std::fs::File;
+use std::io;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use reapool::{Backend, BuildError, BuildErrorKind, Dispatcher, FileHandle, Job};
+use util::child::{first_failure, in_child, limit};
+use util::{
+    HANG, Tended, contents, eventfd, eventually, known_file, make_readable, on_threads,
+    open_buffered, proc, scratch, skipped,
+};
+
+/// One test at a time: a forked child gets the locks as they are.
+fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn errno(error: &BuildError) -> Option<i32> {
+    error.source()?.downcast_ref::<io::Error>()?.raw_os_error()
+}
+
+/// Whether nothing of a dispatcher is there any more, or will soon be.
+fn nothing_is_left() -> bool {
+    eventually("it is gone", || proc::contexts() == 0 && proc::threads().is_empty());
+    true
+}
+
+/// Whether a dispatcher that is built now does what it is asked to.
+fn works_now() -> bool {
+    let dispatcher = Tended::new(util::builder().depth(8).workers(2));
+    let sum = dispatcher.spawn(Job::nop(|| 2 + 2)).unwrap();
+    sum.join_timeout(HANG).unwrap() == 4
+}
+
+#[test]
+fn without_descriptors_nothing_is_built() {
+    let _alone = alone();
+    let builds: [fn() -> Result<(), BuildError>; 4] = [
+        || Dispatcher::builder().build().map(drop),
+        || Dispatcher::builder().backend(Backend::Automatic).build().map(drop),
+        || Dispatcher::builder().backend(Backend::BlockingThreads).build().map(drop),
+        || Dispatcher::builder().build_loop().map(drop),
+    ];
+    for (number, build) in builds.into_iter().enumerate() {
+        let code = in_child(&mut || {
+            let limited = limit(libc::RLIMIT_NOFILE, 64);
+            let mut taken = Vec::new();
+            while let Ok(file) = File::open("/dev/null") {
+                taken.push(file);
+            }
+            let error = build().unwrap_err();
+            let told = (error.kind(), errno(&error));
+            drop(taken);
+            let expected = (BuildErrorKind::Other, Some(libc::EMFILE));
+            first_failure(&[limited, told == expected, nothing_is_left(), works_now()])
+        });
+        assert_eq!(code, Some(0), "number {number}");
+    }
+}
+
+/// Makes this process another user's, of whom it is the only one: root may have threads in spite of every
+/// limit.
+fn become_another() -> bool {
+    // SAFETY: takes a number from nowhere.
+    let user = 1_000_000 + unsafe { libc::getpid() }.cast_unsigned();
+    // SAFETY: takes three numbers.
+    unsafe { libc::setresuid(user, user, user) == 0 }
+}
+
+/// Whether another user can be become.
+fn is_root() -> bool {
+    // SAFETY: takes nothing.
+    let root = unsafe { libc::geteuid() } == 0;
+    if !root {
+        skipped("a limit on threads: it takes root to become somebody who has none");
+    }
+    root
+}
+
+#[test]
+fn where_no_more_threads_are_allowed_nothing_is_built() {
+    let _alone = alone();
+    if !is_root() {
+        return;
+    }
+    let others = ["aio-reaper", "aio-worker-0", "aio-worker-1", "aio-worker-2"];
+    for (threads, name) in (1..).zip(others) {
+        let code = in_child(&mut || {
+            let limited = become_another() && limit(libc::RLIMIT_NPROC, threads);
+            let error = util::builder().depth(8).workers(3).build().unwrap_err();
+            let told = (error.kind(), errno(&error));
+            let named = error.to_string().contains(name);
+            let gone = nothing_is_left();
+            let allowed = limit(libc::RLIMIT_NPROC, u64::MAX);
+            let expected = (BuildErrorKind::Thread, Some(libc::EAGAIN));
+            first_failure(&[limited, told == expected, named, gone, allowed, works_now()])
+        });
+        assert_eq!(code, Some(0), "room for {threads} threads");
+    }
+}
+
+/// Submits reads and writes of a buffered file and blocking work at once, and returns how many of these
+/// were done, and how many were told `EAGAIN`, of 30.
+fn mixed(dispatcher: &Dispatcher, file: &FileHandle) -> (usize, usize) {
+    let known = contents(0..4096);
+    let handles: Vec<_> = (0..30)
+        .map(|number| match number % 3 {
+            0 => Job::write(file, known.clone(), 0, |done| done.result.map(|_| ())),
+            1 => Job::read(file, vec![0; 4096], 0, |done| {
+                assert!(done.result.is_err() || done.data() == contents(0..4096));
+                done.result.map(|_| ())
+            }),
+            _ => Job::blocking(|| (), Ok),
+        })
+        .map(|job| dispatcher.spawn(job).unwrap())
+        .collect();
+    let results: Vec<_> =
+        handles.into_iter().map(|handle| handle.join_timeout(HANG).unwrap()).collect();
+    let refused = |result: &&io::Result<()>| {
+        result.as_ref().is_err_and(|error| error.raw_os_error() == Some(libc::EAGAIN))
+    };
+    (results.iter().filter(|result| result.is_ok()).count(), results.iter().filter(refused).count())
+}
+
+#[test]
+fn where_no_more_threads_are_allowed_jobs_end_nevertheless() {
+    let (_alone, directory) = (alone(), scratch());
+    let path = known_file(directory.path(), "known", 4096);
+    let file = open_buffered(&path);
+    if !is_root() {
+        return;
+    }
+    let code = in_child(&mut || {
+        let dispatcher = Tended::new(util::builder().depth(8).backlog(64).workers(1));
+        let forbidden = become_another() && limit(libc::RLIMIT_NPROC, 0);
+        let (done, refused) = mixed(&dispatcher, &file);
+        // A worker does the work, and the kernel the transfers, if it has a part in this.
+        let all_end = done + refused == 30 && (refused == 0 || on_threads()) && done >= 10;
+        let none = dispatcher.stats().blocking_threads == 0;
+        let allowed = limit(libc::RLIMIT_NPROC, u64::MAX);
+        let after = mixed(&dispatcher, &file);
+        first_failure(&[forbidden, all_end, none, allowed, after == (30, 0)])
+    });
+    assert_eq!(code, Some(0));
+}
+
+#[test]
+fn what_waits_for_a_thread_beside_a_poll_goes_on_when_there_is_one() {
+    let (_alone, directory) = (alone(), scratch());
+    let file = open_buffered(&known_file(directory.path(), "known", 4096));
+    if !is_root() {
+        return;
+    }
+    let code = in_child(&mut || {
+        let dispatcher = Tended::new(util::builder().depth(8).workers(1));
+        let (event, readable) = (eventfd(), reapool::PollEvents::READABLE);
+        let poll = dispatcher.spawn(Job::poll(&event, readable, |done| done.result)).unwrap();
+        let forbidden = become_another() && limit(libc::RLIMIT_NPROC, 0);
+        let write = Job::write(&file, contents(0..4096), 0, |done| done.result);
+        let write = dispatcher.spawn(write).unwrap();
+        // The poll may last, so without a thread it isn't told that there is none.
+        if on_threads() {
+            eventually("it waits", || dispatcher.stats().parked == 1);
+        }
+        let allowed = limit(libc::RLIMIT_NPROC, u64::MAX);
+        let written = write.join_timeout(HANG).unwrap().is_ok_and(|count| count == 4096);
+        make_readable(&event);
+        let polled = poll.join_timeout(HANG).unwrap().is_ok();
+        first_failure(&[forbidden, allowed, written, polled])
+    });
+    assert_eq!(code, Some(0));
+}
