@@ -1,6 +1,8 @@
 //! A dispatcher's settings, their limits, and its start.
 
 use std::fmt;
+use std::hint;
+use std::io;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -29,6 +31,10 @@ const BLOCKING_THREADS_MAX: usize = 512;
 const DEPTH_DEFAULT: usize = 128;
 const BLOCKING_THREADS_DEFAULT: usize = 16;
 const PARKED_DEFAULT: usize = 1 << 20;
+/// More than a slot takes in memory: its control block, and a place in the table, on the channel and on
+/// the list of free ones.
+const SLOT_BYTES: usize = 256;
+
 const COALESCE_MAX: Duration = Duration::from_millis(10);
 const COALESCE_DEFAULT: Duration = Duration::from_micros(100);
 
@@ -226,8 +232,9 @@ impl Builder {
         let backlog = self.backlog.unwrap_or(self.depth);
         within("depth", self.depth, 1, DEPTH_MAX)?;
         within("backlog", backlog, 0, BACKLOG_MAX)?;
+        let depth = affordable(self.depth, self.shrink_depth)?;
         // At most 2^20, just checked.
-        Ok(Limits { depth: self.depth as u32, backlog, parked: self.parked_limit })
+        Ok(Limits { depth: depth as u32, backlog, parked: self.parked_limit })
     }
 
     /// Of an event loop, over an engine that counts completions on the teller's eventfd.
@@ -277,6 +284,26 @@ impl Builder {
             Some(error) => Err(error),
         }
     }
+}
+
+/// This depth, or a smaller one if it may shrink, for which there is memory. Later it is taken as Rust
+/// takes all of it, by aborting where there is none.
+fn affordable(mut depth: usize, shrink: bool) -> Result<usize, BuildError> {
+    let has_memory = |depth: usize| {
+        let mut trial = Vec::<u8>::new();
+        let reserved = trial.try_reserve_exact(depth * SLOT_BYTES).is_ok();
+        // An allocation that nobody sees need not be made.
+        hint::black_box(&trial);
+        reserved
+    };
+    while !has_memory(depth) {
+        if !shrink || depth == 1 {
+            let (asked, source) = (depth as u32 + 1, io::ErrorKind::OutOfMemory.into());
+            return Err(BuildError(BuildFailure::TooLarge { asked, source }));
+        }
+        depth /= 2;
+    }
+    Ok(depth)
 }
 
 fn within(setting: &'static str, value: usize, min: usize, max: usize) -> Result<(), BuildError> {

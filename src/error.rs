@@ -34,7 +34,7 @@ pub enum BuildErrorKind {
     AioLimit,
     /// This system has no native AIO, or forbids it.
     Unavailable,
-    /// The kernel has no room for so many requests.
+    /// The kernel has no room for so many requests, or the process no memory.
     TooLarge,
     /// A thread could not be started.
     Thread,
@@ -92,7 +92,7 @@ impl fmt::Display for BuildError {
                  Backend::BlockingThreads, which do without",
             ),
             BuildFailure::TooLarge { asked, .. } => {
-                write!(f, "the kernel has no room for {asked} requests: ask for less depth")
+                write!(f, "there is no room for {asked} requests: ask for less depth")
             }
             BuildFailure::Setup(_) => f.write_str("the engine could not be set up"),
             BuildFailure::LoopOfThreads => f.write_str(

@@ -123,7 +123,7 @@ fn a_slot_takes_little_memory() {
     let _alone = alone();
     let bytes = |depth: usize| {
         let before = BYTES.load(Ordering::Relaxed);
-        drop(util::builder().depth(depth).workers(1).build().unwrap());
+        let _dispatcher = util::builder().depth(depth).workers(1).build().unwrap();
         BYTES.load(Ordering::Relaxed) - before
     };
     bytes(1);

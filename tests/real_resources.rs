@@ -1,4 +1,4 @@
-//! What a process may have is used up: descriptors, threads. What can't be had is an error
+//! What a process may have is used up: descriptors, addresses, threads. What can't be had is an error
 //! that says so, nothing is left behind or lost, and all works again when there is enough.
 
 #![expect(unsafe_code, reason = "becomes another user in a child")]
@@ -8,19 +8,28 @@ mod util;
 use std::error::Error;
 use std::fs::File;
 use std::io;
+use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use reapool::{Backend, BuildError, BuildErrorKind, Dispatcher, FileHandle, Job};
+use reapool::{Backend, BuildError, BuildErrorKind, Builder, Dispatcher, FileHandle, Job};
 use util::child::{first_failure, in_child, limit};
 use util::{
     HANG, Tended, contents, eventfd, eventually, known_file, make_readable, on_threads,
     open_buffered, proc, scratch, skipped,
 };
 
+const MIB: u64 = 1 << 20;
+
 /// One test at a time: a forked child gets the locks as they are.
 fn alone() -> MutexGuard<'static, ()> {
     static ALONE: Mutex<()> = Mutex::new(());
     ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// How many bytes of addresses this process has mapped.
+fn mapped() -> u64 {
+    let size = proc::status(Path::new("/proc/self"), "VmSize").unwrap();
+    size.trim_end_matches(" kB").parse::<u64>().unwrap() << 10
 }
 
 fn errno(error: &BuildError) -> Option<i32> {
@@ -64,6 +73,32 @@ fn without_descriptors_nothing_is_built() {
         });
         assert_eq!(code, Some(0), "number {number}");
     }
+}
+
+/// Builds with so many bytes of addresses to spare: what kind of failure it is, if it is one.
+fn build_within(bytes: u64, builder: Builder) -> Option<BuildErrorKind> {
+    assert!(limit(libc::RLIMIT_AS, mapped() + bytes));
+    let built = builder.build();
+    assert!(limit(libc::RLIMIT_AS, libc::RLIM_INFINITY));
+    built.err().map(|error| error.kind())
+}
+
+#[test]
+fn a_depth_for_which_there_is_no_memory_is_refused_or_shrunk() {
+    let _alone = alone();
+    let code = in_child(&mut || {
+        let builder = || Dispatcher::builder().backend(Backend::BlockingThreads).depth(1 << 20);
+        let refused = [0, 16, 64, 100, 120].map(|mib| {
+            build_within(mib * MIB, builder().workers(1)) == Some(BuildErrorKind::TooLarge)
+        });
+        let refused = refused.iter().all(|&refused| refused) && nothing_is_left();
+        assert!(limit(libc::RLIMIT_AS, mapped() + 64 * MIB));
+        let dispatcher = builder().workers(1).shrink_depth(true).build().unwrap();
+        let depth = dispatcher.depth();
+        let value = dispatcher.spawn(Job::nop(|| 5)).unwrap().join_timeout(HANG).unwrap();
+        first_failure(&[refused, (1 << 10..1 << 20).contains(&depth), value == 5])
+    });
+    assert_eq!(code, Some(0));
 }
 
 /// Makes this process another user's, of whom it is the only one: root may have threads in spite of every

@@ -7,8 +7,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 pub(crate) struct Counting;
 
-/// How often memory was allocated, in all threads, and how many bytes that was.
+/// How often memory was allocated, in all threads.
 pub(crate) static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
+/// How many bytes are allocated and not freed.
 pub(crate) static BYTES: AtomicU64 = AtomicU64::new(0);
 
 thread_local! {
@@ -28,6 +29,7 @@ unsafe impl GlobalAlloc for Counting {
     }
 
     unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
+        BYTES.fetch_sub(layout.size() as u64, Ordering::Relaxed);
         CALLS.set(CALLS.get() + 1);
         // SAFETY: as above.
         unsafe { System.dealloc(memory, layout) };
