@@ -11,7 +11,7 @@
 //! - While a worker is idle, no job waits beside a free slot, unless the kernel is out of requests.
 
 use std::collections::VecDeque;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::PoisonError;
 
 use crate::batch::Batch;
 use crate::completion::Operation;
@@ -22,6 +22,7 @@ use crate::job::Job;
 use crate::slots::Slots;
 use crate::task::{Brief, Route};
 use crate::wait::room::Room;
+use crate::wait::sync::{Condvar, Mutex, MutexGuard};
 use crate::wait::wake;
 use crate::waiting::Waiting;
 

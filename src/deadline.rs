@@ -1,7 +1,9 @@
 //! How long a wait on a condition may last.
 
-use std::sync::{Condvar, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use crate::wait::sync::{Condvar, Instant, MutexGuard};
 
 /// The moment at which a wait ends; there may be none.
 #[derive(Clone, Copy, Debug)]

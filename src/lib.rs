@@ -262,6 +262,7 @@ mod event_loop;
 mod file;
 mod files;
 mod handle;
+mod idle;
 mod io_future;
 mod job;
 mod join_error;

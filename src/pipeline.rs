@@ -3,7 +3,6 @@
 use std::cell::{Cell, RefCell};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
@@ -21,7 +20,6 @@ use crate::slots::Slots;
 use crate::stats::Counters;
 use crate::unwind::{PanicHandler, PanicSink};
 use crate::wait::wake;
-use crate::workers::NAP_MIN;
 
 /// A job that the kernel is done with.
 pub(crate) struct Completed {
@@ -30,17 +28,6 @@ pub(crate) struct Completed {
     /// What the kernel said, as it encodes it.
     pub(crate) res: i64,
     pub(crate) job: Job,
-}
-
-/// What a worker may do that found nothing to do.
-pub(crate) enum Rest {
-    /// There was something after all.
-    LookAgain,
-    /// Sleep until called.
-    Sleep,
-    /// Sleep, but ask the kernel again soon: jobs wait beside free slots because it had no request
-    /// left, and a completion that would make somebody ask may be long in coming.
-    Nap,
 }
 
 pub(crate) struct Pipeline {
@@ -330,60 +317,6 @@ impl Pipeline {
             }
         }
         let _ = BATCH.try_with(|kept| kept.set(batch));
-    }
-
-    /// What a worker does when the channel is empty. If it may sleep, it is counted as idle.
-    pub(crate) fn rest(&self, worker: usize) -> Rest {
-        let mut state = self.admission.lock();
-        let early = self.mind_deadlines(&mut state);
-        if state.can_fill() {
-            self.move_on(state, Cached::TakeOne);
-            return Rest::LookAgain;
-        }
-        if early {
-            return Rest::LookAgain;
-        }
-        self.sleepers.turn_in(worker, state.next_deadline());
-        let starved = state.is_starved();
-        drop(state);
-        if !self.parcels.is_empty() || self.sleepers.are_dismissed() {
-            self.sleepers.rise(worker);
-            // Called or not: who saw this worker idle may rely on its coming.
-            self.arrive();
-            Rest::LookAgain
-        } else if starved {
-            Rest::Nap
-        } else {
-            Rest::Sleep
-        }
-    }
-
-    /// What a worker does first that was idle.
-    pub(crate) fn arrive(&self) {
-        let mut state = self.admission.lock();
-        state.summoned = false;
-        self.mind_deadlines(&mut state);
-        if state.can_fill() {
-            self.move_on(state, Cached::TakeOne);
-        } else if state.is_starved() {
-            self.leave_asking();
-        }
-    }
-
-    /// Leaves it to one of those that are idle, if there is one, to ask a kernel again that had no
-    /// request left: who was to may be in a callback for long.
-    fn leave_asking(&self) {
-        self.sleepers.wake_by(Instant::now() + NAP_MIN);
-    }
-
-    /// Asks a kernel again that had no request left, although nothing has completed since.
-    pub(crate) fn ask_again(&self) {
-        let mut state = self.admission.lock();
-        state.starved = false;
-        // Nobody else has to come for what this finds.
-        state.summoned = true;
-        self.move_on(state, Cached::TakeOne);
-        self.arrive();
     }
 
     /// Ends a job whose callback has returned, in this slot or in none. True if the slots that are

@@ -3,10 +3,11 @@
 //! A token names a slot and the generation of its use. What the kernel reports is looked up by it
 //! and never dereferenced: an event that comes twice, or for a use that is over, finds nothing.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::PoisonError;
 
 use crate::early::Reason;
 use crate::job::Job;
+use crate::wait::sync::Mutex;
 
 /// The slot that a token names.
 pub(crate) fn index_of(token: u64) -> usize {
@@ -96,38 +97,5 @@ impl Slots {
         let slot = self.slots.get(index_of(token))?;
         let mut entry = slot.0.lock().unwrap_or_else(PoisonError::into_inner);
         if entry.generation == generation_of(token) { entry.job.take() } else { None }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{Slots, index_of};
-    use crate::job::Job;
-
-    fn job(offset: u64) -> Job {
-        let file = std::fs::File::open("/dev/null").unwrap();
-        Job::read(file, Vec::new(), offset, |_| ())
-    }
-
-    #[test]
-    fn a_token_finds_its_job_once() {
-        let slots = Slots::new(2);
-        let first = slots.put(1, job(7));
-        assert_eq!(index_of(first), 1);
-        assert_eq!(slots.take(first).unwrap().offset(), 7);
-        assert!(slots.take(first).is_none(), "a doubled event finds nothing");
-
-        let second = slots.put(1, job(8));
-        assert_ne!(first, second);
-        assert!(slots.take(first).is_none(), "a stale event doesn't take the next job");
-        assert_eq!(slots.take(second).unwrap().offset(), 8);
-    }
-
-    #[test]
-    fn nonsense_finds_nothing() {
-        let slots = Slots::new(2);
-        for token in [0, 1, 2, u64::MAX, u64::MAX - 1, 1 << 32, 5] {
-            assert!(slots.take(token).is_none(), "token {token:#x}");
-        }
     }
 }

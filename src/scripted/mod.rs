@@ -7,6 +7,8 @@ mod event_loop;
 mod exact;
 mod flow;
 mod rest;
+mod sleepers;
+mod slots;
 mod submission;
 mod waking;
 mod withdraw;

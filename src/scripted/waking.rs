@@ -6,7 +6,8 @@ use super::{HANG, Rig, all_well};
 use crate::Dispatcher;
 use crate::admission::Limits;
 use crate::engine::fake::{Fake, full};
-use crate::pipeline::{Completed, Pipeline, Rest};
+use crate::idle::Rest;
+use crate::pipeline::{Completed, Pipeline};
 
 /// A thread may lose its CPU at any time, and then another is called in its place: what is to happen
 /// has to happen once in so many times, and would never without what is tested.

@@ -7,7 +7,7 @@ pub(crate) mod bell;
 pub(crate) mod delivery;
 pub(crate) mod line;
 pub(crate) mod room;
-mod sync;
+pub(crate) mod sync;
 
 use std::task::Waker;
 

@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each model uses a part")]
 
+pub(crate) mod sync;
+
 use std::sync::Arc;
 use std::task::{Wake, Waker};
 
@@ -44,4 +46,12 @@ impl Wake for Task {
 /// Wakes who has been called.
 pub(crate) fn wake(called: impl IntoIterator<Item = Waker>) {
     called.into_iter().for_each(Waker::wake);
+}
+
+/// Explores schedules with so many preemptions at most, which keeps each model to a second or two.
+/// `LOOM_MAX_PREEMPTIONS` and the other variables of loom's documentation take precedence.
+pub(crate) fn explore(preemptions: usize, model: impl Fn() + Send + Sync + 'static) {
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound = builder.preemption_bound.or(Some(preemptions));
+    builder.check(model);
 }

@@ -1,0 +1,277 @@
+//! A model of workers that sleep, and of how they are called: loom tries every schedule of them.
+//!
+//! Beds, calls and the alarm are the crate's own code (`src/sleepers.rs`). Around it is the least that
+//! the pipeline is for it: a channel that wakes nobody, and a deadline under a lock. What loom would
+//! find is shown by pipelines that make mistakes.
+
+mod model;
+#[path = "../src/sleepers.rs"]
+#[allow(dead_code, reason = "a model uses a part")]
+mod sleepers;
+mod wait {
+    pub(crate) use crate::model::sync;
+}
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use loom::thread::{self, JoinHandle};
+use model::explore;
+use model::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use model::sync::{Condvar, Instant, Mutex, pass};
+use sleepers::Sleepers;
+
+/// A mistake that the pipeline makes.
+#[derive(Clone, Copy, PartialEq)]
+enum Mistake {
+    None,
+    /// A worker looks at the channel, and counts itself idle later.
+    LooksFirst,
+    /// Who sends looks who is idle, and sends later.
+    CallsFirst,
+    /// A worker that is called, and finds something before it has heard that, leaves the call.
+    LeavesTheCall,
+    /// A worker that turns in sets the alarm to a deadline that it saw before it took the lock.
+    SetsAnOldAlarm,
+}
+
+struct Pipeline {
+    mistake: Mistake,
+    sleepers: Sleepers,
+    /// How many jobs are on the channel; as of crossbeam's, its state is sequentially consistent.
+    parcels: AtomicUsize,
+    /// Nothing more will be sent.
+    disconnected: AtomicBool,
+    /// How many jobs have been run.
+    finished: Mutex<usize>,
+    quiet: Condvar,
+}
+
+impl Pipeline {
+    fn new(workers: usize, mistake: Mistake) -> Arc<Self> {
+        Arc::new(Self {
+            mistake,
+            sleepers: Sleepers::new(workers),
+            parcels: AtomicUsize::new(0),
+            disconnected: AtomicBool::new(false),
+            finished: Mutex::new(0),
+            quiet: Condvar::new(),
+        })
+    }
+
+    /// `Pipeline::send`, and of `call_for_sent` what it does if callbacks are slow.
+    fn deliver(&self) {
+        if self.mistake == Mistake::CallsFirst {
+            self.sleepers.call();
+            self.parcels.fetch_add(1, Ordering::SeqCst);
+            return;
+        }
+        self.parcels.fetch_add(1, Ordering::SeqCst);
+        // In the order of `Pipeline::waiting`.
+        let coming = self.sleepers.coming();
+        if self.parcels.load(Ordering::SeqCst) > coming {
+            self.sleepers.call();
+        }
+    }
+
+    /// `workers::work`, with as much of `Pipeline::rest` as is about sleep.
+    fn work(&self, worker: usize) {
+        loop {
+            if self.parcels.take_one() {
+                *self.finished.lock().unwrap() += 1;
+                self.quiet.notify_all();
+                continue;
+            }
+            if self.disconnected.load(Ordering::SeqCst) {
+                return;
+            }
+            self.rest(worker);
+        }
+    }
+
+    fn rest(&self, worker: usize) {
+        let something = || self.parcels.load(Ordering::SeqCst) > 0 || self.sleepers.are_dismissed();
+        let looked_first = self.mistake == Mistake::LooksFirst && something();
+        self.sleepers.turn_in(worker, None);
+        match self.mistake {
+            Mistake::LooksFirst if !looked_first => {}
+            Mistake::LeavesTheCall if something() => return,
+            _ if something() => {
+                self.sleepers.rise(worker);
+                return;
+            }
+            _ => {}
+        }
+        self.sleepers.sleep(worker, None);
+    }
+
+    /// `Admission::wait_until_quiet`.
+    fn drain(&self, jobs: usize) {
+        let mut finished = self.finished.lock().unwrap();
+        while *finished < jobs {
+            finished = self.quiet.wait(finished).unwrap();
+        }
+    }
+
+    /// The end of `reaper::run`.
+    fn end(&self) {
+        self.disconnected.store(true, Ordering::SeqCst);
+        self.sleepers.dismiss();
+    }
+}
+
+fn workers(pipeline: &Arc<Pipeline>) -> Vec<JoinHandle<()>> {
+    let start = |number| {
+        let pipeline = Arc::clone(pipeline);
+        thread::spawn(move || pipeline.work(number))
+    };
+    (0..pipeline.sleepers.workers()).map(start).collect()
+}
+
+/// All jobs are run, before anybody is dismissed; then all workers end, and nobody counts as idle or
+/// called any more.
+fn jobs_are_sent(number: usize, jobs: usize, preemptions: usize, mistake: Mistake) {
+    explore(preemptions, move || {
+        let pipeline = Pipeline::new(number, mistake);
+        let workers = workers(&pipeline);
+        (0..jobs).for_each(|_| pipeline.deliver());
+        pipeline.drain(jobs);
+        pipeline.end();
+        workers.into_iter().for_each(|worker| worker.join().unwrap());
+        assert_eq!((pipeline.sleepers.idle(), pipeline.sleepers.coming()), (0, 0));
+    });
+}
+
+#[test]
+fn a_worker_comes_for_each_job_and_all_end() {
+    jobs_are_sent(1, 2, 3, Mistake::None);
+}
+
+#[test]
+fn so_do_two() {
+    jobs_are_sent(2, 2, 2, Mistake::None);
+}
+
+#[test]
+#[should_panic(expected = "deadlock")]
+fn the_model_finds_a_job_between_the_look_and_the_bed() {
+    jobs_are_sent(1, 1, 3, Mistake::LooksFirst);
+}
+
+#[test]
+#[should_panic(expected = "deadlock")]
+fn the_model_finds_a_call_that_comes_before_its_job() {
+    jobs_are_sent(1, 1, 3, Mistake::CallsFirst);
+}
+
+#[test]
+#[should_panic]
+fn the_model_finds_a_call_that_is_left() {
+    jobs_are_sent(1, 2, 3, Mistake::LeavesTheCall);
+}
+
+/// Jobs that are to be given up at a time, as `State` of `src/admission.rs` knows it.
+struct Deadlines {
+    mistake: Mistake,
+    sleepers: Sleepers,
+    /// How many there are at which time, in order.
+    waiting: Mutex<Vec<Instant>>,
+}
+
+const SOON: Duration = Duration::from_millis(1);
+const LATER: Duration = Duration::from_millis(2);
+
+impl Deadlines {
+    fn new(workers: usize, mistake: Mistake) -> Arc<Self> {
+        let waiting = Mutex::new(Vec::new());
+        Arc::new(Self { mistake, sleepers: Sleepers::new(workers), waiting })
+    }
+
+    /// A job is accepted, and `Pipeline::mind_deadlines` is called.
+    fn add(&self, deadline: Instant) {
+        let mut waiting = self.waiting.lock().unwrap();
+        waiting.push(deadline);
+        waiting.sort_unstable();
+        self.sleepers.wake_by(waiting[0]);
+    }
+
+    /// `State::give_up_overdue`. True if the last has been given up.
+    fn give_up(&self) -> bool {
+        let mut waiting = self.waiting.lock().unwrap();
+        let now = Instant::now();
+        let before = waiting.len();
+        waiting.retain(|&deadline| deadline > now);
+        if let Some(&next) = waiting.first() {
+            self.sleepers.wake_by(next);
+        }
+        before > 0 && waiting.is_empty()
+    }
+
+    /// What a worker does that has nothing to do but this, until it is dismissed: `Pipeline::rest` and
+    /// `Pipeline::arrive`.
+    fn work(&self, worker: usize) {
+        loop {
+            let old = self.waiting.lock().unwrap().first().copied();
+            let waiting = self.waiting.lock().unwrap();
+            let first = match self.mistake {
+                Mistake::SetsAnOldAlarm => old,
+                _ => waiting.first().copied(),
+            };
+            self.sleepers.turn_in(worker, first);
+            drop(waiting);
+            if self.sleepers.are_dismissed() {
+                self.sleepers.rise(worker);
+                return;
+            }
+            let called = self.sleepers.sleep(worker, None);
+            if called && self.sleepers.are_dismissed() {
+                return;
+            }
+            if self.give_up() {
+                // Ends the model.
+                self.sleepers.dismiss();
+            }
+        }
+    }
+}
+
+/// Jobs are added while workers fall asleep, and time passes after that. Nobody is called for them.
+fn deadlines_pass(workers: usize, limits: &'static [Duration], called: bool, mistake: Mistake) {
+    explore(2, move || {
+        let start = Instant::now();
+        let deadlines = Deadlines::new(workers, mistake);
+        let threads = (0..workers).map(|number| {
+            let deadlines = Arc::clone(&deadlines);
+            thread::spawn(move || deadlines.work(number))
+        });
+        let threads: Vec<_> = threads.collect();
+        limits.iter().for_each(|&limit| deadlines.add(start + limit));
+        if called {
+            deadlines.sleepers.call();
+        }
+        pass();
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
+        assert!(deadlines.waiting.lock().unwrap().is_empty());
+    });
+}
+
+#[test]
+fn somebody_wakes_up_at_the_deadline() {
+    deadlines_pass(1, &[LATER], false, Mistake::None);
+}
+
+#[test]
+fn and_at_an_earlier_one_that_comes_later() {
+    deadlines_pass(1, &[LATER, SOON], false, Mistake::None);
+}
+
+#[test]
+fn also_if_there_are_two_and_one_is_called() {
+    deadlines_pass(2, &[SOON], true, Mistake::None);
+}
+
+#[test]
+#[should_panic(expected = "deadlock")]
+fn the_model_finds_an_alarm_that_is_old() {
+    deadlines_pass(1, &[SOON], false, Mistake::SetsAnOldAlarm);
+}
