@@ -4,10 +4,9 @@
 //! by an idle worker is left to the ones that are awake: the reaper watches, and calls others if
 //! they don't get on. If callbacks are slow, an idle worker is called at once.
 
-use std::sync::MutexGuard;
-
 use crate::admission::State;
 use crate::pipeline::Pipeline;
+use crate::wait::sync::MutexGuard;
 
 /// What idle workers could do and nobody was called for.
 #[derive(Clone, Copy, Debug)]

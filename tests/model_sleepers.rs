@@ -138,7 +138,8 @@ fn jobs_are_sent(number: usize, jobs: usize, preemptions: usize, mistake: Mistak
         pipeline.drain(jobs);
         pipeline.end();
         workers.into_iter().for_each(|worker| worker.join().unwrap());
-        assert_eq!((pipeline.sleepers.idle(), pipeline.sleepers.coming()), (0, 0));
+        let left = (pipeline.sleepers.idle(), pipeline.sleepers.coming());
+        assert_eq!(left, (0, 0), "nobody is idle or called any more");
     });
 }
 
@@ -165,7 +166,7 @@ fn the_model_finds_a_call_that_comes_before_its_job() {
 }
 
 #[test]
-#[should_panic]
+#[should_panic(expected = "nobody is idle or called")]
 fn the_model_finds_a_call_that_is_left() {
     jobs_are_sent(1, 2, 3, Mistake::LeavesTheCall);
 }
