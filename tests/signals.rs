@@ -1,56 +1,24 @@
 //! A storm of signals at the process and at each of its threads loses no job and doubles none.
 
-#![expect(unsafe_code, reason = "installs a signal handler and sends signals")]
-
+mod traffic;
 mod util;
 
-use std::mem::MaybeUninit;
-use std::process;
-use std::ptr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-use reapool::{Dispatcher, Submitter};
-use util::{HANG, eventually, null, null_read, proc, watched};
+use reapool::{Dispatcher, LoopDispatcher, Submitter};
+use traffic::Traffic;
+use util::storm::Storm;
+use util::{HANG, eventually, null, null_read, proc, scratch, watched};
+
+/// Threads are counted in the whole process.
+fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 const JOBS: usize = 100_000 / util::SCALE;
-
-static HANDLED: AtomicUsize = AtomicUsize::new(0);
-
-extern "C" fn handle(_signal: libc::c_int) {
-    // An atomic addition is all that happens here, which a handler may do.
-    HANDLED.fetch_add(1, Ordering::SeqCst);
-}
-
-/// Handles SIGUSR1 such that it interrupts system calls.
-fn install_handler() {
-    let mut action = MaybeUninit::<libc::sigaction>::zeroed();
-    // SAFETY: all of the structure's fields are integers, sets of bits and nullable pointers, for
-    // which zero is a valid value; a zero mask is the empty set.
-    let action = unsafe { action.assume_init_mut() };
-    action.sa_sigaction = handle as *const () as libc::sighandler_t;
-    action.sa_flags = 0;
-    // SAFETY: the action is initialised, its handler is a function of the type that these flags ask
-    // for and async-signal-safe, and the old action isn't asked for.
-    let result = unsafe { libc::sigaction(libc::SIGUSR1, action, ptr::null_mut()) };
-    assert_eq!(result, 0);
-}
-
-/// Sends signals to the process, and to each thread of it, until told to stop.
-fn storm(stop: &AtomicBool) {
-    let process = process::id().cast_signed();
-    while !stop.load(Ordering::SeqCst) {
-        // SAFETY: a system call without pointers; the signal's handler is installed.
-        assert_eq!(unsafe { libc::kill(process, libc::SIGUSR1) }, 0);
-        for task in std::fs::read_dir("/proc/self/task").unwrap().flatten() {
-            let thread: libc::pid_t = task.file_name().to_str().unwrap().parse().unwrap();
-            // The result is ignored: the thread may have ended.
-            // SAFETY: as above.
-            unsafe { libc::syscall(libc::SYS_tgkill, process, thread, libc::SIGUSR1) };
-        }
-    }
-}
 
 /// Submits jobs that count their runs, and waits for all of them in one way or another.
 fn run(dispatcher: &Dispatcher, runs: &Arc<Vec<AtomicU8>>) {
@@ -86,20 +54,77 @@ fn run(dispatcher: &Dispatcher, runs: &Arc<Vec<AtomicU8>>) {
 
 #[test]
 fn all_jobs_run_once_in_a_storm_of_signals() {
-    install_handler();
+    let _alone = alone();
     watched(|| {
         let dispatcher = util::builder().depth(16).workers(2).build().unwrap();
         eventually("the threads are named", || proc::threads().len() == 3);
-        let stop = Arc::new(AtomicBool::new(false));
-        let stopped = Arc::clone(&stop);
-        let sender = thread::spawn(move || storm(&stopped));
-        eventually("signals arrive", || HANDLED.load(Ordering::SeqCst) > 0);
+        let storm = Storm::begin();
         let runs: Arc<Vec<_>> = Arc::new((0..JOBS).map(|_| AtomicU8::new(0)).collect());
         run(&dispatcher, &runs);
         let report = dispatcher.shutdown().unwrap();
-        stop.store(true, Ordering::SeqCst);
-        sender.join().unwrap();
+        storm.end();
         assert_eq!((report.jobs, report.failed, report.panics), (JOBS as u64, 0, 0));
         assert!(runs.iter().all(|runs| runs.load(Ordering::SeqCst) == 1), "each once");
+    });
+}
+
+/// What one thread does: submits jobs of all kinds, and waits for some.
+fn produce(submitter: &Submitter, traffic: &Arc<Traffic>) {
+    for number in 0..1000 / util::SCALE {
+        let (name, job) = traffic.job(2, false);
+        let handle = submitter.spawn(job).unwrap();
+        traffic.accept(name);
+        if number % 3 == 0 {
+            assert_eq!(handle.join_timeout(HANG).unwrap(), name);
+        }
+    }
+}
+
+/// Runs a loop until it is told to end and nothing is outstanding.
+fn attend(mut jobs: LoopDispatcher, stop: &AtomicBool) {
+    while !stop.load(Ordering::SeqCst) {
+        // Now and then nothing is outstanding.
+        let _ = jobs.drain_timeout(HANG / 1000);
+        thread::yield_now();
+    }
+    assert!(jobs.shutdown().is_ok());
+}
+
+#[test]
+fn nor_is_one_lost_of_any_kind_by_several_threads_and_a_loop() {
+    const PRODUCERS: usize = 3;
+    let _alone = alone();
+    watched(|| {
+        let directories = [scratch(), scratch()];
+        let builder = || util::builder().depth(8).backlog(8);
+        let dispatcher = builder().workers(2).blocking_threads(2).build().unwrap();
+        let looped = Dispatcher::builder().depth(8).blocking_threads(2).build_loop().unwrap();
+        let submitters = [dispatcher.submitter(), looped.submitter()];
+        let mut places = submitters.into_iter().zip(&directories);
+        let storm = Storm::begin();
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = Arc::clone(&stop);
+        let attends = thread::spawn(move || attend(looped, &stopped));
+        let all = [(); 2].map(|()| {
+            let (submitter, directory) = places.next().unwrap();
+            let most = 4 * PRODUCERS * 1000;
+            let traffic = Traffic::new(submitter.clone(), directory.path(), most);
+            let start = |_| {
+                let (submitter, traffic) = (submitter.clone(), Arc::clone(&traffic));
+                thread::spawn(move || produce(&submitter, &traffic))
+            };
+            let producers: Vec<_> = (0..PRODUCERS).map(start).collect();
+            (traffic, producers)
+        });
+        let traffics = all.map(|(traffic, producers)| {
+            producers.into_iter().for_each(|thread| thread.join().unwrap());
+            traffic
+        });
+        dispatcher.drain_timeout(HANG).unwrap();
+        dispatcher.shutdown().unwrap();
+        stop.store(true, Ordering::SeqCst);
+        attends.join().unwrap();
+        storm.end();
+        traffics.iter().for_each(|traffic| traffic.check());
     });
 }

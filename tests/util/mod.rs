@@ -16,6 +16,7 @@ pub(crate) mod files;
 pub(crate) mod live;
 pub(crate) mod proc;
 pub(crate) mod readiness;
+pub(crate) mod storm;
 
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::ops::Deref;

@@ -1,0 +1,122 @@
+//! Forks in the middle of heavy traffic: by a thread beside it, and by callbacks. Each child gives its
+//! parent's dispatcher up, makes one of its own, and ends; the parent loses nothing.
+
+mod traffic;
+mod util;
+
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+
+use reapool::{Dispatcher, Submitter};
+use traffic::Traffic;
+use util::child::{exit, fork, in_child, status_of};
+use util::{HANG, SCALE, null, null_read, scratch, watched};
+
+/// One of these at a time.
+fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn build() -> Dispatcher {
+    util::builder().depth(4).backlog(4).workers(2).blocking_threads(2).build().unwrap()
+}
+
+/// A dispatcher of the child's own works as any does.
+fn works(directory: &Path) -> i32 {
+    let own = build();
+    let traffic = Traffic::new(own.submitter(), directory, 400);
+    for _ in 0..50 {
+        let (number, job) = traffic.job(2, false);
+        drop(own.spawn(job).unwrap());
+        traffic.accept(number);
+    }
+    assert_eq!(own.shutdown_timeout(HANG).unwrap().jobs, 150);
+    traffic.check();
+    0
+}
+
+/// Submits jobs of all kinds until it is told to stop, and waits for some.
+fn hammer(submitter: &Submitter, traffic: &Arc<Traffic>, stop: &AtomicBool) {
+    while !stop.load(Ordering::SeqCst) && traffic.made() < MOST / 2 {
+        for wait in [false, false, false, true] {
+            let (number, job) = traffic.job(1, false);
+            let handle = submitter.spawn(job).unwrap();
+            traffic.accept(number);
+            if wait {
+                assert_eq!(handle.join_timeout(HANG).unwrap(), number);
+            }
+        }
+    }
+}
+
+/// Most jobs of the parent's.
+const MOST: usize = 2_000_000;
+
+#[test]
+fn children_of_a_thread_beside_it_end_and_nothing_is_lost() {
+    const CHILDREN: usize = 100 / SCALE;
+    let _alone = alone();
+    watched(|| {
+        let (directory, childs) = (scratch(), scratch());
+        let mut owner = Some(build());
+        let submitter = owner.as_ref().unwrap().submitter();
+        let traffic = Traffic::new(submitter.clone(), directory.path(), MOST);
+        let stop = Arc::new(AtomicBool::new(false));
+        let start = |_| {
+            let (submitter, traffic) = (submitter.clone(), Arc::clone(&traffic));
+            let stop = Arc::clone(&stop);
+            thread::spawn(move || hammer(&submitter, &traffic, &stop))
+        };
+        let hammers: Vec<_> = (0..2).map(start).collect();
+        for round in 0..CHILDREN {
+            let ended = in_child(&mut || {
+                match round % 3 {
+                    0 => owner = None,
+                    1 => assert!(owner.take().unwrap().shutdown().is_err()),
+                    _ => {}
+                }
+                works(childs.path())
+            });
+            assert_eq!(ended, Some(0), "round {round}");
+            if round % 5 == 0 {
+                // With others that submit it may never be so.
+                let _ = owner.as_ref().unwrap().drain_timeout(HANG / 10_000);
+            }
+        }
+        stop.store(true, Ordering::SeqCst);
+        hammers.into_iter().for_each(|thread| thread.join().unwrap());
+        owner.take().unwrap().shutdown_timeout(HANG).unwrap();
+        traffic.check();
+    });
+}
+
+#[test]
+fn children_of_callbacks_end_and_nothing_is_lost() {
+    const CHILDREN: usize = 40 / SCALE;
+    let _alone = alone();
+    watched(|| {
+        let (directory, childs) = (scratch(), Arc::new(scratch()));
+        let dispatcher = build();
+        let traffic = Traffic::new(dispatcher.submitter(), directory.path(), MOST);
+        let stop = Arc::new(AtomicBool::new(false));
+        let (submitter, hammered) = (dispatcher.submitter(), Arc::clone(&traffic));
+        let stopped = Arc::clone(&stop);
+        let hammers = thread::spawn(move || hammer(&submitter, &hammered, &stopped));
+        for round in 0..CHILDREN {
+            let childs = Arc::clone(&childs);
+            let forks = null_read(&null(), move || match fork() {
+                0 => exit(works(childs.path())),
+                child => status_of(child),
+            });
+            let handle = dispatcher.spawn(forks).unwrap();
+            assert_eq!(handle.join_timeout(HANG).unwrap(), Some(0), "round {round}");
+        }
+        stop.store(true, Ordering::SeqCst);
+        hammers.join().unwrap();
+        dispatcher.shutdown_timeout(HANG).unwrap();
+        traffic.check();
+    });
+}
