@@ -49,7 +49,11 @@ impl Pipeline {
         state.summoned = false;
         self.mind_deadlines(&mut state);
         if state.can_fill() {
-            self.move_on(state, Cached::TakeOne);
+            drop(state);
+            // Filling may take its time, and what was sent may have been left to this worker, as it
+            // was coming.
+            self.call_for_sent(false);
+            self.move_on(self.admission.lock(), Cached::TakeOne);
         } else if state.is_starved() {
             self.leave_asking();
         }

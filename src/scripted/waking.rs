@@ -133,6 +133,29 @@ fn a_summons_is_answered_by_a_worker_that_rises_by_itself() {
     assert!(!pipeline.admission.lock().summoned, "the next who needs one would call nobody");
 }
 
+/// A job is sent while a worker is coming, so nobody is called for it; but that worker first submits
+/// something, or copies, which may take its time. Another that is idle comes for the job.
+#[test]
+fn what_was_left_to_a_worker_that_comes_does_not_wait_until_it_has_filled_slots() {
+    let limits = Limits { depth: 2, backlog: 2, parked: 2 };
+    let lane = std::sync::Arc::new(crate::lane::Lane::new(1));
+    let fake = Fake::default();
+    let (pipeline, outlet) = Pipeline::new(Box::new(fake.clone()), limits, 2, lane, None, None);
+    let file = crate::FileHandle::from(std::fs::File::open("/dev/null").unwrap());
+    let job = || crate::Job::read(&file, Vec::new(), 0, |_| ());
+    let sleepers = &pipeline.sleepers;
+    (0..2).for_each(|worker| sleepers.turn_in(worker, None));
+    assert!(sleepers.call(), "for something else");
+    assert!(outlet.try_send(Completed { index: 0, res: 0, job: job() }).is_ok());
+    pipeline.call_for_sent(false);
+    assert_eq!((sleepers.idle(), sleepers.coming()), (1, 1), "it is left to who is coming");
+    assert!(sleepers.sleep(1, None));
+    pipeline.admission.lock().post(job());
+    pipeline.arrive();
+    assert_eq!(fake.calls().len(), 1);
+    assert_eq!((sleepers.idle(), sleepers.coming()), (0, 1));
+}
+
 #[test]
 fn half_of_what_is_in_flight_is_waited_for_but_not_for_ever() {
     let rig = Rig::new(Fake::default(), 64, 64, 1);
