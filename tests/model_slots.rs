@@ -7,7 +7,7 @@
 
 mod model;
 #[path = "../src/slots.rs"]
-#[allow(dead_code, reason = "a model uses a part")]
+#[expect(dead_code, reason = "a model uses a part")]
 mod slots;
 mod wait {
     pub(crate) use crate::model::sync;

@@ -129,12 +129,14 @@ fn size_max(path: &Path) -> u64 {
     possible
 }
 
+type Open = fn(&Path) -> Option<FileHandle>;
+
 fn everything_stops_at_the_end_of(what: &str, mount: Option<Mount>, is_kernels: bool) {
     let Some(mount) = mount else { return };
     let path = mount.path().join("long");
     let most = size_max(&path);
     assert_eq!(most == i64::MAX as u64, is_kernels, "{what}: {most}");
-    let opens: [(&str, fn(&Path) -> Option<FileHandle>); 2] =
+    let opens: [(&str, Open); 2] =
         [("buffered", |path| Some(open_buffered(path))), ("direct", open_direct)];
     for (how, open) in opens {
         for exact in [false, true] {

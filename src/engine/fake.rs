@@ -1,14 +1,17 @@
 //! A scripted engine for tests: it gives every answer that a kernel can give, when the test says.
 
-#![expect(unsafe_code, reason = "plays the kernel's part: writes into the buffers of reads")]
+#![expect(unsafe_code, reason = "plays the kernel's part: is lent the buffers of jobs")]
 
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io::Write;
+use std::os::fd::RawFd;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use super::device::Device;
+pub(crate) use super::device::{Entry, FILL, Share};
 use super::{Engine, Errno, Event, Request, Retired, STOP};
 use crate::completion::Operation;
 
@@ -30,9 +33,6 @@ pub(crate) struct Call {
     pub(crate) thread: String,
     pub(crate) offsets: Vec<u64>,
 }
-
-/// The byte that reads put everywhere.
-pub(crate) const FILL: u8 = 0x5a;
 
 /// The engine and, cloned, the test's hold on it.
 #[derive(Clone, Default)]
@@ -67,6 +67,9 @@ struct State {
     calls: Vec<Call>,
     /// What each call of `wait` was to wait for.
     waits: Vec<(usize, Option<Duration>)>,
+    /// The waiter sleeps, and has nothing to return.
+    waiting: bool,
+    device: Device,
     closed: bool,
 }
 
@@ -76,6 +79,61 @@ impl Fake {
         let fake = Self::default();
         fake.lock().automatic = true;
         fake
+    }
+
+    /// Is a device with these contents, and keeps a journal.
+    pub(crate) fn with_contents(contents: Vec<u8>) -> Self {
+        let fake = Self::default();
+        fake.lock().device = Device::new(contents);
+        fake
+    }
+
+    /// Calls the job that has this file so in the journal. No two jobs may have it at a time.
+    pub(crate) fn name(&self, fd: RawFd, name: usize) {
+        self.lock().device.name(fd, name);
+    }
+
+    /// What has happened since the last call.
+    pub(crate) fn journal(&self) -> Vec<Entry> {
+        self.lock().device.journal()
+    }
+
+    pub(crate) fn contents(&self) -> Vec<u8> {
+        self.lock().device.contents()
+    }
+
+    /// Completes held requests, each by its place among them, counted round, in one harvest.
+    pub(crate) fn complete_some(&self, places: impl IntoIterator<Item = (usize, Share)>) {
+        let mut state = self.lock();
+        for (place, share) in places {
+            let count = state.held.len();
+            if count > 0 {
+                let request = state.held.remove(place % count);
+                state.perform(&request, share);
+            }
+        }
+        drop(state);
+        self.0.changed.notify_all();
+    }
+
+    /// Completes all, in full, from now on.
+    pub(crate) fn complete_from_now_on(&self) {
+        let mut state = self.lock();
+        state.automatic = true;
+        state.script.clear();
+        for request in std::mem::take(&mut state.held) {
+            state.perform(&request, Share::Full);
+        }
+        drop(state);
+        self.0.changed.notify_all();
+    }
+
+    /// The requests that are held, if nothing that has completed has not been taken and, unless it is
+    /// an event loop's, the waiter sleeps.
+    pub(crate) fn held_if_quiet(&self) -> Option<Vec<Request>> {
+        let state = self.lock();
+        let is_quiet = state.events.is_empty() && (state.waiting || state.counter.is_some());
+        is_quiet.then(|| state.held.clone())
     }
 
     /// Counts events for an event loop.
@@ -172,7 +230,8 @@ impl Fake {
             // Only memory that is still lent may be written; an event that comes again has none.
             let held = state.held.iter().position(|other| other.token == request.token);
             if let Some(position) = held {
-                transfer(&state.held.remove(position), res);
+                let held = state.held.remove(position);
+                state.device.perform(&held, res);
             }
             state.add(Event { token: request.token, res });
         }
@@ -212,6 +271,12 @@ impl Fake {
 }
 
 impl State {
+    fn perform(&mut self, request: &Request, share: Share) {
+        let res = share.of(request);
+        self.device.perform(request, res);
+        self.add(Event { token: request.token, res });
+    }
+
     fn add(&mut self, event: Event) {
         self.events.push_back(event);
         if let Some(mut counter) = self.counter.as_deref() {
@@ -223,33 +288,6 @@ impl State {
 /// The result of a request that transfers all it asks for.
 pub(crate) fn full(request: &Request) -> i64 {
     if request.transfer.operation.transfers() { request.transfer.length.cast_signed() } else { 0 }
-}
-
-/// What the kernel does to memory, for reads.
-fn transfer(request: &Request, res: i64) {
-    let mut left = usize::try_from(res).unwrap_or(0);
-    let address = usize::try_from(request.transfer.address).unwrap();
-    let length = usize::try_from(request.transfer.length).unwrap();
-    match request.transfer.operation {
-        Operation::Read => fill(std::ptr::with_exposed_provenance_mut(address), left.min(length)),
-        Operation::ReadVectored => {
-            let list = std::ptr::with_exposed_provenance::<libc::iovec>(address);
-            // SAFETY: `submit`'s caller lends an array of `length` elements there. This engine reads
-            // it only now, and the job that keeps it is still in its slot.
-            let list = unsafe { std::slice::from_raw_parts(list, length) };
-            for segment in list {
-                fill(segment.iov_base.cast(), left.min(segment.iov_len));
-                left -= left.min(segment.iov_len);
-            }
-        }
-        _ => {}
-    }
-}
-
-fn fill(buffer: *mut u8, count: usize) {
-    // SAFETY: `submit`'s caller lends at least `count` bytes there until the event is returned,
-    // which has not happened.
-    unsafe { buffer.write_bytes(FILL, count) };
 }
 
 impl Engine for Fake {
@@ -266,16 +304,17 @@ impl Engine for Fake {
         }
         let accepted = match state.script.pop_front() {
             Some(Answer::Refuse(errno)) => {
+                state.device.asked(batch, Err(errno));
                 self.0.changed.notify_all();
                 return Err(Errno(errno));
             }
             Some(Answer::Accept(most)) => most.min(batch.len()),
             None => batch.len(),
         };
+        state.device.asked(batch, Ok(accepted));
         for request in &batch[..accepted] {
             if state.automatic {
-                transfer(request, full(request));
-                state.add(Event { token: request.token, res: full(request) });
+                state.perform(request, Share::Full);
             } else {
                 state.held.push(*request);
             }
@@ -294,8 +333,9 @@ impl Engine for Fake {
             request.token == token && request.transfer.operation == Operation::Poll
         };
         let Some(position) = state.held.iter().position(polls) else { return false };
-        state.held.remove(position);
-        state.events.push_back(Event { token, res: 0 });
+        let poll = state.held.remove(position);
+        state.device.perform(&poll, 0);
+        state.add(Event { token, res: 0 });
         drop(state);
         self.0.changed.notify_all();
         true
@@ -311,10 +351,12 @@ impl Engine for Fake {
         state.waits.push((least, limit));
         self.0.changed.notify_all();
         let few = |state: &mut State| state.events.len() < least && state.wait_errors.is_empty();
+        state.waiting = true;
         let mut state = match limit {
             None => self.0.changed.wait_while(state, few).unwrap(),
             Some(limit) => self.0.changed.wait_timeout_while(state, limit, few).unwrap().0,
         };
+        state.waiting = false;
         if let Some(errno) = state.wait_errors.pop_front() {
             self.0.changed.notify_all();
             return Err(Errno(errno));

@@ -17,6 +17,8 @@
 mod aio;
 mod blocking;
 mod context;
+#[cfg(test)]
+mod device;
 mod errno;
 #[cfg(test)]
 pub(crate) mod fake;

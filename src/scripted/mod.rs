@@ -6,6 +6,7 @@ mod deadlines;
 mod event_loop;
 mod exact;
 mod flow;
+mod oracle;
 mod points;
 mod rest;
 mod sleepers;

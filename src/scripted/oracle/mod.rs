@@ -1,0 +1,71 @@
+//! Random programs of jobs, and of what a kernel makes of them, against a model: every job ends once, as
+//! the kernel's answers say, with the bytes that a device has then; and the counters agree.
+//!
+//! `program.rs` and `plan.rs` are what a program says, `run.rs`, `stage.rs`, `world.rs` and `making.rs`
+//! do it, `ledger.rs` keeps what was seen, `model.rs` works out what is to be, and `verdict.rs` compares.
+//!
+//! A program that fails is made smaller until it no longer does, and the seed of it is kept in
+//! `proptest-regressions/`, to be tried first from then on. `PROPTEST_CASES` is how many are made up.
+
+mod extent;
+mod gate;
+mod ledger;
+mod making;
+mod model;
+mod plan;
+mod program;
+mod run;
+mod stage;
+mod verdict;
+mod world;
+
+use proptest::test_runner::{Config, FileFailurePersistence, TestRunner};
+
+use program::program;
+
+/// A runner of so many cases, unless `PROPTEST_CASES` is set.
+fn runner(cases: u32, regressions: &'static str) -> TestRunner {
+    let cases = match std::env::var_os("PROPTEST_CASES") {
+        Some(_) => Config::default().cases,
+        None if option_env!("REAPOOL_MEMCHECK").is_some() => cases / 20,
+        None => cases,
+    };
+    TestRunner::new(Config {
+        cases,
+        failure_persistence: Some(Box::new(FileFailurePersistence::Direct(regressions))),
+        // A hang takes its time to be found.
+        max_shrink_time: 120_000,
+        ..Config::default()
+    })
+}
+
+fn agrees(cases: u32, workers: std::ops::RangeInclusive<usize>, regressions: &'static str) {
+    let result = runner(cases, regressions).run(&program(workers), |program| {
+        program.run();
+        Ok(())
+    });
+    result.unwrap_or_else(|error| panic!("{error}"));
+}
+
+#[test]
+fn one_worker_does_what_the_model_says() {
+    agrees(150, 1..=1, regressions!("one_worker"));
+}
+
+#[test]
+fn several_workers_do_what_the_model_says() {
+    agrees(150, 2..=3, regressions!("several_workers"));
+}
+
+#[test]
+fn an_event_loop_does_what_the_model_says() {
+    agrees(600, 0..=0, regressions!("event_loop"));
+}
+
+/// Where seeds are kept, of the package and whatever the working directory is.
+macro_rules! regressions {
+    ($name:literal) => {
+        concat!(env!("CARGO_MANIFEST_DIR"), "/proptest-regressions/", $name, ".txt")
+    };
+}
+use regressions;
