@@ -23,7 +23,9 @@ fn dispatcher() -> Tended {
     Tended::new(util::builder().depth(DEPTH).backlog(2 * JOBS as usize).workers(2))
 }
 
-fn opens() -> [(&'static str, fn(&Path) -> Option<FileHandle>); 2] {
+type Open = fn(&Path) -> Option<FileHandle>;
+
+fn opens() -> [(&'static str, Open); 2] {
     [("buffered", |path| Some(open_buffered(path))), ("direct", open_direct)]
 }
 
