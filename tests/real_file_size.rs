@@ -86,8 +86,9 @@ fn straddle(file: &FileHandle, most: u64, exact: bool) -> Option<(Result<usize, 
 #[test]
 fn what_straddles_the_limit_is_written_up_to_it() {
     let (_alone, directory) = (alone(), scratch());
+    type Case = (Open, u64, [Result<usize, i32>; 2], usize);
     const PART: usize = 10_000 - BLOCK as usize;
-    let table: [(Open, u64, [Result<usize, i32>; 2], usize); 4] = [
+    let table: [Case; 4] = [
         (|path| Some(open_buffered(path)), 8192, [Ok(4096), Err(libc::EFBIG)], 4096),
         (|path| Some(open_buffered(path)), 10_000, [Ok(PART), Err(libc::EFBIG)], PART),
         (open_direct, 8192, [Ok(4096), Err(libc::EFBIG)], 4096),
