@@ -1,9 +1,13 @@
 //! What a worker does that found nothing to do, and first when there is something again.
 
+use std::time::Duration;
+
 use crate::admission::Cached;
 use crate::pipeline::Pipeline;
 use crate::wait::sync::Instant;
-use crate::workers::NAP_MIN;
+
+/// How long an idle worker sleeps before it asks a kernel again that had no request left.
+pub(crate) const NAP_MIN: Duration = Duration::from_millis(1);
 
 /// What a worker may do that found nothing to do.
 pub(crate) enum Rest {

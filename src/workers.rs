@@ -8,7 +8,7 @@ use crossbeam_channel::TryRecvError;
 use crate::admission::Outcome;
 use crate::completion::Operation;
 use crate::early::Reason;
-use crate::idle::Rest;
+use crate::idle::{NAP_MIN, Rest};
 use crate::job::Job;
 use crate::pipeline::{Completed, Pipeline};
 use crate::progress::End;
@@ -24,8 +24,6 @@ pub(crate) fn run_limit(depth: u32, awake: usize, no_time: usize) -> usize {
     no_time.min(depth / (2 * awake.max(1))).max(quarter).max(1)
 }
 
-/// How long an idle worker sleeps before it asks a kernel again that had no request left.
-pub(crate) const NAP_MIN: Duration = Duration::from_millis(1);
 const NAP_MAX: Duration = Duration::from_millis(100);
 
 /// Runs callbacks until the channel is disconnected.

@@ -6,7 +6,7 @@
 
 mod model;
 #[path = "../src/sleepers.rs"]
-#[allow(dead_code, reason = "a model uses a part")]
+#[expect(dead_code, reason = "a model uses a part")]
 mod sleepers;
 mod wait {
     pub(crate) use crate::model::sync;

@@ -65,7 +65,7 @@ pub(crate) mod task {
 
 pub(crate) mod completion {
     #[derive(Clone, Copy, Debug, PartialEq)]
-    #[allow(dead_code, reason = "no model has all of them")]
+    #[expect(dead_code, reason = "no model has all of them")]
     pub(crate) enum Operation {
         Nop,
         Blocking,
@@ -120,7 +120,7 @@ pub(crate) mod early {
     use crate::model::sync::Instant;
 
     #[derive(Clone, Copy, Debug)]
-    #[allow(dead_code, reason = "nothing ends like this")]
+    #[expect(dead_code, reason = "nothing ends like this")]
     pub(crate) enum Reason {
         Withdrawn,
         TimedOut,

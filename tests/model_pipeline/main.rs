@@ -8,34 +8,34 @@
 //! workers calls anybody.
 
 #[path = "../../src/admission.rs"]
-#[allow(dead_code, reason = "a model uses a part")]
+#[expect(dead_code, reason = "a model uses a part")]
 mod admission;
 #[path = "../../src/calls.rs"]
-#[allow(dead_code, reason = "a model uses a part")]
+#[expect(dead_code, reason = "a model uses a part")]
 mod calls;
 #[path = "../../src/deadline.rs"]
-#[allow(dead_code, reason = "a model uses a part")]
+#[expect(dead_code, reason = "a model uses a part")]
 mod deadline;
 mod ending;
 #[path = "../../src/idle.rs"]
-#[allow(dead_code, reason = "a model uses a part")]
+#[expect(dead_code, reason = "a model uses a part")]
 mod idle;
 mod job;
 #[path = "../../src/wait/line.rs"]
-#[allow(dead_code, reason = "a model uses a part")]
+#[expect(dead_code, reason = "a model uses a part")]
 mod line;
 #[path = "../model/mod.rs"]
 mod model;
 mod parking;
 mod pipeline;
 #[path = "../../src/wait/room.rs"]
-#[allow(dead_code, reason = "a model uses a part")]
+#[expect(dead_code, reason = "a model uses a part")]
 mod room;
 #[path = "../../src/sleepers.rs"]
-#[allow(dead_code, reason = "a model uses a part")]
+#[expect(dead_code, reason = "a model uses a part")]
 mod sleepers;
 #[path = "../../src/slots.rs"]
-#[allow(dead_code, reason = "a model uses a part")]
+#[expect(dead_code, reason = "a model uses a part")]
 mod slots;
 
 /// What the crate's files find under its names.
