@@ -11,7 +11,9 @@ use std::io;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use reapool::{Backend, BuildError, BuildErrorKind, Builder, Dispatcher, FileHandle, Job};
+use reapool::{
+    Backend, BuildError, BuildErrorKind, Builder, Dispatcher, FileHandle, Job, PollEvents,
+};
 use util::child::{first_failure, in_child, limit};
 use util::{
     HANG, Tended, contents, eventfd, eventually, known_file, make_readable, on_threads,
@@ -196,7 +198,7 @@ fn what_waits_for_a_thread_beside_a_poll_goes_on_when_there_is_one() {
     }
     let code = in_child(&mut || {
         let dispatcher = Tended::new(util::builder().depth(8).workers(1));
-        let (event, readable) = (eventfd(), reapool::PollEvents::READABLE);
+        let (event, readable) = (eventfd(), PollEvents::READABLE);
         let poll = dispatcher.spawn(Job::poll(&event, readable, |done| done.result)).unwrap();
         let forbidden = become_another() && limit(libc::RLIMIT_NPROC, 0);
         let write = Job::write(&file, contents(0..4096), 0, |done| done.result);
@@ -210,6 +212,31 @@ fn what_waits_for_a_thread_beside_a_poll_goes_on_when_there_is_one() {
         make_readable(&event);
         let polled = poll.join_timeout(HANG).unwrap().is_ok();
         first_failure(&[forbidden, allowed, written, polled])
+    });
+    assert_eq!(code, Some(0));
+}
+
+#[test]
+fn polls_are_waited_for_when_fewer_descriptors_are_allowed_than_there_are() {
+    let _alone = alone();
+    let code = in_child(&mut || {
+        let builder = Dispatcher::builder().backend(Backend::BlockingThreads);
+        let dispatcher = Tended::new(builder.depth(64).workers(1));
+        let eventfds: Vec<_> = (0..40).map(|_| eventfd()).collect();
+        let poll = |event| {
+            let job = Job::poll(event, PollEvents::READABLE, |done| done.result.is_ok());
+            dispatcher.spawn(job).unwrap()
+        };
+        let polls: Vec<_> = eventfds.iter().map(poll).collect();
+        let limited = limit(libc::RLIMIT_NOFILE, 10);
+        // The last first: they are in other parts of the list.
+        let polls = eventfds.iter().zip(polls).rev();
+        let all = polls.map(|(event, poll)| {
+            make_readable(event);
+            poll.join_timeout(HANG).unwrap()
+        });
+        let all = all.filter(|&ready| ready).count() == 40;
+        first_failure(&[limited, all, dispatcher.stats().reap_errors == 0])
     });
     assert_eq!(code, Some(0));
 }

@@ -20,13 +20,17 @@ use crate::descriptor;
 use crate::lane::{Errand, Lane, Reply};
 use crate::sys::timespec;
 
+/// How long what is polled for may be there before it is noticed, where the list is too long to be
+/// waited for.
+const LOOK_AGAIN: Duration = Duration::from_millis(2);
+
 pub(crate) struct Blocking {
     lane: Arc<Lane>,
     state: Mutex<State>,
     /// An eventfd that the waiter polls. Written to when it sleeps and has no reason to any more.
     bell: File,
     /// How many polls fit into the waiter's list: ppoll(2) takes as many entries as the process may
-    /// have files.
+    /// have files; as of when it was made.
     polls_max: usize,
 }
 
@@ -85,7 +89,7 @@ impl Blocking {
         }));
         state.least = Some(least);
         drop(state);
-        let answer = ppoll(&mut list, deadline);
+        let answer = poll_all(&mut list, deadline);
         let mut state = self.lock();
         if state.least.take().is_none() {
             // Somebody rings, or has, now that there is reason to.
@@ -145,6 +149,30 @@ fn polled(entry: &libc::pollfd) -> Option<i64> {
         // Not a descriptor that can be used: AIO refuses it.
         events if events & libc::POLLNVAL != 0 => Some(-i64::from(libc::EBADF)),
         events => Some(i64::from(events.cast_unsigned())),
+    }
+}
+
+/// Waits until something on a list is there, or until the deadline. If the process may have fewer
+/// descriptors now than there are entries, the kernel doesn't take them at once: the bell, which is
+/// the first, is waited for, and the others are looked at every now and then.
+fn poll_all(list: &mut [libc::pollfd], deadline: Option<Instant>) -> Result<(), Errno> {
+    match ppoll(list, deadline) {
+        Err(Errno(libc::EINVAL)) => {}
+        answer => return answer,
+    }
+    let most = descriptor::limit().clamp(1, list.len());
+    let is_there = |list: &[libc::pollfd]| list.iter().any(|entry| entry.revents != 0);
+    loop {
+        list.chunks_mut(most).try_for_each(|part| ppoll(part, Some(Instant::now())))?;
+        let now = Instant::now();
+        if is_there(list) || deadline.is_some_and(|deadline| deadline <= now) {
+            return Ok(());
+        }
+        let next = now + LOOK_AGAIN;
+        ppoll(&mut list[..most], Some(deadline.map_or(next, |deadline| deadline.min(next))))?;
+        if is_there(&list[..most]) {
+            return Ok(());
+        }
     }
 }
 
