@@ -12,9 +12,11 @@ use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use reapool::{
-    Backend, BuildError, BuildErrorKind, Builder, Dispatcher, FileHandle, Job, PollEvents,
+    Backend, BuildError, BuildErrorKind, Builder, Dispatcher, FileErrorKind, FileHandle, Job,
+    PollEvents,
 };
 use util::child::{first_failure, in_child, limit};
+use util::files::{POLICIES, copied, files_of, modest};
 use util::{
     HANG, Tended, contents, eventfd, eventually, known_file, make_readable, on_threads,
     open_buffered, proc, scratch, skipped,
@@ -239,4 +241,29 @@ fn polls_are_waited_for_when_fewer_descriptors_are_allowed_than_there_are() {
         first_failure(&[limited, all, dispatcher.stats().reap_errors == 0])
     });
     assert_eq!(code, Some(0));
+}
+
+#[test]
+fn files_for_which_there_is_no_memory_have_an_error_each() {
+    let (_alone, directory) = (alone(), scratch());
+    let paths = files_of(directory.path(), &[100, 5000, 70_000, 300_000].repeat(10));
+    for policy in POLICIES {
+        let code = in_child(&mut || {
+            let dispatcher = Tended::new(util::builder().depth(32).workers(2));
+            let files = modest(&dispatcher).policy(policy).build().unwrap();
+            // Enough for what Rust would abort without, and too little for buffers and for threads.
+            let limited = limit(libc::RLIMIT_AS, mapped() + MIB);
+            let outcomes: Vec<_> = copied(&files, paths.clone()).collect();
+            let allowed = limit(libc::RLIMIT_AS, libc::RLIM_INFINITY);
+            let told = outcomes.iter().all(|outcome| {
+                outcome.as_ref().is_err_and(|error| {
+                    let source = error.source.kind();
+                    (error.kind(), source) == (FileErrorKind::Io, io::ErrorKind::OutOfMemory)
+                })
+            });
+            let after = copied(&files, paths.clone()).filter(Result::is_ok).count();
+            first_failure(&[limited, allowed, outcomes.len() == 40, told, after == 40])
+        });
+        assert_eq!(code, Some(0), "{policy:?}");
+    }
 }

@@ -1,6 +1,7 @@
 //! The memory of all files that are being read, and the line of those that wait for some.
 
 use std::collections::VecDeque;
+use std::io;
 use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -33,8 +34,17 @@ pub(crate) enum Turn {
 
 /// Why a file gets no memory, now or later.
 pub(crate) enum Refusal {
-    Pool(AcquireError),
+    Pool(io::Error),
     Halted,
+}
+
+/// Of the kind that the system's error has, if it is the system that has no memory.
+fn as_io_error(error: AcquireError) -> io::Error {
+    let kind = match &error {
+        AcquireError::NoMemory(source) => source.kind(),
+        _ => io::ErrorKind::Other,
+    };
+    io::Error::new(kind, error)
 }
 
 /// Hands out buffers of one pool, in the order in which they were asked for when there are none.
@@ -64,7 +74,7 @@ impl Budget {
             match self.pool.try_acquire(len) {
                 Ok(buffer) => return Ok(Some(Lease::new(buffer, self))),
                 Err(AcquireError::Exhausted) => {}
-                Err(error) => return Err(Refusal::Pool(error)),
+                Err(error) => return Err(Refusal::Pool(as_io_error(error))),
             }
         }
         let who = who();

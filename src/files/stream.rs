@@ -139,7 +139,7 @@ impl<F: Fold> Stream<F> {
                     return None;
                 }
                 Err(Refusal::Pool(error)) => {
-                    inner.fail(FileOperation::Read, FileErrorKind::Io, io::Error::other(error));
+                    inner.fail(FileOperation::Read, FileErrorKind::Io, error);
                     return None;
                 }
                 Err(Refusal::Halted) => {
