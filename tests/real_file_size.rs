@@ -68,6 +68,8 @@ fn told<B>(done: &Completion<B>) -> Result<usize, i32> {
 }
 
 type Open = fn(&Path) -> Option<FileHandle>;
+/// What is told of a write that isn't exact, and of one that is.
+type Results = [Result<usize, i32>; 2];
 
 /// Writes what straddles a limit and what is beyond it. Returns what was told of the former.
 fn straddle(file: &FileHandle, most: u64, exact: bool) -> Option<(Result<usize, i32>, usize)> {
@@ -86,9 +88,8 @@ fn straddle(file: &FileHandle, most: u64, exact: bool) -> Option<(Result<usize, 
 #[test]
 fn what_straddles_the_limit_is_written_up_to_it() {
     let (_alone, directory) = (alone(), scratch());
-    type Case = (Open, u64, [Result<usize, i32>; 2], usize);
     const PART: usize = 10_000 - BLOCK as usize;
-    let table: [Case; 4] = [
+    let table: [(Open, u64, Results, usize); 4] = [
         (|path| Some(open_buffered(path)), 8192, [Ok(4096), Err(libc::EFBIG)], 4096),
         (|path| Some(open_buffered(path)), 10_000, [Ok(PART), Err(libc::EFBIG)], PART),
         (open_direct, 8192, [Ok(4096), Err(libc::EFBIG)], 4096),

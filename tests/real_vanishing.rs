@@ -25,6 +25,7 @@ fn dispatcher() -> Tended {
 
 type Open = fn(&Path) -> Option<FileHandle>;
 
+/// The ways to open a file, and their names.
 fn opens() -> [(&'static str, Open); 2] {
     [("buffered", |path| Some(open_buffered(path))), ("direct", open_direct)]
 }
