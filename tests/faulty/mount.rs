@@ -9,8 +9,8 @@
 //! all that is under way ends with `ECONNABORTED`, and the process ends. It follows that requests can
 //! be answered by these threads only.
 //!
-//! As soon as it is mounted, the file system is taken out of the directory tree: its paths go through
-//! a descriptor of this process, and it is gone with the last one, however the process ends.
+//! As soon as it is mounted, the file system is taken out of the directory tree, unless the test wants
+//! it there: its paths go through a descriptor of this process, and it is gone with the last one, however the process ends.
 
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
@@ -21,9 +21,11 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use fuser::{Config, Session, SessionACL};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
+use tempfile::TempDir;
 
 use super::contents::Contents;
 use super::hold::{Answer, Command, Hold};
@@ -39,11 +41,16 @@ pub(crate) struct Options {
     pub(crate) asynchronous: bool,
     /// The largest transfer, in bytes; a larger one of a client becomes several requests.
     pub(crate) transfer: u32,
+    /// For how long the kernel believes what it heard of names, lengths and times without asking again.
+    pub(crate) believed: Duration,
+    /// Whether it stays in the directory tree, where names are found without asking anybody; paths that
+    /// go through a descriptor never are. A process that is killed leaves such a mount behind.
+    pub(crate) attached: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { asynchronous: true, transfer: 1 << 20 }
+        Self { asynchronous: true, transfer: 1 << 20, believed: Duration::ZERO, attached: false }
     }
 }
 
@@ -51,6 +58,8 @@ impl Default for Options {
 pub(crate) struct Faulty {
     shared: Shared,
     root: File,
+    /// Where it is mounted, if it still is.
+    directory: Option<TempDir>,
     abort: File,
     commands: Sender<Command>,
     holds: Mutex<usize>,
@@ -90,13 +99,22 @@ impl Faulty {
             Err(error) => sender.send(Err(error)).unwrap(),
         })?;
         started.recv().map_err(io::Error::other)??;
-        let root = detach(directory.path())?;
-        let abort = abort_file(directory.path(), &root)?;
-        Ok(Self { shared, root, abort, commands, holds: Mutex::new(0), server: Some(server) })
+        let (holds, server) = (Mutex::new(0), Some(server));
+        let root = open_root(directory.path());
+        if root.is_err() || !options.attached {
+            umount2(directory.path(), MntFlags::MNT_DETACH)?;
+        }
+        let root = root?;
+        let directory = Some(directory).filter(|_| options.attached);
+        let abort = abort_file(&root)?;
+        Ok(Self { shared, root, directory, abort, commands, holds, server })
     }
 
     /// Where a name is. As long as this process lives, and for its children too.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
+        if let Some(directory) = &self.directory {
+            return directory.path().join(name);
+        }
         let process = std::process::id();
         PathBuf::from(format!("/proc/{process}/fd/{}", self.root.as_raw_fd())).join(name)
     }
@@ -174,6 +192,9 @@ impl Drop for Faulty {
         if let Some(server) = self.server.take() {
             let _ = server.join();
         }
+        if let Some(directory) = &self.directory {
+            let _ = umount2(directory.path(), MntFlags::MNT_DETACH);
+        }
     }
 }
 
@@ -225,22 +246,21 @@ fn leave_descriptors() -> io::Result<()> {
     if left == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
-/// Opens what is mounted at a directory, and takes it away from there.
-fn detach(directory: &Path) -> io::Result<File> {
+/// Opens what is mounted at a directory, as a place that paths can begin at.
+fn open_root(directory: &Path) -> io::Result<File> {
     let flags = libc::O_PATH | libc::O_DIRECTORY;
-    let root = OpenOptions::new().read(true).custom_flags(flags).open(directory);
-    umount2(directory, MntFlags::MNT_DETACH)?;
-    root
+    OpenOptions::new().read(true).custom_flags(flags).open(directory)
 }
 
-/// The file by which the connection of a mounted file system is broken. Where the system has not
-/// mounted the directory of these, this does so for a moment.
-fn abort_file(directory: &Path, root: &File) -> io::Result<File> {
-    mount(Some("none"), directory, Some("fusectl"), MsFlags::empty(), None::<&str>)?;
+/// The file by which the connection of a mounted file system is broken. It is found in a file system of
+/// the kernel's, which is mounted for a moment.
+fn abort_file(root: &File) -> io::Result<File> {
     // What the kernel calls a connection is the number of its device.
     let connection = libc::minor(root.metadata()?.dev());
-    let abort = directory.join(connection.to_string()).join("abort");
+    let directory = scratch();
+    mount(Some("none"), directory.path(), Some("fusectl"), MsFlags::empty(), None::<&str>)?;
+    let abort = directory.path().join(connection.to_string()).join("abort");
     let abort = OpenOptions::new().write(true).open(abort);
-    umount2(directory, MntFlags::MNT_DETACH)?;
+    umount2(directory.path(), MntFlags::MNT_DETACH)?;
     abort
 }

@@ -18,7 +18,9 @@ pub(crate) enum Op {
     Read,
     Write,
     Sync,
-    /// The last descriptor has been closed.
+    /// A descriptor is closed (`FUSE_FLUSH`): close(2) waits for the answer.
+    Close,
+    /// The last one has been closed, and nothing is under way: nobody waits.
     Release,
 }
 

@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::io;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use fuser::{
     BsdFileFlags, Errno, FileHandle, FileType, Filesystem, FopenFlags, Generation, INodeNo,
@@ -15,10 +15,6 @@ use super::contents::Contents;
 use super::mount::Options;
 use super::script::{Change, Op, Outcome, Request, Script};
 use super::tree::Tree;
-
-/// The kernel is to believe nothing for longer than it takes to hear it: so each request that it could
-/// make is made.
-const BELIEVED: Duration = Duration::ZERO;
 
 /// How many requests that nobody waits for, as those of AIO are, the kernel hands out at a time. The
 /// others would wait in the kernel while these are held.
@@ -92,7 +88,8 @@ fn open_flags(tree: &Tree, ino: u64) -> FopenFlags {
 
 impl Filesystem for Server {
     fn init(&mut self, _: &fuser::Request, config: &mut KernelConfig) -> io::Result<()> {
-        let mut wanted = InitFlags::FUSE_AUTO_INVAL_DATA;
+        // Without the second, names of a directory are looked up one by one.
+        let mut wanted = InitFlags::FUSE_AUTO_INVAL_DATA | InitFlags::FUSE_PARALLEL_DIROPS;
         if self.options.asynchronous {
             wanted |= InitFlags::FUSE_ASYNC_DIO;
         }
@@ -106,19 +103,21 @@ impl Filesystem for Server {
     fn lookup(&self, _: &fuser::Request, _: INodeNo, name: &OsStr, reply: ReplyEntry) {
         let name = name.to_string_lossy().into_owned();
         let request = Request { op: Op::Lookup, file: name.clone(), offset: 0, count: 0 };
+        let believed = self.options.believed;
         self.decide_named(request, move |allowed, tree| {
             let found = allowed.and_then(|_| tree.find(&name).ok_or(Errno::ENOENT));
             match found {
-                Ok(ino) => reply.entry(&BELIEVED, &tree.attributes(ino).unwrap(), Generation(0)),
+                Ok(ino) => reply.entry(&believed, &tree.attributes(ino).unwrap(), Generation(0)),
                 Err(errno) => reply.error(errno),
             }
         });
     }
 
     fn getattr(&self, _: &fuser::Request, ino: INodeNo, _: Option<FileHandle>, reply: ReplyAttr) {
+        let believed = self.options.believed;
         self.decide(Op::Attributes, (ino.0, 0, 0), move |allowed, tree| {
             match allowed.and_then(|_| tree.attributes(ino.0).ok_or(Errno::ESTALE)) {
-                Ok(attributes) => reply.attr(&BELIEVED, &attributes),
+                Ok(attributes) => reply.attr(&believed, &attributes),
                 Err(errno) => reply.error(errno),
             }
         });
@@ -142,6 +141,7 @@ impl Filesystem for Server {
         _flags: Option<BsdFileFlags>,
         reply: ReplyAttr,
     ) {
+        let believed = self.options.believed;
         self.decide(Op::SetLength, (ino.0, size.unwrap_or(0), 0), move |allowed, tree| {
             if let Err(errno) = allowed {
                 return reply.error(errno);
@@ -151,7 +151,7 @@ impl Filesystem for Server {
                 inode.change().set_len(size);
             }
             match tree.attributes(ino.0) {
-                Some(attributes) => reply.attr(&BELIEVED, &attributes),
+                Some(attributes) => reply.attr(&believed, &attributes),
                 None => reply.error(Errno::ESTALE),
             }
         });
@@ -169,6 +169,7 @@ impl Filesystem for Server {
     ) {
         let name = name.to_string_lossy().into_owned();
         let request = Request { op: Op::Open, file: name.clone(), offset: 0, count: 0 };
+        let believed = self.options.believed;
         self.decide_named(request, move |allowed, tree| {
             if let Err(errno) = allowed {
                 return reply.error(errno);
@@ -176,7 +177,7 @@ impl Filesystem for Server {
             let ino = tree.make(&name, Contents::new(0, 0), false);
             let attributes = tree.attributes(ino).unwrap();
             let (handle, flags) = (FileHandle(0), FopenFlags::empty());
-            reply.created(&BELIEVED, &attributes, Generation(0), handle, flags);
+            reply.created(&believed, &attributes, Generation(0), handle, flags);
         });
     }
 
@@ -229,6 +230,20 @@ impl Filesystem for Server {
                 tree.inode_mut(ino.0).unwrap().change().write(offset, &data[..most]);
                 reply.written(most as u32);
             }
+            Err(errno) => reply.error(errno),
+        });
+    }
+
+    fn flush(
+        &self,
+        _: &fuser::Request,
+        ino: INodeNo,
+        _: FileHandle,
+        _: LockOwner,
+        reply: ReplyEmpty,
+    ) {
+        self.decide(Op::Close, (ino.0, 0, 0), move |allowed, _| match allowed {
+            Ok(_) => reply.ok(),
             Err(errno) => reply.error(errno),
         });
     }
