@@ -5,7 +5,7 @@
 
 #![expect(unsafe_code, reason = "a raw system call")]
 
-use std::ffi::c_long;
+use std::ffi::{c_int, c_long};
 use std::io;
 use std::mem::{offset_of, size_of};
 use std::os::fd::{AsRawFd, BorrowedFd};
@@ -13,6 +13,8 @@ use std::ptr;
 
 /// All that stat(2) has.
 pub(crate) const STATX_BASIC_STATS: u32 = 0x07ff;
+/// The number of the mount that the file was found on. Linux 5.8 or later.
+pub(crate) const STATX_MNT_ID: u32 = 0x1000;
 /// The alignment that direct I/O wants. Linux 6.1 or later, and not for each file system.
 pub(crate) const STATX_DIOALIGN: u32 = 0x2000;
 
@@ -65,12 +67,23 @@ const _: () = {
     assert!(offset_of!(statx, stx_atime) == 0x40);
     assert!(offset_of!(statx, stx_mtime) == 0x70);
     assert!(offset_of!(statx, stx_dev_major) == 0x88);
+    assert!(offset_of!(statx, stx_mnt_id) == 0x90);
     assert!(offset_of!(statx, stx_dio_mem_align) == 0x98);
     assert!(offset_of!(statx, stx_dio_offset_align) == 0x9c);
 };
 
 /// Asks for the fields in `mask` of an open file.
 pub(crate) fn statx(fd: BorrowedFd<'_>, mask: u32) -> io::Result<statx> {
+    call(fd, libc::AT_EMPTY_PATH, mask)
+}
+
+/// The same, but a file system that would have to ask somebody else tells what it heard last, if it
+/// heard anything (`AT_STATX_DONT_SYNC`).
+pub(crate) fn statx_unasked(fd: BorrowedFd<'_>, mask: u32) -> io::Result<statx> {
+    call(fd, libc::AT_EMPTY_PATH | libc::AT_STATX_DONT_SYNC, mask)
+}
+
+fn call(fd: BorrowedFd<'_>, flags: c_int, mask: u32) -> io::Result<statx> {
     let mut status = statx::default();
     // SAFETY: the kernel reads a path, which is a literal that ends with a zero, and writes one
     // `statx` through the last pointer, which is to a live local of that size; any bit pattern is
@@ -80,7 +93,7 @@ pub(crate) fn statx(fd: BorrowedFd<'_>, mask: u32) -> io::Result<statx> {
             libc::SYS_statx,
             c_long::from(fd.as_raw_fd()),
             c"".as_ptr(),
-            c_long::from(libc::AT_EMPTY_PATH),
+            c_long::from(flags),
             mask as c_long,
             ptr::from_mut(&mut status),
         )

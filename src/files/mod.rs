@@ -23,6 +23,7 @@ pub(crate) mod error;
 mod feeding;
 pub(crate) mod fold;
 pub(crate) mod info;
+mod mounts;
 mod open;
 mod opener;
 mod outbox;
@@ -52,6 +53,7 @@ use chunk::Chunk;
 use error::FilesError;
 use fold::{Fold, IntoFlow, Streaming, Whole};
 use info::FileInfo;
+use mounts::Mounts;
 use run::Run;
 use stats::{Counters, FilesStats};
 use storage::Devices;
@@ -128,6 +130,7 @@ pub(crate) struct Layer {
     pub(crate) budget: Arc<Budget>,
     pub(crate) counters: Counters,
     pub(crate) devices: Devices,
+    pub(crate) mounts: Mounts,
 }
 
 impl Files {
@@ -148,7 +151,8 @@ impl Files {
     pub(crate) fn over(pipeline: Arc<Pipeline>, pool: BufferPool, settings: Settings) -> Self {
         let budget = Arc::new(Budget::new(pool, Arc::clone(&pipeline)));
         let (counters, devices) = (Counters::default(), Devices::new());
-        Self { layer: Arc::new(Layer { pipeline, settings, budget, counters, devices }) }
+        let mounts = Mounts::new();
+        Self { layer: Arc::new(Layer { pipeline, settings, budget, counters, devices, mounts }) }
     }
 
     /// Reads files whole, and runs `function` for each, on a worker.

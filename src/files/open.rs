@@ -2,6 +2,7 @@
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
 
 use crate::file::FileHandle;
 use crate::files::Layer;
@@ -49,7 +50,7 @@ impl Layer {
         &self,
         path: Numbered,
     ) -> Result<Result<Opened, Numbered>, FileError> {
-        match cached::open_cached(&path.path) {
+        match self.open_at_once(&path.path) {
             Ok(fd) => {
                 Counters::add(&self.counters.opened_cached);
                 self.look_at(path, fd, false).map(Ok)
@@ -62,6 +63,14 @@ impl Layer {
                 _ => Ok(Err(path)),
             },
         }
+    }
+
+    fn open_at_once(&self, path: &Path) -> io::Result<OwnedFd> {
+        let place = cached::find_cached(path)?;
+        if !self.mounts.opens_at_once(place.as_fd()) {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        cached::open_cached(path)
     }
 
     /// Opens a file, waiting for the device if need be.
