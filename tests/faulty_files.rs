@@ -13,6 +13,7 @@
 mod faulty;
 mod util;
 
+use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 use std::sync::{Arc, Barrier};
 use std::thread;
@@ -20,8 +21,8 @@ use std::time::Duration;
 
 use faulty::{Faulty, Op, Options, Rule, bytes};
 use reapool::{FileErrorKind, FileOperation, Files, Job, Policy, Run};
-use util::files::{CHUNK, POLICIES, all, assert_same, copied, gathered, modest, only};
-use util::{HANG, Tended, builder, contents, watched};
+use util::files::{CHUNK, POLICIES, all, assert_same, copied, gathered, modest, only, small_files};
+use util::{HANG, Tended, builder, contents, scratch, watched};
 
 /// Five chunks and a part of one.
 const LEN: u64 = 5 * CHUNK as u64 + 1000;
@@ -205,7 +206,8 @@ fn a_broken_connection_is_told_of_each_file() {
 
 #[test]
 fn opening_keeps_no_worker_waiting_also_where_the_name_is_in_memory() {
-    for policy in POLICIES {
+    let cases = POLICIES.into_iter().flat_map(|policy| [(policy, false), (policy, true)]);
+    for (policy, by_links) in cases {
         watched(move || {
             let believed = Duration::from_secs(3600);
             let options = Options { believed, attached: true, ..Options::default() };
@@ -213,8 +215,20 @@ fn opening_keeps_no_worker_waiting_also_where_the_name_is_in_memory() {
             let dispatcher = dispatcher();
             let files = modest(&dispatcher).policy(policy).build().unwrap();
             let paths = ["a", "b", "c"].map(|name| disk.file(name, 1000));
+            // By names of their own, and by links from where a worker opens files.
+            let directory = scratch();
+            let local = small_files(directory.path(), 1);
+            let link = |number: usize| {
+                let link = directory.path().join(format!("link {number}"));
+                symlink(&paths[number], &link).unwrap();
+                link
+            };
+            let links = [0, 1, 2].map(link);
             // From now on the kernel knows the names, and what they stand for.
-            assert!(paths.iter().all(|path| path.is_file()));
+            assert!(paths.iter().chain(&links).all(|path| path.is_file()));
+            let paths: Vec<_> =
+                if by_links { local.into_iter().chain(links).collect() } else { paths.to_vec() };
+            let count = paths.len();
             let hold = disk.hold();
             disk.rule(Rule::on(Op::Open).held(&hold));
             let run = copied(&files, paths);
@@ -229,7 +243,8 @@ fn opening_keeps_no_worker_waiting_also_where_the_name_is_in_memory() {
                 callback.join_timeout(HANG / 4).unwrap();
             }
             hold.release();
-            assert_eq!(all(run).into_iter().filter(Result::is_ok).count(), 3, "{policy:?}");
+            let done = all(run).into_iter().filter(Result::is_ok).count();
+            assert_eq!(done, count, "{policy:?}, by links: {by_links}");
         });
     }
 }

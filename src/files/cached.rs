@@ -50,22 +50,28 @@ const _: () = assert!(size_of::<CacheRange>() == 16 && size_of::<CacheStatus>() 
 /// Finds a file if the system has all in memory that this takes, and asks its file system for
 /// nothing: what comes back only names it. `EAGAIN` says that there is something to wait for.
 pub(crate) fn find_cached(path: &Path) -> io::Result<OwnedFd> {
-    resolve_cached(path, libc::O_PATH | libc::O_CLOEXEC)
+    resolve_cached(path, libc::O_PATH | libc::O_CLOEXEC, 0)
 }
 
 /// Opens a file for reading if the system has all in memory that it takes to find it. To open it is
 /// then the file system's, which may have to ask somebody: see `mounts`.
 pub(crate) fn open_cached(path: &Path) -> io::Result<OwnedFd> {
-    resolve_cached(path, FLAGS | libc::O_RDONLY)
+    resolve_cached(path, FLAGS | libc::O_RDONLY, 0)
+}
+
+/// The same, but `ELOOP` if there is a symbolic link on the way: without one the file is where its
+/// directory is.
+pub(crate) fn open_cached_there(path: &Path) -> io::Result<OwnedFd> {
+    resolve_cached(path, FLAGS | libc::O_RDONLY, libc::RESOLVE_NO_SYMLINKS)
 }
 
 /// openat2(2) with `RESOLVE_CACHED`; kernels before 5.12 don't know it.
-fn resolve_cached(path: &Path, flags: libc::c_int) -> io::Result<OwnedFd> {
+fn resolve_cached(path: &Path, flags: libc::c_int, more: u64) -> io::Result<OwnedFd> {
     let path = CString::new(path.as_os_str().as_bytes())?;
     // SAFETY: all of it are integers, for which zero is a value.
     let mut how: libc::open_how = unsafe { std::mem::zeroed() };
     how.flags = u64::from(flags.cast_unsigned());
-    how.resolve = libc::RESOLVE_CACHED;
+    how.resolve = libc::RESOLVE_CACHED | more;
     // SAFETY: the path ends with a zero byte, and the structure is as long as is said; the kernel
     // reads both during the call only.
     let fd = unsafe {

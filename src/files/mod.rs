@@ -35,6 +35,7 @@ mod source;
 pub(crate) mod stats;
 mod storage;
 mod stream;
+mod vicinity;
 pub(crate) mod whole;
 mod window;
 mod work;

@@ -2,7 +2,6 @@
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::path::Path;
 
 use crate::file::FileHandle;
 use crate::files::Layer;
@@ -13,6 +12,7 @@ use crate::files::policy::{Access, Policy};
 use crate::files::source::Numbered;
 use crate::files::stats::Counters;
 use crate::files::storage::Storage;
+use crate::files::vicinity::Vicinity;
 use crate::metadata::{DirectIo, FileKind, Metadata};
 
 /// A file that is ready to be read.
@@ -49,8 +49,9 @@ impl Layer {
     pub(crate) fn open_cached(
         &self,
         path: Numbered,
+        vicinity: &mut Vicinity,
     ) -> Result<Result<Opened, Numbered>, FileError> {
-        match self.open_at_once(&path.path) {
+        match vicinity.open(&self.mounts, &path.path) {
             Ok(fd) => {
                 Counters::add(&self.counters.opened_cached);
                 self.look_at(path, fd, false).map(Ok)
@@ -63,14 +64,6 @@ impl Layer {
                 _ => Ok(Err(path)),
             },
         }
-    }
-
-    fn open_at_once(&self, path: &Path) -> io::Result<OwnedFd> {
-        let place = cached::find_cached(path)?;
-        if !self.mounts.opens_at_once(place.as_fd()) {
-            return Err(io::ErrorKind::WouldBlock.into());
-        }
-        cached::open_cached(path)
     }
 
     /// Opens a file, waiting for the device if need be.

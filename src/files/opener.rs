@@ -13,6 +13,7 @@ use crate::files::fold::Fold;
 use crate::files::open::Opened;
 use crate::files::source::Numbered;
 use crate::files::stream::Stream;
+use crate::files::vicinity::Vicinity;
 use crate::files::window::{Arrival, Part};
 use crate::files::work::Work;
 
@@ -59,7 +60,7 @@ impl<F: Fold> Work<F> {
             return Err(path.failed(FileOperation::Open, kind, source));
         }
         if probe {
-            match self.layer.open_cached(path)? {
+            match self.layer.open_cached(path, &mut Vicinity::default())? {
                 Ok(opened) => {
                     let opened = self.layer.choose(opened);
                     let first = self.read_first(&opened, false);

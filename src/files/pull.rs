@@ -19,6 +19,7 @@ use crate::files::policy::{Access, Policy};
 use crate::files::run::Processed;
 use crate::files::source::Numbered;
 use crate::files::stream::Stream;
+use crate::files::vicinity::Vicinity;
 use crate::files::work::{TURN, Work};
 use crate::unwind::catch;
 
@@ -28,9 +29,9 @@ const TRY: u64 = 256 << 10;
 impl<F: Fold> Work<F> {
     /// Opens and reads files that are in memory, for a while.
     pub(crate) fn pull(self: &Arc<Self>) {
-        let begin = Instant::now();
+        let (begin, mut vicinity) = (Instant::now(), Vicinity::default());
         while let Some(path) = self.desk.next_path(Task::Pull) {
-            self.pull_one(path);
+            self.pull_one(path, &mut vicinity);
             if self.layer.pipeline.is_forked() {
                 return;
             }
@@ -42,12 +43,12 @@ impl<F: Fold> Work<F> {
         self.more();
     }
 
-    fn pull_one(self: &Arc<Self>, path: Numbered) {
+    fn pull_one(self: &Arc<Self>, path: Numbered, vicinity: &mut Vicinity) {
         if let Some((kind, source)) = self.halted() {
             self.put_error(path.failed(FileOperation::Open, kind, source));
             return;
         }
-        match self.layer.open_cached(path) {
+        match self.layer.open_cached(path, vicinity) {
             Err(error) => {
                 self.desk.note(true);
                 self.put_error(error);
