@@ -22,7 +22,7 @@ use std::time::Duration;
 use faulty::{Faulty, Op, Options, Rule, bytes};
 use reapool::{FileErrorKind, FileOperation, Files, Job, Policy, Run};
 use util::files::{CHUNK, POLICIES, all, assert_same, copied, gathered, modest, only, small_files};
-use util::{HANG, Tended, builder, contents, scratch, watched};
+use util::{HANG, Tended, builder, scratch, watched};
 
 /// Five chunks and a part of one.
 const LEN: u64 = 5 * CHUNK as u64 + 1000;
@@ -83,7 +83,7 @@ fn what_fails_is_told_of_that_file_alone() {
                 "late" => (FileOperation::Read, libc::EUCLEAN, 3 * CHUNK as u64),
                 _ => {
                     let done = outcome.unwrap();
-                    assert_same(name, &done.value, &contents(0..LEN));
+                    assert_same(name, &done.value, &bytes(0, 0..LEN));
                     continue;
                 }
             };
@@ -105,7 +105,7 @@ fn short_answers_lose_nothing() {
         }
         let path = disk.file("short", LEN);
         disk.rule(Rule::on(Op::Read).every(2).short(5000));
-        assert_same("short", &only(read(vec![path])).unwrap().value, &contents(0..LEN));
+        assert_same("short", &only(read(vec![path])).unwrap().value, &bytes(0, 0..LEN));
         assert!(disk.requests(Op::Read, "short").len() > 6);
     });
 }
@@ -119,7 +119,7 @@ fn what_is_truncated_in_between_ends_there() {
         disk.rule(Rule::on(Op::Read).times(1).truncating(CUT));
         match only(read(vec![path])) {
             Ok(done) => {
-                assert_same(&format!("{policy:?}"), &done.value, &contents(0..CUT));
+                assert_same(&format!("{policy:?}"), &done.value, &bytes(0, 0..CUT));
                 assert_eq!((done.bytes, done.size), (CUT, LEN + (4 << 20)));
             }
             // It was larger when it was opened.
@@ -137,7 +137,7 @@ fn what_is_replaced_in_between_is_one_or_the_other() {
             disk.rule(Rule::on(op).times(1).replacing(7, LEN / 2));
             let done = only(read(vec![path])).unwrap();
             // Before it is found, or not: what is open stays what it is.
-            let expected = if op == Op::Lookup { bytes(7, 0..LEN / 2) } else { contents(0..LEN) };
+            let expected = if op == Op::Lookup { bytes(7, 0..LEN / 2) } else { bytes(0, 0..LEN) };
             assert_same(&format!("{policy:?}, at {op:?}"), &done.value, &expected);
         }
     });
@@ -159,11 +159,11 @@ fn a_file_that_hangs_keeps_no_other_run_waiting() {
             hold.wait_for(1);
             for done in all(read(others)) {
                 let what = format!("{policy:?}, {op:?}");
-                assert_same(&what, &done.unwrap().value, &contents(0..LEN));
+                assert_same(&what, &done.unwrap().value, &bytes(0, 0..LEN));
             }
             hold.release();
             let late = hanging.join().unwrap().unwrap();
-            assert_same("late", &late.value, &contents(0..LEN));
+            assert_same("late", &late.value, &bytes(0, 0..LEN));
         }
     });
 }

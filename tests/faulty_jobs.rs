@@ -17,10 +17,10 @@ use std::sync::mpsc::{self, Sender};
 use Expected::{Done, Failed};
 use How::{Cached, Direct, DirectUncached, Uncached};
 use Op::{Read, Sync, Write};
-use faulty::{Faulty, Op, Options, Rule};
+use faulty::{Faulty, Op, Options, Rule, bytes};
 use reapool::{AlignedBuf, Completion, Dispatcher, FileHandle, Job};
 use util::event_loop::TendedLoop;
-use util::{Tended, builder, contents, on_threads, watched};
+use util::{Tended, builder, on_threads, watched};
 
 /// What the file system transfers at once.
 const PIECE: usize = 16 << 10;
@@ -136,7 +136,7 @@ fn open(path: &Path, how: How) -> FileHandle {
 /// What is written: no byte as it was.
 fn news() -> AlignedBuf {
     let mut buffer = AlignedBuf::zeroed(LEN);
-    buffer.iter_mut().zip(contents(0..LEN as u64)).for_each(|(byte, old)| *byte = !old);
+    buffer.iter_mut().zip(bytes(0, 0..LEN as u64)).for_each(|(byte, old)| *byte = !old);
     buffer
 }
 
@@ -208,7 +208,7 @@ fn try_case(
     assert!(faulty.try_recv().is_err(), "{what}: its callback ran twice");
     let (Done(count) | Failed(_, count)) = outcome;
     match op {
-        Read => assert!(data == contents(0..count as u64), "{what}: other bytes"),
+        Read => assert!(data == bytes(0, 0..count as u64), "{what}: other bytes"),
         Write => {
             assert!(data == *news(), "{what}: the buffer is another");
             assert!(disk.contents("faulty")[..count] == news()[..count], "{what}: not written");
@@ -217,7 +217,7 @@ fn try_case(
     }
     for Seen { outcome, data } in beside.try_iter() {
         assert_eq!(outcome, Done(LEN), "{what}: a neighbour");
-        assert!(data == contents(0..LEN as u64), "{what}: a neighbour's bytes");
+        assert!(data == bytes(0, 0..LEN as u64), "{what}: a neighbour's bytes");
     }
 }
 
@@ -309,13 +309,13 @@ fn ranges_and_vectors_are_put_together_from_short_answers() {
             let job = Job::read_range(&file, AlignedBuf::zeroed(LEN), 100, 60_000, |done| done);
             let done = dispatcher.spawn(job.exact()).unwrap().join().unwrap();
             assert_eq!(done.result.unwrap(), 60_000, "{how:?}");
-            assert!(*done.buffer == contents(100..60_100), "{how:?}");
+            assert!(*done.buffer == bytes(0, 100..60_100), "{how:?}");
             let parts = (0..4).map(|_| AlignedBuf::zeroed(PIECE)).collect();
             let job = Job::read_vectored(&file, parts, 0, |done| done);
             let done = dispatcher.spawn(job.exact()).unwrap().join().unwrap();
             assert_eq!(done.result.unwrap(), LEN, "{how:?}");
-            let bytes = done.buffer.iter().flat_map(|part| part.iter());
-            assert!(bytes.eq(&contents(0..LEN as u64)), "{how:?}");
+            let found = done.buffer.iter().flat_map(|part| part.iter());
+            assert!(found.eq(&bytes(0, 0..LEN as u64)), "{how:?}");
         }
     });
 }
@@ -338,7 +338,7 @@ fn what_is_truncated_in_between_ends_there() {
                 let done = util::completion_of(&dispatcher, |callback| read(callback).exact());
                 let kind = done.result.as_ref().unwrap_err().kind();
                 assert_eq!(kind, std::io::ErrorKind::UnexpectedEof, "{how:?}, {cut}");
-                assert!(done.data() == contents(0..cut), "{how:?}, {cut}: {}", done.transferred);
+                assert!(done.data() == bytes(0, 0..cut), "{how:?}, {cut}: {}", done.transferred);
                 // From now on the end is known.
                 let done = util::completion_of(&dispatcher, read);
                 assert_eq!(done.result.unwrap() as u64, cut, "{how:?}");
