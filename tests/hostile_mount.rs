@@ -6,8 +6,9 @@ mod util;
 use std::sync::mpsc;
 use std::time::Duration;
 
+use fuser::FileType;
 use hostile::{Ask, Liar, Node};
-use reapool::{Dispatcher, FileHandle, Files, Job, ShutdownError};
+use reapool::{Dispatcher, FileErrorKind, FileHandle, Files, Job, ShutdownError};
 use util::files::{POLICIES, all, copied, dispatcher, modest, only, patterned};
 use util::{Drops, HANG, eventually, known_file, proc, scratch, watched};
 
@@ -149,4 +150,21 @@ fn a_submission_that_is_not_answered_keeps_its_caller_and_nobody_else() {
         liar.release();
         assert_eq!(caller.join().unwrap().join_timeout(HANG).unwrap(), 1);
     });
+}
+
+#[test]
+fn a_pipe_in_the_place_of_a_leased_file_is_not_waited_for() {
+    let leased = Node {
+        believed: Duration::ZERO,
+        refusals: vec![libc::EAGAIN],
+        becomes: Some(FileType::NamedPipe),
+        ..Node::honest(b"leased")
+    };
+    for policy in POLICIES {
+        let Some(liar) = Liar::mount([("file", leased.clone())]) else { return };
+        let dispatcher = dispatcher(1);
+        let files = modest(&dispatcher).policy(policy).build().unwrap();
+        let error = only(copied(&files, [liar.path("file")])).unwrap_err();
+        assert_eq!(error.kind(), FileErrorKind::NotAFile, "{policy:?}: {error}");
+    }
 }

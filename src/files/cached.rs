@@ -9,7 +9,7 @@ use std::ffi::{CString, c_long};
 use std::fs::OpenOptions;
 use std::io;
 use std::mem::size_of;
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
@@ -18,6 +18,7 @@ use crate::buffer::IoBufMut;
 use crate::completion::Operation;
 use crate::engine::{Transfer, decode};
 use crate::lane::perform;
+use crate::metadata::{FileKind, Metadata};
 
 /// Neither waits for the writer of a pipe, nor makes a terminal ours.
 const FLAGS: libc::c_int = libc::O_NONBLOCK | libc::O_NOCTTY | libc::O_CLOEXEC;
@@ -93,14 +94,24 @@ fn resolve_cached(path: &Path, flags: libc::c_int, more: u64) -> io::Result<Owne
 /// Opens a file for reading, waiting for the device if need be; never for the writer of a pipe.
 pub(crate) fn open(path: &Path, direct: bool) -> io::Result<OwnedFd> {
     let flags = FLAGS | if direct { libc::O_DIRECT } else { 0 };
-    let open = |flags| OpenOptions::new().read(true).custom_flags(flags).open(path);
-    match open(flags) {
-        // Somebody has a lease on it (fcntl(2), F_SETLEASE), and is asked to give it up: for that
-        // one has to wait, and only regular files have leases.
-        Err(error) if error.kind() == io::ErrorKind::WouldBlock => open(flags & !libc::O_NONBLOCK),
+    match open_with(path, flags) {
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => open_leased(path, flags),
         result => result,
     }
-    .map(OwnedFd::from)
+}
+
+/// Opens a file on which somebody has a lease (fcntl(2), `F_SETLEASE`), and is asked to give it up: for
+/// that one has to wait. Only regular files have leases; but by now the name may be that of a pipe, or
+/// the file system may have lied. So what is waited for is what was looked at, by descriptor.
+fn open_leased(path: &Path, flags: libc::c_int) -> io::Result<OwnedFd> {
+    let named = open_with(path, libc::O_PATH)?;
+    let is_regular = Metadata::of(named.as_fd())?.kind == FileKind::Regular;
+    let flags = if is_regular { flags & !libc::O_NONBLOCK } else { flags };
+    open_with(Path::new(&format!("/proc/self/fd/{}", named.as_raw_fd())), flags)
+}
+
+fn open_with(path: &Path, flags: libc::c_int) -> io::Result<OwnedFd> {
+    OpenOptions::new().read(true).custom_flags(flags).open(path).map(OwnedFd::from)
 }
 
 /// How many bytes of a file are in the page cache: cachestat(2), Linux 6.5; since 6.15 only for
