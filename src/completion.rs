@@ -7,6 +7,7 @@ use std::io;
 use crate::borrowed_file::BorrowedFile;
 use crate::buffer::IoBuf;
 use crate::file::FileHandle;
+use crate::shown::Shown;
 
 /// The operations that a job can ask for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -198,6 +199,9 @@ impl<B: IoBuf, H> Completion<B, H> {
 }
 
 /// A failed operation: what was tried, where, and the kernel's reason.
+///
+/// Shown, it is one line: what in the path's name a terminal would obey, or would end the line, is
+/// escaped.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct OperationError {
@@ -224,7 +228,7 @@ impl fmt::Display for OperationError {
             write!(f, " of {} bytes at offset {}", self.requested, self.offset)?;
         }
         match &self.path {
-            Some(path) => write!(f, " of {}", path.display())?,
+            Some(path) => write!(f, " of {}", Shown(path))?,
             None => write!(f, " of a file without a name")?,
         }
         f.write_str(" failed")?;

@@ -282,6 +282,7 @@ mod scope;
 #[cfg(test)]
 mod scripted;
 mod setup;
+mod shown;
 mod signals;
 mod sleepers;
 mod slots;

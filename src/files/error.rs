@@ -6,6 +6,7 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::pool::error::PoolBuildError;
+use crate::shown::Shown;
 
 /// What was being done with a file when it failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +56,9 @@ pub enum FileErrorKind {
 
 /// A file that could not be read to its end: which, at what, where, and why. It concerns that file
 /// alone.
+///
+/// Shown, it is one line: what in the path's name a terminal would obey, or would end the line, is
+/// escaped.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct FileError {
@@ -81,7 +85,7 @@ impl FileError {
 
 impl fmt::Display for FileError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.path.display(), self.operation)?;
+        write!(f, "{}: {}", Shown(&self.path), self.operation)?;
         if matches!(self.operation, FileOperation::Read | FileOperation::Callback) {
             write!(f, " at offset {}", self.offset)?;
         }
