@@ -259,6 +259,7 @@ mod engine;
 mod entry;
 mod error;
 mod event_loop;
+pub mod failures;
 mod file;
 mod files;
 mod handle;
