@@ -83,6 +83,7 @@ fn read(on: &Dispatcher, file: &FileHandle, way: Way, offset: usize, what: &str)
             let job = Job::read(file, buffer(LEN), offset as u64, callback);
             if way == Exact { job.exact() } else { job }
         });
+        assert_eq!(done.buffer.len(), done.transferred, "{what}: no more than was read");
         return check(&what, way == Exact, &done, done.data());
     }
     // Not aligned to anything.
