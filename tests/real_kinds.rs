@@ -25,7 +25,7 @@ use tempfile::TempDir;
 use util::device::{FileSystem, Loop, Mount};
 use util::readiness::{Epoll, Trigger};
 use util::{
-    HANG, Tended, bad_file, completion_of, known_file, open_buffered, open_direct, scratch,
+    HANG, Tended, bad_file, completion_of, known_file, open_buffered, open_direct, scratch, watched,
 };
 
 /// What a job's callback is told, at whose end nothing may be lost or waited for.
@@ -305,11 +305,13 @@ fn check(what: &str, file: &FileHandle, [read, written, synced]: [Said; 3], poll
 fn each_kind_works_or_says_why_not() {
     let Some(device) = Loop::in_memory(1 << 20) else { return };
     let places = Places(scratch(), device);
-    for (what, open, transfers, poll) in TABLE {
-        if let Some(file) = open(&places) {
-            check(what, &file, transfers, poll);
+    watched(move || {
+        for (what, open, transfers, poll) in TABLE {
+            if let Some(file) = open(&places) {
+                check(what, &file, transfers, poll);
+            }
         }
-    }
+    });
 }
 
 /// A byte that comes to the other side of a terminal.
