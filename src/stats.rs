@@ -20,7 +20,7 @@ use crate::pipeline::Pipeline;
 ///
 /// When nothing is outstanding, with AIO, `submitted + ` the requests that the kernel refused at
 /// submission `+ cached + blocking_transfers + nops + blocking_calls == finished + resumed`, less the
-/// jobs that were withdrawn or timed out before any of this.
+/// jobs that were withdrawn or timed out while they waited for the first of these, or for the next.
 ///
 /// # Examples
 ///

@@ -215,7 +215,7 @@ impl Program {
 
 #[test]
 fn files_are_what_std_reads() {
-    let result = runner(80, regressions!("files")).run(&program(), |program| {
+    let result = runner(50, regressions!("files")).run(&program(), |program| {
         program.run();
         Ok(())
     });

@@ -143,7 +143,7 @@ fn is_filled(buffer: &PoolBuf, seed: u8) -> bool {
 #[test]
 fn a_pool_keeps_its_books_and_gives_what_there_is() {
     let program = (1..5_usize, vec(step(), 1..60));
-    let result = runner(60, regressions!("pool")).run(&program, |(slabs, steps)| {
+    let result = runner(40, regressions!("pool")).run(&program, |(slabs, steps)| {
         let pool = BufferPool::builder().capacity(slabs * SLAB).classes(CLASSES).build().unwrap();
         let mut model = Model { slabs, ..Model::default() };
         for step in steps {

@@ -70,6 +70,8 @@ struct State {
     /// The waiter sleeps, and has nothing to return.
     waiting: bool,
     device: Device,
+    /// Tokens of requests that were completed.
+    past: Vec<u64>,
     closed: bool,
 }
 
@@ -245,6 +247,16 @@ impl Fake {
         self.complete(held.into_iter().map(|request| (request, full(&request))));
     }
 
+    /// Makes the event of a request come once more that has completed, counted round. False if none has.
+    pub(crate) fn repeat(&self, place: usize) -> bool {
+        let mut state = self.lock();
+        let Some(&token) = state.past.get(place % state.past.len().max(1)) else { return false };
+        state.add(Event { token, res: 0 });
+        drop(state);
+        self.0.changed.notify_all();
+        true
+    }
+
     /// Makes an event from nothing.
     pub(crate) fn invent(&self, token: u64) {
         self.lock().add(Event { token, res: 0 });
@@ -274,6 +286,7 @@ impl State {
     fn perform(&mut self, request: &Request, share: Share) {
         let res = share.of(request);
         self.device.perform(request, res);
+        self.past.push(request.token);
         self.add(Event { token: request.token, res });
     }
 

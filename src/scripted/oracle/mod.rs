@@ -34,7 +34,7 @@ fn runner(cases: u32, regressions: &'static str) -> TestRunner {
         cases,
         failure_persistence: Some(Box::new(FileFailurePersistence::Direct(regressions))),
         // A hang takes its time to be found.
-        max_shrink_time: 120_000,
+        max_shrink_time: 240_000,
         ..Config::default()
     })
 }
@@ -49,17 +49,17 @@ fn agrees(cases: u32, workers: std::ops::RangeInclusive<usize>, regressions: &'s
 
 #[test]
 fn one_worker_does_what_the_model_says() {
-    agrees(150, 1..=1, regressions!("one_worker"));
+    agrees(120, 1..=1, regressions!("one_worker"));
 }
 
 #[test]
 fn several_workers_do_what_the_model_says() {
-    agrees(150, 2..=3, regressions!("several_workers"));
+    agrees(120, 2..=3, regressions!("several_workers"));
 }
 
 #[test]
 fn an_event_loop_does_what_the_model_says() {
-    agrees(600, 0..=0, regressions!("event_loop"));
+    agrees(300, 0..=0, regressions!("event_loop"));
 }
 
 /// Where seeds are kept, of the package and whatever the working directory is.

@@ -13,7 +13,7 @@ pub(super) struct Model {
     pub(super) contents: Vec<u8>,
     /// By name; those that the engine has heard of.
     tracks: Vec<Option<Track>>,
-    /// In the order in which the engine was first asked for them.
+    /// In the order in which the engine took them.
     pub(super) order: Vec<usize>,
     /// How often the engine was asked.
     pub(super) calls: u64,
@@ -89,9 +89,6 @@ impl Model {
             let plan = &ledger.records[*name].plan;
             assert_ne!(plan.due, Due::Past, "job {name} was late before it was submitted");
             let track = &mut self.tracks[*name];
-            if track.is_none() {
-                self.order.push(*name);
-            }
             let track = track.get_or_insert_with(|| Track::new(plan, self.kind));
             track.check(*name, transfer);
         }
@@ -99,6 +96,9 @@ impl Model {
         for (name, _) in &batch[..accepted] {
             let track = self.tracks[*name].as_mut().expect("it is a request's");
             (track.phase, track.starved) = (Phase::InKernel, 0);
+            if track.requests == 0 {
+                self.order.push(*name);
+            }
             track.requests += 1;
         }
         let first = self.tracks[batch[0].0].as_mut().expect("it is a request's");

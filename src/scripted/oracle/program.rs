@@ -43,8 +43,8 @@ pub(super) enum Step {
     /// Which requests complete together.
     Complete(Vec<(usize, Share)>),
     FailWait(i32),
-    /// An event of a request that isn't in flight.
-    Stray(u64),
+    /// An event comes once more.
+    Stray(usize),
     Cancel(usize),
     Join(usize),
     Forget(usize),
@@ -119,7 +119,7 @@ fn step() -> impl Strategy<Value = Step> {
         3 => answers().prop_map(Step::Script),
         10 => vec((any(), share()), 1..5).prop_map(Step::Complete),
         1 => wait_error.prop_map(Step::FailWait),
-        1 => proptest::prelude::any::<u64>().prop_map(Step::Stray),
+        1 => any().prop_map(Step::Stray),
         3 => any().prop_map(Step::Cancel),
         1 => any().prop_map(Step::Join),
         1 => any().prop_map(Step::Forget),

@@ -68,10 +68,7 @@ impl Run {
             Step::FailWait(errno) => world.fake.fail_waits([*errno]),
             // An event loop believes no counts beyond what there can be for it.
             Step::Stray(_) if self.stage.shape.is_loop() => {}
-            Step::Stray(token) => {
-                world.fake.invent(*token);
-                self.strays += 1;
-            }
+            Step::Stray(place) => self.strays += u64::from(world.fake.repeat(*place)),
             Step::Cancel(place) => self.cancel(*place),
             Step::Join(place) => world.join(*place),
             Step::Forget(place) => {

@@ -21,7 +21,7 @@ use crate::pipeline::Pipeline;
 use crate::{Dispatcher, LoopDispatcher};
 
 /// Only a hang takes this long.
-pub(super) const HANG: Duration = Duration::from_secs(20);
+pub(super) const HANG: Duration = Duration::from_secs(60);
 
 pub(super) struct Stage {
     pub(super) shape: Shape,

@@ -84,7 +84,7 @@ pub(super) fn check(model: &Model, ledger: &Ledger, stats: &Stats) {
     assert_eq!(performed, counts.accepted + counts.resumed - early, "{stats:?}");
 }
 
-/// What was accepted first, the engine was asked for first.
+/// What was accepted first, the engine took first.
 pub(super) fn check_order(model: &Model, ledger: &Ledger) {
     let place = |name: &usize| match ledger.records[*name].fate {
         Fate::Accepted(place) => place,
