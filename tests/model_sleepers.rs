@@ -4,9 +4,10 @@
 //! the pipeline is for it: a channel that wakes nobody, and a deadline under a lock. What loom would
 //! find is shown by pipelines that make mistakes.
 
+#![allow(dead_code, reason = "a model uses a part")]
+
 mod model;
 #[path = "../src/sleepers.rs"]
-#[expect(dead_code, reason = "a model uses a part")]
 mod sleepers;
 mod wait {
     pub(crate) use crate::model::sync;

@@ -5,9 +5,10 @@
 //! kernel that gives each request's token back, and one more that is stale. What loom would find is
 //! shown by tables with mistakes in them.
 
+#![allow(dead_code, reason = "a model uses a part")]
+
 mod model;
 #[path = "../src/slots.rs"]
-#[expect(dead_code, reason = "a model uses a part")]
 mod slots;
 mod wait {
     pub(crate) use crate::model::sync;

@@ -6,10 +6,12 @@ use task::{Brief, Route};
 
 use crate::pipeline::Pipeline;
 
+type Callback = Box<dyn FnOnce(&Arc<Pipeline>) + Send>;
+
 /// A job with its callback.
 pub(crate) struct Job {
     route: Route,
-    callback: Box<dyn FnOnce(&Arc<Pipeline>) + Send>,
+    callback: Callback,
     pub(crate) posted: bool,
     pub(crate) stopped: Option<early::Reason>,
 }
@@ -65,7 +67,6 @@ pub(crate) mod task {
 
 pub(crate) mod completion {
     #[derive(Clone, Copy, Debug, PartialEq)]
-    #[expect(dead_code, reason = "no model has all of them")]
     pub(crate) enum Operation {
         Nop,
         Blocking,
@@ -120,14 +121,13 @@ pub(crate) mod early {
     use crate::model::sync::Instant;
 
     #[derive(Clone, Copy, Debug)]
-    #[expect(dead_code, reason = "nothing ends like this")]
     pub(crate) enum Reason {
         Withdrawn,
         TimedOut,
     }
 
     #[derive(Default)]
-    pub(crate) struct Early;
+    pub(crate) struct Early(());
 
     impl Early {
         pub(crate) fn push(&mut self, _job: Job, _why: Reason) {}

@@ -7,35 +7,29 @@
 //! stands for. Jobs here are such as the kernel has no part in, so nobody but their submitters and
 //! workers calls anybody.
 
+#![allow(dead_code, reason = "a model uses a part")]
+
 #[path = "../../src/admission.rs"]
-#[expect(dead_code, reason = "a model uses a part")]
 mod admission;
 #[path = "../../src/calls.rs"]
-#[expect(dead_code, reason = "a model uses a part")]
 mod calls;
 #[path = "../../src/deadline.rs"]
-#[expect(dead_code, reason = "a model uses a part")]
 mod deadline;
 mod ending;
 #[path = "../../src/idle.rs"]
-#[expect(dead_code, reason = "a model uses a part")]
 mod idle;
 mod job;
 #[path = "../../src/wait/line.rs"]
-#[expect(dead_code, reason = "a model uses a part")]
 mod line;
 #[path = "../model/mod.rs"]
 mod model;
 mod parking;
 mod pipeline;
 #[path = "../../src/wait/room.rs"]
-#[expect(dead_code, reason = "a model uses a part")]
 mod room;
 #[path = "../../src/sleepers.rs"]
-#[expect(dead_code, reason = "a model uses a part")]
 mod sleepers;
 #[path = "../../src/slots.rs"]
-#[expect(dead_code, reason = "a model uses a part")]
 mod slots;
 
 /// What the crate's files find under its names.
