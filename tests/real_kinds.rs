@@ -303,7 +303,7 @@ fn check(what: &str, file: &FileHandle, [read, written, synced]: [Said; 3], poll
 
 #[test]
 fn each_kind_works_or_says_why_not() {
-    let Some(device) = Loop::in_memory(1 << 20) else { return };
+    let Some(device) = Loop::in_memory(1 << 20, 512) else { return };
     let places = Places(scratch(), device);
     watched(move || {
         for (what, open, transfers, poll) in TABLE {

@@ -81,7 +81,7 @@ fn read(on: &Dispatcher, file: &FileHandle, offset: u64) -> Result {
 
 /// A device of known bytes.
 fn known_device(bytes: u64) -> Option<Loop> {
-    let device = Loop::in_memory(bytes)?;
+    let device = Loop::in_memory(bytes, 512)?;
     fs::write(device.path(), contents(0..bytes)).unwrap();
     Some(device)
 }

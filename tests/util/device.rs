@@ -78,8 +78,8 @@ impl Loop {
     }
 
     /// In memory, where the image takes no more than what is written to it.
-    pub(crate) fn in_memory(bytes: u64) -> Option<Self> {
-        Self::over(in_memory()?, bytes, 512)
+    pub(crate) fn in_memory(bytes: u64, sector: u32) -> Option<Self> {
+        Self::over(in_memory()?, bytes, sector)
     }
 
     /// On a file system of its own that has less room than the device says that it has.
@@ -149,7 +149,7 @@ impl Mount {
 
     /// A new file system of this kind in memory.
     pub(crate) fn of(kind: FileSystem) -> Option<Self> {
-        Self::on(&Loop::in_memory(kind.least())?, kind)
+        Self::on(&Loop::in_memory(kind.least(), 512)?, kind)
     }
 
     /// A new file system of this kind on a device, which stays as long as it is mounted.

@@ -1,0 +1,88 @@
+//! What the process takes of the system: memory, descriptors, threads, contexts.
+
+use std::fs;
+use std::time::{Duration, Instant};
+
+use crate::util::live::Live;
+use crate::util::proc;
+
+/// One look.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Sample {
+    pub(crate) at: Duration,
+    /// Whether all dispatchers had nothing to do.
+    pub(crate) is_quiet: bool,
+    pub(crate) jobs: u64,
+    /// Resident, in KiB.
+    pub(crate) rss: u64,
+    /// Allocated and not freed, in KiB.
+    pub(crate) heap: u64,
+    /// Mapped by the pool of buffers, in KiB.
+    pub(crate) pool: u64,
+    pub(crate) descriptors: u64,
+    pub(crate) threads: u64,
+    pub(crate) contexts: u64,
+    /// Of the whole system.
+    pub(crate) aio_nr: u64,
+}
+
+impl Sample {
+    pub(crate) fn take(start: Instant) -> Self {
+        let status = fs::read_to_string("/proc/self/status").unwrap();
+        let field = |name: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+            line.split_whitespace().next().unwrap().parse().unwrap()
+        };
+        Self {
+            at: start.elapsed(),
+            rss: field("VmRSS:"),
+            heap: Live::bytes().max(0) as u64 / 1024,
+            // Without the one by which they are listed.
+            descriptors: fs::read_dir("/proc/self/fd").unwrap().count() as u64 - 1,
+            threads: field("Threads:"),
+            contexts: proc::contexts() as u64,
+            aio_nr: aio_nr(),
+            ..Self::default()
+        }
+    }
+}
+
+/// How many AIO requests the system has given away.
+pub(crate) fn aio_nr() -> u64 {
+    fs::read_to_string("/proc/sys/fs/aio-nr").map_or(0, |text| text.trim().parse().unwrap_or(0))
+}
+
+/// Whether other processes have AIO contexts, as far as one may see.
+pub(crate) fn others_have_contexts() -> bool {
+    let own = std::process::id().to_string();
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let mut others = entries.filter(|entry| {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        *name != own && name.bytes().all(|byte| byte.is_ascii_digit())
+    });
+    others.any(|entry| {
+        let maps = fs::read_to_string(entry.path().join("maps"));
+        maps.is_ok_and(|maps| maps.contains("[aio]"))
+    })
+}
+
+impl Sample {
+    /// Whether there are no more descriptors, threads and contexts than here.
+    pub(crate) fn is_within(&self, base: &Self) -> bool {
+        self.descriptors <= base.descriptors
+            && self.threads <= base.threads
+            && self.contexts <= base.contexts
+    }
+
+    /// Takes over what is higher here.
+    pub(crate) fn raise(&mut self, other: &Self) {
+        self.rss = self.rss.max(other.rss);
+        self.heap = self.heap.max(other.heap);
+        self.pool = self.pool.max(other.pool);
+        self.descriptors = self.descriptors.max(other.descriptors);
+        self.threads = self.threads.max(other.threads);
+        self.contexts = self.contexts.max(other.contexts);
+        self.aio_nr = self.aio_nr.max(other.aio_nr);
+    }
+}
