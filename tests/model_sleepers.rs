@@ -151,7 +151,7 @@ fn a_worker_comes_for_each_job_and_all_end() {
 
 #[test]
 fn so_do_two() {
-    jobs_are_sent(2, 2, 2, Mistake::None);
+    jobs_are_sent(2, 2, 1, Mistake::None);
 }
 
 #[test]
