@@ -1,6 +1,7 @@
 //! The example programs, to be run as their users run them.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -92,8 +93,14 @@ pub(crate) fn unprivileged(name: &str, directory: &Path) -> Option<(Command, Tem
         command
     };
     let is_root = fs::metadata("/proc/self").unwrap().uid() == 0;
-    let can_run =
-        || by_nobody().arg("--help").stdout(Stdio::null()).status().is_ok_and(|it| it.success());
+    let can_run = || loop {
+        match by_nobody().arg("--help").stdout(Stdio::null()).status() {
+            // Another test's child, which has not got to its own program yet, has the copy open as
+            // this process had it.
+            Err(error) if error.kind() == ErrorKind::ExecutableFileBusy => std::thread::yield_now(),
+            status => return status.is_ok_and(|it| it.success()),
+        }
+    };
     if !is_root || !can_run() {
         skipped(&format!("{name} without the right to read: it can't be run as another user"));
         return None;
