@@ -182,8 +182,13 @@
 //!     level- or edge-triggered, with spurious wake-ups, and however few are taken at a time.
 //!     (`event_loop`, `event_loop_races`, `completion_queue`)
 //!
-//! Who waits for what, and who wakes whom, is also tried in every schedule by models of the waiting
-//! state machines: `model_handle`, `model_room`, `model_queue`, `model_scope`.
+//! Who waits for what, and who wakes whom, is also tried in every schedule by models of the state
+//! machines: `model_slots`, `model_sleepers`, `model_pipeline`, `model_handle`, `model_room`,
+//! `model_queue`, `model_scope`. Random programs of jobs are held against a plain model: `scripted`,
+//! `oracle_disk`, `oracle_files`, `oracle_pool`.
+//!
+//! Claim by claim, each with its tests: [`guarantees`]. What happens when something fails, a row for each
+//! fault: [`failures`].
 //!
 //! # Speed
 //!
@@ -210,8 +215,19 @@
 //!   [`shutdown_timeout`](Dispatcher::shutdown_timeout) gives up waiting and leaves them be.
 //! - **A submission can block** in the kernel: writes that allocate or extend a file, metadata that
 //!   must be read first, a full device queue. It is then the caller that waits while slots are free,
-//!   else a worker. For pipes, sockets and terminals, which could wait for ever, the kernel is asked
-//!   not to: such jobs end with `EAGAIN`, and [`Job::poll`] waits.
+//!   else a worker. On FUSE so do writes that extend a file, or come to one that is just being synced,
+//!   and direct reads where it does without asynchronous direct I/O. (`faulty_hung`) For pipes, sockets
+//!   and terminals, which could wait for ever, the kernel is asked not to: such jobs end with `EAGAIN`, or
+//!   `EOPNOTSUPP` where it can't tell (terminals, pipes with a name: open these with `O_NONBLOCK`), and
+//!   [`Job::poll`] waits. Other character devices are asked as they are. (`real_kinds`)
+//! - **A file system that hangs keeps the threads for what blocks** that wait for it: a file read through
+//!   the page cache takes as many as it is read ahead. With `O_DIRECT` a read takes none. What is not to be
+//!   trusted should have a dispatcher of its own. (`faulty_files`)
+//! - **A full disk may be told at the sync**: the page cache takes what a device then refuses, and the error
+//!   comes to one sync for each time that the file was opened. A direct write that doesn't fit counts as
+//!   not written, on most file systems. (`real_full_disks`)
+//! - **Without memory**, buffers of a pool, files and depths that can't be had are errors; other allocations
+//!   abort, as everywhere in Rust. (`real_resources`)
 //! - **Waiting across two dispatchers** can deadlock, when callbacks of each wait for jobs or for room
 //!   of the other. Within one dispatcher it is refused.
 //! - **A forked child can't use its parent's dispatcher**: the context is not inherited, nor are
@@ -220,7 +236,7 @@
 //! - **Workers have all signals blocked** but the fatal ones, and what callbacks start inherits that:
 //!   unblock them in a child process that is to be ended by one. A direct write beyond `RLIMIT_FSIZE`
 //!   raises `SIGXFSZ` where it is submitted, in the caller too: programs that expect it ignore the
-//!   signal.
+//!   signal. (`real_file_size`)
 //! - **Some systems have no native AIO or forbid it** (gVisor, some containers' policies): building
 //!   fails and says so, or, with [`Backend::Automatic`], threads perform the operations, as many at a
 //!   time as there are [`blocking_threads`](Builder::blocking_threads). (`backend`; the tests of the
@@ -262,6 +278,7 @@ mod event_loop;
 pub mod failures;
 mod file;
 mod files;
+pub mod guarantees;
 mod handle;
 mod idle;
 mod io_future;

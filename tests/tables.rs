@@ -87,6 +87,13 @@ fn what_happens_when_something_fails_is_tested() {
 }
 
 #[test]
+fn each_claim_is_tested() {
+    let text = text("src/GUARANTEES.md");
+    check("the table of guarantees", &text, 100);
+    check_rows("the table of guarantees", &text.replace("`src/scope/rejected.rs`", ""));
+}
+
+#[test]
 fn what_the_hostile_can_do_is_tested() {
     let text = text("SECURITY.md");
     check("SECURITY.md", &text, 20);
