@@ -1,6 +1,7 @@
 //! Devices and file systems made for one test, where the machine lets us.
 
 use std::fs::{self, File};
+use std::io;
 use std::os::fd::{AsFd, AsRawFd};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -9,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tempfile::{NamedTempFile, TempDir};
 
 use super::files::in_memory;
-use super::{scratch, skipped};
+use super::{eventually, scratch, skipped};
 
 /// Runs a command, and returns what it printed; `None`, said loudly, if it can't be done here.
 fn run(command: &mut Command) -> Option<String> {
@@ -123,9 +124,13 @@ impl Loop {
     pub(crate) fn take_away(&self, file: &impl AsFd) {
         /// Of `linux/loop.h`.
         const LOOP_CLR_FD: u32 = 0x4c01;
-        // SAFETY: a system call without pointers, on a descriptor that is borrowed.
-        let answer = unsafe { libc::ioctl(file.as_fd().as_raw_fd(), LOOP_CLR_FD as _, 0) };
-        assert_eq!(answer, 0);
+        let gone = || {
+            // SAFETY: a system call without pointers, on a descriptor that is borrowed.
+            let answer = unsafe { libc::ioctl(file.as_fd().as_raw_fd(), LOOP_CLR_FD as _, 0) };
+            answer != 0 && io::Error::last_os_error().raw_os_error() == Some(libc::ENXIO)
+        };
+        // It stays for now if somebody else has it open: who looks for a free one looks at all.
+        eventually("the device is taken away", gone);
         self.let_go.store(true, Ordering::SeqCst);
     }
 }
