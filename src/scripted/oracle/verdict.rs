@@ -72,7 +72,9 @@ pub(super) fn check(model: &Model, ledger: &Ledger, stats: &Stats) {
         counts.failed += u64::from(seen.result.is_err());
         counts.short += u64::from(seen.short);
         refused += u64::from(ending.refused);
-        let waited = track.phase == Phase::Waiting && record.plan.operation.has_result();
+        // The kernel has not taken it, or not its rest: withdrawn on its way there, it was not waiting.
+        let waited = track.phase == Phase::Waiting || track.requests == 0;
+        let waited = waited && record.plan.operation.has_result();
         early += u64::from(waited && !ending.refused);
         check_seen(name, record, &track, &ending, seen);
     }
