@@ -40,6 +40,8 @@
 #![allow(dead_code, unused_imports, reason = "each test binary uses a part")]
 
 mod contents;
+#[path = "../fuse/mod.rs"]
+mod fuse;
 mod hold;
 mod mount;
 mod script;

@@ -3,11 +3,7 @@
 //! **Nothing is left behind, and nobody waits for ever.** A request that the server doesn't answer holds
 //! whoever made it in the kernel, unkillably, until the connection's end: the last descriptor of
 //! `/dev/fuse` is closed, or somebody writes to the connection's `abort` file (the kernel's
-//! Documentation/filesystems/fuse.rst). A process that serves itself could never be killed, as the thread that
-//! waits keeps the descriptor table, and with it that descriptor, alive. So the server's threads have a
-//! table of their own, in which nothing is but the connection: they can be killed, so it is closed,
-//! all that is under way ends with `ECONNABORTED`, and the process ends. It follows that requests can
-//! be answered by these threads only.
+//! Documentation/filesystems/fuse.rst). How that is seen to although the process serves itself: `fuse`.
 //!
 //! As soon as it is mounted, the file system is taken out of the directory tree, unless the test wants
 //! it there: its paths go through a descriptor of this process, and it is gone with the last one, however the process ends.
@@ -15,7 +11,7 @@
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Receiver, Sender};
@@ -23,11 +19,11 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use fuser::{Config, Session, SessionACL};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use tempfile::TempDir;
 
 use super::contents::Contents;
+use super::fuse;
 use super::hold::{Answer, Command, Hold};
 use super::script::{Op, Request, Rule, Script};
 use super::server::{Server, Shared};
@@ -205,17 +201,8 @@ struct Serving {
 
 impl Serving {
     fn new(server: Server, directory: &Path) -> io::Result<Self> {
-        leave_descriptors()?;
-        let device = OpenOptions::new().read(true).write(true).open("/dev/fuse")?;
-        let read = server.options.transfer;
-        let fd = device.as_raw_fd();
-        let data = format!("fd={fd},rootmode=40755,user_id=0,group_id=0,max_read={read}");
-        let flags = MsFlags::MS_NODEV | MsFlags::MS_NOSUID;
-        mount(Some("faulty"), directory, Some("fuse"), flags, Some(&*data))?;
-        let device = OwnedFd::from(device);
-        let session = Session::from_fd(server, device, SessionACL::Owner, Config::default())?;
-        let thread = thread::Builder::new().name("faulty-session".into());
-        Ok(Self { session: thread.spawn(move || session.run())? })
+        let options = format!(",max_read={}", server.options.transfer);
+        Ok(Self { session: fuse::serve("faulty", server, directory, &options)? })
     }
 
     /// Answers what is held when the test wants it.
@@ -235,15 +222,6 @@ impl Serving {
         drop(kept);
         let _ = self.session.join();
     }
-}
-
-/// Gives the calling thread a descriptor table of its own, with nothing in it but the standard streams.
-#[expect(unsafe_code, reason = "the system call is not in the libraries")]
-fn leave_descriptors() -> io::Result<()> {
-    // SAFETY: no pointers are passed. No descriptor is closed for anybody else, as the table is copied first,
-    // and this thread, which has just begun, owns none.
-    let left = unsafe { libc::close_range(3, u32::MAX, libc::CLOSE_RANGE_UNSHARE as i32) };
-    if left == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
 /// Opens what is mounted at a directory, as a place that paths can begin at.

@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 use fuser::{FileAttr, FileType, INodeNo};
 
 use super::contents::Contents;
+use super::fuse::attributes;
 
 pub(super) struct Inode {
     /// That it was made with, for the script.
@@ -77,22 +78,6 @@ impl Tree {
             (FileType::RegularFile, 0o644, inode.contents.len(), inode.changed)
         };
         let time = SystemTime::UNIX_EPOCH + Duration::from_secs(changed);
-        Some(FileAttr {
-            ino: INodeNo(number),
-            size,
-            blocks: size.div_ceil(512),
-            atime: time,
-            mtime: time,
-            ctime: time,
-            crtime: time,
-            kind,
-            perm,
-            nlink: 1,
-            uid: 0,
-            gid: 0,
-            rdev: 0,
-            blksize: 4096,
-            flags: 0,
-        })
+        Some(attributes(number, kind, perm, size, time))
     }
 }

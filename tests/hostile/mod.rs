@@ -3,23 +3,22 @@
 
 #![allow(dead_code, reason = "each test binary uses a part")]
 
+#[path = "../fuse/mod.rs"]
+mod fuse;
+
 use std::collections::{BTreeMap, HashSet};
 use std::ffi::OsStr;
-use std::fs::OpenOptions;
-use std::io;
-use std::os::fd::{AsRawFd, OwnedFd};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use fuser::{
-    Config, Errno, FileAttr, FileHandle, FileType, Filesystem, FopenFlags, Generation, INodeNo,
-    LockOwner, OpenFlags, ReplyAttr, ReplyData, ReplyEmpty, ReplyEntry, ReplyOpen, Request,
-    Session, SessionACL,
+    Errno, FileAttr, FileHandle, FileType, Filesystem, FopenFlags, Generation, INodeNo, LockOwner,
+    OpenFlags, ReplyAttr, ReplyData, ReplyEmpty, ReplyEntry, ReplyOpen, Request,
 };
-use nix::mount::{MntFlags, MsFlags, mount, umount2};
+use nix::mount::{MntFlags, umount2};
 use tempfile::TempDir;
 
 use crate::util::{HANG, scratch, skipped};
@@ -116,9 +115,7 @@ impl Script {
             state.give(held);
         }
     }
-}
 
-impl Script {
     /// Answers from this thread, which alone can.
     fn obey(&self, commands: &Receiver<Command>) {
         for Command::Release(done) in commands {
@@ -162,23 +159,7 @@ impl State {
 }
 
 fn attributes(number: u64, node: &Node) -> FileAttr {
-    FileAttr {
-        ino: INodeNo(number),
-        size: node.size,
-        blocks: node.size.div_ceil(512),
-        atime: UNIX_EPOCH,
-        mtime: UNIX_EPOCH,
-        ctime: UNIX_EPOCH,
-        crtime: UNIX_EPOCH,
-        kind: node.kind,
-        perm: 0o777,
-        nlink: 1,
-        uid: 0,
-        gid: 0,
-        rdev: 0,
-        blksize: 4096,
-        flags: 0,
-    }
+    fuse::attributes(number, node.kind, 0o777, node.size, SystemTime::UNIX_EPOCH)
 }
 
 impl Filesystem for Script {
@@ -200,16 +181,14 @@ impl Filesystem for Script {
     }
 
     fn open(&self, _: &Request, number: INodeNo, _: OpenFlags, reply: ReplyOpen) {
-        let name = self.lock().name(number).unwrap();
-        let refusal = {
-            let mut state = self.lock();
-            let node = state.nodes.get_mut(&name).unwrap();
-            let refusal = (!node.refusals.is_empty()).then(|| node.refusals.remove(0));
-            if refusal.is_some() {
-                node.kind = node.becomes.unwrap_or(node.kind);
-            }
-            refusal
-        };
+        let mut state = self.lock();
+        let name = state.name(number).unwrap();
+        let node = state.nodes.get_mut(&name).unwrap();
+        let refusal = (!node.refusals.is_empty()).then(|| node.refusals.remove(0));
+        if refusal.is_some() {
+            node.kind = node.becomes.unwrap_or(node.kind);
+        }
+        drop(state);
         match refusal {
             Some(errno) => reply.error(Errno::from_i32(errno)),
             None => self.answer(&name, Ask::Open, Held::Opened(reply)),
@@ -264,8 +243,8 @@ impl Liar {
         let (commands, received) = mpsc::channel();
         let (sender, started) = mpsc::channel();
         let (own, path) = (script.clone(), directory.path().to_owned());
-        thread::spawn(move || match serve(own.clone(), &path) {
-            Ok(()) => {
+        thread::spawn(move || match fuse::serve("hostile", own.clone(), &path, "") {
+            Ok(_) => {
                 sender.send(Ok(())).unwrap();
                 own.obey(&received);
             }
@@ -310,25 +289,4 @@ impl Drop for Liar {
         // Not waited for: who still has a file open may be a part of a test that has failed.
         let _ = umount2(self.directory.path(), MntFlags::MNT_DETACH);
     }
-}
-
-/// Mounts it, and answers on a thread of its own.
-///
-/// Whoever waits for an answer can't be killed until the connection ends, with its last descriptor;
-/// and would keep that, if it had the same table of descriptors. So the calling thread gets one of
-/// its own, shared by none but the one that it starts.
-#[expect(unsafe_code, reason = "a table of descriptors for some threads alone")]
-fn serve(script: Script, directory: &Path) -> io::Result<()> {
-    // SAFETY: no pointers are passed; the thread has no descriptors that anybody relies on.
-    if unsafe { libc::close_range(3, u32::MAX, libc::CLOSE_RANGE_UNSHARE as i32) } != 0 {
-        return Err(io::Error::last_os_error());
-    }
-    let device = OpenOptions::new().read(true).write(true).open("/dev/fuse")?;
-    let data = format!("fd={},rootmode=40755,user_id=0,group_id=0", device.as_raw_fd());
-    let flags = MsFlags::MS_NODEV | MsFlags::MS_NOSUID;
-    mount(Some("hostile"), directory, Some("fuse"), flags, Some(&*data))?;
-    let session =
-        Session::from_fd(script, OwnedFd::from(device), SessionACL::Owner, Config::default())?;
-    thread::spawn(move || session.run());
-    Ok(())
 }
