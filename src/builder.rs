@@ -4,7 +4,6 @@ use std::fmt;
 use std::hint;
 use std::io;
 use std::sync::Arc;
-use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use crate::admission::Limits;
@@ -18,8 +17,9 @@ use crate::pipeline::Pipeline;
 use crate::reaper::Reaper;
 use crate::setup::{set_up, set_up_counting};
 use crate::submitter::Submitter;
+use crate::threads::Threads;
 use crate::unwind::{CallbackPanic, PanicHandler};
-use crate::{signals, workers};
+use crate::workers;
 
 /// The most slots, waiting jobs and threads that can be asked for: far above what is of use, and
 /// far below what a mistake in a computation asks for.
@@ -188,6 +188,9 @@ impl Builder {
 
     /// Makes the dispatcher: sets up the kernel's context and starts the threads.
     ///
+    /// When it returns they run: a limit or a filter of system calls that the process gives itself then
+    /// comes after their first steps.
+    ///
     /// # Errors
     ///
     /// If a setting makes no sense, if the kernel has no context to give, or if a thread can't be
@@ -262,14 +265,16 @@ impl Builder {
         let (pipeline, outlet) =
             Pipeline::new(engine, limits, workers, lane, self.panic_handler, None);
         let submitter = Submitter { pipeline: Arc::clone(&pipeline) };
+        let starting = Threads::new();
         let reaper = Reaper::start(Arc::clone(&pipeline), outlet, self.coalesce, |run| {
-            spawn("aio-reaper".into(), run)
+            starting.start("aio-reaper".into(), run)
         })?;
         let mut threads = Vec::with_capacity(workers);
         let mut failure = None;
         for number in 0..workers {
             let shared = Arc::clone(&pipeline);
-            match spawn(format!("aio-worker-{number}"), move || workers::run(&shared, number)) {
+            let run = move || workers::run(&shared, number);
+            match starting.start(format!("aio-worker-{number}"), run) {
                 Ok(thread) => threads.push(thread),
                 Err(error) => {
                     failure = Some(error);
@@ -280,7 +285,10 @@ impl Builder {
         // Dropped if there was a failure: it ends the threads that it has.
         let dispatcher = Dispatcher::from_parts(submitter, reaper, threads);
         match failure {
-            None => Ok(dispatcher),
+            None => {
+                starting.wait();
+                Ok(dispatcher)
+            }
             Some(error) => Err(error),
         }
     }
@@ -320,12 +328,6 @@ fn within(setting: &'static str, value: usize, min: usize, max: usize) -> Result
         return Ok(());
     };
     Err(BuildError(BuildFailure::Config { setting, value, reason }))
-}
-
-fn spawn(name: String, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, BuildError> {
-    let builder = thread::Builder::new().name(name.clone());
-    signals::blocked_during(|| builder.spawn(run))
-        .map_err(|source| BuildError(BuildFailure::Thread { name, source }))
 }
 
 impl fmt::Debug for Builder {

@@ -314,6 +314,7 @@ mod submitter;
 mod sys;
 mod target;
 mod task;
+mod threads;
 mod ticket;
 mod unwind;
 mod wait;

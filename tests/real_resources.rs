@@ -105,6 +105,25 @@ fn a_depth_for_which_there_is_no_memory_is_refused_or_shrunk() {
     assert_eq!(code, Some(0));
 }
 
+#[test]
+fn threads_need_nothing_more_once_a_dispatcher_is_built() {
+    let _alone = alone();
+    let code = in_child(&mut || {
+        let all = (0..50).all(|_| {
+            let dispatcher = Tended::new(util::builder().depth(8).workers(8));
+            // One that comes now finds no room for the stack of its signal handlers: Rust aborts.
+            let limited = limit(libc::RLIMIT_AS, mapped());
+            let asleep = || proc::threads().iter().all(|(task, _)| proc::is_asleep(task));
+            eventually("all threads run and wait", || proc::threads().len() == 9 && asleep());
+            let allowed = limit(libc::RLIMIT_AS, libc::RLIM_INFINITY);
+            drop(dispatcher);
+            limited && allowed && nothing_is_left()
+        });
+        first_failure(&[all])
+    });
+    assert_eq!(code, Some(0));
+}
+
 /// Makes this process another user's, of whom it is the only one: root may have threads in spite of every
 /// limit.
 fn become_another() -> bool {
