@@ -57,13 +57,23 @@ pub(crate) fn find_cached(path: &Path) -> io::Result<OwnedFd> {
 /// Opens a file for reading if the system has all in memory that it takes to find it. To open it is
 /// then the file system's, which may have to ask somebody: see `mounts`.
 pub(crate) fn open_cached(path: &Path) -> io::Result<OwnedFd> {
-    resolve_cached(path, FLAGS | libc::O_RDONLY, 0)
+    open_resolved(path, 0)
 }
 
 /// The same, but `ELOOP` if there is a symbolic link on the way: without one the file is where its
 /// directory is.
 pub(crate) fn open_cached_there(path: &Path) -> io::Result<OwnedFd> {
-    resolve_cached(path, FLAGS | libc::O_RDONLY, libc::RESOLVE_NO_SYMLINKS)
+    open_resolved(path, libc::RESOLVE_NO_SYMLINKS)
+}
+
+/// The same as [`open_cached`], but `EXDEV` or `EAGAIN` if the file is on another mount than the root
+/// directory is, for a relative path the current one.
+pub(crate) fn open_cached_within(path: &Path) -> io::Result<OwnedFd> {
+    open_resolved(path, libc::RESOLVE_NO_XDEV)
+}
+
+fn open_resolved(path: &Path, how: u64) -> io::Result<OwnedFd> {
+    resolve_cached(path, FLAGS | libc::O_RDONLY, how)
 }
 
 /// openat2(2) with `RESOLVE_CACHED`; kernels before 5.12 don't know it.
