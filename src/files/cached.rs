@@ -124,10 +124,26 @@ fn open_with(path: &Path, flags: libc::c_int) -> io::Result<OwnedFd> {
     OpenOptions::new().read(true).custom_flags(flags).open(path).map(OwnedFd::from)
 }
 
-/// How many bytes of a file are in the page cache: cachestat(2), Linux 6.5; since 6.15 only for
+/// Whether a file of `size` bytes is in the page cache, as far as its beginning, middle and end tell:
+/// the kernel would go through all pages of a large one. cachestat(2), Linux 6.5; since 6.15 only for
 /// files that the caller owns or may write.
-pub(crate) fn cached_bytes(fd: BorrowedFd<'_>) -> io::Result<u64> {
-    let range = CacheRange { offset: 0, len: 0 };
+pub(crate) fn is_cached(fd: BorrowedFd<'_>, size: u64) -> io::Result<bool> {
+    /// So much of each place is looked at.
+    const SAMPLE: u64 = 64 << 10;
+    let (last, middle) = (size.saturating_sub(SAMPLE), (size / 2).saturating_sub(SAMPLE / 2));
+    for offset in [0, middle, last] {
+        let offset = offset / page_size() * page_size();
+        let len = SAMPLE.min(size - offset);
+        let bytes = cached_bytes(fd, CacheRange { offset, len })?;
+        if bytes < len - len / 8 {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// How much of a range is in the page cache, in whole pages.
+fn cached_bytes(fd: BorrowedFd<'_>, range: CacheRange) -> io::Result<u64> {
     let mut status = CacheStatus::default();
     // SAFETY: the kernel reads the one structure and writes the other, both live locals laid out as
     // it has them.
@@ -198,4 +214,47 @@ fn page_size() -> u64 {
     // SAFETY: takes a number, returns one.
     let size = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
     u64::try_from(size).unwrap_or(4096)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, File};
+    use std::os::fd::{AsFd, AsRawFd};
+    use std::os::unix::fs::FileExt;
+
+    use super::is_cached;
+
+    const MIB: u64 = 1 << 20;
+
+    fn advise(file: &File, advice: libc::c_int) {
+        // SAFETY: a system call without pointers.
+        assert_eq!(unsafe { libc::posix_fadvise(file.as_raw_fd(), 0, 0, advice) }, 0);
+    }
+
+    #[test]
+    fn what_is_cached_in_part_only_is_not_taken_to_be() {
+        // In a directory of the build: in memory, as temporary ones may be, nothing can be evicted.
+        let directory = tempfile::tempdir_in(env!("CARGO_MANIFEST_DIR")).unwrap();
+        let path = directory.path().join("file");
+        fs::write(&path, vec![1; 3 << 20]).unwrap();
+        let file = File::open(path).unwrap();
+        let is_cached = || is_cached(file.as_fd(), 3 * MIB);
+        let expected = match is_cached() {
+            Ok(is_cached) => is_cached,
+            // Before Linux 6.5, or under valgrind: all that can be tested is that it is told.
+            Err(error) => return assert_eq!(error.raw_os_error(), Some(libc::ENOSYS)),
+        };
+        assert!(expected, "just written");
+        file.sync_all().unwrap();
+        advise(&file, libc::POSIX_FADV_DONTNEED);
+        assert!(!is_cached().unwrap());
+        // No more than is read comes in.
+        advise(&file, libc::POSIX_FADV_RANDOM);
+        for (part, all) in [(0, false), (2, false), (1, true)] {
+            for offset in (part * MIB..(part + 1) * MIB).step_by(4096) {
+                file.read_exact_at(&mut [0; 4096], offset).unwrap();
+            }
+            assert_eq!(is_cached().unwrap(), all, "the part {part} has come in");
+        }
+    }
 }

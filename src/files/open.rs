@@ -174,8 +174,8 @@ fn is_cached(opened: &Opened, storage: Storage) -> bool {
     match storage {
         Storage::Memory => true,
         Storage::Stacked => cached::begins_cached(file, size).unwrap_or(false),
-        Storage::Plain => match cached::cached_bytes(file) {
-            Ok(bytes) => bytes >= size - size / 8,
+        Storage::Plain => match cached::is_cached(file, size) {
+            Ok(is_cached) => is_cached,
             // Somebody else's file, of which mincore(2) would say that all is there. If it isn't, this
             // may begin to read it.
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
