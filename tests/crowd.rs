@@ -10,7 +10,7 @@ use std::thread;
 
 use reapool::{Dispatcher, Submitter};
 use traffic::{Random, Traffic};
-use util::{HANG, SCALE, eventually, null, null_read, proc, scratch, watched};
+use util::{HANG, SCALE, null, null_read, proc, scratch, watched};
 
 /// Threads, descriptors and contexts are counted in the whole process.
 fn alone() -> MutexGuard<'static, ()> {
@@ -118,14 +118,13 @@ fn two_thousand_short_lives_leave_no_descriptor_thread_or_context() {
     };
     watched(move || {
         live();
-        let nothing_runs = || proc::threads().is_empty() && proc::contexts() == 0;
-        eventually("the first one ends", nothing_runs);
+        proc::wait_for_the_end("of the first one");
         let before = descriptors();
         // Side by side, as the kernel takes its time for the end of each context.
         let lives = (0..THREADS).map(|_| start(move || (0..EACH).for_each(|_| live())));
         let lives: Vec<_> = lives.collect();
         lives.into_iter().for_each(|thread| thread.join().unwrap());
-        eventually("all end", nothing_runs);
+        proc::wait_for_the_end("of all");
         assert_eq!(descriptors(), before);
     });
 }

@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 
 use reapool::{Cancel, Completion, Dispatcher, Job, PollEvents};
 use util::{
-    Gate, HANG, SCALE, Tended, eventfd, known_file, make_readable, null, open_buffered, scratch,
-    watched,
+    HANG, SCALE, Tended, eventfd, known_file, make_readable, null, occupy_thread, open_buffered,
+    scratch, watched,
 };
 
 const SOON: Duration = Duration::from_millis(1);
@@ -135,10 +135,8 @@ fn batches_and_jobs_of_callbacks_have_deadlines_too() {
 fn what_has_to_wait_for_a_thread_is_not_begun_when_it_is_late() {
     watched(|| {
         let builder = util::builder().depth(16).workers(2).blocking_threads(1);
-        let (dispatcher, gate) = (Tended::new(builder), Gate::default());
-        let held = gate.clone();
-        dispatcher.submit(Job::blocking(move || held.pass(), |()| ())).unwrap();
-        gate.wait_for(1);
+        let dispatcher = Tended::new(builder);
+        let gate = occupy_thread(&dispatcher);
         let directory = scratch();
         let path = known_file(directory.path(), "file", 4);
         let before = fs::read(&path).unwrap();

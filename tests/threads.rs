@@ -8,7 +8,7 @@ use std::thread::{self, ThreadId};
 
 use reapool::{Job, PollEvents, Submitter};
 use util::{
-    Gate, HANG, bad_file, eventfd, eventually, known_file, make_readable, null, null_read,
+    HANG, bad_file, eventfd, eventually, known_file, make_readable, null, null_read, occupy_thread,
     open_buffered, open_direct, proc, scratch, watched,
 };
 
@@ -177,9 +177,7 @@ fn all_signals_but_those_of_faults_are_blocked_there_and_none_here() {
         let expected =
             (1..=64).filter(|signal| !faults.contains(signal) && !never.contains(signal));
         let expected = expected.fold(0, |mask, signal| mask | 1_u64 << (signal - 1));
-        let gate = Gate::default();
-        let held = gate.clone();
-        dispatcher.submit(Job::blocking(move || held.pass(), |()| ())).unwrap();
+        let gate = occupy_thread(&dispatcher);
         eventually("the threads are named", || proc::threads().len() == 5);
         let ignoring = never[2..].iter().fold(!0, |mask, signal| mask & !(1_u64 << (signal - 1)));
         for (task, name) in proc::threads() {

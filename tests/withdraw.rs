@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use reapool::{Cancel, Completion, DrainError, Job, JobHandle, JoinError, PollEvents};
 use util::{
-    Drops, Gate, HANG, SCALE, Tended, eventfd, make_readable, null, open_buffered, scratch, watched,
+    Drops, Gate, HANG, SCALE, Tended, eventfd, make_readable, null, occupy_thread, open_buffered,
+    scratch, watched,
 };
 
 const BLOCK: usize = 512;
@@ -133,10 +134,8 @@ fn what_waits_for_a_thread_is_withdrawn_and_never_written() {
     const WRITES: u64 = 9;
     watched(|| {
         let builder = util::builder().depth(16).workers(2).blocking_threads(1);
-        let (dispatcher, gate) = (Tended::new(builder), Gate::default());
-        let held = gate.clone();
-        dispatcher.submit(Job::blocking(move || held.pass(), |()| ())).unwrap();
-        gate.wait_for(1);
+        let dispatcher = Tended::new(builder);
+        let gate = occupy_thread(&dispatcher);
         let directory = scratch();
         let path = directory.path().join("written");
         let file = open_buffered(&path);

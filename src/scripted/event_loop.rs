@@ -2,11 +2,10 @@
 
 use std::fs::File;
 use std::io::Write;
-use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender};
 
-use super::{EndOnPanic, HANG, Seen, all_well};
+use super::{EndOnPanic, HANG, Seen, all_well, is_readable};
 use crate::admission::Limits;
 use crate::engine::fake::{Answer, Fake, full};
 use crate::event_loop::Teller;
@@ -57,8 +56,7 @@ impl Rig {
     }
 
     fn is_readable(&self) -> bool {
-        let mut entry = [nix::poll::PollFd::new(self.jobs.as_fd(), nix::poll::PollFlags::POLLIN)];
-        nix::poll::poll(&mut entry, 0_u8).unwrap() == 1
+        is_readable(&self.jobs)
     }
 
     fn end(mut self, jobs: u64) {

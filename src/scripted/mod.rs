@@ -15,10 +15,13 @@ mod submission;
 mod waking;
 mod withdraw;
 
+use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
 use std::time::Duration;
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use crate::admission::Limits;
 use crate::engine::fake::Fake;
@@ -40,6 +43,11 @@ struct Rig {
     file: FileHandle,
     seen: Receiver<Seen>,
     tell: Sender<Seen>,
+}
+
+/// Whether a descriptor is, now.
+fn is_readable(fd: &impl AsFd) -> bool {
+    poll(&mut [PollFd::new(fd.as_fd(), PollFlags::POLLIN)], PollTimeout::ZERO).unwrap() == 1
 }
 
 /// Lets all jobs of a failing test end.

@@ -3,19 +3,13 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use crate::util::byte_at;
+use crate::util::contents;
 
 const BLOCK: u64 = 4096;
 
-/// The bytes that a file with this seed is made with. Those of seed 0 are [`byte_at`]'s.
+/// The bytes that a file with this seed is made with. Those of seed 0 are [`contents`].
 pub(crate) fn bytes(seed: u64, range: Range<u64>) -> Vec<u8> {
-    /// That of `byte_at`: to copy it is quicker than to compute each byte, in a debug build.
-    const PERIOD: u64 = 251;
-    let len = range.end.saturating_sub(range.start) as usize;
-    let period: Vec<u8> = (0..PERIOD).map(|place| byte_at(range.start + seed + place)).collect();
-    let mut found = period.repeat(len.div_ceil(PERIOD as usize));
-    found.truncate(len);
-    found
+    contents(range.start + seed..range.end + seed)
 }
 
 pub(super) struct Contents {

@@ -1,29 +1,15 @@
-//! What the property tests share: how many cases there are, and where those that failed are kept.
+//! What the property tests share.
 
-use proptest::test_runner::{Config, FileFailurePersistence, TestRunner};
+#[path = "../../src/scripted/oracle/runner.rs"]
+mod runner;
+
+use proptest::test_runner::TestRunner;
+
+pub(crate) use runner::regressions;
 
 use super::util::SCALE;
 
-/// A runner of so many cases, unless `PROPTEST_CASES` is set. A case that fails is made smaller until it
-/// no longer does, and its seed is kept in a file, to be tried first from then on.
+/// A runner of so many cases, and of fewer where each takes long.
 pub(crate) fn runner(cases: u32, regressions: &'static str) -> TestRunner {
-    let cases = match std::env::var_os("PROPTEST_CASES") {
-        Some(_) => Config::default().cases,
-        None => cases.div_ceil(SCALE as u32),
-    };
-    TestRunner::new(Config {
-        cases,
-        failure_persistence: Some(Box::new(FileFailurePersistence::Direct(regressions))),
-        // A hang takes its time to be found.
-        max_shrink_time: 240_000,
-        ..Config::default()
-    })
+    runner::runner(cases.div_ceil(SCALE as u32), regressions)
 }
-
-/// Where the seeds are, of the package and whatever the working directory is.
-macro_rules! regressions {
-    ($name:literal) => {
-        concat!(env!("CARGO_MANIFEST_DIR"), "/proptest-regressions/", $name, ".txt")
-    };
-}
-pub(crate) use regressions;

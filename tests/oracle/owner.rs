@@ -1,11 +1,9 @@
 //! A dispatcher, or an event loop that the test itself gives its turns.
 
-use std::os::fd::AsFd;
-
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use reapool::{Job, LoopDispatcher, Stats, SubmitErrorKind, Submitter};
 
 use super::program::{How, Program};
+use super::util::event_loop::wait_readable;
 use super::util::{HANG, Tended, builder};
 
 pub(crate) enum Owner {
@@ -62,9 +60,7 @@ impl Owner {
 
 /// Waits until the loop is to be given a turn, and gives it one.
 fn take_turn(dispatcher: &mut LoopDispatcher) {
-    let mut ready = [PollFd::new(dispatcher.as_fd(), PollFlags::POLLIN)];
-    let timeout = PollTimeout::try_from(HANG).unwrap();
-    assert_eq!(poll(&mut ready, timeout).unwrap(), 1, "it is told of nothing");
+    wait_readable(dispatcher);
     dispatcher.run(3).unwrap();
 }
 

@@ -1,6 +1,7 @@
 //! What the process takes of the system: memory, descriptors, threads, contexts.
 
 use std::fs;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::util::live::Live;
@@ -28,18 +29,17 @@ pub(crate) struct Sample {
 
 impl Sample {
     pub(crate) fn take(start: Instant) -> Self {
-        let status = fs::read_to_string("/proc/self/status").unwrap();
-        let field = |name: &str| {
-            let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
-            line.split_whitespace().next().unwrap().parse().unwrap()
+        let field = |name| {
+            let value = proc::status(Path::new("/proc/self"), name).unwrap();
+            value.split_whitespace().next().unwrap().parse().unwrap()
         };
         Self {
             at: start.elapsed(),
-            rss: field("VmRSS:"),
+            rss: field("VmRSS"),
             heap: Live::bytes().max(0) as u64 / 1024,
             // Without the one by which they are listed.
             descriptors: fs::read_dir("/proc/self/fd").unwrap().count() as u64 - 1,
-            threads: field("Threads:"),
+            threads: field("Threads"),
             contexts: proc::contexts() as u64,
             aio_nr: aio_nr(),
             ..Self::default()

@@ -19,7 +19,7 @@ pub(crate) mod readiness;
 pub(crate) mod storm;
 
 use std::fs::{self, File, OpenOptions, Permissions};
-use std::ops::Deref;
+use std::ops::{Deref, Range};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -67,13 +67,21 @@ pub(crate) fn public() -> TempDir {
     tempfile::Builder::new().permissions(mode).tempdir_in(std::env::temp_dir()).unwrap()
 }
 
-/// The byte that every test file has at an offset; its period is prime, so that blocks differ.
+/// Prime, so that blocks differ.
+const PERIOD: u64 = 251;
+
+/// The byte that every test file has at an offset.
 pub(crate) fn byte_at(offset: u64) -> u8 {
-    (offset % 251) as u8
+    (offset % PERIOD) as u8
 }
 
-pub(crate) fn contents(range: std::ops::Range<u64>) -> Vec<u8> {
-    range.map(byte_at).collect()
+pub(crate) fn contents(range: Range<u64>) -> Vec<u8> {
+    let len = range.end.saturating_sub(range.start) as usize;
+    // To copy a period is quicker than to compute each byte, in a debug build.
+    let period: Vec<u8> = (0..PERIOD).map(|place| byte_at(range.start + place)).collect();
+    let mut found = period.repeat(len.div_ceil(PERIOD as usize));
+    found.truncate(len);
+    found
 }
 
 /// Writes a file of `len` known bytes.
@@ -311,6 +319,15 @@ impl Gate {
             changed.wait_timeout_while(state, HANG, |state| state.arrived < count).unwrap();
         assert!(!wait.timed_out(), "fewer than {count} came to the gate");
     }
+}
+
+/// Has a blocking thread wait at a gate.
+pub(crate) fn occupy_thread(jobs: &Submitter) -> Gate {
+    let gate = Gate::default();
+    let held = gate.clone();
+    jobs.submit(Job::blocking(move || held.pass(), |()| ())).unwrap();
+    gate.wait_for(1);
+    gate
 }
 
 /// A read that completes during its submission, with 0 bytes.

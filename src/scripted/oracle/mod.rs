@@ -15,31 +15,16 @@ mod model;
 mod plan;
 mod program;
 mod run;
+mod runner;
 mod stage;
 mod verdict;
 mod world;
 
-use proptest::test_runner::{Config, FileFailurePersistence, TestRunner};
-
 use program::program;
-
-/// A runner of so many cases, unless `PROPTEST_CASES` is set.
-fn runner(cases: u32, regressions: &'static str) -> TestRunner {
-    let cases = match std::env::var_os("PROPTEST_CASES") {
-        Some(_) => Config::default().cases,
-        None if option_env!("REAPOOL_MEMCHECK").is_some() => cases / 20,
-        None => cases,
-    };
-    TestRunner::new(Config {
-        cases,
-        failure_persistence: Some(Box::new(FileFailurePersistence::Direct(regressions))),
-        // A hang takes its time to be found.
-        max_shrink_time: 240_000,
-        ..Config::default()
-    })
-}
+use runner::{regressions, runner};
 
 fn agrees(cases: u32, workers: std::ops::RangeInclusive<usize>, regressions: &'static str) {
+    let cases = if option_env!("REAPOOL_MEMCHECK").is_some() { cases / 20 } else { cases };
     let result = runner(cases, regressions).run(&program(workers), |program| {
         program.run();
         Ok(())
@@ -61,11 +46,3 @@ fn several_workers_do_what_the_model_says() {
 fn an_event_loop_does_what_the_model_says() {
     agrees(300, 0..=0, regressions!("event_loop"));
 }
-
-/// Where seeds are kept, of the package and whatever the working directory is.
-macro_rules! regressions {
-    ($name:literal) => {
-        concat!(env!("CARGO_MANIFEST_DIR"), "/proptest-regressions/", $name, ".txt")
-    };
-}
-use regressions;

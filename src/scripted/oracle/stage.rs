@@ -1,12 +1,12 @@
 //! A dispatcher over a scripted engine, its owner's part in it, and its end.
 
 use std::mem;
-use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::super::is_readable;
 use super::extent::contents;
 use super::model::Model;
 use super::program::{End, Shape};
@@ -71,8 +71,7 @@ impl Stage {
 
     fn is_readable(&self) -> bool {
         let Some(Owner::Loop(jobs)) = &self.owner else { return false };
-        let mut entry = [nix::poll::PollFd::new(jobs.as_fd(), nix::poll::PollFlags::POLLIN)];
-        nix::poll::poll(&mut entry, 0_u8).unwrap() == 1
+        is_readable(jobs)
     }
 
     /// Lets all happen that does without the program, and looks whether that is enough. Whoever waited
