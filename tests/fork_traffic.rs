@@ -12,6 +12,7 @@ use std::thread;
 use reapool::{Dispatcher, Submitter};
 use traffic::Traffic;
 use util::child::{exit, fork, in_child, status_of};
+use util::files::{files_of, modest};
 use util::{HANG, SCALE, null, null_read, scratch, watched};
 
 /// One of these at a time.
@@ -118,5 +119,29 @@ fn children_of_callbacks_end_and_nothing_is_lost() {
         hammers.join().unwrap();
         dispatcher.shutdown_timeout(HANG).unwrap();
         traffic.check();
+    });
+}
+
+#[test]
+fn children_of_an_iterator_of_paths_end_and_all_files_are_read() {
+    const CHILDREN: usize = 100 / SCALE;
+    /// So many files keep the workers busy while the next child comes.
+    const BURST: usize = 30;
+    let _alone = alone();
+    watched(|| {
+        let directory = scratch();
+        let paths = files_of(directory.path(), &[100; BURST]);
+        let dispatcher = util::builder().workers(4).build().unwrap();
+        let files = modest(&dispatcher).build().unwrap();
+        let source = (0..CHILDREN * BURST).map(move |number| {
+            if number % BURST == BURST - 1 {
+                // The child goes on as if it were the parent, and comes to its end all the same.
+                let child = fork();
+                assert!(child == 0 || status_of(child) == Some(0));
+            }
+            paths[number % BURST].clone()
+        });
+        let run = files.read(source, |_| ());
+        assert_eq!(run.filter(Result::is_ok).count(), CHILDREN * BURST);
     });
 }

@@ -253,6 +253,12 @@ impl Desk {
         now
     }
 
+    /// Keeps everybody else from it.
+    #[cfg(test)]
+    pub(crate) fn hold(&self) -> MutexGuard<'_, State> {
+        self.lock()
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -22,6 +22,8 @@ mod ending;
 pub(crate) mod error;
 mod feeding;
 pub(crate) mod fold;
+#[cfg(test)]
+mod forked;
 pub(crate) mod info;
 mod mounts;
 mod open;

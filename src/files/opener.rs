@@ -39,6 +39,10 @@ pub(crate) struct Batch {
 impl<F: Fold> Work<F> {
     /// Opens files; on a blocking thread.
     pub(crate) fn open_some(&self) -> Batch {
+        if self.layer.pipeline.is_forked() {
+            // The iterator of paths ran before this.
+            return Batch { files: Vec::new(), in_time: true };
+        }
         self.closer.close();
         let (begin, mut in_time) = (Instant::now(), true);
         let mut some = Vec::with_capacity(OPEN_AT_ONCE);

@@ -105,7 +105,12 @@ impl<F: Fold> Work<F> {
     /// result of the one before.
     fn list(self: &Arc<Self>) {
         while self.desk.goes_on_listing() {
-            match self.source.next() {
+            let item = self.source.next();
+            if self.layer.pipeline.is_forked() {
+                // Locks may be held for ever, by threads that don't exist here.
+                return;
+            }
+            match item {
                 Item::Path(path) => {
                     self.desk.bring(path, || self.counts.add_found());
                 }
@@ -116,9 +121,6 @@ impl<F: Fold> Work<F> {
                     let reason = self.panicked(payload, 0);
                     self.stop_listing(FileErrorKind::Panicked, reason);
                 }
-            }
-            if self.layer.pipeline.is_forked() {
-                return;
             }
             self.more();
         }
