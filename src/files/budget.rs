@@ -5,6 +5,8 @@ use std::io;
 use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::buffer::IoBuf;
+use crate::files::spare;
 use crate::job::Job;
 use crate::pipeline::Pipeline;
 use crate::pool::BufferPool;
@@ -124,16 +126,21 @@ impl Budget {
     }
 }
 
-/// A buffer of a budget. When dropped, it goes home, and whoever waits hears of it.
+/// A buffer of a budget. When dropped, it goes home, and whoever waits hears of it; unless it was
+/// [lent](spare::Lending::lend).
 pub(crate) struct Lease {
     /// Only `drop` takes it.
-    buffer: Option<PoolBuf>,
-    budget: Arc<Budget>,
+    held: Option<(PoolBuf, Arc<Budget>)>,
 }
 
 impl Lease {
     fn new(buffer: PoolBuf, budget: &Arc<Budget>) -> Self {
-        Self { buffer: Some(buffer), budget: Arc::clone(budget) }
+        Self { held: Some((buffer, Arc::clone(budget))) }
+    }
+
+    /// Where its memory is, which no other has meanwhile.
+    pub(crate) fn place(&self) -> usize {
+        self.stable_ptr().addr()
     }
 }
 
@@ -141,23 +148,26 @@ impl Deref for Lease {
     type Target = PoolBuf;
 
     fn deref(&self) -> &PoolBuf {
-        self.buffer.as_ref().expect("taken by `drop` only")
+        &self.held.as_ref().expect("taken by `drop` only").0
     }
 }
 
 impl DerefMut for Lease {
     fn deref_mut(&mut self) -> &mut PoolBuf {
-        self.buffer.as_mut().expect("taken by `drop` only")
+        &mut self.held.as_mut().expect("taken by `drop` only").0
     }
 }
 
 impl Drop for Lease {
     fn drop(&mut self) {
+        let Some(held) = self.held.take() else { return };
+        let Some(mut lease) = spare::keep(Self { held: Some(held) }) else { return };
+        let Some((buffer, budget)) = lease.held.take() else { return };
         // At home before anybody is called for it.
-        self.buffer = None;
+        drop(buffer);
         // In a forked child there is nobody, and locks may be held for ever.
-        if !self.budget.pipeline.is_forked() {
-            self.budget.call_next();
+        if !budget.pipeline.is_forked() {
+            budget.call_next();
         }
     }
 }

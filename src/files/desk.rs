@@ -99,23 +99,13 @@ impl Desk {
     /// What may be begun now, if anything; whoever gets it does it, and says when it is over.
     pub(crate) fn next_task(&self) -> Option<Task> {
         let mut state = self.lock();
-        if state.wants_paths(&self.bounds) {
-            state.listing = true;
-            return Some(Task::List);
+        let task = state.wanted(&self.bounds)?;
+        match task {
+            Task::List => state.listing = true,
+            Task::Open => state.openers += 1,
+            Task::Pull => state.pullers += 1,
         }
-        let by_workers = state.mode == Mode::Workers;
-        let cold = state.cold.len() + if by_workers { 0 } else { state.todo.len() };
-        // One that is at work goes on; others are worth it if there is enough for them.
-        let openers = cold / state.open_pace + usize::from(state.openers == 0 && cold > 0);
-        if state.openers < openers.min(self.bounds.openers) {
-            state.openers += 1;
-            return Some(Task::Open);
-        }
-        if by_workers && state.wants_puller(&self.bounds) {
-            state.pullers += 1;
-            return Some(Task::Pull);
-        }
-        None
+        Some(task)
     }
 
     /// A task can't be begun.
@@ -135,7 +125,8 @@ impl Desk {
     }
 
     /// A path has come. It is dropped if none is wanted any more; otherwise it is counted, before
-    /// anybody can take it.
+    /// anybody can take it. True if somebody is to be called for it.
+    #[must_use]
     pub(crate) fn bring(&self, path: Numbered, count: impl FnOnce()) -> bool {
         let mut state = self.lock();
         if state.over {
@@ -146,7 +137,7 @@ impl Desk {
         state.untaken += 1;
         state.brought += 1;
         state.todo.push_back(path);
-        true
+        state.wanted(&self.bounds).is_some()
     }
 
     /// Takes no more paths. If a result is to stand for those that there might have been, returns its
@@ -174,18 +165,22 @@ impl Desk {
         state.openers += 1;
     }
 
-    /// A worker begins to run the user's functions for a file. True if there is something for
-    /// another, as these may be slow: paths to be opened, or room for more of them, which a file that
-    /// this one has just ended may have left.
+    /// A worker begins to run the user's functions for a file, which was in memory. True if there is
+    /// something for another, as these may be slow: paths to be opened, or room for more of them, which
+    /// a file that this one has just ended may have left.
     pub(crate) fn begin_functions(&self) -> bool {
         let mut state = self.lock();
+        state.note(true);
         state.in_functions += 1;
         let for_a_puller = state.mode == Mode::Workers && state.wants_puller(&self.bounds);
         for_a_puller || state.wants_paths(&self.bounds)
     }
 
+    /// It has run them, and the file has its result.
     pub(crate) fn end_functions(&self) {
-        self.lock().in_functions -= 1;
+        let mut state = self.lock();
+        state.in_functions -= 1;
+        state.begun -= 1;
     }
 
     /// A worker's task is over.
@@ -277,6 +272,21 @@ impl State {
         }
     }
 
+    /// What may be begun now.
+    fn wanted(&self, bounds: &Bounds) -> Option<Task> {
+        if self.wants_paths(bounds) {
+            return Some(Task::List);
+        }
+        let by_workers = self.mode == Mode::Workers;
+        let cold = self.cold.len() + if by_workers { 0 } else { self.todo.len() };
+        // One that is at work goes on; others are worth it if there is enough for them.
+        let openers = cold / self.open_pace + usize::from(self.openers == 0 && cold > 0);
+        if self.openers < openers.min(bounds.openers) {
+            return Some(Task::Open);
+        }
+        (by_workers && self.wants_puller(bounds)).then_some(Task::Pull)
+    }
+
     /// Whether paths wait that no puller is coming for.
     fn wants_puller(&self, bounds: &Bounds) -> bool {
         self.pullers < bounds.pullers && self.todo.len() > self.pullers - self.in_functions
@@ -313,7 +323,7 @@ mod tests {
     fn desk_with(paths: u64, bounds: Bounds) -> Desk {
         let desk = Desk::new(bounds);
         assert_eq!(desk.next_task(), Some(Task::List));
-        (0..paths).for_each(|index| assert!(bring(&desk, index)));
+        (0..paths).for_each(|index| _ = bring(&desk, index));
         assert_eq!(desk.end(false), None);
         desk.listed();
         desk.opened(0, true);
@@ -324,6 +334,7 @@ mod tests {
         Numbered { index, path: PathBuf::new() }
     }
 
+    /// Whether somebody is to be called for it.
     fn bring(desk: &Desk, index: u64) -> bool {
         desk.bring(path(index), || ())
     }
@@ -334,8 +345,12 @@ mod tests {
 
     /// Lists as many as there is room for.
     fn list(desk: &Desk) -> usize {
-        let count = (0..).take_while(|&index| desk.goes_on_listing() && bring(desk, index));
-        count.count()
+        let mut count = 0;
+        while desk.goes_on_listing() {
+            bring(desk, count);
+            count += 1;
+        }
+        count as usize
     }
 
     #[test]
@@ -345,7 +360,7 @@ mod tests {
             counted.set(counted.get() + 1);
             assert!(desk.state.try_lock().is_err(), "somebody may have it");
         };
-        assert!(desk.bring(path(0), count));
+        assert!(desk.bring(path(0), count), "who listed may be long in asking for the next");
         desk.end(false);
         assert!(!desk.bring(path(1), count));
         assert_eq!(counted.get(), 1, "only what is taken");
@@ -412,6 +427,19 @@ mod tests {
         assert_eq!(tasks(&desk), [Task::Pull]);
         desk.leave(desk.next_path(Task::Pull).unwrap());
         assert_eq!(tasks(&desk), [Task::Open]);
+    }
+
+    #[test]
+    fn who_lists_calls_nobody_for_whom_there_is_nothing_more() {
+        let desk = Desk::new(BOUNDS);
+        assert_eq!(tasks(&desk), [Task::List]);
+        for index in 0..2 {
+            assert!(bring(&desk, index));
+            assert_eq!(tasks(&desk), [Task::Pull]);
+        }
+        assert!(!bring(&desk, 2), "all that may are coming");
+        desk.pulled();
+        assert!(bring(&desk, 3));
     }
 
     #[test]

@@ -17,6 +17,7 @@ use crate::files::outbox::{FileResult, Outbox};
 use crate::files::progress::{Counts, Progress};
 use crate::files::run::Shift;
 use crate::files::source::{Item, Paths, Source};
+use crate::files::spare::Lending;
 use crate::job::Job;
 use crate::unwind::{self, Payload, catch, discard};
 
@@ -34,6 +35,7 @@ pub(crate) struct Work<F: Fold> {
     pub(crate) desk: Desk,
     pub(crate) counts: Arc<Counts>,
     pub(crate) closer: Closer,
+    pub(crate) lending: Lending,
     source: Source,
     outbox: Outbox<F::Output>,
     halted: AtomicU8,
@@ -53,6 +55,7 @@ impl<F: Fold> Work<F> {
             desk: Desk::new(bounds),
             counts: Arc::new(Counts::new()),
             closer: Closer::new(settings.open_files - settings.files_at_once),
+            lending: Lending::new(settings.memory, bounds.pullers),
             source: Source::new(paths),
             outbox: Outbox::new(settings.order, settings.results),
             halted: AtomicU8::new(GOING),
@@ -112,7 +115,9 @@ impl<F: Fold> Work<F> {
             }
             match item {
                 Item::Path(path) => {
-                    self.desk.bring(path, || self.counts.add_found());
+                    if !self.desk.bring(path, || self.counts.add_found()) {
+                        continue;
+                    }
                 }
                 Item::End => {
                     self.desk.end(false);
@@ -150,9 +155,19 @@ impl<F: Fold> Work<F> {
 
     /// A file has its result.
     pub(crate) fn put(&self, index: u64, result: FileResult<F::Output>) {
+        self.put_and(index, result, |desk| desk.finished(1));
+    }
+
+    /// The same, and tells the desk.
+    pub(crate) fn put_and(
+        &self,
+        index: u64,
+        result: FileResult<F::Output>,
+        tell: impl FnOnce(&Desk),
+    ) {
         self.counts.add_end(result.is_ok());
         let unwanted = self.outbox.put(index, result);
-        self.desk.finished(1);
+        tell(&self.desk);
         self.drop_results(unwanted);
     }
 
