@@ -22,7 +22,7 @@ use std::time::Duration;
 use faulty::{Faulty, Op, Options, Rule, bytes};
 use reapool::{FileErrorKind, FileOperation, Files, Job, Policy, Run};
 use util::files::{CHUNK, POLICIES, all, assert_same, copied, gathered, modest, only, small_files};
-use util::{HANG, Tended, builder, scratch, watched};
+use util::{HANG, Tended, builder, on_threads, scratch, watched};
 
 /// Five chunks and a part of one.
 const LEN: u64 = 5 * CHUNK as u64 + 1000;
@@ -105,7 +105,11 @@ fn short_answers_lose_nothing() {
         }
         let path = disk.file("short", LEN);
         // Not in the middle of a block: the rest would be read through the page cache.
-        disk.rule(Rule::on(Op::Read).every(2).short(2 * 4096));
+        // Without AIO the kernel itself reads the rest through the page cache, where a second short answer
+        // would end the file.
+        let reads = Rule::on(Op::Read);
+        let reads = if on_threads() { reads.times(1) } else { reads.every(2) };
+        disk.rule(reads.short(2 * 4096));
         assert_same("short", &only(read(vec![path])).unwrap().value, &bytes(0, 0..LEN));
         assert!(disk.requests(Op::Read, "short").len() > 6);
     });
