@@ -5,8 +5,6 @@ use std::io;
 use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::buffer::IoBuf;
-use crate::files::spare;
 use crate::job::Job;
 use crate::pipeline::Pipeline;
 use crate::pool::BufferPool;
@@ -126,21 +124,16 @@ impl Budget {
     }
 }
 
-/// A buffer of a budget. When dropped, it goes home, and whoever waits hears of it; unless it was
-/// [lent](spare::Lending::lend).
+/// A buffer of a budget. When dropped, it goes home, and whoever waits hears of it.
 pub(crate) struct Lease {
     /// Only `drop` takes it.
-    held: Option<(PoolBuf, Arc<Budget>)>,
+    buffer: Option<PoolBuf>,
+    budget: Arc<Budget>,
 }
 
 impl Lease {
     fn new(buffer: PoolBuf, budget: &Arc<Budget>) -> Self {
-        Self { held: Some((buffer, Arc::clone(budget))) }
-    }
-
-    /// Where its memory is, which no other has meanwhile.
-    pub(crate) fn place(&self) -> usize {
-        self.stable_ptr().addr()
+        Self { buffer: Some(buffer), budget: Arc::clone(budget) }
     }
 }
 
@@ -148,26 +141,23 @@ impl Deref for Lease {
     type Target = PoolBuf;
 
     fn deref(&self) -> &PoolBuf {
-        &self.held.as_ref().expect("taken by `drop` only").0
+        self.buffer.as_ref().expect("taken by `drop` only")
     }
 }
 
 impl DerefMut for Lease {
     fn deref_mut(&mut self) -> &mut PoolBuf {
-        &mut self.held.as_mut().expect("taken by `drop` only").0
+        self.buffer.as_mut().expect("taken by `drop` only")
     }
 }
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        let Some(held) = self.held.take() else { return };
-        let Some(mut lease) = spare::keep(Self { held: Some(held) }) else { return };
-        let Some((buffer, budget)) = lease.held.take() else { return };
         // At home before anybody is called for it.
-        drop(buffer);
+        self.buffer = None;
         // In a forked child there is nobody, and locks may be held for ever.
-        if !budget.pipeline.is_forked() {
-            budget.call_next();
+        if !self.budget.pipeline.is_forked() {
+            self.budget.call_next();
         }
     }
 }

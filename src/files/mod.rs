@@ -34,7 +34,6 @@ pub(crate) mod progress;
 mod pull;
 pub(crate) mod run;
 mod source;
-mod spare;
 pub(crate) mod stats;
 mod storage;
 mod stream;

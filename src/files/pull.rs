@@ -26,20 +26,12 @@ use crate::unwind::catch;
 /// Up to this size in bytes a file that was opened without waiting is taken to be in the page cache.
 const TRY: u64 = 256 << 10;
 
-/// What a worker keeps from file to file, for the time of a turn.
-#[derive(Default)]
-struct Tray {
-    vicinity: Vicinity,
-    /// For the next file's contents.
-    spare: Option<Lease>,
-}
-
 impl<F: Fold> Work<F> {
     /// Opens and reads files that are in memory, for a while.
     pub(crate) fn pull(self: &Arc<Self>) {
-        let (begin, mut tray) = (Instant::now(), Tray::default());
+        let (begin, mut vicinity) = (Instant::now(), Vicinity::default());
         while let Some(path) = self.desk.next_path(Task::Pull) {
-            self.pull_one(path, &mut tray);
+            self.pull_one(path, &mut vicinity);
             if self.layer.pipeline.is_forked() {
                 return;
             }
@@ -47,17 +39,16 @@ impl<F: Fold> Work<F> {
                 break;
             }
         }
-        drop(tray);
         self.desk.pulled();
         self.more();
     }
 
-    fn pull_one(self: &Arc<Self>, path: Numbered, tray: &mut Tray) {
+    fn pull_one(self: &Arc<Self>, path: Numbered, vicinity: &mut Vicinity) {
         if let Some((kind, source)) = self.halted() {
             self.put_error(path.failed(FileOperation::Open, kind, source));
             return;
         }
-        match self.layer.open_cached(path, &mut tray.vicinity) {
+        match self.layer.open_cached(path, vicinity) {
             Err(error) => {
                 self.desk.note(true);
                 self.put_error(error);
@@ -66,26 +57,22 @@ impl<F: Fold> Work<F> {
                 self.desk.note(false);
                 self.desk.leave(path);
             }
-            Ok(Ok(opened)) => self.read_here(opened, &mut tray.spare),
+            Ok(Ok(opened)) => self.read_here(opened),
         }
     }
 
     /// Reads an opened file at one go, if it is in the page cache; else it begins a stream.
-    fn read_here(self: &Arc<Self>, opened: Opened, spare: &mut Option<Lease>) {
+    fn read_here(self: &Arc<Self>, opened: Opened) {
         let (policy, size) = (self.layer.settings.policy, opened.size);
         // Of a small one it is quicker to try than to ask.
         let tried = policy != Policy::Direct && size <= TRY;
-        if let Some((lease, count)) = tried.then(|| self.read_cached(&opened, spare)).flatten() {
-            *spare = self.fold_at_once(opened, lease, count);
-            return;
+        if let Some((lease, count)) = tried.then(|| self.read_cached(&opened)).flatten() {
+            return self.fold_at_once(opened, lease, count);
         }
         let opened = self.layer.choose(opened);
-        if let Some((lease, count)) = (!tried).then(|| self.read_cached(&opened, spare)).flatten() {
-            *spare = self.fold_at_once(opened, lease, count);
-            return;
+        if let Some((lease, count)) = (!tried).then(|| self.read_cached(&opened)).flatten() {
+            return self.fold_at_once(opened, lease, count);
         }
-        // What follows may take its time, and others may need it.
-        *spare = None;
         // What is wanted from the device was opened without waiting, and that is all there is to do
         // here.
         self.desk.note(policy == Policy::Direct || !tried);
@@ -93,21 +80,11 @@ impl<F: Fold> Work<F> {
     }
 
     /// Reads all of a file that fits into one piece, if it is in the page cache and there is memory.
-    fn read_cached(&self, opened: &Opened, spare: &mut Option<Lease>) -> Option<(Lease, usize)> {
+    pub(crate) fn read_cached(&self, opened: &Opened) -> Option<(Lease, usize)> {
         let len = self.whole_len(opened)?;
-        // One that is too small goes home first: that may be the memory for another.
-        let large_enough = spare.take().filter(|lease| lease.capacity() >= len);
-        let mut lease = large_enough.or_else(|| {
-            let budget = &self.layer.budget;
-            budget.try_lease(self.lending.len(len)).or_else(|| budget.try_lease(len))
-        })?;
-        match cached::read(opened.file.as_fd(), &mut lease, len, 0, false) {
-            Ok(count) if count as u64 == opened.size => Some((lease, count)),
-            _ => {
-                *spare = Some(lease);
-                None
-            }
-        }
+        let mut lease = self.layer.budget.try_lease(len)?;
+        let count = cached::read(opened.file.as_fd(), &mut lease, len, 0, false).ok()?;
+        (count as u64 == opened.size).then_some((lease, count))
     }
 
     /// How many bytes to ask for to get all of a buffered file and see its end, if that is to be one
@@ -121,9 +98,8 @@ impl<F: Fold> Work<F> {
         (len <= piece).then_some(len)
     }
 
-    /// Runs the user's functions on a file that has been read at one go. Its memory comes back if it
-    /// may be used again.
-    fn fold_at_once(self: &Arc<Self>, opened: Opened, lease: Lease, count: usize) -> Option<Lease> {
+    /// Runs the user's functions on a file that has been read at one go.
+    fn fold_at_once(self: &Arc<Self>, opened: Opened, lease: Lease, count: usize) {
         let Opened { file, info, fallback, size, .. } = opened;
         drop(file);
         let index = info.index();
@@ -132,7 +108,7 @@ impl<F: Fold> Work<F> {
         if self.desk.begin_functions() {
             self.more();
         }
-        let mut fold = |lease| {
+        let folded = catch(|| {
             let mut state = self.fold.begin(&info);
             if count > 0 {
                 let flow = self.fold.chunk(&mut state, Chunk::new(lease, 0), true);
@@ -142,12 +118,10 @@ impl<F: Fold> Work<F> {
                 }
             }
             Ok(self.fold.finish(state, &info))
-        };
-        let (folded, back) = self.lending.lend(lease, |lease| catch(|| fold(lease)));
+        });
         if self.layer.pipeline.is_forked() {
             // This is the child's copy of a worker, which ends here; all else is the parent's.
-            std::mem::forget(folded);
-            return back;
+            return std::mem::forget(folded);
         }
         let bytes = count as u64;
         let error = match folded {
@@ -155,8 +129,7 @@ impl<F: Fold> Work<F> {
                 self.counts.add_bytes(count);
                 let (path, access) = (info.into_path(), Access::Cached);
                 let done = Processed { index, path, value, bytes, size, access, fallback };
-                self.put_and(index, Ok(done), Desk::end_functions);
-                return back;
+                return self.put_and(index, Ok(done), Desk::end_functions);
             }
             Ok(Err(limit)) => (FileErrorKind::TooLarge, too_large(size, limit)),
             Err(payload) => (FileErrorKind::Panicked, self.panicked(payload, handed_on)),
@@ -165,7 +138,6 @@ impl<F: Fold> Work<F> {
         let failed = path.failed(FileOperation::Callback, error.0, error.1);
         let failed = FileError { offset: handed_on, ..failed };
         self.put_and(index, Err(failed), Desk::end_functions);
-        back
     }
 }
 

@@ -17,7 +17,6 @@ use crate::files::outbox::{FileResult, Outbox};
 use crate::files::progress::{Counts, Progress};
 use crate::files::run::Shift;
 use crate::files::source::{Item, Paths, Source};
-use crate::files::spare::Lending;
 use crate::job::Job;
 use crate::unwind::{self, Payload, catch, discard};
 
@@ -35,7 +34,6 @@ pub(crate) struct Work<F: Fold> {
     pub(crate) desk: Desk,
     pub(crate) counts: Arc<Counts>,
     pub(crate) closer: Closer,
-    pub(crate) lending: Lending,
     source: Source,
     outbox: Outbox<F::Output>,
     halted: AtomicU8,
@@ -55,7 +53,6 @@ impl<F: Fold> Work<F> {
             desk: Desk::new(bounds),
             counts: Arc::new(Counts::new()),
             closer: Closer::new(settings.open_files - settings.files_at_once),
-            lending: Lending::new(settings.memory, bounds.pullers),
             source: Source::new(paths),
             outbox: Outbox::new(settings.order, settings.results),
             halted: AtomicU8::new(GOING),
@@ -116,6 +113,7 @@ impl<F: Fold> Work<F> {
             match item {
                 Item::Path(path) => {
                     if !self.desk.bring(path, || self.counts.add_found()) {
+                        self.look_for_shutdown();
                         continue;
                     }
                 }
