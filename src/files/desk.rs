@@ -166,14 +166,13 @@ impl Desk {
     }
 
     /// A worker begins to run the user's functions for a file, which was in memory. True if there is
-    /// something for another, as these may be slow: paths to be opened, or room for more of them, which
-    /// a file that this one has just ended may have left.
+    /// something for another, as these may be slow: paths to be opened, also those that this one left to others, or room
+    /// for more of them, which a file that it has just ended may have left.
     pub(crate) fn begin_functions(&self) -> bool {
         let mut state = self.lock();
         state.note(true);
         state.in_functions += 1;
-        let for_a_puller = state.mode == Mode::Workers && state.wants_puller(&self.bounds);
-        for_a_puller || state.wants_paths(&self.bounds)
+        state.wanted(&self.bounds).is_some()
     }
 
     /// It has run them, and the file has its result.
@@ -501,6 +500,17 @@ mod tests {
         assert_eq!(desk.next_task(), Some(Task::Pull));
         desk.end_functions();
         assert_eq!(desk.next_task(), None);
+    }
+
+    #[test]
+    fn a_file_that_was_left_does_not_wait_for_a_slow_function() {
+        let desk = desk_with(2, BOUNDS);
+        assert_eq!(tasks(&desk), [Task::Pull, Task::Pull]);
+        desk.pulled();
+        desk.leave(desk.next_path(Task::Pull).unwrap());
+        desk.next_path(Task::Pull).unwrap();
+        assert!(desk.begin_functions(), "nobody else may come by");
+        assert_eq!(tasks(&desk), [Task::Open]);
     }
 
     #[test]
