@@ -43,13 +43,12 @@ fn a_child_of_the_iterator_ends_whatever_is_locked() {
         locked.recv().ok()?;
         // SAFETY: the child does what the parent would do, which allocates, as the C library allows
         // it; if it waits for a lock, it is killed.
-        match unsafe { libc::fork() } {
-            0 => Some(PathBuf::from("Cargo.toml")),
-            child => {
-                end.send(end_of(child)).unwrap();
-                None
-            }
+        let child = unsafe { libc::fork() };
+        if child == 0 {
+            return Some(PathBuf::from("Cargo.toml"));
         }
+        end.send((child > 0).then(|| end_of(child)).flatten()).unwrap();
+        None
     });
     let fold = Whole { function: |_| (), limit: 100 };
     let work = Work::start(Arc::clone(&files.layer), Box::new(paths), fold);

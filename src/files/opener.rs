@@ -95,6 +95,10 @@ impl<F: Fold> Work<F> {
 
     /// Gets files going that have been opened; on a worker.
     pub(crate) fn opened(self: &Arc<Self>, batch: Batch) {
+        if self.layer.pipeline.is_forked() {
+            // As above, where there was no blocking thread and a worker did the work.
+            return std::mem::forget(batch);
+        }
         let (mut ready, count) = (Vec::new(), batch.files.len());
         for fresh in batch.files {
             match fresh {
