@@ -191,6 +191,11 @@ impl Builder {
     /// When it returns they run: a limit or a filter of system calls that the process gives itself then
     /// comes after their first steps.
     ///
+    /// # Blocking
+    ///
+    /// It waits for these first steps. So it is not for a library's constructor: the loader keeps
+    /// threads from starting meanwhile.
+    ///
     /// # Errors
     ///
     /// If a setting makes no sense, if the kernel has no context to give, or if a thread can't be
