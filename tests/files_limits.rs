@@ -233,3 +233,26 @@ fn one_of_everything_is_enough() {
         }
     }
 }
+
+#[test]
+fn what_a_function_gave_back_is_there_for_others_while_it_goes_on() {
+    let directory = scratch();
+    // The larger one takes all of the memory.
+    let paths = files_of(directory.path(), &[100, 400 << 10]);
+    for policy in POLICIES {
+        let (directory, paths) = (directory.path().to_owned(), paths.clone());
+        watched(move || {
+            let dispatcher = dispatcher(2);
+            let builder = reapool::Files::builder(&dispatcher).policy(policy).memory(2 << 20);
+            let files = builder.whole_limit(1 << 20).build().unwrap();
+            let gate = Gate::default();
+            let (held, small) = (gate.clone(), directory.join(paths[0].file_name().unwrap()));
+            let run = files.read(paths, move |file| {
+                let is_small = file.info().path() == small;
+                drop(file);
+                if is_small { held.pass() } else { held.open() }
+            });
+            assert_eq!(run.filter(Result::is_ok).count(), 2, "{policy:?}");
+        });
+    }
+}
