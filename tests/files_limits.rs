@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 
-use reapool::{Chunk, Order, Policy};
+use reapool::{Chunk, Files, Order, Policy};
 use util::files::{
     CHUNK, POLICIES, Pulled, all, copied, dispatcher, evict, files_of, modest, only, open_below,
     patterned, small_files, successes,
@@ -240,13 +240,13 @@ fn what_a_function_gave_back_is_there_for_others_while_it_goes_on() {
     // The larger one takes all of the memory.
     let paths = files_of(directory.path(), &[100, 400 << 10]);
     for policy in POLICIES {
-        let (directory, paths) = (directory.path().to_owned(), paths.clone());
+        let paths = paths.clone();
         watched(move || {
             let dispatcher = dispatcher(2);
-            let builder = reapool::Files::builder(&dispatcher).policy(policy).memory(2 << 20);
+            let builder = Files::builder(&dispatcher).policy(policy).memory(2 << 20);
             let files = builder.whole_limit(1 << 20).build().unwrap();
             let gate = Gate::default();
-            let (held, small) = (gate.clone(), directory.join(paths[0].file_name().unwrap()));
+            let (held, small) = (gate.clone(), paths[0].clone());
             let run = files.read(paths, move |file| {
                 let is_small = file.info().path() == small;
                 drop(file);

@@ -166,8 +166,8 @@ impl Desk {
     }
 
     /// A worker begins to run the user's functions for a file, which was in memory. True if there is
-    /// something for another, as these may be slow: paths to be opened, also those that this one left to others, or room
-    /// for more of them, which a file that it has just ended may have left.
+    /// something for another, as these may be slow: paths to be opened, also those that this one left
+    /// to others, or room for more of them, which a file that it has just ended may have left.
     pub(crate) fn begin_functions(&self) -> bool {
         let mut state = self.lock();
         state.note(true);

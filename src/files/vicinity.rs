@@ -31,14 +31,14 @@ impl Vicinity {
         if !stays {
             return self.open_elsewhere(mounts, path);
         }
-        match cached::open_cached_within(path).map_err(|error| (error.raw_os_error(), error)) {
+        match cached::open_cached_within(path) {
             // On its way to another mount; or not in memory.
-            Err((Some(libc::EXDEV | libc::EAGAIN), _)) => {
+            Err(error) if matches!(error.raw_os_error(), Some(libc::EXDEV | libc::EAGAIN)) => {
                 let opened = self.open_elsewhere(mounts, path)?;
                 self.stays[begin] = Some(false);
                 Ok(opened)
             }
-            result => result.map_err(|(_, error)| error),
+            result => result,
         }
     }
 
@@ -90,7 +90,7 @@ mod tests {
     use crate::files::cached;
     use crate::files::mounts::Mounts;
 
-    /// What is found of three files, one after the other: their lengths, and what is remembered then.
+    /// What is found of several files, one after the other: their lengths, and what is remembered then.
     type Found = (Vec<Option<usize>>, Vicinity);
 
     /// Opens files until that goes as is expected. Anything that is changed near a path may have the
