@@ -254,88 +254,37 @@
 compile_error!("reapool is built on Linux native AIO and runs on Linux only");
 
 mod admission;
-mod aligned;
-mod alignment;
-mod backend;
-mod batch;
-mod birth;
-mod borrowed_file;
+mod blocking;
 mod buffer;
-mod builder;
-mod calls;
-mod chore;
-mod coalescing;
-mod completion;
-mod deadline;
-mod descriptor;
 mod dispatcher;
-mod due;
-mod early;
 mod engine;
-mod entry;
-mod error;
 mod event_loop;
-pub mod failures;
 mod file;
 mod files;
-pub mod guarantees;
-mod handle;
-mod idle;
-mod io_future;
 mod job;
-mod join_error;
-mod lane;
-mod launch;
-mod metadata;
-mod open;
-mod pace;
 mod pipeline;
-mod poll;
 mod pool;
-mod progress;
 mod queue;
-mod ranged;
-mod reaper;
 mod scope;
-#[cfg(test)]
-mod scripted;
-mod setup;
-mod shown;
-mod signals;
-mod sleepers;
-mod slots;
-mod spawned;
-mod spin;
-mod stats;
-mod statx;
-mod submit_future;
-mod submitter;
-#[expect(non_camel_case_types, reason = "the kernel's names")]
+mod submit;
+mod sync;
 mod sys;
-mod target;
-mod task;
-mod threads;
-mod ticket;
 mod unwind;
 mod wait;
-mod waiting;
-mod watch;
-mod withdraw;
-mod workers;
 
-pub use aligned::AlignedBuf;
-pub use alignment::Alignment;
-pub use backend::Backend;
-pub use borrowed_file::BorrowedFile;
+pub use admission::refusal::SubmitErrorKind;
+pub use buffer::aligned::AlignedBuf;
 pub use buffer::{IoBuf, IoBufMut};
-pub use builder::Builder;
-pub use completion::{Completion, Operation, OperationError};
+pub use dispatcher::builder::Builder;
+pub use dispatcher::error::{BuildError, BuildErrorKind, DrainError, ShutdownError};
 pub use dispatcher::{Dispatcher, ShutdownReport};
-pub use error::{
-    BatchError, BuildError, BuildErrorKind, DrainError, ShutdownError, SubmitError, SubmitErrorKind,
-};
+pub use engine::backend::Backend;
+pub use engine::operation::Operation;
 pub use event_loop::LoopDispatcher;
 pub use file::FileHandle;
+pub use file::alignment::Alignment;
+pub use file::borrowed::BorrowedFile;
+pub use file::metadata::{FileKind, Metadata};
 pub use files::Files;
 pub use files::builder::FilesBuilder;
 pub use files::chunk::Chunk;
@@ -347,12 +296,12 @@ pub use files::progress::{Progress, ProgressSnapshot};
 pub use files::run::{Processed, Run, Stopper};
 pub use files::stats::FilesStats;
 pub use files::whole::WholeFile;
-pub use handle::JobHandle;
-pub use io_future::IoFuture;
 pub use job::Job;
-pub use join_error::{JoinError, WaitError};
-pub use metadata::{FileKind, Metadata};
-pub use poll::PollEvents;
+pub use job::completion::{Completion, OperationError};
+pub use job::poll_events::PollEvents;
+pub use job::ranged::Ranged;
+pub use job::stopped::Cancel;
+pub use pipeline::panics::CallbackPanic;
 pub use pool::BufferPool;
 pub use pool::builder::{HugePages, PoolBuilder};
 pub use pool::error::{AcquireError, PoolBuildError};
@@ -361,12 +310,23 @@ pub use pool::stats::PoolStats;
 pub use queue::CompletionQueue;
 pub use queue::drain::QueueDrain;
 pub use queue::sender::{QueuePlace, QueueSender};
-pub use ranged::Ranged;
 pub use scope::Scope;
 pub use scope::error::{Refused, ScopeError};
 pub use scope::job::ScopedJob;
-pub use stats::Stats;
-pub use submit_future::{SpawnFuture, SubmitFuture};
-pub use submitter::Submitter;
-pub use unwind::CallbackPanic;
-pub use withdraw::Cancel;
+pub use submit::Submitter;
+pub use submit::error::{BatchError, SubmitError};
+pub use submit::handle::JobHandle;
+pub use submit::io_future::IoFuture;
+pub use submit::join_error::{JoinError, WaitError};
+pub use submit::stats::Stats;
+pub use submit::submit_future::{SpawnFuture, SubmitFuture};
+
+/// What is promised, claim by claim, and the tests that show it.
+pub mod guarantees {
+    #![doc = include_str!("GUARANTEES.md")]
+}
+
+/// What happens when something fails.
+pub mod failures {
+    #![doc = include_str!("FAILURES.md")]
+}

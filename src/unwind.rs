@@ -1,76 +1,12 @@
 //! Panics: users' are caught, counted and reported; our own threads' abort.
 
 use std::any::Any;
-use std::fmt;
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process;
-use std::sync::atomic::{AtomicU64, Ordering};
-
-use crate::completion::Operation;
 
 /// What a panic was raised with.
 pub(crate) type Payload = Box<dyn Any + Send>;
-
-/// A callback's panic, as the [panic handler](crate::Builder::panic_handler) gets it.
-#[derive(Debug)]
-#[non_exhaustive]
-pub struct CallbackPanic<'a> {
-    /// What the callback panicked with.
-    pub payload: &'a (dyn Any + Send),
-    /// What its job had asked for.
-    pub operation: Operation,
-    /// At which offset, in bytes.
-    pub offset: u64,
-}
-
-impl CallbackPanic<'_> {
-    /// The panic's message, if it had one, as those of `panic!` do.
-    #[must_use]
-    pub fn message(&self) -> Option<&str> {
-        message(self.payload)
-    }
-}
-
-impl fmt::Display for CallbackPanic<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let message = self.message().unwrap_or("(no message)");
-        write!(
-            f,
-            "the callback of a {} at offset {} panicked: {message}",
-            self.operation, self.offset
-        )
-    }
-}
-
-pub(crate) type PanicHandler = Box<dyn Fn(&CallbackPanic<'_>) + Send + Sync>;
-
-/// Where callbacks' panics are counted and reported.
-pub(crate) struct PanicSink {
-    handler: Option<PanicHandler>,
-    count: AtomicU64,
-}
-
-impl PanicSink {
-    pub(crate) fn new(handler: Option<PanicHandler>) -> Self {
-        Self { handler, count: AtomicU64::new(0) }
-    }
-
-    pub(crate) fn count(&self) -> u64 {
-        // A counter that orders nothing.
-        self.count.load(Ordering::Relaxed)
-    }
-
-    pub(crate) fn report(&self, payload: &Payload, operation: Operation, offset: u64) {
-        self.count.fetch_add(1, Ordering::Relaxed);
-        if let Some(handler) = &self.handler {
-            let panic = CallbackPanic { payload: &**payload, operation, offset };
-            if let Err(second) = catch(|| handler(&panic)) {
-                discard(second);
-            }
-        }
-    }
-}
 
 /// What a panic's message was, if it had one.
 pub(crate) fn message(payload: &(dyn Any + Send)) -> Option<&str> {
@@ -93,9 +29,9 @@ pub(crate) fn discard(payload: Payload) {
 }
 
 /// Aborts the process if dropped while a thread of ours unwinds: without it every wait would hang.
-pub(crate) struct AbortOnPanic;
+pub(crate) struct AbortOnUnwind;
 
-impl Drop for AbortOnPanic {
+impl Drop for AbortOnUnwind {
     fn drop(&mut self) {
         if std::thread::panicking() {
             process::abort();

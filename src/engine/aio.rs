@@ -16,10 +16,10 @@ use std::time::Duration;
 use super::context::{Context, Retired};
 use super::ring::Ring;
 use super::{Engine, Errno, Event, Request, STOP, Transfer};
-use crate::completion::Operation;
-use crate::descriptor;
-use crate::slots;
-use crate::sys::{self, iocb};
+use crate::engine::operation::Operation;
+use crate::engine::token::index_of;
+use crate::sys::aio::{self as sys, iocb};
+use crate::sys::descriptor;
 
 /// How often [`Aio::wake`] tries again before it reports that the kernel doesn't take its request.
 const WAKE_TRIES: usize = 1000;
@@ -133,7 +133,7 @@ impl Engine for Aio {
         // Values of other thread-locals may submit when they are dropped, after this one was.
         let mut pointers = POINTERS.try_with(Cell::take).unwrap_or_default();
         for request in batch {
-            let block = self.control_blocks[slots::index_of(request.token)].0.get();
+            let block = self.control_blocks[index_of(request.token)].0.get();
             let mut written = control_block(request.token, &request.transfer);
             if let Some(counter) = &self.counter {
                 written.aio_flags |= sys::IOCB_FLAG_RESFD;
@@ -157,7 +157,7 @@ impl Engine for Aio {
     fn cancel(&self, token: u64) -> bool {
         // The kernel only compares the address, and reads a constant behind it; if this request is just
         // being written there, or has been replaced, it finds none.
-        sys::io_cancel(self.id, self.control_blocks[slots::index_of(token)].0.get())
+        sys::io_cancel(self.id, self.control_blocks[index_of(token)].0.get())
     }
 
     fn wait(

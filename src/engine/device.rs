@@ -8,7 +8,7 @@ use std::os::fd::RawFd;
 use std::slice;
 
 use super::{Request, Transfer};
-use crate::completion::Operation;
+use crate::engine::operation::Operation;
 
 /// The byte that reads put everywhere, if there are no contents.
 pub(crate) const FILL: u8 = 0x5a;

@@ -13,7 +13,7 @@ use std::time::Duration;
 use super::device::Device;
 pub(crate) use super::device::{Entry, FILL, Share};
 use super::{Engine, Errno, Event, Request, Retired, STOP};
-use crate::completion::Operation;
+use crate::engine::operation::Operation;
 
 /// Only a hang takes this long.
 const HANG: Duration = Duration::from_secs(60);

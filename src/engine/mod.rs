@@ -15,17 +15,18 @@
 //!   is the kernel's to end, and may outlive the engine.
 
 mod aio;
-mod blocking;
+pub(crate) mod backend;
 mod context;
 #[cfg(test)]
 mod device;
 mod errno;
 #[cfg(test)]
 pub(crate) mod fake;
+pub(crate) mod operation;
 mod ring;
+pub(crate) mod token;
 
 pub(crate) use aio::Aio;
-pub(crate) use blocking::Blocking;
 pub(crate) use context::Retired;
 pub(crate) use errno::{SetupFailure, SubmitAction, setup_failure, submit_action};
 
@@ -33,9 +34,9 @@ use std::io;
 use std::os::fd::RawFd;
 use std::time::Duration;
 
-use crate::backend::Backend;
-use crate::completion::Operation;
-pub(crate) use crate::sys::Errno;
+use crate::engine::backend::Backend;
+use crate::engine::operation::Operation;
+pub(crate) use crate::sys::aio::Errno;
 
 /// The token of the event by which [`Engine::wake`] reaches the waiter; no slot ever has it.
 pub(crate) const STOP: u64 = u64::MAX;

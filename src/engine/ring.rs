@@ -11,7 +11,7 @@
 use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use crate::sys::aio_context_t;
+use crate::sys::aio::aio_context_t;
 
 /// `struct aio_ring` of the kernel's `fs/aio.c`.
 #[repr(C)]

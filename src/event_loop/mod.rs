@@ -1,11 +1,8 @@
 //! Event-loop mode: a dispatcher without threads, whose owner runs the callbacks.
 //!
-//! `teller.rs` has the counter by which the owner is told, `turn.rs` what it does then.
+//! `doorbell.rs` has the counter by which the owner is told, `turn.rs` what it does then.
 
-mod teller;
 mod turn;
-
-pub(crate) use teller::Teller;
 
 use std::fmt;
 use std::io;
@@ -15,15 +12,22 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::builder::Builder;
-use crate::deadline::Deadline;
+use crate::admission::Limits;
+use crate::blocking::BlockingPool;
 use crate::dispatcher::ShutdownReport;
-use crate::error::{BatchError, BuildError, DrainError, ShutdownError, SubmitError};
-use crate::handle::JobHandle;
+use crate::dispatcher::builder::Builder;
+use crate::dispatcher::builder::{BLOCKING_THREADS_MAX, within};
+use crate::dispatcher::error::{BuildError, BuildFailure, DrainError, ShutdownError};
+use crate::dispatcher::setup::set_up_counting;
+use crate::engine::Engine;
 use crate::job::Job;
 use crate::pipeline::Pipeline;
-use crate::stats::Stats;
-use crate::submitter::Submitter;
+use crate::pipeline::doorbell::Doorbell;
+use crate::submit::Submitter;
+use crate::submit::error::{BatchError, SubmitError};
+use crate::submit::handle::JobHandle;
+use crate::submit::stats::Stats;
+use crate::wait::limit::WaitLimit;
 
 /// How long [`LoopDispatcher::drain`] leaves a kernel alone that doesn't hand over completions. There
 /// is no such error for a live context, but a policy that forbids the call may have been put in place.
@@ -197,7 +201,7 @@ impl LoopDispatcher {
     /// descriptor stays readable. And of the kind [`Unsupported`](io::ErrorKind::Unsupported) in
     /// a forked child, also if it was a callback that forked.
     pub fn run(&mut self, most: usize) -> io::Result<usize> {
-        self.pipeline().turn(self.teller(), most)
+        self.pipeline().turn(self.doorbell(), most)
     }
 
     /// When [`run`](Self::run) is to be called although the descriptor may not be readable: the first
@@ -221,7 +225,7 @@ impl LoopDispatcher {
     ///
     /// [`DrainError`], if called by the work of a blocking job of its own or in a forked child.
     pub fn drain(&mut self) -> Result<(), DrainError> {
-        self.drain_until(Deadline::NEVER)
+        self.drain_until(WaitLimit::NEVER)
     }
 
     /// As [`drain`](Self::drain), but doesn't wait longer than `limit`. What is there to be run is run,
@@ -231,17 +235,17 @@ impl LoopDispatcher {
     ///
     /// As for `drain`, and [`DrainError::TimedOut`].
     pub fn drain_timeout(&mut self, limit: Duration) -> Result<(), DrainError> {
-        self.drain_until(Deadline::after(limit))
+        self.drain_until(WaitLimit::after(limit))
     }
 
-    fn drain_until(&mut self, deadline: Deadline) -> Result<(), DrainError> {
+    fn drain_until(&mut self, deadline: WaitLimit) -> Result<(), DrainError> {
         if self.pipeline().is_forked() {
             return Err(DrainError::Forked);
         }
         if self.pipeline().on_worker() {
             return Err(DrainError::InCallback);
         }
-        self.teller().own_here();
+        self.doorbell().own_here();
         let mut was_last = false;
         while self.pipeline().admission.lock().outstanding() > 0 {
             if was_last {
@@ -249,7 +253,7 @@ impl LoopDispatcher {
             }
             let next =
                 self.next_deadline().map(|next| next.saturating_duration_since(Instant::now()));
-            self.teller().wait(deadline.left().into_iter().chain(next).min());
+            self.doorbell().wait(deadline.left().into_iter().chain(next).min());
             was_last = deadline.left() == Some(Duration::ZERO);
             if self.run(usize::MAX).is_err() {
                 if self.pipeline().is_forked() {
@@ -303,10 +307,10 @@ impl LoopDispatcher {
             return Err(DrainError::InCallback);
         }
         pipeline.close();
-        self.drain_until(Deadline::NEVER)?;
+        self.drain_until(WaitLimit::NEVER)?;
         self.is_over = true;
         self.pipeline().engine.close();
-        self.pipeline().lane.join();
+        self.pipeline().blocking.join();
         Ok(())
     }
 
@@ -314,15 +318,56 @@ impl LoopDispatcher {
         &self.submitter.pipeline
     }
 
-    fn teller(&self) -> &Teller {
-        let teller = self.pipeline().teller.as_ref();
-        teller.expect("an event loop's pipeline is made with one")
+    fn doorbell(&self) -> &Doorbell {
+        let doorbell = self.pipeline().doorbell.as_ref();
+        doorbell.expect("an event loop's pipeline is made with one")
+    }
+}
+
+impl Builder {
+    /// Makes a dispatcher without threads, for an event loop: whoever has it runs the callbacks.
+    ///
+    /// [`workers`](Self::workers) and [`coalesce`](Self::coalesce) mean nothing to it. There are no
+    /// [`blocking_threads`](Self::blocking_threads) unless they are asked for: [`LoopDispatcher`] says
+    /// what that means.
+    ///
+    /// # Errors
+    ///
+    /// As for [`build`](Self::build). It takes native AIO: [`Backend::BlockingThreads`] is refused, and
+    /// [`Backend::Automatic`] is [`Backend::Aio`].
+    pub fn build_loop(self) -> Result<LoopDispatcher, BuildError> {
+        let limits = self.limits()?;
+        let threads = self.blocking_threads.unwrap_or(0);
+        within("blocking_threads", threads, 0, BLOCKING_THREADS_MAX)?;
+        let doorbell = Doorbell::new().map_err(|error| BuildError(BuildFailure::Setup(error)))?;
+        let (engine, depth) =
+            set_up_counting(self.backend, limits.depth, self.shrink_depth, &doorbell.counter())?;
+        Ok(self.start_loop(
+            engine,
+            BlockingPool::new(threads),
+            Limits { depth, ..limits },
+            doorbell,
+        ))
+    }
+
+    /// Of an event loop, over an engine that counts completions on the doorbell's eventfd.
+    pub(crate) fn start_loop(
+        self,
+        engine: Box<dyn Engine>,
+        lane: Arc<BlockingPool>,
+        limits: Limits,
+        doorbell: Doorbell,
+    ) -> LoopDispatcher {
+        // Nobody but the pipeline sends.
+        let (pipeline, _) =
+            Pipeline::new(engine, limits, 0, lane, self.panic_handler, Some(doorbell));
+        LoopDispatcher::over(Submitter { pipeline })
     }
 }
 
 impl AsFd for LoopDispatcher {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.teller().as_fd()
+        self.doorbell().as_fd()
     }
 }
 

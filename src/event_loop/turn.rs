@@ -4,25 +4,25 @@ use std::io;
 use std::sync::MutexGuard;
 use std::sync::atomic::Ordering;
 
-use super::teller::Teller;
 use crate::admission::{Cached, State};
+use crate::engine::token::index_of;
 use crate::engine::{Errno, Event};
+use crate::pipeline::doorbell::Doorbell;
+use crate::pipeline::worker;
 use crate::pipeline::{Completed, Pipeline};
-use crate::slots::index_of;
-use crate::workers;
 
 impl Pipeline {
     /// Takes no more completions than were counted, nor than `most`, and runs their callbacks. Returns
     /// how many ran.
-    pub(super) fn turn(&self, teller: &Teller, most: usize) -> io::Result<usize> {
+    pub(super) fn turn(&self, doorbell: &Doorbell, most: usize) -> io::Result<usize> {
         // First: the counter is shared with the parent.
         if self.is_forked() {
             return Err(forked());
         }
-        teller.own_here();
+        doorbell.own_here();
         // There is a job in each slot, and a call to fill slots, at most: what has been counted besides
         // was by somebody else.
-        let told = teller.hear()?.min(u64::from(self.admission.limits().depth) + 1);
+        let told = doorbell.hear()?.min(u64::from(self.admission.limits().depth) + 1);
         let mut state = self.admission.lock();
         state.give_up_overdue();
         if told == 0 && !state.early.is_waiting() {
@@ -31,7 +31,7 @@ impl Pipeline {
         }
         let finished = state.tally.finished;
         drop(state);
-        let mut turn = Turn { pipeline: self, teller, told, since_fill: 0 };
+        let mut turn = Turn { pipeline: self, doorbell, told, since_fill: 0 };
         let mut result = Ok(());
         self.as_worker(|| result = turn.take(most));
         if self.is_forked() {
@@ -45,12 +45,12 @@ impl Pipeline {
     }
 
     /// Calls the owner to fill slots if need be, as `summon` calls a worker.
-    pub(crate) fn summon_owner(&self, teller: &Teller, mut state: MutexGuard<'_, State>) {
-        let wanted = !teller.is_attended() && self.needs_owner(&state);
+    pub(crate) fn summon_owner(&self, doorbell: &Doorbell, mut state: MutexGuard<'_, State>) {
+        let wanted = !doorbell.is_attended() && self.needs_owner(&state);
         state.summoned |= wanted;
         drop(state);
         if wanted {
-            teller.tell(1);
+            doorbell.tell(1);
         }
     }
 
@@ -75,7 +75,7 @@ fn forked() -> io::Error {
 /// When it is dropped, what was counted and not taken is counted again.
 struct Turn<'a> {
     pipeline: &'a Pipeline,
-    teller: &'a Teller,
+    doorbell: &'a Doorbell,
     /// Counted and not taken.
     told: u64,
     /// Callbacks since slots were last filled.
@@ -84,7 +84,7 @@ struct Turn<'a> {
 
 impl Turn<'_> {
     fn take(&mut self, most: usize) -> io::Result<()> {
-        let kernel_first = self.teller.begin_turn();
+        let kernel_first = self.doorbell.begin_turn();
         self.answer_call();
         // Every other time last, for the same reason.
         let late = self.pipeline.admission.lock().early.len().min(most);
@@ -131,7 +131,7 @@ impl Turn<'_> {
     /// Runs the callbacks of jobs that ended without having been done, and has late polls ended.
     /// Returns how often it has looked, `most` times at most.
     fn take_early(&mut self, most: usize) -> usize {
-        let looks = |_: &usize| workers::end_early(self.pipeline);
+        let looks = |_: &usize| worker::end_early(self.pipeline);
         (0..most).take_while(looks).count()
     }
 
@@ -176,9 +176,9 @@ impl Turn<'_> {
 
     /// Runs a callback. What many of them submit isn't kept from the device until all have run.
     fn end(&mut self, completed: Completed) {
-        workers::end(self.pipeline, completed);
+        worker::end(self.pipeline, completed);
         self.since_fill += 1;
-        if self.since_fill >= workers::run_limit(self.pipeline.admission.limits().depth, 1, 0)
+        if self.since_fill >= worker::run_limit(self.pipeline.admission.limits().depth, 1, 0)
             && !self.pipeline.is_forked()
         {
             self.since_fill = 0;
@@ -204,13 +204,13 @@ impl Drop for Turn<'_> {
             return;
         }
         let mut state = self.pipeline.admission.lock();
-        self.teller.end_turn();
+        self.doorbell.end_turn();
         state.tell_deadline();
         if self.pipeline.needs_owner(&state) {
             state.summoned = true;
             self.told += 1;
         }
         drop(state);
-        self.teller.put_back(self.told);
+        self.doorbell.put_back(self.told);
     }
 }

@@ -3,13 +3,13 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::descriptor;
 use crate::dispatcher::Dispatcher;
 use crate::files::Files;
 use crate::files::error::FilesError;
 use crate::files::policy::{Order, Policy};
 use crate::pipeline::Pipeline;
 use crate::pool::BufferPool;
+use crate::sys::descriptor;
 
 /// Buffers are aligned to this, and their sizes are multiples of it.
 pub(crate) const BLOCK: usize = 4096;

@@ -14,11 +14,11 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
+use crate::blocking::perform;
 use crate::buffer::IoBufMut;
-use crate::completion::Operation;
+use crate::engine::operation::Operation;
 use crate::engine::{Transfer, decode};
-use crate::lane::perform;
-use crate::metadata::{FileKind, Metadata};
+use crate::file::metadata::{FileKind, Metadata};
 
 /// Neither waits for the writer of a pipe, nor makes a terminal ours.
 const FLAGS: libc::c_int = libc::O_NONBLOCK | libc::O_NOCTTY | libc::O_CLOEXEC;

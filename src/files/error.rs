@@ -5,8 +5,8 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
+use crate::file::shown::Shown;
 use crate::pool::error::PoolBuildError;
-use crate::shown::Shown;
 
 /// What was being done with a file when it failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::metadata::Metadata;
+use crate::file::metadata::Metadata;
 
 /// A file of a run, as the user's functions see it. Clones share one allocation.
 #[derive(Clone, Debug)]

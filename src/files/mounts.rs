@@ -9,7 +9,7 @@ use std::fs;
 use std::os::fd::BorrowedFd;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::statx::{STATX_MNT_ID, statx_unasked};
+use crate::sys::statx::{STATX_MNT_ID, statx_unasked};
 
 /// File systems that open files by themselves: on a device, or in memory. What is behind an overlay
 /// may be another's, but hardly ever is.

@@ -4,6 +4,7 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
 use crate::file::FileHandle;
+use crate::file::metadata::{DirectIo, FileKind, Metadata};
 use crate::files::Layer;
 use crate::files::cached;
 use crate::files::error::{FileError, FileErrorKind, FileOperation};
@@ -13,7 +14,6 @@ use crate::files::source::Numbered;
 use crate::files::stats::Counters;
 use crate::files::storage::Storage;
 use crate::files::vicinity::Vicinity;
-use crate::metadata::{DirectIo, FileKind, Metadata};
 
 /// A file that is ready to be read.
 pub(crate) struct Opened {

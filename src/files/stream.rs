@@ -5,7 +5,6 @@ use std::io;
 use std::os::fd::AsFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::completion::Completion;
 use crate::file::FileHandle;
 use crate::files::budget::{Hungry, Lease, Refusal, Turn};
 use crate::files::cached;
@@ -19,6 +18,7 @@ use crate::files::stats::Counters;
 use crate::files::window::{Arrival, Part, Window};
 use crate::files::work::Work;
 use crate::job::Job;
+use crate::job::completion::Completion;
 
 /// What is in the page cache is read in pieces of so many bytes at most, which stay in a core's cache
 /// until the user's function has seen them.

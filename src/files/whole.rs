@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
+use crate::file::metadata::Metadata;
 use crate::files::fold::Contents;
 use crate::files::info::FileInfo;
-use crate::metadata::Metadata;
 
 /// A file that has been read whole, as the function given to [`Files::read`](crate::Files::read)
 /// gets it. Its memory goes back when it is dropped.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
-use crate::completion::Operation;
+use crate::engine::operation::Operation;
 use crate::files::Layer;
 use crate::files::closer::Closer;
 use crate::files::desk::{Bounds, Desk, Task};
@@ -46,7 +46,7 @@ impl<F: Fold> Work<F> {
             files: settings.files_at_once,
             results: settings.results,
             pullers: layer.pipeline.sleepers.workers(),
-            openers: layer.pipeline.lane.limit(),
+            openers: layer.pipeline.blocking.limit(),
         };
         let work = Arc::new(Self {
             fold,

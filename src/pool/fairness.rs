@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use crate::deadline::Deadline;
 use crate::pool::builder::HugePages;
 use crate::pool::ledger::{Ledger, PATIENCE, Seat};
 use crate::pool::mapping::HUGE_PAGE;
 use crate::pool::piece::{Home, Piece};
 use crate::pool::slabs::{Shortage, Slabs};
+use crate::wait::limit::WaitLimit;
 
 const SMALL: usize = 0;
 const HALF: usize = 1;
@@ -20,7 +20,7 @@ fn ledger(slabs: usize) -> Ledger {
 }
 
 fn answer(seat: &Arc<Seat>) -> Option<Piece> {
-    seat.wait(Deadline::after(std::time::Duration::ZERO)).map(Result::unwrap)
+    seat.wait(WaitLimit::after(std::time::Duration::ZERO)).map(Result::unwrap)
 }
 
 /// Takes all buffers that the capacity has in a class.

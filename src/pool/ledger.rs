@@ -19,10 +19,10 @@ use std::collections::VecDeque;
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
-use crate::deadline::Deadline;
 use crate::pool::piece::{Home, Piece};
 use crate::pool::slabs::{Shortage, Slabs};
 use crate::pool::stats::PoolStats;
+use crate::wait::limit::WaitLimit;
 
 /// How often the first in line is overtaken before a slab is reserved for it.
 pub(crate) const PATIENCE: u64 = 64;
@@ -40,7 +40,7 @@ pub(crate) struct Seat {
 
 impl Seat {
     /// Waits for the answer; `None` if it has not come in time.
-    pub(crate) fn wait(&self, deadline: Deadline) -> Option<Answer> {
+    pub(crate) fn wait(&self, deadline: WaitLimit) -> Option<Answer> {
         let mut answer = self.answer.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
             if answer.is_some() {

@@ -23,7 +23,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::deadline::Deadline;
+use crate::wait::limit::WaitLimit;
 use builder::PoolBuilder;
 use error::AcquireError;
 use pool_buf::PoolBuf;
@@ -103,7 +103,7 @@ impl BufferPool {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn acquire(&self, len: usize) -> Result<PoolBuf, AcquireError> {
-        self.shared.acquire(len, Some(Deadline::NEVER))
+        self.shared.acquire(len, Some(WaitLimit::NEVER))
     }
 
     /// As [`acquire`](Self::acquire), but waits no longer than `limit`.
@@ -112,7 +112,7 @@ impl BufferPool {
     ///
     /// As for [`acquire`](Self::acquire), and [`TimedOut`](AcquireError::TimedOut).
     pub fn acquire_timeout(&self, len: usize, limit: Duration) -> Result<PoolBuf, AcquireError> {
-        self.shared.acquire(len, Some(Deadline::after(limit)))
+        self.shared.acquire(len, Some(WaitLimit::after(limit)))
     }
 
     /// As [`acquire`](Self::acquire), but does not wait.

@@ -7,17 +7,17 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::birth::Birth;
-use crate::deadline::Deadline;
-use crate::pipeline::Pipeline;
 use crate::pool::error::AcquireError;
 use crate::pool::ledger::{Ledger, Seat};
 use crate::pool::piece::{Home, Piece};
 use crate::pool::pool_buf::PoolBuf;
 use crate::pool::slabs::{Shortage, Slabs};
+use crate::sys::fork::ForkMark;
+use crate::wait::limit::WaitLimit;
+use crate::wait::worker_mark;
 
 pub(crate) struct Shared {
-    birth: Birth,
+    fork_mark: ForkMark,
     /// The classes' sizes, in order.
     pub(crate) sizes: Box<[usize]>,
     ledger: Mutex<Ledger>,
@@ -25,12 +25,12 @@ pub(crate) struct Shared {
 
 impl Shared {
     pub(crate) fn new(slabs: Slabs, sizes: Box<[usize]>) -> Self {
-        Self { birth: Birth::here(), sizes, ledger: Mutex::new(Ledger::new(slabs)) }
+        Self { fork_mark: ForkMark::here(), sizes, ledger: Mutex::new(Ledger::new(slabs)) }
     }
 
     /// Locks the ledger; `None` in a forked child.
     pub(crate) fn ledger(&self) -> Option<MutexGuard<'_, Ledger>> {
-        if self.birth.is_elsewhere() {
+        if self.fork_mark.is_elsewhere() {
             return None;
         }
         Some(self.ledger.lock().unwrap_or_else(PoisonError::into_inner))
@@ -47,7 +47,7 @@ impl Shared {
     pub(crate) fn acquire(
         self: &Arc<Self>,
         len: usize,
-        deadline: Option<Deadline>,
+        deadline: Option<WaitLimit>,
     ) -> Result<PoolBuf, AcquireError> {
         let mut ledger = self.ledger().ok_or(AcquireError::Forked)?;
         let class = self.sizes.partition_point(|&size| size < len);
@@ -61,7 +61,9 @@ impl Shared {
             }
             (Err(Shortage::NoMemory(error)), _) => AcquireError::NoMemory(error),
             (Err(Shortage::Full), None) => AcquireError::Exhausted,
-            (Err(Shortage::Full), Some(_)) if Pipeline::on_any_worker() => AcquireError::InCallback,
+            (Err(Shortage::Full), Some(_)) if worker_mark::is_any_worker() => {
+                AcquireError::InCallback
+            }
             (Err(Shortage::Full), Some(deadline)) => {
                 let seat = ledger.join(class);
                 drop(ledger);
@@ -74,7 +76,7 @@ impl Shared {
     }
 
     /// Waits at the seat; leaves the line if there is no answer in time.
-    fn wait(&self, seat: &Arc<Seat>, deadline: Deadline) -> Result<Piece, AcquireError> {
+    fn wait(&self, seat: &Arc<Seat>, deadline: WaitLimit) -> Result<Piece, AcquireError> {
         let mut answer = seat.wait(deadline);
         if answer.is_none() {
             let mut ledger = self.ledger().ok_or(AcquireError::Forked)?;
@@ -84,7 +86,7 @@ impl Shared {
             }
             drop(ledger);
             // Answered since; it is there already.
-            answer = seat.wait(Deadline::NEVER);
+            answer = seat.wait(WaitLimit::NEVER);
         }
         answer.expect("an endless wait ends with an answer").map_err(AcquireError::NoMemory)
     }

@@ -5,7 +5,7 @@ use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 
 use super::channel::Signal;
-use crate::descriptor;
+use crate::sys::descriptor;
 
 pub(crate) struct Bell(File);
 

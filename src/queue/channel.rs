@@ -12,7 +12,7 @@ use std::collections::VecDeque;
 use std::sync::PoisonError;
 use std::sync::mpsc::{SendError, TryRecvError, TrySendError};
 
-use super::sync::{Condvar, Mutex, MutexGuard};
+use crate::sync::{Condvar, Mutex, MutexGuard};
 
 /// What the loop sleeps on: level-triggered it sees that it is raised, edge-triggered each raising.
 pub(crate) trait Signal {

@@ -8,18 +8,13 @@ mod channel;
 pub(crate) mod drain;
 pub(crate) mod sender;
 
-/// What `channel` is built on, here.
-mod sync {
-    pub(super) use std::sync::{Condvar, Mutex, MutexGuard};
-}
-
 use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::sync::Arc;
 use std::sync::mpsc::TryRecvError;
 
-use crate::birth::Birth;
+use crate::sys::fork::ForkMark;
 use bell::Bell;
 use channel::Channel;
 use drain::QueueDrain;
@@ -106,14 +101,14 @@ pub struct CompletionQueue<T> {
 /// What the two ends own together. A forked child doesn't touch the channel: its lock may be held by
 /// a thread that doesn't exist there, and the descriptor is the parent's too.
 struct Shared<T> {
-    birth: Birth,
+    fork_mark: ForkMark,
     channel: Channel<T, Bell>,
 }
 
 impl<T> Shared<T> {
     /// `None` in a forked child.
     fn channel(&self) -> Option<&Channel<T, Bell>> {
-        (!self.birth.is_elsewhere()).then_some(&self.channel)
+        (!self.fork_mark.is_elsewhere()).then_some(&self.channel)
     }
 }
 
@@ -130,7 +125,7 @@ impl<T> CompletionQueue<T> {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, reason));
         }
         let channel = Channel::new(capacity, Bell::new()?);
-        let shared = Arc::new(Shared { birth: Birth::here(), channel });
+        let shared = Arc::new(Shared { fork_mark: ForkMark::here(), channel });
         Ok((QueueSender::first(Arc::clone(&shared)), Self { shared }))
     }
 

@@ -11,7 +11,7 @@
 //!   its box and the ticket's share of the headcount, borrows nothing.
 //! - Nothing of the task is handed out. What leaves a callback otherwise than through references that
 //!   it borrowed itself is `'static`: a panic's payload (`Box<dyn Any + Send>`), what its handler is
-//!   told, the numbers in `Brief`, which nobody uses when the job's event has been reaped, and what
+//!   told, the numbers in `JobView`, which nobody uses when the job's event has been reaped, and what
 //!   the job's handle knows it by, a number that is only compared. A callback's value goes to a handle
 //!   whose type has its lifetime.
 //! - The hidden type is never asked for: the dispatcher's questions of that kind, `buffer_type`,
@@ -23,11 +23,12 @@ use std::any::{Any, TypeId};
 use std::mem::{self, MaybeUninit};
 use std::sync::Arc;
 
-use super::headcount::Headcount;
 use crate::file::FileHandle;
-use crate::task::{Brief, Task};
-use crate::ticket;
-use crate::unwind::{PanicSink, catch, discard};
+use crate::job::task::{JobView, Task};
+use crate::job::ticket;
+use crate::pipeline::panics::PanicSink;
+use crate::unwind::{catch, discard};
+use crate::wait::headcount::Headcount;
 
 /// A job's place in the headcount of its scope.
 pub(super) struct Ticket(Arc<Headcount>);
@@ -79,8 +80,8 @@ impl Erased {
 }
 
 impl Task<()> for Erased {
-    fn brief(&self) -> Brief {
-        self.task.brief()
+    fn view(&self) -> JobView {
+        self.task.view()
     }
 
     fn ticket(&self) -> Option<ticket::Ticket> {
@@ -108,7 +109,7 @@ impl Task<()> for Erased {
     }
 
     fn run(self: Box<Self>, res: i64) {
-        let brief = self.task.brief();
+        let brief = self.task.view();
         let Self { task, panics, ticket } = *self;
         // In here the callback runs, and everything that it had is dropped, whatever it does.
         let outcome = catch(|| task.run(res));

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::fmt;
 
-use crate::error::SubmitErrorKind;
+use crate::admission::refusal::SubmitErrorKind;
 
 /// Why [`scope`](crate::Submitter::scope) did not run its body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

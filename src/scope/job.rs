@@ -3,16 +3,17 @@
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use crate::borrowed_file::BorrowedFile;
 use crate::buffer::{IoBuf, IoBufMut};
-use crate::chore::Chore;
-use crate::completion::{Completion, Operation};
-use crate::due::Due;
+use crate::engine::operation::Operation;
+use crate::file::borrowed::BorrowedFile;
 use crate::job::Job;
-use crate::poll::PollEvents;
-use crate::ranged::{Ranged, ReadRange};
-use crate::target::{NoBuffer, ReadInto, ReadIntoEach, Target, WriteFrom, WriteFromEach};
-use crate::task::{Pending, Task};
+use crate::job::completion::Completion;
+use crate::job::deadline::JobDeadline;
+use crate::job::poll_events::PollEvents;
+use crate::job::ranged::{Ranged, ReadRange};
+use crate::job::target::{NoBuffer, ReadInto, ReadIntoEach, Target, WriteFrom, WriteFromEach};
+use crate::job::task::{Pending, Task};
+use crate::job::without_kernel::PureTask;
 
 /// A [`Job`] for a [`Scope`](crate::Scope): its buffer may be a `&mut [u8]` or a `&[u8]`, its file a
 /// `&File`, and its callback may hold references, all to what lives for `'a`.
@@ -44,7 +45,7 @@ use crate::task::{Pending, Task};
 #[must_use = "a job does nothing until it is submitted"]
 pub struct ScopedJob<'a, R = ()> {
     task: Box<dyn Task<R> + 'a>,
-    pub(super) due: Due,
+    pub(super) due: JobDeadline,
 }
 
 impl<'a, R: Send + 'a> ScopedJob<'a, R> {
@@ -85,7 +86,7 @@ impl<'a, R: Send + 'a> ScopedJob<'a, R> {
         let skip = (offset - span.start) as usize;
         let target = ReadRange::new(buffer, span.end - span.start, skip, len);
         let pending = Pending::prepare(Operation::Read, file, target, span.start, callback);
-        Self { task: pending.select(skip, len), due: Due::Never }
+        Self { task: pending.select(skip, len), due: JobDeadline::Never }
     }
 
     /// Writes the bytes of `buffer`; see [`Job::write`].
@@ -168,7 +169,7 @@ impl<'a, R: Send + 'a> ScopedJob<'a, R> {
     where
         F: FnOnce() -> R + Send + 'a,
     {
-        Self { task: Box::new(Chore::nop((), move |()| callback())), due: Due::Never }
+        Self { task: Box::new(PureTask::nop((), move |()| callback())), due: JobDeadline::Never }
     }
 
     /// Runs `work` on a thread for what blocks, and then the callback with its value on a worker;
@@ -179,7 +180,7 @@ impl<'a, R: Send + 'a> ScopedJob<'a, R> {
         W: FnOnce() -> V + Send + 'a,
         F: FnOnce(V) -> R + Send + 'a,
     {
-        Self { task: Box::new(Chore::blocking(work, callback)), due: Due::Never }
+        Self { task: Box::new(PureTask::blocking(work, callback)), due: JobDeadline::Never }
     }
 
     fn new<'f, T, F>(
@@ -195,7 +196,7 @@ impl<'a, R: Send + 'a> ScopedJob<'a, R> {
         'f: 'a,
     {
         let task = Pending::prepare(operation, file, target, offset, callback);
-        Self { task, due: Due::Never }
+        Self { task, due: JobDeadline::Never }
     }
 }
 
@@ -215,32 +216,32 @@ impl<'a, R> ScopedJob<'a, R> {
 
     /// Gives the job up if it is not under way at this moment; see [`Job::deadline`].
     pub fn deadline(mut self, deadline: Instant) -> Self {
-        self.due = Due::At(deadline).of(self.operation());
+        self.due = JobDeadline::At(deadline).of(self.operation());
         self
     }
 
     /// Gives the job up if it is not under way so long after it was accepted; see [`Job::timeout`].
     pub fn timeout(mut self, limit: Duration) -> Self {
-        self.due = Due::after(limit).of(self.operation());
+        self.due = JobDeadline::after(limit).of(self.operation());
         self
     }
 
     /// What the job asks for.
     #[must_use]
     pub fn operation(&self) -> Operation {
-        self.task.brief().transfer.operation
+        self.task.view().transfer.operation
     }
 
     /// From which offset on, in bytes.
     #[must_use]
     pub fn offset(&self) -> u64 {
-        self.task.brief().offset()
+        self.task.view().offset()
     }
 
     /// How many bytes it asks for.
     #[must_use]
     pub fn requested(&self) -> usize {
-        self.task.brief().progress.requested
+        self.task.view().progress.requested
     }
 
     pub(super) fn into_task(self) -> Box<dyn Task<R> + 'a> {

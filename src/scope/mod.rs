@@ -7,16 +7,10 @@
 
 mod erased;
 pub(crate) mod error;
-pub(crate) mod headcount;
 pub(crate) mod job;
 mod rejected;
 
-/// What the headcount is made of.
-mod sync {
-    pub(super) use std::sync::atomic::{AtomicUsize, Ordering};
-    pub(super) use std::thread::{Thread, current, park};
-}
-
+use crate::wait::headcount::Headcount;
 use std::fmt;
 use std::marker::PhantomData;
 use std::mem;
@@ -25,20 +19,19 @@ use std::process;
 use std::sync::Arc;
 
 use crate::admission::Patience;
-use crate::deadline::Deadline;
-use crate::due::Due;
-use crate::error::SubmitErrorKind;
-use crate::handle::JobHandle;
+use crate::admission::refusal::SubmitErrorKind;
 use crate::job::Job;
-use crate::spawned::Spawned;
-use crate::submitter::Submitter;
-use crate::task::Task;
+use crate::job::deadline::JobDeadline;
+use crate::job::task::Task;
+use crate::submit::Submitter;
+use crate::submit::handle::JobHandle;
+use crate::submit::spawned::Spawned;
 use crate::unwind::catch;
 use crate::wait::delivery::Delivery;
+use crate::wait::limit::WaitLimit;
 
 use erased::{Erased, Place, Ticket};
 use error::{Refused, ScopeError};
-use headcount::Headcount;
 use job::ScopedJob;
 
 /// Takes jobs that borrow, between the beginning and the end of a call of
@@ -198,7 +191,7 @@ impl<'scope> Scope<'scope, '_> {
     ///
     /// As `Submitter::submit`; the job comes back.
     pub fn submit(&self, job: ScopedJob<'scope>) -> Result<(), Refused<ScopedJob<'scope>>> {
-        self.submit_with(job, Patience::Until(Deadline::NEVER))
+        self.submit_with(job, Patience::Until(WaitLimit::NEVER))
     }
 
     /// Submits a job if there is room now; see [`Submitter::try_submit`].
@@ -242,7 +235,7 @@ impl<'scope> Scope<'scope, '_> {
     ) -> Result<(), Refused<Vec<ScopedJob<'scope>>>> {
         // Collected first: the iterator is the user's code, and may itself submit or wait.
         let jobs: Vec<_> = jobs.into_iter().map(|job| (job, Erased::place())).collect();
-        let patience = Patience::Until(Deadline::NEVER);
+        let patience = Patience::Until(WaitLimit::NEVER);
         self.accept(jobs, patience, |(job, place)| {
             let due = job.due;
             self.enter(job.into_task(), due, place)
@@ -283,7 +276,7 @@ impl<'scope> Scope<'scope, '_> {
         &self,
         job: ScopedJob<'scope, R>,
     ) -> Result<JobHandle<R>, Refused<ScopedJob<'scope, R>>> {
-        self.spawn_with(job, Patience::Until(Deadline::NEVER))
+        self.spawn_with(job, Patience::Until(WaitLimit::NEVER))
     }
 
     /// Spawns a job if there is room now.
@@ -343,7 +336,7 @@ impl<'scope> Scope<'scope, '_> {
     }
 
     /// Counts a job in that is accepted now, and makes it one for the dispatcher.
-    fn enter(&self, task: Box<dyn Task<()> + 'scope>, due: Due, place: Place) -> Job {
+    fn enter(&self, task: Box<dyn Task<()> + 'scope>, due: JobDeadline, place: Place) -> Job {
         let ticket = Ticket::new(&self.jobs);
         // SAFETY: what is borrowed for `'scope` is so until `Submitter::scope` returns or unwinds:
         // `'scope` is any lifetime for the body, so it has nothing that lives exactly so long but the

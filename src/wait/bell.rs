@@ -2,7 +2,7 @@
 
 use std::sync::PoisonError;
 
-use super::sync::{Condvar, Mutex, MutexGuard};
+use crate::sync::{Condvar, Mutex, MutexGuard};
 
 #[derive(Default)]
 pub(crate) struct Bell {

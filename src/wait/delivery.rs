@@ -6,7 +6,7 @@ use std::sync::PoisonError;
 use std::task::Waker;
 
 use super::bell::Bell;
-use super::sync::{Arc, Condvar, Mutex, MutexGuard};
+use crate::sync::{Arc, Condvar, Mutex, MutexGuard};
 
 /// Where a callback's value waits for the handle.
 pub(crate) struct Delivery<T> {

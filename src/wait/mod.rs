@@ -5,9 +5,12 @@
 
 pub(crate) mod bell;
 pub(crate) mod delivery;
+pub(crate) mod headcount;
+pub(crate) mod limit;
 pub(crate) mod line;
 pub(crate) mod room;
-pub(crate) mod sync;
+pub(crate) mod sleepers;
+pub(crate) mod worker_mark;
 
 use std::task::Waker;
 

@@ -1,6 +1,6 @@
 //! What the property tests share.
 
-#[path = "../../src/scripted/oracle/runner.rs"]
+#[path = "../../src/pipeline/scripted/oracle/runner.rs"]
 mod runner;
 
 use proptest::test_runner::TestRunner;

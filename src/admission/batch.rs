@@ -1,0 +1,52 @@
+//! What one filling of slots has to hand on: where each job goes, by the token of its slot.
+
+use crate::blocking::{BlockingRequest, ReplyTo};
+use crate::engine::Request;
+use crate::job::task::{JobView, Route};
+
+/// Kept by each thread that fills slots, so that its lists are allocated once.
+pub(crate) struct Batch {
+    pub(crate) requests: Vec<Request>,
+    /// For the blocking blocking.
+    pub(crate) blocking: Vec<BlockingRequest>,
+    /// A read of so many bytes for which this thread looks into the page cache.
+    pub(crate) look: Option<(Request, usize)>,
+    /// For workers, at once.
+    pub(crate) ready: Vec<u64>,
+}
+
+impl Batch {
+    pub(crate) const fn new() -> Self {
+        Self { requests: Vec::new(), blocking: Vec::new(), look: None, ready: Vec::new() }
+    }
+
+    pub(crate) fn push(&mut self, token: u64, brief: &JobView) {
+        let request = Request { token, transfer: brief.transfer };
+        match brief.route {
+            Route::Engine => self.requests.push(request),
+            Route::Cache => self.look = Some((request, brief.progress.rest())),
+            Route::Blocking => {
+                self.blocking.push(BlockingRequest {
+                    request,
+                    done: 0,
+                    reply_to: ReplyTo::Workers,
+                });
+            }
+            Route::Worker => self.ready.push(token),
+        }
+    }
+
+    /// Empties the lists.
+    pub(crate) fn clear(&mut self) {
+        self.requests.clear();
+        self.blocking.clear();
+        self.look = None;
+        self.ready.clear();
+    }
+}
+
+impl Default for Batch {
+    fn default() -> Self {
+        Self::new()
+    }
+}

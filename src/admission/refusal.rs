@@ -1,0 +1,37 @@
+//! Why a job is refused.
+
+use std::error::Error;
+use std::fmt;
+
+/// Why a job was not accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SubmitErrorKind {
+    /// No slot is free and the backlog is full; in a callback: too many of the callbacks' jobs are
+    /// parked already.
+    Full,
+    /// There was no room within the time given.
+    TimedOut,
+    /// The dispatcher has been shut down or dropped.
+    ShutDown,
+    /// This is a child that was forked from the dispatcher's process: the kernel's context and the
+    /// threads are the parent's.
+    Forked,
+}
+
+impl fmt::Display for SubmitErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Full => {
+                "no room: wait with submit, raise depth, backlog or parked_limit, or submit less"
+            }
+            Self::TimedOut => "no room within the time given",
+            Self::ShutDown => "the dispatcher has been shut down",
+            Self::Forked => {
+                "this process was forked from the one that made the dispatcher: make one here"
+            }
+        })
+    }
+}
+
+impl Error for SubmitErrorKind {}

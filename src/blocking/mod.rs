@@ -1,0 +1,15 @@
+//! Blocking threads: a bounded set of threads for the system calls that Linux does not perform
+//! asynchronously, the transfers by such calls, and an engine made of both.
+//!
+//! This folder knows no job. Its threads hand each request to a [`BlockingService`], which is the
+//! pipeline, or the engine's user.
+
+mod engine;
+mod pool;
+mod request;
+mod transfer;
+
+pub(crate) use engine::BlockingEngine;
+pub(crate) use pool::{AfterWork, BlockingPool, BlockingService};
+pub(crate) use request::{BlockingRequest, ReplyTo};
+pub(crate) use transfer::{CacheRead, perform, read_cached};

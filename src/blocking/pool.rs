@@ -1,0 +1,267 @@
+//! The bounded set of threads, and the queue in front of it.
+//!
+//! Jobs that are queued here occupy slots, so the number of slots bounds the queue. Threads start
+//! when they are needed and end when they have had nothing to do for a while. Waking a thread takes
+//! longer than many a system call, so the pool wakes one at a time. That thread wakes the next if it
+//! finds more than it takes itself. A thread that has finished a request looks for another before it
+//! sleeps.
+//!
+//! Whenever nobody holds the lock: if the queue is not empty, a thread is on its way to it, or all
+//! threads that there may be are busy.
+
+use std::collections::VecDeque;
+use std::io;
+use std::mem;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, Weak};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use super::request::{BlockingRequest, ReplyTo};
+use crate::sync::lock;
+use crate::sys::signals;
+use crate::unwind::AbortOnUnwind;
+use crate::wait::limit::WaitLimit;
+
+/// How long a thread waits for something to do before it ends. Tests of the inside let it wait for
+/// ever, so that they hang if a thread is not told to end.
+const KEEP_ALIVE: Duration = Duration::from_secs(if cfg!(test) { u64::MAX } else { 1 });
+
+/// What the threads work for.
+pub(crate) trait BlockingService: Send + Sync {
+    /// Performs a request on the calling thread and sends the result where it belongs.
+    fn perform(&self, request: &BlockingRequest) -> AfterWork;
+}
+
+/// How a thread goes on after a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum AfterWork {
+    /// It takes the next request.
+    GoOn,
+    /// The work forked, and this is the child. Everything else here is the parent's, so the
+    /// child's copy of the thread ends.
+    Forked,
+}
+
+pub(crate) struct BlockingPool {
+    /// The most threads.
+    limit: usize,
+    /// For the threads, which share the pool.
+    this: Weak<Self>,
+    service: OnceLock<Weak<dyn BlockingService>>,
+    /// Jobs that workers are to get, in the queue or with threads. For jobs in the queue it changes
+    /// under the lock.
+    jobs: AtomicUsize,
+    state: Mutex<PoolState>,
+    /// Idle threads wait here.
+    wake_up: Condvar,
+}
+
+#[derive(Default)]
+struct PoolState {
+    queue: VecDeque<BlockingRequest>,
+    /// Threads that have been started and have not ended.
+    threads: usize,
+    /// Threads that wait to be woken.
+    idle: usize,
+    /// A thread has been woken or started and has not looked into the queue yet.
+    coming: bool,
+    /// The threads are to end.
+    dismissed: bool,
+    /// Handles of threads, and of some that have ended.
+    handles: Vec<JoinHandle<()>>,
+    /// The numbers in the names of threads that have ended.
+    free_numbers: Vec<usize>,
+}
+
+/// Whether a thread has just been started.
+#[derive(Clone, Copy, PartialEq)]
+enum Since {
+    Start,
+    LastRequest,
+}
+
+impl BlockingPool {
+    pub(crate) fn new(limit: usize) -> Arc<Self> {
+        Arc::new_cyclic(|this| Self {
+            limit,
+            this: Weak::clone(this),
+            service: OnceLock::new(),
+            jobs: AtomicUsize::new(0),
+            state: Mutex::default(),
+            wake_up: Condvar::new(),
+        })
+    }
+
+    /// Says what the threads work for. The caller does so before it pushes the first request.
+    pub(crate) fn serve(&self, service: Weak<dyn BlockingService>) {
+        self.service.get_or_init(|| service);
+    }
+
+    /// How many threads there may be.
+    pub(crate) fn limit(&self) -> usize {
+        self.limit
+    }
+
+    /// How many threads there are.
+    pub(crate) fn threads(&self) -> usize {
+        self.lock().threads
+    }
+
+    /// How many jobs are in the queue or with threads. Requests of the engine do not count.
+    pub(crate) fn jobs(&self) -> usize {
+        // All accesses are relaxed: a thread that knows of a job's end sees its subtraction too.
+        self.jobs.load(Ordering::Relaxed)
+    }
+
+    /// Takes note that the job of a request is about to be sent to the workers. From then on it is
+    /// no longer the blocking threads'.
+    pub(crate) fn job_leaves(&self, request: &BlockingRequest) {
+        let job = usize::from(request.reply_to == ReplyTo::Workers);
+        self.jobs.fetch_sub(job, Ordering::Relaxed);
+    }
+
+    /// Queues requests. False, and nothing queued, if there is no thread and none can be started.
+    pub(crate) fn push(&self, requests: impl IntoIterator<Item = BlockingRequest>) -> bool {
+        let mut state = self.lock();
+        for request in requests {
+            let job = usize::from(request.reply_to == ReplyTo::Workers);
+            self.jobs.fetch_add(job, Ordering::Relaxed);
+            state.queue.push_back(request);
+        }
+        if self.wake_one(&mut state) {
+            return true;
+        }
+        // Without a thread the queue was empty before.
+        state.queue.clear();
+        self.jobs.store(0, Ordering::Relaxed);
+        false
+    }
+
+    /// Takes a request out of the queue that no thread has begun.
+    pub(crate) fn withdraw(
+        &self,
+        wanted: impl Fn(&BlockingRequest) -> bool,
+    ) -> Option<BlockingRequest> {
+        let mut state = self.lock();
+        let position = state.queue.iter().position(wanted)?;
+        let request = state.queue.remove(position)?;
+        self.job_leaves(&request);
+        Some(request)
+    }
+
+    /// Makes sure that a thread comes for what is queued. False if there is no thread.
+    fn wake_one(&self, state: &mut PoolState) -> bool {
+        if state.coming || state.queue.is_empty() {
+            return true;
+        }
+        if state.idle > 0 {
+            state.coming = true;
+            self.wake_up.notify_one();
+        } else if state.threads < self.limit {
+            // If the start fails, the threads that there are get to it.
+            state.coming = self.start(state).is_ok();
+        }
+        state.threads > 0
+    }
+
+    /// Serves requests until there has been none for a while or the pool is dismissed.
+    fn work(&self, service: &dyn BlockingService, number: usize) {
+        let _guard = AbortOnUnwind;
+        let mut since = Since::Start;
+        while let Some(request) = self.next(number, since) {
+            since = Since::LastRequest;
+            if service.perform(&request) == AfterWork::Forked {
+                return;
+            }
+        }
+    }
+
+    /// The next request for the calling thread, or `None` if it is to end.
+    fn next(&self, number: usize, since: Since) -> Option<BlockingRequest> {
+        let mut state = self.lock();
+        if since == Since::Start {
+            state.coming = false;
+        }
+        loop {
+            if let Some(request) = state.queue.pop_front() {
+                self.wake_one(&mut state);
+                return Some(request);
+            }
+            let (waited, woken) = self.wait(state);
+            state = waited;
+            if !woken {
+                state.threads -= 1;
+                state.free_numbers.push(number);
+                return None;
+            }
+        }
+    }
+
+    /// Waits to be woken. False if nobody did for a while, or nobody ever will.
+    fn wait<'a>(
+        &'a self,
+        mut state: MutexGuard<'a, PoolState>,
+    ) -> (MutexGuard<'a, PoolState>, bool) {
+        let limit = WaitLimit::after(KEEP_ALIVE);
+        state.idle += 1;
+        while !state.coming && !state.dismissed {
+            match limit.wait(&self.wake_up, state) {
+                Ok(waited) => state = waited,
+                Err(waited) => {
+                    state = waited;
+                    break;
+                }
+            }
+        }
+        state.idle -= 1;
+        let woken = mem::take(&mut state.coming);
+        (state, woken)
+    }
+
+    /// Tells the threads to end. The queue is empty and stays so.
+    pub(crate) fn dismiss(&self) {
+        self.lock().dismissed = true;
+        self.wake_up.notify_all();
+    }
+
+    /// Waits for the threads, which have been told to end.
+    pub(crate) fn join(&self) {
+        let handles = mem::take(&mut self.lock().handles);
+        let this = thread::current().id();
+        for handle in handles {
+            // A thread finds its own handle here if one of its thread-local values dropped the
+            // dispatcher.
+            if handle.thread().id() != this {
+                // These threads don't panic: they would have aborted the process.
+                let _ = handle.join();
+            }
+        }
+    }
+
+    /// Starts a thread, under the lock: so nobody finds the thread gone before its handle is here.
+    fn start(&self, state: &mut PoolState) -> io::Result<()> {
+        let service = self.service.get().and_then(Weak::upgrade);
+        let (Some(service), Some(pool)) = (service, self.this.upgrade()) else {
+            return Err(io::Error::other("the dispatcher is gone"));
+        };
+        let number = state.free_numbers.pop().unwrap_or(state.threads);
+        let builder = thread::Builder::new().name(format!("aio-blocking-{number}"));
+        match signals::blocked_during(|| builder.spawn(move || pool.work(&*service, number))) {
+            Ok(handle) => {
+                state.handles.retain(|handle| !handle.is_finished());
+                state.handles.push(handle);
+                state.threads += 1;
+                Ok(())
+            }
+            Err(error) => {
+                state.free_numbers.push(number);
+                Err(error)
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, PoolState> {
+        lock(&self.state)
+    }
+}

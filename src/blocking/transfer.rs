@@ -1,0 +1,169 @@
+//! Transfers by system calls that return when they are done.
+//!
+//! Safety: each function is one or more system calls on memory and files that a request describes;
+//! that these are valid is its contract, as it is that of [`Engine::submit`](crate::engine::Engine).
+
+#![expect(unsafe_code, reason = "raw system calls on jobs' buffers")]
+
+use std::ffi::{c_int, c_long, c_ulong};
+use std::ptr;
+
+use crate::engine::operation::Operation;
+use crate::engine::{Errno, Transfer};
+use crate::sys::aio::checked;
+
+/// The outcome of a read from the page cache.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum CacheRead {
+    /// All there is, up to the end of the file: the result.
+    Hit(usize),
+    /// So many bytes, if any; for the rest somebody has to wait.
+    Miss(usize),
+    /// This file can't be read without perhaps waiting.
+    Unsupported,
+}
+
+/// Reads what is in the page cache, and waits for nothing: `RWF_NOWAIT` of preadv2(2).
+///
+/// # Safety
+///
+/// What the transfer, a read of `requested` bytes, describes is valid and nobody else's.
+pub(crate) unsafe fn read_cached(transfer: &Transfer, requested: usize) -> CacheRead {
+    if transfer.operation == Operation::ReadVectored {
+        // SAFETY: the caller's promise.
+        return match unsafe { call(transfer, libc::RWF_NOWAIT) } {
+            Ok(count) if count == requested => CacheRead::Hit(count),
+            // Where in the array the rest begins isn't worth finding out.
+            Ok(_) => CacheRead::Miss(0),
+            Err(errno) => cache_read_failed(errno, 0),
+        };
+    }
+    let mut done = 0;
+    loop {
+        // SAFETY: the caller's promise, of which this is a part.
+        match unsafe { call(&transfer.after(done), libc::RWF_NOWAIT) } {
+            Ok(0) => return CacheRead::Hit(done),
+            Ok(count) => done += count,
+            Err(errno) => return cache_read_failed(errno, done),
+        }
+        if done as u64 == transfer.length {
+            return CacheRead::Hit(done);
+        }
+    }
+}
+
+/// The errors of preadv2(2), which without the flag may not come again.
+fn cache_read_failed(Errno(errno): Errno, done: usize) -> CacheRead {
+    match errno {
+        // The file system can't tell; or the kernel doesn't know the flag, or the call.
+        libc::EOPNOTSUPP | libc::ENOSYS if done == 0 => CacheRead::Unsupported,
+        // Not in the page cache; or what whoever reads it without the flag is told too.
+        _ => CacheRead::Miss(done),
+    }
+}
+
+/// Performs a transfer, and returns its result as an event has it.
+///
+/// # Safety
+///
+/// What the transfer describes is valid and nobody else's.
+pub(crate) unsafe fn perform(transfer: &Transfer) -> i64 {
+    let flags = if transfer.nowait { libc::RWF_NOWAIT } else { 0 };
+    loop {
+        let answer = match transfer.operation {
+            Operation::SyncAll => sync(libc::SYS_fsync, transfer),
+            Operation::SyncData => sync(libc::SYS_fdatasync, transfer),
+            // SAFETY: the caller's promise.
+            _ => unsafe { call(transfer, flags) },
+        };
+        match answer {
+            Ok(count) => return count as i64,
+            // By a signal that can't be blocked: a debugger, the freezer.
+            Err(Errno(libc::EINTR)) => {}
+            Err(Errno(errno)) => return -i64::from(errno),
+        }
+    }
+}
+
+/// fsync(2) or fdatasync(2).
+fn sync(number: c_long, transfer: &Transfer) -> Result<usize, Errno> {
+    // SAFETY: a system call without pointers.
+    checked(unsafe { libc::syscall(number, c_long::from(transfer.fd)) })
+}
+
+/// A read or write, at its offset or, as AIO does, at none in a file that has no offsets.
+///
+/// # Safety
+///
+/// What the transfer describes is valid and nobody else's.
+unsafe fn call(transfer: &Transfer, flags: c_int) -> Result<usize, Errno> {
+    // The kernel's offset is signed, and its -1 says that there is none.
+    let at = match i64::try_from(transfer.offset) {
+        // SAFETY: the caller's promise.
+        Ok(_) => unsafe { call_at(transfer, transfer.offset, flags) },
+        Err(_) => Err(Errno(libc::EINVAL)),
+    };
+    match at {
+        // SAFETY: as above; nothing was transferred.
+        Err(Errno(libc::ESPIPE)) => unsafe { call_at(transfer, u64::MAX, flags) },
+        answer => answer,
+    }
+}
+
+/// One system call: preadv2(2) or pwritev2(2).
+///
+/// # Safety
+///
+/// What the transfer describes is valid and nobody else's.
+unsafe fn call_at(transfer: &Transfer, offset: u64, flags: c_int) -> Result<usize, Errno> {
+    let number = match transfer.operation {
+        Operation::Read | Operation::ReadVectored => libc::SYS_preadv2,
+        Operation::Write | Operation::WriteVectored => libc::SYS_pwritev2,
+        _ => unreachable!("nothing that transfers bytes"),
+    };
+    let segments = Segments::of(transfer);
+    // In two halves where a word has 32 bits, and else in the first alone.
+    let (low, high) = (offset as c_ulong, (offset >> 32) as c_ulong);
+    let (array, count) = (segments.array(), segments.count());
+    // In whole words, as the call takes them.
+    let (fd, flags) = (c_long::from(transfer.fd), c_long::from(flags));
+    // SAFETY: the array has so many elements, and these are valid, by the caller's promise.
+    checked(unsafe { libc::syscall(number, fd, array, count, low, high, flags) })
+}
+
+/// The array of buffers of a transfer; one buffer is an array of one.
+enum Segments {
+    One(libc::iovec),
+    Array { address: *const libc::iovec, count: usize },
+}
+
+impl Segments {
+    fn of(transfer: &Transfer) -> Self {
+        let address = transfer.address as usize;
+        match transfer.operation {
+            Operation::ReadVectored | Operation::WriteVectored => Self::Array {
+                address: ptr::with_exposed_provenance(address),
+                count: transfer.length as usize,
+            },
+            _ => Self::One(libc::iovec {
+                iov_base: ptr::with_exposed_provenance_mut(address),
+                iov_len: transfer.length as usize,
+            }),
+        }
+    }
+
+    fn array(&self) -> *const libc::iovec {
+        match self {
+            Self::One(segment) => segment,
+            Self::Array { address, .. } => *address,
+        }
+    }
+
+    fn count(&self) -> c_long {
+        match self {
+            Self::One(_) => 1,
+            // The kernel answers EINVAL for more than 1024.
+            Self::Array { count, .. } => c_long::try_from(*count).unwrap_or(c_long::MAX),
+        }
+    }
+}

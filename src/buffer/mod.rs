@@ -1,0 +1,171 @@
+//! What can be a job's buffer: memory that stays where it is while its owner is moved.
+//!
+//! Safety: the implementations here argue that their memory is stable, and expose to safe code no
+//! byte that was not initialised.
+
+#![expect(unsafe_code, reason = "the contract between buffers and the kernel")]
+
+pub(crate) mod aligned;
+
+use std::slice;
+use std::sync::Arc;
+
+/// Memory that the kernel may read while a job is in flight, for writes.
+///
+/// # Safety
+///
+/// From the first call of [`stable_ptr`](Self::stable_ptr) until the value is next accessed, other
+/// than by moving it:
+///
+/// - `stable_ptr` and [`initialised`](Self::initialised) return the same values each time, on any
+///   thread, also after the value has been moved;
+/// - `stable_ptr` is not null, and the `initialised` bytes from there on are initialised, in one
+///   allocation, and changed by nobody but through this value (memory that several owners share is
+///   never changed);
+/// - leaking the value leaks that memory, or, if the value borrows it, the memory stays as it is for
+///   as long as the value's type is valid. ([`Job`](crate::Job) takes values that borrow nothing,
+///   [`ScopedJob`](crate::ScopedJob) others too.)
+pub unsafe trait IoBuf: Send {
+    /// The first byte.
+    fn stable_ptr(&self) -> *const u8;
+
+    /// How many bytes from there on are initialised; this is what a write writes.
+    fn initialised(&self) -> usize;
+
+    /// The initialised bytes.
+    fn as_bytes(&self) -> &[u8] {
+        // SAFETY: the contract has a pointer that is not null with that many initialised bytes in
+        // one allocation behind it, which don't change while `self` is borrowed.
+        unsafe { slice::from_raw_parts(self.stable_ptr(), self.initialised()) }
+    }
+}
+
+/// Memory that the kernel may write while a job is in flight, for reads.
+///
+/// # Safety
+///
+/// As for [`IoBuf`], and from the first call of [`stable_mut_ptr`](Self::stable_mut_ptr) until the
+/// value is next accessed, other than by moving it:
+///
+/// - `stable_mut_ptr` is the address that `stable_ptr` returns, and
+///   [`capacity`](Self::capacity) never changes and is at least `initialised`;
+/// - the `capacity` bytes from there on are allocated and writable, and nobody else reads or writes
+///   them.
+pub unsafe trait IoBufMut: IoBuf {
+    /// The first byte, for writing.
+    fn stable_mut_ptr(&mut self) -> *mut u8;
+
+    /// How many bytes from there on may be written; this is what a read asks for.
+    fn capacity(&self) -> usize;
+
+    /// Takes note that a read put `count` bytes at the front: these are the buffer's contents now.
+    ///
+    /// # Safety
+    ///
+    /// - `count` is at most `capacity`.
+    /// - The first `count` bytes are initialised.
+    unsafe fn set_filled(&mut self, count: usize);
+}
+
+// SAFETY: the heap block of a vector stays where it is while the vector is moved, and changes only
+// through it; `len` of its bytes are initialised.
+unsafe impl IoBuf for Vec<u8> {
+    fn stable_ptr(&self) -> *const u8 {
+        self.as_ptr()
+    }
+
+    fn initialised(&self) -> usize {
+        self.len()
+    }
+}
+
+// SAFETY: as above; the block has `capacity` bytes, all of them the vector's own.
+unsafe impl IoBufMut for Vec<u8> {
+    fn stable_mut_ptr(&mut self) -> *mut u8 {
+        self.as_mut_ptr()
+    }
+
+    fn capacity(&self) -> usize {
+        self.capacity()
+    }
+
+    unsafe fn set_filled(&mut self, count: usize) {
+        // SAFETY: the caller has at most `capacity` bytes, and these are initialised.
+        unsafe { self.set_len(count) };
+    }
+}
+
+// SAFETY: the heap block stays where it is while the box is moved, all of it is initialised, and it
+// changes only through the box.
+unsafe impl IoBuf for Box<[u8]> {
+    fn stable_ptr(&self) -> *const u8 {
+        self.as_ptr()
+    }
+
+    fn initialised(&self) -> usize {
+        self.len()
+    }
+}
+
+// SAFETY: as above; the block is the box's own.
+unsafe impl IoBufMut for Box<[u8]> {
+    fn stable_mut_ptr(&mut self) -> *mut u8 {
+        self.as_mut_ptr()
+    }
+
+    fn capacity(&self) -> usize {
+        self.len()
+    }
+
+    /// A boxed slice is as long as it is: bytes after the first `count` are what they were.
+    unsafe fn set_filled(&mut self, _count: usize) {}
+}
+
+// SAFETY: the slice is where it is, and borrowed while its type is valid; a shared slice of bytes is
+// not changed meanwhile.
+unsafe impl IoBuf for &[u8] {
+    fn stable_ptr(&self) -> *const u8 {
+        self.as_ptr()
+    }
+
+    fn initialised(&self) -> usize {
+        self.len()
+    }
+}
+
+// SAFETY: as above, and it changes only through this value, being borrowed exclusively.
+unsafe impl IoBuf for &mut [u8] {
+    fn stable_ptr(&self) -> *const u8 {
+        self.as_ptr()
+    }
+
+    fn initialised(&self) -> usize {
+        self.len()
+    }
+}
+
+// SAFETY: as above; all of it is writable through an exclusive borrow.
+unsafe impl IoBufMut for &mut [u8] {
+    fn stable_mut_ptr(&mut self) -> *mut u8 {
+        self.as_mut_ptr()
+    }
+
+    fn capacity(&self) -> usize {
+        self.len()
+    }
+
+    /// A slice is as long as it is: bytes after the first `count` are what they were.
+    unsafe fn set_filled(&mut self, _count: usize) {}
+}
+
+// SAFETY: the shared block stays while this owner exists, wherever that is moved; with another
+// owner around nobody gets mutable access to it, and without one only through this value.
+unsafe impl IoBuf for Arc<[u8]> {
+    fn stable_ptr(&self) -> *const u8 {
+        self.as_ptr()
+    }
+
+    fn initialised(&self) -> usize {
+        self.len()
+    }
+}

@@ -1,0 +1,197 @@
+//! Why a dispatcher could not be built, a job not be accepted, a wait not be waited.
+
+use std::error::Error;
+use std::fmt;
+use std::io;
+
+use crate::submit::stats::Stats;
+
+/// Why a [`Builder`](crate::Builder) could not build.
+#[derive(Debug)]
+pub struct BuildError(pub(crate) BuildFailure);
+
+#[derive(Debug)]
+pub(crate) enum BuildFailure {
+    Config { setting: &'static str, value: usize, reason: &'static str },
+    Limit { asked: u32, limit: Option<u64>, in_use: Option<u64>, source: io::Error },
+    Unavailable(io::Error),
+    TooLarge { asked: u32, source: io::Error },
+    Setup(io::Error),
+    LoopOfThreads,
+    Thread { name: String, source: io::Error },
+}
+
+/// The kinds of [`BuildError`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum BuildErrorKind {
+    /// A setting of the builder makes no sense.
+    InvalidConfig,
+    /// The system's limit on AIO requests, `fs.aio-max-nr`, is used up.
+    AioLimit,
+    /// This system has no native AIO, or forbids it.
+    Unavailable,
+    /// The kernel has no room for so many requests, or the process no memory.
+    TooLarge,
+    /// A thread could not be started.
+    Thread,
+    /// Something else; the source says what.
+    Other,
+}
+
+impl BuildError {
+    /// What kind of failure this is.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use reapool::{BuildErrorKind, Dispatcher};
+    ///
+    /// let error = Dispatcher::builder().depth(0).build().unwrap_err();
+    /// assert_eq!(error.kind(), BuildErrorKind::InvalidConfig);
+    /// ```
+    #[must_use]
+    pub fn kind(&self) -> BuildErrorKind {
+        match self.0 {
+            BuildFailure::Config { .. } | BuildFailure::LoopOfThreads => {
+                BuildErrorKind::InvalidConfig
+            }
+            BuildFailure::Limit { .. } => BuildErrorKind::AioLimit,
+            BuildFailure::Unavailable(_) => BuildErrorKind::Unavailable,
+            BuildFailure::TooLarge { .. } => BuildErrorKind::TooLarge,
+            BuildFailure::Thread { .. } => BuildErrorKind::Thread,
+            BuildFailure::Setup(_) => BuildErrorKind::Other,
+        }
+    }
+}
+
+impl fmt::Display for BuildError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            BuildFailure::Config { setting, value, reason } => {
+                write!(f, "{setting} can't be {value}: {reason}")
+            }
+            BuildFailure::Limit { asked, limit, in_use, .. } => {
+                let known =
+                    |number: &Option<u64>| number.map_or("unknown".into(), |n| n.to_string());
+                write!(
+                    f,
+                    "io_setup for {asked} requests failed: the system's limit fs.aio-max-nr is {}, \
+                     of which {} are in use (fs.aio-nr); raise the limit with sysctl, ask for less \
+                     depth, or let the builder shrink it",
+                    known(limit),
+                    known(in_use),
+                )
+            }
+            BuildFailure::Unavailable(_) => f.write_str(
+                "native AIO is not available: the kernel was built without CONFIG_AIO, or a \
+                 security policy forbids io_setup; ask for Backend::Automatic or \
+                 Backend::BlockingThreads, which do without",
+            ),
+            BuildFailure::TooLarge { asked, .. } => {
+                write!(f, "there is no room for {asked} requests: ask for less depth")
+            }
+            BuildFailure::Setup(_) => f.write_str("the engine could not be set up"),
+            BuildFailure::LoopOfThreads => f.write_str(
+                "an event loop can't have Backend::BlockingThreads: it is the kernel that tells it of \
+                 completions",
+            ),
+            BuildFailure::Thread { name, .. } => {
+                write!(f, "the thread {name} could not be started")
+            }
+        }
+    }
+}
+
+impl Error for BuildError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match &self.0 {
+            BuildFailure::Config { .. } | BuildFailure::LoopOfThreads => None,
+            BuildFailure::Limit { source, .. }
+            | BuildFailure::TooLarge { source, .. }
+            | BuildFailure::Thread { source, .. }
+            | BuildFailure::Unavailable(source)
+            | BuildFailure::Setup(source) => Some(source),
+        }
+    }
+}
+
+/// Why [`drain`](crate::Dispatcher::drain) did not wait, or not to the end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DrainError {
+    /// Called in a callback of the same dispatcher, which would wait for itself.
+    InCallback,
+    /// Jobs are still outstanding after the time given.
+    TimedOut,
+    /// This is a forked child; the jobs are the parent's.
+    Forked,
+}
+
+impl fmt::Display for DrainError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::InCallback => {
+                "a callback can't wait for all jobs to end, being part of one: wait in another thread"
+            }
+            Self::TimedOut => "jobs are still outstanding after the time given",
+            Self::Forked => "this process was forked from the one whose jobs are to be waited for",
+        })
+    }
+}
+
+impl Error for DrainError {}
+
+/// Why [`shutdown`](crate::Dispatcher::shutdown) did not end the dispatcher.
+#[non_exhaustive]
+pub enum ShutdownError<D> {
+    /// Called in a callback of the same dispatcher, which would wait for itself. The dispatcher
+    /// comes back, as open as it was.
+    InCallback(D),
+    /// Jobs were still outstanding after the time given. The counters say how many, and where.
+    ///
+    /// Nothing of them was freed: the threads stay behind with the jobs, their buffers and files,
+    /// so the kernel may still write into them. What completes later has its callback run as ever,
+    /// and when the last one has, the threads end.
+    TimedOut(Box<Stats>),
+    /// This is a forked child; the dispatcher's threads are the parent's.
+    Forked,
+}
+
+impl<D> fmt::Debug for ShutdownError<D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::InCallback(_) => f.write_str("InCallback(..)"),
+            Self::TimedOut(stats) => f.debug_tuple("TimedOut").field(stats).finish(),
+            Self::Forked => f.write_str("Forked"),
+        }
+    }
+}
+
+impl<D> fmt::Display for ShutdownError<D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::InCallback(_) => f.write_str(
+                "a callback can't wait for the dispatcher's end, being part of it: drop the \
+                 dispatcher, or shut it down in another thread",
+            ),
+            Self::TimedOut(stats) => write!(
+                f,
+                "{} jobs were outstanding after the time given: {} in the kernel, {} with threads for what \
+                 blocks, {} waiting for a slot, {} on their way to a callback or in it; they were left to the threads, with \
+                 their buffers and files",
+                stats.outstanding,
+                stats.in_flight,
+                stats.blocking,
+                stats.parked,
+                stats.outstanding
+                    - stats.parked as u64
+                    - stats.in_flight as u64
+                    - stats.blocking as u64,
+            ),
+            Self::Forked => f.write_str("this process was forked from the dispatcher's"),
+        }
+    }
+}
+
+impl<D> Error for ShutdownError<D> {}

@@ -1,0 +1,268 @@
+//! The owner of the threads and of the kernel's context: starts them, and sees them off.
+
+pub(crate) mod builder;
+pub(crate) mod error;
+pub(crate) mod setup;
+mod start;
+mod threads;
+
+use std::fmt;
+use std::mem;
+use std::ops::Deref;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use crate::dispatcher::builder::Builder;
+use crate::dispatcher::error::{BuildError, DrainError, ShutdownError};
+use crate::engine::backend::Backend;
+use crate::pipeline::Pipeline;
+use crate::pipeline::reaper::Reaper;
+use crate::submit::Submitter;
+use crate::submit::stats::Stats;
+use crate::wait::limit::WaitLimit;
+
+/// Performs jobs: owns the kernel's context, the reaper thread and the workers.
+///
+/// It submits like a [`Submitter`], to which it derefs.
+///
+/// Dropping it does what [`shutdown`](Self::shutdown) does, but leaves the end of the kernel's context
+/// to the reaper thread, which lasts a little longer: io_destroy(2) takes tens of milliseconds even
+/// when nothing is in flight. In a callback of its own, dropping it only refuses further jobs from
+/// outside, and the threads end by themselves when the last callback has returned.
+///
+/// # Examples
+///
+/// ```
+/// use std::sync::Arc;
+/// use reapool::{AlignedBuf, Dispatcher, Job};
+///
+/// let dispatcher = Dispatcher::builder().depth(32).workers(2).build()?;
+/// let file = Arc::new(std::fs::File::open("Cargo.toml")?);
+/// let label = "manifest";
+/// dispatcher.submit(Job::read(&file, AlignedBuf::zeroed(4096), 0, move |done| {
+///     println!("{label}: {:?}", done.result);
+/// }))?;
+/// dispatcher.drain()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Dispatcher {
+    submitter: Submitter,
+    /// `None` once the threads have been joined or left to themselves.
+    reaper: Option<Reaper>,
+    workers: Vec<JoinHandle<()>>,
+}
+
+/// What a dispatcher saw from its start to its shutdown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ShutdownReport {
+    /// Jobs whose callback ran.
+    pub jobs: u64,
+    /// Of these, jobs whose result was an error.
+    pub failed: u64,
+    /// Of these, jobs whose callback panicked.
+    pub panics: u64,
+    /// All counters, as they stood at the end.
+    pub stats: Stats,
+}
+
+impl ShutdownReport {
+    pub(crate) fn of(stats: Stats) -> Self {
+        Self { jobs: stats.finished, failed: stats.failed, panics: stats.panics, stats }
+    }
+}
+
+impl Dispatcher {
+    /// Makes a dispatcher with the default settings.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Builder::build`].
+    pub fn new() -> Result<Self, BuildError> {
+        Self::builder().build()
+    }
+
+    /// Begins to make a dispatcher.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    pub(crate) fn from_parts(
+        submitter: Submitter,
+        reaper: Reaper,
+        workers: Vec<JoinHandle<()>>,
+    ) -> Self {
+        Self { submitter, reaper: Some(reaper), workers }
+    }
+
+    /// A handle for submitting from other threads and from callbacks.
+    #[must_use]
+    pub fn submitter(&self) -> Submitter {
+        self.submitter.clone()
+    }
+
+    /// How many jobs can be in the kernel, on the channel or in a callback at a time: what was
+    /// asked of the builder, or less if it was allowed to shrink.
+    #[must_use]
+    pub fn depth(&self) -> usize {
+        self.pipeline().admission.limits().depth as usize
+    }
+
+    /// By what means operations are performed: of [`Backend::Automatic`] this tells what it came to.
+    #[must_use]
+    pub fn backend(&self) -> Backend {
+        self.pipeline().engine.backend()
+    }
+
+    /// Waits until no job is outstanding: every accepted one's callback has run, those of jobs that
+    /// callbacks submitted included.
+    ///
+    /// # Blocking
+    ///
+    /// As long as jobs are outstanding, which never ends if other threads or callbacks keep
+    /// submitting.
+    ///
+    /// # Errors
+    ///
+    /// [`DrainError`], if called in a callback of this dispatcher or in a forked child.
+    pub fn drain(&self) -> Result<(), DrainError> {
+        self.drain_until(WaitLimit::NEVER)
+    }
+
+    /// Waits like [`drain`](Self::drain), but no longer than `limit`.
+    ///
+    /// # Errors
+    ///
+    /// As for `drain`, and [`DrainError::TimedOut`].
+    pub fn drain_timeout(&self, limit: Duration) -> Result<(), DrainError> {
+        self.drain_until(WaitLimit::after(limit))
+    }
+
+    fn drain_until(&self, deadline: WaitLimit) -> Result<(), DrainError> {
+        let pipeline = self.pipeline();
+        if pipeline.is_forked() {
+            return Err(DrainError::Forked);
+        }
+        if pipeline.on_worker() {
+            return Err(DrainError::InCallback);
+        }
+        if pipeline.admission.wait_until_quiet(deadline) {
+            Ok(())
+        } else {
+            Err(DrainError::TimedOut)
+        }
+    }
+
+    /// Refuses new jobs from outside callbacks, waits until every accepted job's callback has run,
+    /// those of jobs that callbacks submit included, ends the threads and the kernel's context, and
+    /// reports. Nothing of it is left then.
+    ///
+    /// # Blocking
+    ///
+    /// As long as jobs are outstanding. A stuck device blocks it for as long as it is stuck;
+    /// [`shutdown_timeout`](Self::shutdown_timeout) doesn't let it.
+    ///
+    /// # Errors
+    ///
+    /// [`ShutdownError::InCallback`] with the dispatcher if called in a callback of its own,
+    /// [`ShutdownError::Forked`] in a forked child.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let dispatcher = reapool::Dispatcher::new()?;
+    /// let report = dispatcher.shutdown()?;
+    /// assert_eq!((report.jobs, report.panics), (0, 0));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn shutdown(self) -> Result<ShutdownReport, ShutdownError<Self>> {
+        self.shutdown_until(WaitLimit::NEVER)
+    }
+
+    /// Shuts down like [`shutdown`](Self::shutdown), but waits no longer than `limit` for the jobs.
+    ///
+    /// # Errors
+    ///
+    /// As for `shutdown`, and [`ShutdownError::TimedOut`], which says what was left: memory that
+    /// the kernel may still write into is not freed, but left to the threads. Linux itself waits
+    /// for it when the process exits (`exit_aio` in the kernel's `fs/aio.c`).
+    pub fn shutdown_timeout(self, limit: Duration) -> Result<ShutdownReport, ShutdownError<Self>> {
+        self.shutdown_until(WaitLimit::after(limit))
+    }
+
+    fn shutdown_until(
+        mut self,
+        deadline: WaitLimit,
+    ) -> Result<ShutdownReport, ShutdownError<Self>> {
+        if self.pipeline().is_forked() {
+            return Err(ShutdownError::Forked);
+        }
+        if self.pipeline().on_worker() {
+            return Err(ShutdownError::InCallback(self));
+        }
+        self.pipeline().close();
+        if !self.pipeline().admission.wait_until_quiet(deadline) {
+            self.reaper = None;
+            return Err(ShutdownError::TimedOut(Box::new(self.stats())));
+        }
+        self.join_threads(Reaper::join);
+        let stats = self.stats();
+        Ok(ShutdownReport::of(stats))
+    }
+
+    /// Waits for the threads, which have been told to end.
+    fn join_threads(&mut self, join_reaper: fn(Reaper)) {
+        let pipeline = &self.submitter.pipeline;
+        pipeline.admission.wait_until_told();
+        let reaper = self.reaper.take();
+        if !pipeline.is_reaper_deaf() {
+            reaper.map(join_reaper);
+            for worker in self.workers.drain(..) {
+                // Threads of ours don't panic: they would have aborted.
+                let _ = worker.join();
+            }
+        }
+        pipeline.blocking.join();
+    }
+
+    fn pipeline(&self) -> &Pipeline {
+        &self.submitter.pipeline
+    }
+}
+
+impl Deref for Dispatcher {
+    type Target = Submitter;
+
+    fn deref(&self) -> &Submitter {
+        &self.submitter
+    }
+}
+
+impl Drop for Dispatcher {
+    fn drop(&mut self) {
+        if self.pipeline().is_forked() {
+            // The threads are the parent's: there is nobody to tell, and nothing to wait for. Their
+            // stacks' share of the pipeline is never given up, so the context isn't touched.
+            mem::forget(self.reaper.take());
+            mem::forget(mem::take(&mut self.workers));
+            return;
+        }
+        if self.reaper.is_none() {
+            return;
+        }
+        self.pipeline().close();
+        if !self.pipeline().on_worker() {
+            self.pipeline().admission.wait_until_quiet(WaitLimit::NEVER);
+            self.join_threads(Reaper::leave);
+        }
+    }
+}
+
+impl fmt::Debug for Dispatcher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Dispatcher")
+            .field("depth", &self.depth())
+            .field("stats", &self.stats())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,112 @@
+//! Making the engine that a builder asks for, or what there is of it.
+
+use std::fs::{self, File};
+use std::io;
+use std::sync::Arc;
+
+use crate::blocking::BlockingEngine;
+use crate::blocking::BlockingPool;
+use crate::dispatcher::error::{BuildError, BuildErrorKind, BuildFailure};
+use crate::engine::backend::Backend;
+use crate::engine::{Aio, Engine, Errno, Retired, SetupFailure, setup_failure};
+
+/// Makes an engine of this depth, or of less if it may shrink and that is all there is.
+pub(crate) fn set_up(
+    backend: Backend,
+    depth: u32,
+    shrink: bool,
+    lane: &Arc<BlockingPool>,
+) -> Result<(Box<dyn Engine>, u32), BuildError> {
+    if backend == Backend::BlockingThreads {
+        return threads(depth, lane);
+    }
+    match aio(depth, shrink, None) {
+        Ok((engine, depth)) => Ok((Box::new(engine), depth)),
+        Err(error) => match (backend, error.kind()) {
+            (Backend::Automatic, BuildErrorKind::Unavailable) => threads(depth, lane),
+            _ => Err(error),
+        },
+    }
+}
+
+/// Makes an engine for an event loop, for which the kernel counts completions on this eventfd.
+pub(crate) fn set_up_counting(
+    backend: Backend,
+    depth: u32,
+    shrink: bool,
+    counter: &Arc<File>,
+) -> Result<(Box<dyn Engine>, u32), BuildError> {
+    if backend == Backend::BlockingThreads {
+        return Err(BuildError(BuildFailure::LoopOfThreads));
+    }
+    let (engine, depth) = aio(depth, shrink, Some(counter))?;
+    Ok((Box::new(engine), depth))
+}
+
+fn threads(depth: u32, lane: &Arc<BlockingPool>) -> Result<(Box<dyn Engine>, u32), BuildError> {
+    match BlockingEngine::new(Arc::clone(lane)) {
+        Ok(engine) => Ok((Box::new(engine), depth)),
+        Err(Errno(errno)) => {
+            Err(BuildError(BuildFailure::Setup(io::Error::from_raw_os_error(errno))))
+        }
+    }
+}
+
+fn aio(depth: u32, shrink: bool, counter: Option<&Arc<File>>) -> Result<(Aio, u32), BuildError> {
+    let mut asked = depth;
+    let mut deadline = None;
+    loop {
+        let errno = match Aio::new(asked, counter.cloned()) {
+            Ok(engine) => return Ok((engine, asked)),
+            Err(errno) => errno,
+        };
+        let source = io::Error::from_raw_os_error(errno.0);
+        // One request is set aside for waking the reaper.
+        let events = asked + 1;
+        let failure = match setup_failure(errno) {
+            SetupFailure::Limit if Retired::wait_for_fewer(&mut deadline) => continue,
+            SetupFailure::Limit => {
+                let (limit, in_use) = (sysctl("aio-max-nr"), sysctl("aio-nr"));
+                if shrink && asked > 1 {
+                    asked = shrunk(asked, limit, in_use);
+                    continue;
+                }
+                BuildFailure::Limit { asked: events, limit, in_use, source }
+            }
+            SetupFailure::TooLarge if shrink && asked > 1 => {
+                asked /= 2;
+                continue;
+            }
+            SetupFailure::TooLarge => BuildFailure::TooLarge { asked: events, source },
+            SetupFailure::Unavailable => BuildFailure::Unavailable(source),
+            SetupFailure::Other => BuildFailure::Setup(source),
+        };
+        return Err(BuildError(failure));
+    }
+}
+
+/// The next depth to try: what the system has left, but in any case less than was refused, as
+/// others take their share meanwhile.
+fn shrunk(refused: u32, limit: Option<u64>, in_use: Option<u64>) -> u32 {
+    let left = limit.zip(in_use).map_or(0, |(limit, in_use)| limit.saturating_sub(in_use + 1));
+    let left = u32::try_from(left).unwrap_or(u32::MAX);
+    if (1..refused).contains(&left) { left } else { refused / 2 }
+}
+
+fn sysctl(name: &str) -> Option<u64> {
+    fs::read_to_string(format!("/proc/sys/fs/{name}")).ok()?.trim().parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::shrunk;
+
+    #[test]
+    fn shrinking_always_gets_smaller_and_never_to_nothing() {
+        assert_eq!(shrunk(128, Some(65536), Some(65500)), 35);
+        assert_eq!(shrunk(128, Some(65536), Some(65535)), 64);
+        assert_eq!(shrunk(128, Some(65536), Some(0)), 64, "freed since, or taken again");
+        assert_eq!(shrunk(128, None, None), 64);
+        assert_eq!(shrunk(2, Some(10), Some(10)), 1);
+    }
+}

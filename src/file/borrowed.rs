@@ -1,0 +1,130 @@
+//! A file that a scoped job borrows.
+//!
+//! Safety: the handle inside keeps nothing open, so it is never given out: what is given out has the
+//! lifetime of the borrow.
+
+#![expect(unsafe_code, reason = "keeps a descriptor's number for as long as it is borrowed")]
+
+use std::fmt;
+use std::fs::File;
+use std::marker::PhantomData;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use crate::file::FileHandle;
+use crate::file::alignment::Alignment;
+use crate::file::owner::FileOwner;
+
+/// A file that a [`ScopedJob`](crate::ScopedJob) works on, for as long as it is borrowed: the scoped
+/// twin of [`FileHandle`].
+///
+/// Made of a `&File`, a `&OwnedFd`, a `BorrowedFd`, or [anything that has a descriptor](Self::new),
+/// with the system calls and the allocation that a `FileHandle` takes; or of a `FileHandle` or a
+/// reference to one, which costs next to nothing. For many jobs on one file make it once and hand
+/// out references or clones.
+///
+/// # Examples
+///
+/// ```
+/// use std::fs::File;
+/// use reapool::{BorrowedFile, Dispatcher, ScopedJob};
+///
+/// let (dispatcher, manifest) = (Dispatcher::new()?, File::open("Cargo.toml")?);
+/// let file = BorrowedFile::from(&manifest);
+/// let mut buffer = [0; 18];
+/// dispatcher.scope(|scope| {
+///     for (number, bytes) in buffer.chunks_mut(9).enumerate() {
+///         scope.submit(ScopedJob::read(&file, bytes, 9 * number as u64, |_| ()))?;
+///     }
+///     Ok::<(), reapool::SubmitErrorKind>(())
+/// })??;
+/// assert_eq!(&buffer, b"[package]\nname = \"");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct BorrowedFile<'a> {
+    handle: FileHandle,
+    open: PhantomData<BorrowedFd<'a>>,
+}
+
+impl<'a> BorrowedFile<'a> {
+    /// Borrows anything that has a descriptor.
+    pub fn new(file: &'a impl AsFd) -> Self {
+        Self::from(file.as_fd())
+    }
+
+    /// Whether the file was open with `O_DIRECT` when this was made.
+    #[must_use]
+    pub fn is_direct(&self) -> bool {
+        self.handle.is_direct()
+    }
+
+    /// What buffers, lengths and offsets must be multiples of; see [`FileHandle::alignment`].
+    #[must_use]
+    pub fn alignment(&self) -> Alignment {
+        self.handle.alignment()
+    }
+
+    pub(crate) fn handle(&self) -> &FileHandle {
+        &self.handle
+    }
+}
+
+impl FileOwner for BorrowedFile<'_> {
+    fn handle(&self) -> &FileHandle {
+        &self.handle
+    }
+}
+
+impl AsFd for BorrowedFile<'_> {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.handle.as_fd()
+    }
+}
+
+impl fmt::Debug for BorrowedFile<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("BorrowedFile").field(&self.handle).finish()
+    }
+}
+
+impl<'a> From<BorrowedFd<'a>> for BorrowedFile<'a> {
+    fn from(fd: BorrowedFd<'a>) -> Self {
+        // SAFETY: the handle and its clones stay inside values of this type and jobs that are made
+        // with these, all of which have the borrow's lifetime in their types; a scope, which hides
+        // it, has ended these jobs before it is over.
+        let handle = unsafe { FileHandle::of_borrowed(fd) };
+        Self { handle, open: PhantomData }
+    }
+}
+
+impl<'a> From<&'a File> for BorrowedFile<'a> {
+    fn from(file: &'a File) -> Self {
+        Self::from(file.as_fd())
+    }
+}
+
+impl<'a> From<&'a OwnedFd> for BorrowedFile<'a> {
+    fn from(fd: &'a OwnedFd) -> Self {
+        Self::from(fd.as_fd())
+    }
+}
+
+/// Shares it: nothing is borrowed.
+impl From<FileHandle> for BorrowedFile<'_> {
+    fn from(handle: FileHandle) -> Self {
+        Self { handle, open: PhantomData }
+    }
+}
+
+/// Shares it: nothing is borrowed.
+impl From<&FileHandle> for BorrowedFile<'_> {
+    fn from(handle: &FileHandle) -> Self {
+        Self::from(handle.clone())
+    }
+}
+
+impl<'a> From<&BorrowedFile<'a>> for BorrowedFile<'a> {
+    fn from(file: &BorrowedFile<'a>) -> Self {
+        file.clone()
+    }
+}

@@ -1,0 +1,203 @@
+//! What the kernel knows of an open file, asked with one call.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd};
+use std::os::unix::fs::MetadataExt;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use crate::file::alignment::Alignment;
+use crate::sys::statx::{STATX_BASIC_STATS, STATX_DIOALIGN, statx, statx_timestamp};
+
+/// What kind of thing a descriptor refers to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum FileKind {
+    /// A regular file.
+    Regular,
+    /// A directory.
+    Directory,
+    /// A block device, such as a disk.
+    BlockDevice,
+    /// A character device, such as a terminal.
+    CharDevice,
+    /// A pipe, with a name or without.
+    Fifo,
+    /// A socket.
+    Socket,
+    /// A symbolic link, opened itself (`O_PATH` and `O_NOFOLLOW`).
+    Symlink,
+    /// What has no type, such as an eventfd.
+    Other,
+}
+
+impl FileKind {
+    /// The kind in the mode bits of stat(2).
+    fn of(mode: u32) -> Self {
+        match mode & libc::S_IFMT {
+            libc::S_IFREG => Self::Regular,
+            libc::S_IFDIR => Self::Directory,
+            libc::S_IFBLK => Self::BlockDevice,
+            libc::S_IFCHR => Self::CharDevice,
+            libc::S_IFIFO => Self::Fifo,
+            libc::S_IFSOCK => Self::Socket,
+            libc::S_IFLNK => Self::Symlink,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// What the kernel says of direct I/O on a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum DirectIo {
+    /// Nothing: Linux before 6.1, or a file system that doesn't tell.
+    Unknown,
+    /// That there is none. If the file can be opened with `O_DIRECT` nevertheless, its transfers go
+    /// through the page cache.
+    Unsupported,
+    /// What it has to be aligned to.
+    Aligned(Alignment),
+}
+
+/// What is known of a file, as of when it was asked for.
+///
+/// # Examples
+///
+/// ```
+/// use reapool::{FileHandle, FileKind};
+///
+/// let file = FileHandle::open_buffered("Cargo.toml")?;
+/// let metadata = file.metadata()?;
+/// assert_eq!(metadata.kind, FileKind::Regular);
+/// assert_eq!(metadata.size, std::fs::metadata("Cargo.toml")?.len());
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Metadata {
+    /// What kind of file it is.
+    pub kind: FileKind,
+    /// Its length in bytes; 0 for devices, see [`FileHandle::size`](crate::FileHandle::size).
+    pub size: u64,
+    /// The permission, set-id and sticky bits: the low twelve of `st_mode` in stat(2).
+    pub mode: u32,
+    /// The user that owns it.
+    pub uid: u32,
+    /// The group that owns it.
+    pub gid: u32,
+    /// When its contents were last changed.
+    pub modified: SystemTime,
+    /// When it was last read, as far as the mount keeps account of it.
+    pub accessed: SystemTime,
+    /// The device that it is on, in the encoding of `st_dev` in stat(2).
+    pub device: u64,
+    /// Its number on that device.
+    pub inode: u64,
+    /// How many names it has.
+    pub links: u64,
+    pub(crate) direct_io: DirectIo,
+}
+
+impl Metadata {
+    /// Asks for all of it at once; for less where that call is forbidden, as by the profiles of old
+    /// container runtimes.
+    pub(crate) fn of(fd: BorrowedFd<'_>) -> io::Result<Self> {
+        match statx(fd, STATX_BASIC_STATS | STATX_DIOALIGN) {
+            Ok(status) => Ok(Self::from_statx(&status)),
+            Err(error) => match error.raw_os_error() {
+                Some(libc::ENOSYS | libc::EPERM | libc::EACCES) => Self::from_std(fd),
+                _ => Err(error),
+            },
+        }
+    }
+
+    fn from_statx(status: &statx) -> Self {
+        let direct_io = if status.stx_mask & STATX_DIOALIGN == 0 {
+            DirectIo::Unknown
+        } else if status.stx_dio_mem_align == 0 || status.stx_dio_offset_align == 0 {
+            DirectIo::Unsupported
+        } else {
+            DirectIo::Aligned(Alignment {
+                memory: status.stx_dio_mem_align as usize,
+                offset: u64::from(status.stx_dio_offset_align),
+            })
+        };
+        let mode = u32::from(status.stx_mode);
+        Self {
+            kind: FileKind::of(mode),
+            size: status.stx_size,
+            mode: mode & 0o7777,
+            uid: status.stx_uid,
+            gid: status.stx_gid,
+            modified: time(status.stx_mtime),
+            accessed: time(status.stx_atime),
+            device: libc::makedev(status.stx_dev_major, status.stx_dev_minor),
+            inode: status.stx_ino,
+            links: u64::from(status.stx_nlink),
+            direct_io,
+        }
+    }
+
+    /// By the standard library, which knows older calls.
+    #[expect(unsafe_code, reason = "lends a descriptor to a type that owns one")]
+    fn from_std(fd: BorrowedFd<'_>) -> io::Result<Self> {
+        // SAFETY: the descriptor is open, and the file is never dropped, so it is not closed here.
+        let file = std::mem::ManuallyDrop::new(unsafe { File::from_raw_fd(fd.as_raw_fd()) });
+        let metadata = file.metadata()?;
+        Ok(Self {
+            kind: FileKind::of(metadata.mode()),
+            size: metadata.size(),
+            mode: metadata.mode() & 0o7777,
+            uid: metadata.uid(),
+            gid: metadata.gid(),
+            modified: metadata.modified()?,
+            accessed: metadata.accessed()?,
+            device: metadata.dev(),
+            inode: metadata.ino(),
+            links: metadata.nlink(),
+            direct_io: DirectIo::Unknown,
+        })
+    }
+}
+
+/// A time before 1970 has negative seconds, and its nanoseconds count forward from them.
+fn time(stamp: statx_timestamp) -> SystemTime {
+    let seconds = Duration::from_secs(stamp.tv_sec.unsigned_abs());
+    let whole = if stamp.tv_sec < 0 {
+        UNIX_EPOCH.checked_sub(seconds)
+    } else {
+        UNIX_EPOCH.checked_add(seconds)
+    };
+    let nanos = Duration::from_nanos(u64::from(stamp.tv_nsec));
+    // A time that can't be represented is a mistake of the file system's.
+    whole.and_then(|whole| whole.checked_add(nanos)).unwrap_or(UNIX_EPOCH)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{File, FileTimes};
+    use std::os::fd::AsFd;
+    use std::time::{Duration, UNIX_EPOCH};
+
+    use super::{DirectIo, Metadata};
+
+    #[test]
+    fn both_ways_of_asking_say_the_same() {
+        let file = tempfile::tempfile().unwrap();
+        file.set_len(12_345).unwrap();
+        // Half a second before an epoch of which it is easy to get the sign wrong.
+        let old = UNIX_EPOCH - Duration::from_millis(1500);
+        let new = UNIX_EPOCH + Duration::new(1_700_000_000, 123_456_789);
+        file.set_times(FileTimes::new().set_accessed(old).set_modified(new)).unwrap();
+        for file in [file, File::open("/dev/null").unwrap(), File::open("/").unwrap()] {
+            let asked = Metadata::of(file.as_fd()).unwrap();
+            let mut other = Metadata::from_std(file.as_fd()).unwrap();
+            assert_eq!(other.direct_io, DirectIo::Unknown);
+            other.direct_io = asked.direct_io;
+            assert_eq!(format!("{asked:?}"), format!("{other:?}"));
+            if asked.size == 12_345 {
+                assert_eq!((asked.accessed, asked.modified), (old, new));
+            }
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! Opening files: directly, through the page cache, or as it can be had.
+
+use std::fs::OpenOptions;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use crate::file::FileHandle;
+use crate::file::metadata::Metadata;
+use crate::sys::descriptor::{set_status_flags, status_flags};
+
+impl FileHandle {
+    /// Opens a file for reading with `O_DIRECT`, so that reads of it are asynchronous.
+    ///
+    /// # Errors
+    ///
+    /// What open(2) says; `EINVAL` if the file system has no direct I/O.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use reapool::{AlignedBuf, FileHandle, Job};
+    ///
+    /// let file = FileHandle::open_direct("/var/lib/data.bin")?;
+    /// let job = Job::read(file, AlignedBuf::zeroed(1 << 20), 0, |done| drop(done));
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn open_direct(path: impl AsRef<Path>) -> io::Result<Self> {
+        open(path.as_ref(), true)
+    }
+
+    /// Opens a file for reading with `O_DIRECT` where its file system has that, and through the page
+    /// cache where it hasn't; [`is_direct`](Self::is_direct) tells which it was.
+    ///
+    /// # Errors
+    ///
+    /// What open(2) says, but for the `EINVAL` by which a file system refuses direct I/O.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use reapool::FileHandle;
+    ///
+    /// let file = FileHandle::open_direct_or_buffered("/proc/version")?;
+    /// assert!(!file.is_direct());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn open_direct_or_buffered(path: impl AsRef<Path>) -> io::Result<Self> {
+        let path = path.as_ref();
+        match open(path, true) {
+            Err(error) if error.raw_os_error() == Some(libc::EINVAL) => open(path, false),
+            other => other,
+        }
+    }
+
+    /// Opens a file for reading through the page cache: right for what is there already, or is
+    /// going to be read again soon.
+    ///
+    /// # Errors
+    ///
+    /// What open(2) says.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let file = reapool::FileHandle::open_buffered("Cargo.toml")?;
+    /// assert!(file.is_buffered() && !file.is_direct());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn open_buffered(path: impl AsRef<Path>) -> io::Result<Self> {
+        open(path.as_ref(), false)
+    }
+
+    /// Takes a descriptor over that was opened here, so that what there is to know of it is known:
+    /// asks the kernel nothing, but whether a character device is a terminal. Pipes and the like
+    /// are taken to be open without `O_NONBLOCK`.
+    pub(crate) fn opened(fd: OwnedFd, direct: bool, metadata: &Metadata) -> Self {
+        let raw = fd.as_raw_fd();
+        let flags = if direct { libc::O_DIRECT } else { 0 };
+        Self::assemble(fd, raw, flags, (metadata.kind, metadata.direct_io))
+    }
+
+    /// Switches `O_DIRECT` on or off, for all who have this open file: other handles don't know of
+    /// it, so this is for one that nobody else uses. Two system calls.
+    ///
+    /// Fails with `EINVAL` where the file system has no direct I/O.
+    pub(crate) fn with_direct(&self, direct: bool) -> io::Result<Self> {
+        let flags = status_flags(self.as_fd())?;
+        let wanted = if direct { flags | libc::O_DIRECT } else { flags & !libc::O_DIRECT };
+        if wanted != flags {
+            set_status_flags(self.as_fd(), wanted)?;
+        }
+        Ok(self.switched(direct))
+    }
+}
+
+fn open(path: &Path, direct: bool) -> io::Result<FileHandle> {
+    let flags = if direct { libc::O_DIRECT } else { 0 };
+    let fd = OwnedFd::from(OpenOptions::new().read(true).custom_flags(flags).open(path)?);
+    let metadata = Metadata::of(fd.as_fd())?;
+    Ok(FileHandle::opened(fd, direct, &metadata))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::os::fd::{AsFd, OwnedFd};
+
+    use crate::file::FileHandle;
+    use crate::file::alignment::Alignment;
+    use crate::file::metadata::Metadata;
+    use crate::sys::descriptor::status_flags;
+
+    /// In a directory of the build, as the system's temporary one may be without direct I/O.
+    fn file() -> (tempfile::TempDir, OwnedFd) {
+        let directory = tempfile::tempdir_in(env!("CARGO_MANIFEST_DIR")).unwrap();
+        let file = File::create_new(directory.path().join("file")).unwrap();
+        (directory, OwnedFd::from(file))
+    }
+
+    #[test]
+    fn direct_io_is_switched_on_and_off() {
+        let (_directory, fd) = file();
+        let metadata = Metadata::of(fd.as_fd()).unwrap();
+        let buffered = FileHandle::opened(fd, false, &metadata);
+        let is_set = || status_flags(buffered.as_fd()).unwrap() & libc::O_DIRECT != 0;
+        assert!(!is_set() && buffered.is_buffered() && buffered.alignment() == Alignment::NONE);
+
+        let direct = buffered.with_direct(true).unwrap();
+        assert!(is_set() && direct.is_direct() && !direct.is_buffered());
+        assert!(direct.alignment().offset >= 512);
+        assert!(direct.with_direct(true).unwrap().is_direct());
+
+        let again = direct.with_direct(false).unwrap();
+        assert!(!is_set() && !again.is_direct() && again.is_buffered());
+        // All are the same open file, which lives as long as one of them.
+        drop((buffered, direct));
+        assert!(status_flags(again.as_fd()).is_ok());
+    }
+
+    #[test]
+    fn what_has_no_direct_io_stays_as_it_was() {
+        let file = FileHandle::open_buffered("/proc/version").unwrap();
+        let error = file.with_direct(true).unwrap_err();
+        assert_eq!(error.raw_os_error(), Some(libc::EINVAL));
+        assert_eq!(status_flags(file.as_fd()).unwrap() & libc::O_DIRECT, 0);
+    }
+
+    #[test]
+    fn a_handle_is_small() {
+        assert!(size_of::<FileHandle>() <= 24, "each job has one");
+    }
+}

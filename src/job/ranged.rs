@@ -1,0 +1,109 @@
+//! A range of a buffer: what was asked for, within what alignment made necessary.
+//!
+//! Safety: as in `target.rs`: the address is given out only as a number for a request, and the buffer
+//! is not touched until its event has been reaped.
+
+#![expect(unsafe_code, reason = "hands a buffer to the kernel and takes its byte count")]
+
+use std::fmt;
+use std::ops::{Deref, Range};
+
+use crate::buffer::{IoBuf, IoBufMut};
+use crate::engine::TRANSFER_MAX;
+use crate::job::completion::Completion;
+use crate::job::target::{Region, Target, number};
+
+/// The bytes that [`Job::read_range`](crate::Job::read_range) was asked for, in the buffer that they
+/// were read into.
+///
+/// # Examples
+///
+/// ```
+/// use reapool::{Dispatcher, FileHandle, Job};
+///
+/// let dispatcher = Dispatcher::new()?;
+/// let file = FileHandle::open_buffered("Cargo.toml")?;
+/// let ends = file.size()?;
+/// let job = Job::read_range(&file, vec![0; 100], ends - 3, 100, |done| done.buffer);
+/// let tail = dispatcher.spawn(job)?.join()?;
+/// assert_eq!(tail.len(), 3, "the file is over");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Ranged<B> {
+    buffer: B,
+    range: Range<usize>,
+}
+
+impl<B> Ranged<B> {
+    /// The buffer itself, for another job. What it holds around the range is part of the file too.
+    #[must_use]
+    pub fn into_inner(self) -> B {
+        self.buffer
+    }
+}
+
+impl<B: IoBuf> Deref for Ranged<B> {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        self.buffer.as_bytes().get(self.range.clone()).unwrap_or_default()
+    }
+}
+
+impl<B> fmt::Debug for Ranged<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ranged").field("range", &self.range).finish_non_exhaustive()
+    }
+}
+
+impl<B: IoBuf, H> Completion<Ranged<B>, H> {
+    /// The bytes that were read, of those that were asked for; none if the operation failed, unless
+    /// it was [exact](crate::Job::exact) and came a part of the way.
+    #[must_use]
+    pub fn data(&self) -> &[u8] {
+        &self.buffer
+    }
+}
+
+/// One buffer of which a range is wanted.
+pub(crate) struct ReadRange<B> {
+    buffer: B,
+    /// How many bytes are read, and which of them are wanted.
+    span: usize,
+    wanted: Range<usize>,
+}
+
+impl<B: IoBufMut> ReadRange<B> {
+    pub(crate) fn new(buffer: B, span: u64, skip: usize, len: usize) -> Self {
+        // One that doesn't fit an address is more than any buffer has.
+        let span = usize::try_from(span).unwrap_or(usize::MAX);
+        Self { buffer, span, wanted: skip..skip.saturating_add(len) }
+    }
+}
+
+impl<B: IoBufMut> Target for ReadRange<B> {
+    type Buffer = Ranged<B>;
+
+    const RANGE: bool = true;
+
+    fn region(&mut self) -> Region {
+        // In this order: the contract begins with the pointer.
+        let address = number(self.buffer.stable_mut_ptr());
+        let (capacity, span) = (self.buffer.capacity(), self.span);
+        assert!(
+            span <= capacity,
+            "the buffer has {capacity} bytes, and {span} have to be read for this range: see \
+             FileHandle::span"
+        );
+        Region { address, length: span.min(TRANSFER_MAX) as u64, requested: span }
+    }
+
+    fn into_buffer(mut self, filled: Option<usize>) -> Ranged<B> {
+        let Some(count) = filled else { return Ranged { buffer: self.buffer, range: 0..0 } };
+        assert!(count <= self.span, "the kernel read more than was asked for");
+        // SAFETY: at most the span, which is at most `capacity`; the kernel has written these bytes.
+        unsafe { self.buffer.set_filled(count) };
+        let range = self.wanted.start.min(count)..self.wanted.end.min(count);
+        Ranged { buffer: self.buffer, range }
+    }
+}

@@ -1,0 +1,190 @@
+//! The counter by which an event loop is told that something waits for it.
+//!
+//! It is an eventfd. Each thing that waits, a completion in the kernel's ring, a job on the channel or
+//! a call to fill slots, is counted once, *after* it is there: so what has been counted and not taken
+//! is never more than what there is, and whoever takes no more than was counted finds it all.
+//!
+//! Safety: one system call on a list of this file's own.
+
+#![expect(unsafe_code, reason = "calls ppoll")]
+
+use std::fs::File;
+use std::io::{self, ErrorKind, Read, Write};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::ptr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use crate::sys::aio::timespec;
+use crate::sys::descriptor;
+
+pub(crate) struct Doorbell {
+    /// Non-blocking. The engine has a share, so that it outlives all requests that name it.
+    counter: Arc<File>,
+    /// The thread whose turn is or was the last, by its number; 0 before the first.
+    owner: AtomicU64,
+    /// The owner takes its turn, at the end of which it fills slots: it need not be called for that.
+    /// Unset under the admission lock, so that whoever holds it knows whether the owner is yet to look.
+    attended: AtomicBool,
+    /// What the owner itself put on the channel in its turn, to be counted at the end of that.
+    own: AtomicU64,
+    /// Whose turn it is to be taken from first.
+    kernel_first: AtomicBool,
+}
+
+impl Doorbell {
+    pub(crate) fn new() -> io::Result<Self> {
+        let counter = Arc::new(File::from(descriptor::eventfd(0, libc::EFD_NONBLOCK)?));
+        Ok(Self {
+            counter,
+            owner: AtomicU64::new(0),
+            attended: AtomicBool::new(false),
+            own: AtomicU64::new(0),
+            kernel_first: AtomicBool::new(false),
+        })
+    }
+
+    /// For the engine, which has the kernel count completions.
+    pub(crate) fn counter(&self) -> Arc<File> {
+        Arc::clone(&self.counter)
+    }
+
+    /// Counts things that are there now.
+    pub(crate) fn tell(&self, count: u64) {
+        if self.is_attended() && self.is_owned_here() {
+            // Relaxed: only this thread reads it.
+            self.own.fetch_add(count, Ordering::Relaxed);
+        } else {
+            self.write(count);
+        }
+    }
+
+    fn write(&self, count: u64) {
+        if count > 0 {
+            // Full it can only be because somebody else wrote to it. Then the owner, told of more than
+            // there can be, takes all there is.
+            let _ = (&*self.counter).write(&count.to_ne_bytes());
+        }
+    }
+
+    /// What has been counted since the last time: 0 if nothing has.
+    pub(crate) fn hear(&self) -> io::Result<u64> {
+        let mut count = [0; 8];
+        match (&*self.counter).read(&mut count) {
+            Ok(_) => Ok(u64::from_ne_bytes(count)),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(0),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Begins the calling thread's turn. True if the kernel is to be asked first: every other time, so
+    /// that neither source has to wait for the other to run dry.
+    pub(crate) fn begin_turn(&self) -> bool {
+        self.own_here();
+        self.attended.store(true, Ordering::Relaxed);
+        self.kernel_first.fetch_xor(true, Ordering::Relaxed)
+    }
+
+    /// Ends it, under the admission lock.
+    pub(crate) fn end_turn(&self) {
+        self.attended.store(false, Ordering::Relaxed);
+    }
+
+    /// After the turn: counts again what was left, and what came in it from the owner itself.
+    pub(crate) fn put_back(&self, left: u64) {
+        self.write(left + self.own.swap(0, Ordering::Relaxed));
+    }
+
+    /// Whether the owner fills slots before it ends its turn. Certain only under the admission lock.
+    pub(crate) fn is_attended(&self) -> bool {
+        self.attended.load(Ordering::Relaxed)
+    }
+
+    /// Makes the calling thread the one that mustn't wait for jobs, as it runs their callbacks.
+    pub(crate) fn own_here(&self) {
+        self.owner.store(thread_number(), Ordering::Relaxed);
+    }
+
+    /// Whether the calling thread is the owner.
+    pub(crate) fn is_owned_here(&self) -> bool {
+        // Relaxed: a thread that stored its number sees it, and the others have other numbers.
+        self.owner.load(Ordering::Relaxed) == thread_number()
+    }
+
+    /// Waits until something has been counted, the limit is over, or a signal comes.
+    pub(crate) fn wait(&self, limit: Option<Duration>) {
+        let mut entry =
+            libc::pollfd { fd: self.counter.as_raw_fd(), events: libc::POLLIN, revents: 0 };
+        let limit = limit.map(timespec);
+        let limit = limit.as_ref().map_or(ptr::null(), ptr::from_ref);
+        // SAFETY: the kernel reads and writes one entry, a live local; the limit is null or points to
+        // another, and the mask is not changed. Whatever the answer, the caller looks for itself.
+        unsafe { libc::ppoll(&raw mut entry, 1, limit, ptr::null()) };
+    }
+}
+
+impl AsFd for Doorbell {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.counter.as_fd()
+    }
+}
+
+/// A number that no other thread of this process has or had.
+fn thread_number() -> u64 {
+    static LAST: AtomicU64 = AtomicU64::new(0);
+    thread_local! {
+        static NUMBER: u64 = LAST.fetch_add(1, Ordering::Relaxed) + 1;
+    }
+    NUMBER.with(|number| *number)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::Doorbell;
+
+    #[test]
+    fn what_is_counted_is_heard_once() {
+        let doorbell = Doorbell::new().unwrap();
+        assert_eq!(doorbell.hear().unwrap(), 0);
+        doorbell.tell(3);
+        doorbell.tell(2);
+        assert_eq!((doorbell.hear().unwrap(), doorbell.hear().unwrap()), (5, 0));
+    }
+
+    #[test]
+    fn in_its_turn_the_owner_is_not_told_of_its_own_before_the_end() {
+        let doorbell = Doorbell::new().unwrap();
+        doorbell.begin_turn();
+        doorbell.tell(1);
+        thread::scope(|scope| drop(scope.spawn(|| doorbell.tell(10)).join()));
+        assert_eq!(doorbell.hear().unwrap(), 10, "what others count is counted at once");
+        doorbell.end_turn();
+        doorbell.put_back(100);
+        assert_eq!(doorbell.hear().unwrap(), 101);
+    }
+
+    #[test]
+    fn a_full_counter_stays_readable() {
+        let doorbell = Doorbell::new().unwrap();
+        doorbell.tell(u64::MAX - 1);
+        doorbell.tell(1);
+        assert_eq!(doorbell.hear().unwrap(), u64::MAX - 1);
+    }
+
+    #[test]
+    fn the_owner_is_the_thread_of_the_last_turn() {
+        let doorbell = Doorbell::new().unwrap();
+        assert!(!doorbell.is_owned_here());
+        doorbell.begin_turn();
+        assert!(doorbell.is_owned_here());
+        let other = || {
+            assert!(!doorbell.is_owned_here());
+            doorbell.own_here();
+        };
+        thread::scope(|scope| scope.spawn(other).join().unwrap());
+        assert!(!doorbell.is_owned_here());
+    }
+}

@@ -1,0 +1,129 @@
+//! What became of each job of a program, as the program's own threads and callbacks saw it.
+
+use std::io::ErrorKind;
+
+use super::plan::Plan;
+use crate::admission::refusal::SubmitErrorKind;
+use crate::engine::operation::Operation;
+use crate::job::completion::Completion;
+use crate::submit::handle::JobHandle;
+
+#[derive(Default)]
+pub(super) struct Ledger {
+    /// By name.
+    pub(super) records: Vec<Record>,
+    /// Those of jobs that were spawned, and not forgotten.
+    pub(super) handles: Vec<(usize, JobHandle<usize>)>,
+    /// How many were accepted so far.
+    pub(super) accepted: usize,
+}
+
+pub(super) struct Record {
+    pub(super) plan: Plan,
+    pub(super) fate: Fate,
+    /// What its callback saw, each time that it ran.
+    pub(super) seen: Vec<Seen>,
+    /// How often its callback was dropped.
+    pub(super) dropped: usize,
+    /// How often a blocking job's work was done.
+    pub(super) worked: usize,
+    pub(super) withdrawn: bool,
+    /// It ran elsewhere than on a worker, or its handle was answered what can't be.
+    pub(super) astray: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// It is being submitted, or waits for room.
+    Offered,
+    /// As this one of those that were.
+    Accepted(usize),
+    Refused(SubmitErrorKind),
+    /// Given up by the program before it was accepted.
+    Dropped,
+}
+
+/// What a callback was given.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Seen {
+    pub(super) operation: Operation,
+    pub(super) offset: u64,
+    pub(super) requested: usize,
+    pub(super) transferred: usize,
+    pub(super) result: Result<usize, Why>,
+    /// The bytes that it was told of.
+    pub(super) data: Vec<u8>,
+    pub(super) short: bool,
+    pub(super) eof: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Why {
+    Errno(i32),
+    EndOfFile,
+    WroteNothing,
+    Unaligned,
+}
+
+impl Ledger {
+    pub(super) fn add(&mut self, plan: Plan) -> usize {
+        self.records.push(Record {
+            plan,
+            fate: Fate::Offered,
+            seen: Vec::new(),
+            dropped: 0,
+            worked: 0,
+            withdrawn: false,
+            astray: false,
+        });
+        self.records.len() - 1
+    }
+
+    pub(super) fn accept(&mut self, name: usize) {
+        self.settle(name, Fate::Accepted(self.accepted));
+        self.accepted += 1;
+    }
+
+    pub(super) fn settle(&mut self, name: usize, fate: Fate) {
+        let before = std::mem::replace(&mut self.records[name].fate, fate);
+        assert_eq!(before, Fate::Offered, "job {name}");
+    }
+}
+
+impl Seen {
+    /// What the callback of a job sees that transfers nothing.
+    pub(super) fn nothing(operation: Operation) -> Self {
+        Self {
+            operation,
+            offset: 0,
+            requested: 0,
+            transferred: 0,
+            result: Ok(0),
+            data: Vec::new(),
+            short: false,
+            eof: false,
+        }
+    }
+
+    pub(super) fn of<B>(
+        done: &Completion<B>,
+        data: impl FnOnce(&Completion<B>) -> Vec<u8>,
+    ) -> Self {
+        let result = done.result.as_ref().map_err(|error| match error.raw_os_error() {
+            Some(errno) => Why::Errno(errno),
+            None if error.kind() == ErrorKind::UnexpectedEof => Why::EndOfFile,
+            None if error.kind() == ErrorKind::WriteZero => Why::WroteNothing,
+            None => Why::Unaligned,
+        });
+        Self {
+            operation: done.operation,
+            offset: done.offset,
+            requested: done.requested,
+            transferred: done.transferred,
+            result: result.copied(),
+            data: data(done),
+            short: done.is_short(),
+            eof: done.is_eof(),
+        }
+    }
+}

@@ -1,0 +1,232 @@
+//! The ways into the dispatcher, for any thread and for callbacks.
+
+mod entry;
+pub(crate) mod error;
+pub(crate) mod handle;
+pub(crate) mod io_future;
+pub(crate) mod join_error;
+pub(crate) mod spawned;
+pub(crate) mod stats;
+pub(crate) mod submit_future;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::admission::Patience;
+use crate::admission::refusal::SubmitErrorKind;
+use crate::job::Job;
+use crate::pipeline::Pipeline;
+use crate::submit::handle::JobHandle;
+use crate::submit::spawned::Spawned;
+use crate::submit::stats::Stats;
+use crate::wait::limit::WaitLimit;
+use error::{BatchError, SubmitError};
+
+/// A cheaply cloneable handle for submitting jobs, from other threads and from callbacks.
+///
+/// It does not keep the dispatcher open: once that is shut down or dropped, jobs from outside
+/// callbacks are refused. Callbacks may go on submitting, and their jobs are run too.
+///
+/// # In a callback
+///
+/// Nothing here blocks in a callback of the same dispatcher. What it submits waits for the end of
+/// the worker's run of callbacks, to enter the kernel together with what the others submit, but
+/// not for a slow callback while another worker is idle; beyond the depth it waits in order for
+/// free slots. [`flush`](Self::flush) sends it now. The only refusal is for more waiting jobs than
+/// [`parked_limit`](crate::Builder::parked_limit).
+///
+/// # Examples
+///
+/// A chain of jobs, each submitted by the callback of the one before:
+///
+/// ```
+/// use reapool::{Completion, Dispatcher, Job, Submitter};
+///
+/// fn read_on(submitter: Submitter, done: Completion<Vec<u8>>) {
+///     let count = done.result.expect("reads the manifest");
+///     if count > 0 {
+///         let next = done.offset + count as u64;
+///         let handle = submitter.clone();
+///         let job = Job::read(done.file, done.buffer, next, move |done| read_on(handle, done));
+///         submitter.submit(job).expect("is not refused in a callback");
+///     }
+/// }
+///
+/// let dispatcher = Dispatcher::new()?;
+/// let (submitter, file) = (dispatcher.submitter(), std::fs::File::open("Cargo.toml")?);
+/// dispatcher.submit(Job::read(file, vec![0; 512], 0, move |done| read_on(submitter, done)))?;
+/// dispatcher.drain()?;
+/// assert!(dispatcher.stats().finished > 2);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct Submitter {
+    pub(crate) pipeline: Arc<Pipeline>,
+}
+
+impl Submitter {
+    /// Submits a job, waiting for room if there is none.
+    ///
+    /// # Blocking
+    ///
+    /// Until fewer jobs than depth and backlog are outstanding; never in a callback. A caller that
+    /// waits is called when the backlog is half empty, or half as many jobs as it holds have ended:
+    /// not for each job, as waking somebody costs more than a job does. If a slot is free, the calling thread
+    /// enters the kernel itself, once; reads and writes that go through the page cache are left to
+    /// workers and threads for what blocks.
+    ///
+    /// # Errors
+    ///
+    /// The job comes back if the dispatcher has been shut down, if this is a forked child, or, in a
+    /// callback, if too many jobs are parked. What the kernel has to say comes to the callback.
+    pub fn submit(&self, job: Job) -> Result<(), SubmitError> {
+        self.submit_with(job, Patience::Until(WaitLimit::NEVER))
+    }
+
+    /// Submits a job if there is room now.
+    ///
+    /// # Errors
+    ///
+    /// As for [`submit`](Self::submit), and the job comes back if there is no room.
+    pub fn try_submit(&self, job: Job) -> Result<(), SubmitError> {
+        self.submit_with(job, Patience::None)
+    }
+
+    /// Submits a job, waiting no longer than `limit` for room.
+    ///
+    /// # Errors
+    ///
+    /// As for [`submit`](Self::submit), and the job comes back if there was no room in time.
+    pub fn submit_timeout(&self, job: Job, limit: Duration) -> Result<(), SubmitError> {
+        self.submit_with(job, Patience::Until(WaitLimit::after(limit)))
+    }
+
+    fn submit_with(&self, job: Job, patience: Patience) -> Result<(), SubmitError> {
+        let mut one = Some(job).into_iter();
+        self.pipeline.accept(&mut one, patience).map_err(|kind| {
+            let job = one.next().expect("a refused job stays in the iterator");
+            SubmitError::new(kind, job)
+        })
+    }
+
+    /// Submits many jobs, with one call of `io_submit` for all that find a free slot, and waits for
+    /// room for the others.
+    ///
+    /// A job that the kernel refuses hears of it in its own callback; the others are not affected.
+    ///
+    /// # Blocking
+    ///
+    /// As for [`submit`](Self::submit), as often as the backlog fills up.
+    ///
+    /// # Errors
+    ///
+    /// Those that were not accepted come back, for the reasons of `submit`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use reapool::{Dispatcher, Job};
+    ///
+    /// let dispatcher = Dispatcher::new()?;
+    /// let file = Arc::new(std::fs::File::open("Cargo.toml")?);
+    /// let jobs = (0..10).map(|block| Job::read(&file, vec![0; 64], block * 64, |_| ()));
+    /// dispatcher.submit_batch(jobs)?;
+    /// assert_eq!(dispatcher.shutdown()?.jobs, 10);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn submit_batch(&self, jobs: impl IntoIterator<Item = Job>) -> Result<(), BatchError> {
+        self.submit_batch_with(jobs, Patience::Until(WaitLimit::NEVER))
+    }
+
+    /// Submits as many of these jobs as there is room for now.
+    ///
+    /// # Errors
+    ///
+    /// As for [`submit_batch`](Self::submit_batch), and those come back for which there is no room.
+    pub fn try_submit_batch(&self, jobs: impl IntoIterator<Item = Job>) -> Result<(), BatchError> {
+        self.submit_batch_with(jobs, Patience::None)
+    }
+
+    fn submit_batch_with(
+        &self,
+        jobs: impl IntoIterator<Item = Job>,
+        patience: Patience,
+    ) -> Result<(), BatchError> {
+        // Collected first: the iterator is the user's code, and may itself submit or wait.
+        let jobs: Vec<Job> = jobs.into_iter().collect();
+        let count = jobs.len();
+        let mut jobs = jobs.into_iter();
+        self.pipeline
+            .accept(&mut jobs, patience)
+            .map_err(|kind| BatchError::new(kind, count - jobs.len(), jobs.collect()))
+    }
+
+    /// Submits a job, waiting for room, and returns a handle that waits for the callback's value.
+    ///
+    /// # Blocking
+    ///
+    /// As for [`submit`](Self::submit).
+    ///
+    /// # Errors
+    ///
+    /// As for [`submit`](Self::submit).
+    pub fn spawn<R: Send + 'static>(&self, job: Job<R>) -> Result<JobHandle<R>, SubmitError<R>> {
+        self.spawn_with(job, Patience::Until(WaitLimit::NEVER))
+    }
+
+    /// Spawns a job if there is room now.
+    ///
+    /// # Errors
+    ///
+    /// As for [`try_submit`](Self::try_submit).
+    pub fn try_spawn<R: Send + 'static>(
+        &self,
+        job: Job<R>,
+    ) -> Result<JobHandle<R>, SubmitError<R>> {
+        self.spawn_with(job, Patience::None)
+    }
+
+    fn spawn_with<R: Send + 'static>(
+        &self,
+        job: Job<R>,
+        patience: Patience,
+    ) -> Result<JobHandle<R>, SubmitError<R>> {
+        let (job, handle) = Spawned::tie(job, &self.pipeline);
+        match self.submit_with(job, patience) {
+            Ok(()) => Ok(handle),
+            Err(error) => {
+                let kind = error.kind();
+                Err(SubmitError::new(kind, Spawned::untie(error.into_job())))
+            }
+        }
+    }
+
+    /// Sends waiting jobs to the kernel as far as slots are free, without waiting for the end of
+    /// the worker's run: for a callback that submits something and then goes on for long. Reads
+    /// of buffered files, which would take this thread's time, are left to the workers.
+    ///
+    /// # Errors
+    ///
+    /// [`SubmitErrorKind::Forked`] in a forked child.
+    pub fn flush(&self) -> Result<(), SubmitErrorKind> {
+        if self.pipeline.is_forked() {
+            return Err(SubmitErrorKind::Forked);
+        }
+        self.pipeline.flush();
+        Ok(())
+    }
+
+    /// The dispatcher's counters; all zero in a forked child.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        Stats::of(&self.pipeline)
+    }
+}
+
+impl fmt::Debug for Submitter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Submitter").field("stats", &self.stats()).finish()
+    }
+}
