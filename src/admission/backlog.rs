@@ -1,52 +1,33 @@
-//! The jobs that wait for a slot, in the order in which they are to get one. One of them can be taken
-//! out of the middle, by its ticket or because its deadline has come, at no more than the cost of a
-//! look into a map.
+//! The jobs that wait for a slot, in the order in which they are to get one.
+//!
+//! A job can also be taken out of the middle, by its ticket or because its deadline has come, at no
+//! more than the cost of a look into a map.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::time::Instant;
 
 use crate::job::Job;
 use crate::job::ticket::Ticket;
 
-/// No place.
-const NOWHERE: u32 = u32::MAX;
+/// Below this many gaps the queue is not worth compacting.
+const GAPS_MIN: usize = 32;
 
-/// A list that is linked through places in an array, which are used again. What has neither ticket
-/// nor deadline is in the list alone.
+/// A queue in which each job keeps the number that it got when it entered. A job that is taken out
+/// of the middle leaves a gap.
+#[derive(Default)]
 pub(crate) struct Backlog {
-    places: Vec<Place>,
-    /// The first vacant place.
-    vacant: u32,
-    first: u32,
-    last: u32,
+    /// The job with number `first + i` is at index `i`. Neither end is a gap.
+    queue: VecDeque<Option<Job>>,
+    first: i64,
+    /// How many jobs there are.
     len: usize,
-    /// Where the jobs are that have a handle.
-    tickets: HashMap<Ticket, u32>,
-    /// Where those are that have a deadline.
-    deadlines: BTreeSet<(Instant, u32)>,
-}
-
-struct Place {
-    /// `None`: vacant.
-    job: Option<Job>,
-    previous: u32,
-    /// The next in the list, or the next that is vacant.
-    next: u32,
+    /// The numbers of jobs that have a handle.
+    tickets: HashMap<Ticket, i64>,
+    /// The numbers of jobs that have a deadline.
+    deadlines: BTreeSet<(Instant, i64)>,
 }
 
 impl Backlog {
-    pub(crate) fn new() -> Self {
-        Self {
-            places: Vec::new(),
-            vacant: NOWHERE,
-            first: NOWHERE,
-            last: NOWHERE,
-            len: 0,
-            tickets: HashMap::new(),
-            deadlines: BTreeSet::new(),
-        }
-    }
-
     pub(crate) fn len(&self) -> usize {
         self.len
     }
@@ -56,109 +37,103 @@ impl Backlog {
     }
 
     pub(crate) fn front(&self) -> Option<&Job> {
-        self.places.get(self.first as usize)?.job.as_ref()
+        self.queue.front()?.as_ref()
     }
 
     pub(crate) fn push_back(&mut self, job: Job) {
-        let place = self.settle(job);
-        self.places[place as usize].previous = self.last;
-        match self.last {
-            NOWHERE => self.first = place,
-            last => self.places[last as usize].next = place,
-        }
-        self.last = place;
+        self.note(&job, self.first + self.queue.len() as i64);
+        self.queue.push_back(Some(job));
+        self.len += 1;
     }
 
     pub(crate) fn push_front(&mut self, job: Job) {
-        let place = self.settle(job);
-        self.places[place as usize].next = self.first;
-        match self.first {
-            NOWHERE => self.last = place,
-            first => self.places[first as usize].previous = place,
-        }
-        self.first = place;
+        self.first -= 1;
+        self.note(&job, self.first);
+        self.queue.push_front(Some(job));
+        self.len += 1;
     }
 
     pub(crate) fn pop_front(&mut self) -> Option<Job> {
-        (self.first != NOWHERE).then(|| self.leave(self.first))
+        (self.len > 0).then(|| self.take_number(self.first))
     }
 
     /// The job with this ticket, if it waits here.
     pub(crate) fn find(&self, ticket: Ticket) -> Option<&Job> {
-        let place = *self.tickets.get(&ticket)?;
-        self.places[place as usize].job.as_ref()
+        let number = *self.tickets.get(&ticket)?;
+        self.queue[self.index(number)].as_ref()
     }
 
     /// Takes the job with this ticket out.
     pub(crate) fn take(&mut self, ticket: Ticket) -> Option<Job> {
-        let place = *self.tickets.get(&ticket)?;
-        Some(self.leave(place))
+        let number = *self.tickets.get(&ticket)?;
+        Some(self.take_number(number))
     }
 
-    /// The earliest deadline.
-    pub(crate) fn deadline(&self) -> Option<Instant> {
+    pub(crate) fn next_deadline(&self) -> Option<Instant> {
         self.deadlines.first().map(|&(deadline, _)| deadline)
     }
 
     /// Takes a job out whose deadline has come by now.
     pub(crate) fn take_overdue(&mut self, now: Instant) -> Option<Job> {
-        let &(deadline, place) = self.deadlines.first()?;
-        (deadline <= now).then(|| self.leave(place))
+        let &(deadline, number) = self.deadlines.first()?;
+        (deadline <= now).then(|| self.take_number(number))
     }
 
-    /// Gives a job a place that nobody knows yet but those who look for its ticket or deadline.
-    fn settle(&mut self, job: Job) -> u32 {
-        let place = match self.vacant {
-            NOWHERE => {
-                let place = u32::try_from(self.places.len()).unwrap_or(NOWHERE);
-                assert!(place != NOWHERE, "so many jobs fit no memory");
-                self.places.push(Place { job: None, previous: NOWHERE, next: NOWHERE });
-                place
-            }
-            vacant => {
-                self.vacant = self.places[vacant as usize].next;
-                vacant
-            }
-        };
+    fn index(&self, number: i64) -> usize {
+        (number - self.first) as usize
+    }
+
+    /// Makes a job's number known by its ticket and deadline.
+    fn note(&mut self, job: &Job, number: i64) {
         if let Some(ticket) = job.ticket() {
-            self.tickets.insert(ticket, place);
+            self.tickets.insert(ticket, number);
         }
         if let Some(deadline) = job.deadline_set() {
-            self.deadlines.insert((deadline, place));
+            self.deadlines.insert((deadline, number));
         }
-        self.places[place as usize] = Place { job: Some(job), previous: NOWHERE, next: NOWHERE };
-        self.len += 1;
-        place
     }
 
-    /// Takes the job out of an occupied place.
-    fn leave(&mut self, place: u32) -> Job {
-        let vacated = Place { job: None, previous: NOWHERE, next: self.vacant };
-        let left = std::mem::replace(&mut self.places[place as usize], vacated);
-        self.vacant = place;
-        match left.previous {
-            NOWHERE => self.first = left.next,
-            previous => self.places[previous as usize].next = left.next,
-        }
-        match left.next {
-            NOWHERE => self.last = left.previous,
-            next => self.places[next as usize].previous = left.previous,
-        }
-        let job = left.job.expect("a place in the list has a job");
+    /// Takes the job with this number out, which there is.
+    fn take_number(&mut self, number: i64) -> Job {
+        let index = self.index(number);
+        let job = self.queue[index].take().expect("a number that is known has a job");
         if let Some(ticket) = job.ticket() {
             self.tickets.remove(&ticket);
         }
         if let Some(deadline) = job.deadline_set() {
-            self.deadlines.remove(&(deadline, place));
+            self.deadlines.remove(&(deadline, number));
         }
         self.len -= 1;
+        self.close_gaps();
         job
     }
-}
 
-impl Extend<Job> for Backlog {
-    fn extend<I: IntoIterator<Item = Job>>(&mut self, jobs: I) {
-        jobs.into_iter().for_each(|job| self.push_back(job));
+    fn close_gaps(&mut self) {
+        while let Some(None) = self.queue.front() {
+            self.queue.pop_front();
+            self.first += 1;
+        }
+        while let Some(None) = self.queue.back() {
+            self.queue.pop_back();
+        }
+        // A gap costs a place in memory until those before it have left, which may be never. With
+        // as many gaps as jobs, the jobs' share of this is constant.
+        let gaps = self.queue.len() - self.len;
+        if gaps >= GAPS_MIN && gaps >= self.len {
+            self.compact();
+        }
+    }
+
+    /// Numbers the jobs anew, without gaps.
+    fn compact(&mut self) {
+        self.tickets.clear();
+        self.deadlines.clear();
+        self.queue.retain(Option::is_some);
+        let queue = std::mem::take(&mut self.queue);
+        for (job, number) in queue.iter().flatten().zip(self.first..) {
+            self.note(job, number);
+        }
+        self.queue = queue;
     }
 }
 
@@ -169,12 +144,12 @@ mod tests {
     use std::time::{Duration, Instant};
 
     use super::Backlog;
-    use crate::admission::Limits;
+    use crate::admission::limits::Limits;
     use crate::blocking::BlockingPool;
     use crate::engine::fake::Fake;
     use crate::file::FileHandle;
     use crate::job::Job;
-    use crate::pipeline::Pipeline;
+    use crate::pipeline::{Pipeline, Runs};
     use crate::submit::handle::JobHandle;
     use crate::submit::spawned::Spawned;
 
@@ -197,7 +172,8 @@ mod tests {
         fn new() -> Self {
             let limits = Limits { depth: 1, backlog: 0, parked: 0 };
             let engine = Box::new(Fake::default());
-            let (pipeline, _) = Pipeline::new(engine, limits, 1, BlockingPool::new(1), None, None);
+            let (pipeline, _) =
+                Pipeline::new(engine, limits, Runs::Workers(1), BlockingPool::new(1), None);
             let file = FileHandle::from(std::fs::File::open("/dev/null").unwrap());
             Self { pipeline, file, start: Instant::now(), made: 0 }
         }
@@ -231,9 +207,9 @@ mod tests {
     #[test]
     fn it_does_what_a_plain_list_does() {
         let mut maker = Maker::new();
-        let (mut waiting, mut model) = (Backlog::new(), VecDeque::new());
+        let (mut waiting, mut model) = (Backlog::default(), VecDeque::new());
         let mut gone: Vec<Known> = Vec::new();
-        let mut random: u64 = 1;
+        let (mut random, mut longest): (u64, usize) = (1, 0);
         for step in 0..20_000 {
             random = random
                 .wrapping_mul(6_364_136_223_846_793_005)
@@ -282,16 +258,16 @@ mod tests {
                     gone.push(known);
                 }
             }
+            longest = longest.max(waiting.queue.len());
             let earliest = model.iter().filter_map(|known| known.deadline).min();
-            assert_eq!(waiting.deadline(), earliest.map(|deadline| maker.time(deadline)));
+            assert_eq!(waiting.next_deadline(), earliest.map(|deadline| maker.time(deadline)));
             assert_eq!((waiting.len(), waiting.is_empty()), (model.len(), model.is_empty()));
             assert_eq!(waiting.front().map(Job::offset), model.front().map(|known| known.name));
         }
         assert!(gone.iter().all(|known| {
             known.handle.as_ref().is_none_or(|handle| waiting.find(handle.ticket()).is_none())
         }));
-        let most = waiting.places.len();
-        assert!(most < 2000, "places are used again: {most} for {} jobs", maker.made);
+        assert!(longest < 2000, "gaps are closed: {longest} places for {} jobs", maker.made);
         let rest: Vec<_> =
             std::iter::from_fn(|| waiting.pop_front()).map(|job| job.offset()).collect();
         assert_eq!(rest, model.iter().map(|known| known.name).collect::<Vec<_>>());

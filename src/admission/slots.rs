@@ -1,12 +1,15 @@
-//! The fixed table of jobs that are with the kernel, on the channel or in a callback.
+//! The fixed table of jobs that are with the kernel, with a blocking thread, or about to be.
 //!
 //! A token names a slot and the generation of its use. What the kernel reports is looked up by it
 //! and never dereferenced: an event that comes twice, or for a use that is over, finds nothing.
+//!
+//! Each slot has a lock of its own. It is hardly ever contended: the submitter puts a job in, the
+//! reaper or a blocking thread takes it out.
 
 use crate::engine::token::{generation_of, index_of, token_of};
 use crate::job::Job;
 use crate::job::stopped::CancelReason;
-use crate::sync::{Mutex, lock};
+use crate::sync::{Mutex, MutexGuard, lock};
 
 pub(crate) struct Slots {
     slots: Box<[Slot]>,
@@ -14,9 +17,9 @@ pub(crate) struct Slots {
 
 /// On a cache line of its own: neighbours are used by different threads at the same time.
 #[repr(align(64))]
-struct Slot(Mutex<Entry>);
+struct Slot(Mutex<SlotUse>);
 
-struct Entry {
+struct SlotUse {
     /// Counts the uses of this slot.
     generation: u32,
     /// The job, from before its submission until its event has been looked up.
@@ -25,63 +28,98 @@ struct Entry {
 
 impl Slots {
     pub(crate) fn new(depth: u32) -> Self {
-        let empty = || Slot(Mutex::new(Entry { generation: 0, job: None }));
+        let empty = || Slot(Mutex::new(SlotUse { generation: 0, job: None }));
         Self { slots: (0..depth).map(|_| empty()).collect() }
     }
 
     /// Puts a job into a slot that the caller has taken from the free list, and returns the token
     /// of this use.
     pub(crate) fn put(&self, index: u32, job: Job) -> u64 {
-        let slot = &self.slots[index as usize];
-        let mut entry = lock(&slot.0);
-        assert!(entry.job.is_none(), "a free slot holds no job");
-        entry.generation = entry.generation.wrapping_add(1);
-        entry.job = Some(job);
-        token_of(index, entry.generation)
+        let mut slot = lock(&self.slots[index as usize].0);
+        assert!(slot.job.is_none(), "a free slot holds no job");
+        slot.generation = slot.generation.wrapping_add(1);
+        slot.job = Some(job);
+        token_of(index, slot.generation)
     }
 
     /// Lets the job be looked at whose request has this token.
     pub(crate) fn look_at(&self, token: u64, look: impl FnOnce(&Job)) {
         let Some(slot) = self.slots.get(index_of(token)) else { return };
-        let entry = lock(&slot.0);
-        match &entry.job {
-            Some(job) if entry.generation == generation_of(token) => look(job),
+        let slot = lock(&slot.0);
+        match &slot.job {
+            Some(job) if slot.generation == generation_of(token) => look(job),
             _ => {}
         }
     }
 
-    /// Whether there is a poll in this slot that `wanted` picks.
-    pub(crate) fn has_poll(&self, index: u32, wanted: impl FnOnce(&Job) -> bool) -> bool {
-        let slot = &self.slots[index as usize];
-        let entry = lock(&slot.0);
-        entry.job.as_ref().is_some_and(|job| job.is_poll() && wanted(job))
-    }
-
-    /// Has the engine end the poll in this slot, if there is one that `wanted` picks: it ends for this
-    /// reason, whatever its event says. The slot is not used for another meanwhile.
-    ///
-    /// `cancel` gets its token, and whether this had not been asked for before; what it returns comes
-    /// back: whether the event is coming.
-    pub(crate) fn end_poll(
+    /// Locks the slot, if there is a poll in it that `wanted` picks.
+    pub(crate) fn lock_poll(
         &self,
         index: u32,
         wanted: impl FnOnce(&Job) -> bool,
-        why: CancelReason,
-        cancel: impl FnOnce(u64, bool) -> bool,
-    ) -> Option<bool> {
-        let slot = &self.slots[index as usize];
-        let mut entry = lock(&slot.0);
-        let token = token_of(index, entry.generation);
-        let job = entry.job.as_mut().filter(|job| job.is_poll() && wanted(job))?;
-        let first = job.stopped.is_none();
-        job.stopped.get_or_insert(why);
-        Some(cancel(token, first))
+    ) -> Option<LockedPoll<'_>> {
+        let slot = lock(&self.slots[index as usize].0);
+        let is_wanted = slot.job.as_ref().is_some_and(|job| job.is_poll() && wanted(job));
+        is_wanted.then_some(LockedPoll { index, slot })
     }
 
     /// Takes the job out whose request had this token. `None` if no request in flight has it.
     pub(crate) fn take(&self, token: u64) -> Option<Job> {
-        let slot = self.slots.get(index_of(token))?;
-        let mut entry = lock(&slot.0);
-        if entry.generation == generation_of(token) { entry.job.take() } else { None }
+        let mut slot = lock(&self.slots.get(index_of(token))?.0);
+        if slot.generation == generation_of(token) { slot.job.take() } else { None }
+    }
+}
+
+/// A poll whose slot is locked: its token is not used for another request meanwhile.
+pub(crate) struct LockedPoll<'a> {
+    index: u32,
+    slot: MutexGuard<'a, SlotUse>,
+}
+
+impl LockedPoll<'_> {
+    pub(crate) fn token(&self) -> u64 {
+        token_of(self.index, self.slot.generation)
+    }
+
+    /// Marks the poll: it ends for this reason, whatever its event says. True the first time.
+    pub(crate) fn mark(&mut self, reason: CancelReason) -> bool {
+        let job = self.slot.job.as_mut().expect("it was there when the slot was locked");
+        let is_first = job.stopped.is_none();
+        job.stopped.get_or_insert(reason);
+        is_first
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Slots;
+    use crate::engine::token::index_of;
+    use crate::job::Job;
+
+    fn job(offset: u64) -> Job {
+        let file = std::fs::File::open("/dev/null").unwrap();
+        Job::read(file, Vec::new(), offset, |_| ())
+    }
+
+    #[test]
+    fn a_token_finds_its_job_once() {
+        let slots = Slots::new(2);
+        let first = slots.put(1, job(7));
+        assert_eq!(index_of(first), 1);
+        assert_eq!(slots.take(first).unwrap().offset(), 7);
+        assert!(slots.take(first).is_none(), "a doubled event finds nothing");
+
+        let second = slots.put(1, job(8));
+        assert_ne!(first, second);
+        assert!(slots.take(first).is_none(), "a stale event doesn't take the next job");
+        assert_eq!(slots.take(second).unwrap().offset(), 8);
+    }
+
+    #[test]
+    fn nonsense_finds_nothing() {
+        let slots = Slots::new(2);
+        for token in [0, 1, 2, u64::MAX, u64::MAX - 1, 1 << 32, 5] {
+            assert!(slots.take(token).is_none(), "token {token:#x}");
+        }
     }
 }

@@ -3,10 +3,11 @@
 use std::fmt;
 use std::hint;
 use std::io;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::error::{BuildError, BuildFailure};
-use crate::admission::Limits;
+use crate::admission::limits::Limits;
 use crate::engine::backend::Backend;
 use crate::pipeline::panics::{CallbackPanic, PanicHandler};
 
@@ -14,11 +15,11 @@ use crate::pipeline::panics::{CallbackPanic, PanicHandler};
 /// far below what a mistake in a computation asks for.
 const DEPTH_MAX: usize = 1 << 20;
 const BACKLOG_MAX: usize = 1 << 24;
-pub(super) const WORKERS_MAX: usize = 4096;
-pub(crate) const BLOCKING_THREADS_MAX: usize = 512;
+const WORKERS_MAX: usize = 4096;
+const BLOCKING_THREADS_MAX: usize = 512;
 
 const DEPTH_DEFAULT: usize = 128;
-pub(super) const BLOCKING_THREADS_DEFAULT: usize = 16;
+const BLOCKING_THREADS_DEFAULT: usize = 16;
 const PARKED_DEFAULT: usize = 1 << 20;
 /// More than a slot takes in memory: its control block, and a place in the table, on the channel and on
 /// the list of free ones.
@@ -45,18 +46,18 @@ const COALESCE_DEFAULT: Duration = Duration::from_micros(100);
 /// ```
 #[must_use = "a builder does nothing until `build`"]
 pub struct Builder {
-    pub(crate) backend: Backend,
-    pub(crate) depth: usize,
-    pub(crate) shrink_depth: bool,
+    backend: Backend,
+    depth: usize,
+    shrink_depth: bool,
     /// `None`: as many as the depth.
-    pub(crate) backlog: Option<usize>,
-    pub(crate) parked_limit: usize,
+    backlog: Option<usize>,
+    parked_limit: usize,
     /// `None`: as many as there are CPUs.
-    pub(crate) workers: Option<usize>,
+    workers: Option<usize>,
     /// `None`: 16, or none for an event loop.
-    pub(crate) blocking_threads: Option<usize>,
-    pub(crate) coalesce: Duration,
-    pub(crate) panic_handler: Option<PanicHandler>,
+    blocking_threads: Option<usize>,
+    coalesce: Duration,
+    panic_handler: Option<PanicHandler>,
 }
 
 impl Default for Builder {
@@ -175,14 +176,50 @@ impl Builder {
         self
     }
 
-    pub(crate) fn limits(&self) -> Result<Limits, BuildError> {
-        let backlog = self.backlog.unwrap_or(self.depth);
-        within("depth", self.depth, 1, DEPTH_MAX)?;
-        within("backlog", backlog, 0, BACKLOG_MAX)?;
-        let depth = affordable(self.depth, self.shrink_depth)?;
-        // At most 2^20, just checked.
-        Ok(Limits { depth: depth as u32, backlog, parked: self.parked_limit })
+    /// The settings of a dispatcher with threads, if they make sense.
+    pub(crate) fn for_workers(self) -> Result<Settings, BuildError> {
+        let workers = self.workers.unwrap_or_else(|| num_cpus::get().clamp(1, WORKERS_MAX));
+        let threads = self.blocking_threads.unwrap_or(BLOCKING_THREADS_DEFAULT);
+        within("workers", workers, 1..=WORKERS_MAX)?;
+        within("blocking_threads", threads, 1..=BLOCKING_THREADS_MAX)?;
+        self.settings(workers, threads)
     }
+
+    /// The settings of a dispatcher for an event loop, if they make sense.
+    pub(crate) fn for_event_loop(self) -> Result<Settings, BuildError> {
+        let threads = self.blocking_threads.unwrap_or(0);
+        within("blocking_threads", threads, 0..=BLOCKING_THREADS_MAX)?;
+        self.settings(0, threads)
+    }
+
+    fn settings(self, workers: usize, blocking_threads: usize) -> Result<Settings, BuildError> {
+        let backlog = self.backlog.unwrap_or(self.depth);
+        within("depth", self.depth, 1..=DEPTH_MAX)?;
+        within("backlog", backlog, 0..=BACKLOG_MAX)?;
+        let depth = affordable(self.depth, self.shrink_depth)?;
+        Ok(Settings {
+            backend: self.backend,
+            // The depth is at most 2^20, just checked.
+            limits: Limits { depth: depth as u32, backlog, parked: self.parked_limit },
+            shrink_depth: self.shrink_depth,
+            workers,
+            blocking_threads,
+            coalesce: self.coalesce,
+            panic_handler: self.panic_handler,
+        })
+    }
+}
+
+/// Settings that make sense together.
+pub(crate) struct Settings {
+    pub(crate) backend: Backend,
+    pub(crate) limits: Limits,
+    pub(crate) shrink_depth: bool,
+    /// How many threads run callbacks; none for an event loop.
+    pub(crate) workers: usize,
+    pub(crate) blocking_threads: usize,
+    pub(crate) coalesce: Duration,
+    pub(crate) panic_handler: Option<PanicHandler>,
 }
 
 /// This depth, or a smaller one if it may shrink, for which there is memory. Later it is taken as Rust
@@ -205,25 +242,15 @@ fn affordable(mut depth: usize, shrink: bool) -> Result<usize, BuildError> {
     Ok(depth)
 }
 
-pub(crate) fn within(
+fn within(
     setting: &'static str,
     value: usize,
-    min: usize,
-    max: usize,
+    range: RangeInclusive<usize>,
 ) -> Result<(), BuildError> {
-    let reason = if value < min {
-        "it must be at least 1, or no job would ever end"
-    } else if value > max {
-        match setting {
-            "depth" => "it must be at most 1048576",
-            "backlog" => "it must be at most 16777216",
-            "blocking_threads" => "it must be at most 512",
-            _ => "it must be at most 4096",
-        }
-    } else {
+    if range.contains(&value) {
         return Ok(());
-    };
-    Err(BuildError(BuildFailure::Config { setting, value, reason }))
+    }
+    Err(BuildError(BuildFailure::OutOfRange { setting, value, range }))
 }
 
 impl fmt::Debug for Builder {

@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::fmt;
 use std::io;
+use std::ops::RangeInclusive;
 
 use crate::submit::stats::Stats;
 
@@ -12,7 +13,7 @@ pub struct BuildError(pub(crate) BuildFailure);
 
 #[derive(Debug)]
 pub(crate) enum BuildFailure {
-    Config { setting: &'static str, value: usize, reason: &'static str },
+    OutOfRange { setting: &'static str, value: usize, range: RangeInclusive<usize> },
     Limit { asked: u32, limit: Option<u64>, in_use: Option<u64>, source: io::Error },
     Unavailable(io::Error),
     TooLarge { asked: u32, source: io::Error },
@@ -53,7 +54,7 @@ impl BuildError {
     #[must_use]
     pub fn kind(&self) -> BuildErrorKind {
         match self.0 {
-            BuildFailure::Config { .. } | BuildFailure::LoopOfThreads => {
+            BuildFailure::OutOfRange { .. } | BuildFailure::LoopOfThreads => {
                 BuildErrorKind::InvalidConfig
             }
             BuildFailure::Limit { .. } => BuildErrorKind::AioLimit,
@@ -68,8 +69,13 @@ impl BuildError {
 impl fmt::Display for BuildError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            BuildFailure::Config { setting, value, reason } => {
-                write!(f, "{setting} can't be {value}: {reason}")
+            BuildFailure::OutOfRange { setting, value, range } => {
+                write!(f, "{setting} can't be {value}: ")?;
+                if value < range.start() {
+                    write!(f, "it must be at least {}, or no job would ever end", range.start())
+                } else {
+                    write!(f, "it must be at most {}", range.end())
+                }
             }
             BuildFailure::Limit { asked, limit, in_use, .. } => {
                 let known =
@@ -106,7 +112,7 @@ impl fmt::Display for BuildError {
 impl Error for BuildError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match &self.0 {
-            BuildFailure::Config { .. } | BuildFailure::LoopOfThreads => None,
+            BuildFailure::OutOfRange { .. } | BuildFailure::LoopOfThreads => None,
             BuildFailure::Limit { source, .. }
             | BuildFailure::TooLarge { source, .. }
             | BuildFailure::Thread { source, .. }
@@ -195,3 +201,13 @@ impl<D> fmt::Display for ShutdownError<D> {
 }
 
 impl<D> Error for ShutdownError<D> {}
+
+impl<D> ShutdownError<D> {
+    /// For a dispatcher that must not be waited for.
+    pub(crate) fn refused(refusal: DrainError, dispatcher: D) -> Self {
+        match refusal {
+            DrainError::InCallback => Self::InCallback(dispatcher),
+            _ => Self::Forked,
+        }
+    }
+}

@@ -4,16 +4,17 @@ pub(crate) mod builder;
 pub(crate) mod error;
 pub(crate) mod setup;
 mod start;
+mod submitting;
 mod threads;
 
 use std::fmt;
 use std::mem;
-use std::ops::Deref;
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crate::dispatcher::builder::Builder;
-use crate::dispatcher::error::{BuildError, DrainError, ShutdownError};
+use crate::dispatcher::error::{DrainError, ShutdownError};
 use crate::engine::backend::Backend;
 use crate::pipeline::Pipeline;
 use crate::pipeline::reaper::Reaper;
@@ -23,7 +24,8 @@ use crate::wait::limit::WaitLimit;
 
 /// Performs jobs: owns the kernel's context, the reaper thread and the workers.
 ///
-/// It submits like a [`Submitter`], to which it derefs.
+/// It submits jobs like a [`Submitter`]; [`submitter`](Self::submitter) makes one, for other threads,
+/// for callbacks, and for operations that a task awaits ([`Submitter::read`]).
 ///
 /// Dropping it does what [`shutdown`](Self::shutdown) does, but leaves the end of the kernel's context
 /// to the reaper thread, which lasts a little longer: io_destroy(2) takes tens of milliseconds even
@@ -72,27 +74,19 @@ impl ShutdownReport {
     }
 }
 
-impl Dispatcher {
-    /// Makes a dispatcher with the default settings.
-    ///
-    /// # Errors
-    ///
-    /// As for [`Builder::build`].
-    pub fn new() -> Result<Self, BuildError> {
-        Self::builder().build()
+/// Whether the calling thread may wait for jobs: it would wait for itself in a callback, and for
+/// nothing in a forked child.
+pub(crate) fn check_wait(pipeline: &Pipeline) -> Result<(), DrainError> {
+    if pipeline.is_forked() {
+        return Err(DrainError::Forked);
     }
+    if pipeline.is_worker_here() { Err(DrainError::InCallback) } else { Ok(()) }
+}
 
+impl Dispatcher {
     /// Begins to make a dispatcher.
     pub fn builder() -> Builder {
         Builder::default()
-    }
-
-    pub(crate) fn from_parts(
-        submitter: Submitter,
-        reaper: Reaper,
-        workers: Vec<JoinHandle<()>>,
-    ) -> Self {
-        Self { submitter, reaper: Some(reaper), workers }
     }
 
     /// A handle for submitting from other threads and from callbacks.
@@ -105,13 +99,13 @@ impl Dispatcher {
     /// asked of the builder, or less if it was allowed to shrink.
     #[must_use]
     pub fn depth(&self) -> usize {
-        self.pipeline().admission.limits().depth as usize
+        self.pipeline().admission().limits().depth as usize
     }
 
     /// By what means operations are performed: of [`Backend::Automatic`] this tells what it came to.
     #[must_use]
     pub fn backend(&self) -> Backend {
-        self.pipeline().engine.backend()
+        self.pipeline().launcher().engine().backend()
     }
 
     /// Waits until no job is outstanding: every accepted one's callback has run, those of jobs that
@@ -138,15 +132,10 @@ impl Dispatcher {
         self.drain_until(WaitLimit::after(limit))
     }
 
-    fn drain_until(&self, deadline: WaitLimit) -> Result<(), DrainError> {
+    fn drain_until(&self, limit: WaitLimit) -> Result<(), DrainError> {
         let pipeline = self.pipeline();
-        if pipeline.is_forked() {
-            return Err(DrainError::Forked);
-        }
-        if pipeline.on_worker() {
-            return Err(DrainError::InCallback);
-        }
-        if pipeline.admission.wait_until_quiet(deadline) {
+        check_wait(pipeline)?;
+        if pipeline.admission().wait_until_quiet(limit) {
             Ok(())
         } else {
             Err(DrainError::TimedOut)
@@ -190,30 +179,23 @@ impl Dispatcher {
         self.shutdown_until(WaitLimit::after(limit))
     }
 
-    fn shutdown_until(
-        mut self,
-        deadline: WaitLimit,
-    ) -> Result<ShutdownReport, ShutdownError<Self>> {
-        if self.pipeline().is_forked() {
-            return Err(ShutdownError::Forked);
-        }
-        if self.pipeline().on_worker() {
-            return Err(ShutdownError::InCallback(self));
+    fn shutdown_until(mut self, limit: WaitLimit) -> Result<ShutdownReport, ShutdownError<Self>> {
+        if let Err(refusal) = check_wait(self.pipeline()) {
+            return Err(ShutdownError::refused(refusal, self));
         }
         self.pipeline().close();
-        if !self.pipeline().admission.wait_until_quiet(deadline) {
+        if !self.pipeline().admission().wait_until_quiet(limit) {
             self.reaper = None;
             return Err(ShutdownError::TimedOut(Box::new(self.stats())));
         }
         self.join_threads(Reaper::join);
-        let stats = self.stats();
-        Ok(ShutdownReport::of(stats))
+        Ok(ShutdownReport::of(self.stats()))
     }
 
-    /// Waits for the threads, which have been told to end.
+    /// Waits for the threads, which have been told to end, or are about to be.
     fn join_threads(&mut self, join_reaper: fn(Reaper)) {
         let pipeline = &self.submitter.pipeline;
-        pipeline.admission.wait_until_told();
+        pipeline.admission().wait_until_threads_are_told();
         let reaper = self.reaper.take();
         if !pipeline.is_reaper_deaf() {
             reaper.map(join_reaper);
@@ -222,19 +204,11 @@ impl Dispatcher {
                 let _ = worker.join();
             }
         }
-        pipeline.blocking.join();
+        pipeline.launcher().blocking().join();
     }
 
-    fn pipeline(&self) -> &Pipeline {
+    pub(crate) fn pipeline(&self) -> &Arc<Pipeline> {
         &self.submitter.pipeline
-    }
-}
-
-impl Deref for Dispatcher {
-    type Target = Submitter;
-
-    fn deref(&self) -> &Submitter {
-        &self.submitter
     }
 }
 
@@ -251,8 +225,8 @@ impl Drop for Dispatcher {
             return;
         }
         self.pipeline().close();
-        if !self.pipeline().on_worker() {
-            self.pipeline().admission.wait_until_quiet(WaitLimit::NEVER);
+        if !self.pipeline().is_worker_here() {
+            self.pipeline().admission().wait_until_quiet(WaitLimit::NEVER);
             self.join_threads(Reaper::leave);
         }
     }

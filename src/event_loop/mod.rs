@@ -12,17 +12,16 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::admission::Limits;
+use crate::admission::limits::Limits;
 use crate::blocking::BlockingPool;
-use crate::dispatcher::ShutdownReport;
-use crate::dispatcher::builder::Builder;
-use crate::dispatcher::builder::{BLOCKING_THREADS_MAX, within};
+use crate::dispatcher::builder::{Builder, Settings};
 use crate::dispatcher::error::{BuildError, BuildFailure, DrainError, ShutdownError};
 use crate::dispatcher::setup::set_up_counting;
+use crate::dispatcher::{ShutdownReport, check_wait};
 use crate::engine::Engine;
 use crate::job::Job;
-use crate::pipeline::Pipeline;
-use crate::pipeline::doorbell::Doorbell;
+use crate::pipeline::wakeups::doorbell::Doorbell;
+use crate::pipeline::{Pipeline, Runs};
 use crate::submit::Submitter;
 use crate::submit::error::{BatchError, SubmitError};
 use crate::submit::handle::JobHandle;
@@ -123,10 +122,6 @@ impl LoopDispatcher {
         Builder::default().build_loop()
     }
 
-    pub(crate) fn over(submitter: Submitter) -> Self {
-        Self { submitter, is_over: false }
-    }
-
     /// A handle for submitting from callbacks and from other threads.
     #[must_use]
     pub fn submitter(&self) -> Submitter {
@@ -137,7 +132,7 @@ impl LoopDispatcher {
     /// asked of the builder, or less if it was allowed to shrink.
     #[must_use]
     pub fn depth(&self) -> usize {
-        self.pipeline().admission.limits().depth as usize
+        self.pipeline().admission().limits().depth as usize
     }
 
     /// The counters; all zero in a forked child.
@@ -156,7 +151,7 @@ impl LoopDispatcher {
     /// The job comes back with [`Full`](crate::SubmitErrorKind::Full) if as many are outstanding as
     /// depth and backlog together, and with [`Forked`](crate::SubmitErrorKind::Forked) in a forked
     /// child.
-    pub fn submit(&self, job: Job) -> Result<(), SubmitError> {
+    pub fn try_submit(&self, job: Job) -> Result<(), SubmitError> {
         self.submitter.try_submit(job)
     }
 
@@ -165,7 +160,7 @@ impl LoopDispatcher {
     /// # Errors
     ///
     /// As for [`submit`](Self::submit); those that were not accepted come back.
-    pub fn submit_batch(&self, jobs: impl IntoIterator<Item = Job>) -> Result<(), BatchError> {
+    pub fn try_submit_batch(&self, jobs: impl IntoIterator<Item = Job>) -> Result<(), BatchError> {
         self.submitter.try_submit_batch(jobs)
     }
 
@@ -175,7 +170,10 @@ impl LoopDispatcher {
     /// # Errors
     ///
     /// As for [`submit`](Self::submit).
-    pub fn spawn<R: Send + 'static>(&self, job: Job<R>) -> Result<JobHandle<R>, SubmitError<R>> {
+    pub fn try_spawn<R: Send + 'static>(
+        &self,
+        job: Job<R>,
+    ) -> Result<JobHandle<R>, SubmitError<R>> {
         self.submitter.try_spawn(job)
     }
 
@@ -201,7 +199,7 @@ impl LoopDispatcher {
     /// descriptor stays readable. And of the kind [`Unsupported`](io::ErrorKind::Unsupported) in
     /// a forked child, also if it was a callback that forked.
     pub fn run(&mut self, most: usize) -> io::Result<usize> {
-        self.pipeline().turn(self.doorbell(), most)
+        turn::run(self.pipeline(), most)
     }
 
     /// When [`run`](Self::run) is to be called although the descriptor may not be readable: the first
@@ -211,7 +209,13 @@ impl LoopDispatcher {
     #[must_use]
     pub fn next_deadline(&self) -> Option<Instant> {
         let pipeline = self.pipeline();
-        if pipeline.is_forked() { None } else { pipeline.admission.lock().tell_deadline() }
+        if pipeline.is_forked() {
+            return None;
+        }
+        let mut books = pipeline.admission().lock();
+        let next = books.next_deadline();
+        books.flags_mut().tell_deadline(next);
+        next
     }
 
     /// Runs callbacks until no job is outstanding: those of jobs that callbacks and other threads submit
@@ -238,23 +242,18 @@ impl LoopDispatcher {
         self.drain_until(WaitLimit::after(limit))
     }
 
-    fn drain_until(&mut self, deadline: WaitLimit) -> Result<(), DrainError> {
-        if self.pipeline().is_forked() {
-            return Err(DrainError::Forked);
-        }
-        if self.pipeline().on_worker() {
-            return Err(DrainError::InCallback);
-        }
-        self.doorbell().own_here();
+    fn drain_until(&mut self, limit: WaitLimit) -> Result<(), DrainError> {
+        check_wait(self.pipeline())?;
+        self.doorbell().become_owner();
         let mut was_last = false;
-        while self.pipeline().admission.lock().outstanding() > 0 {
+        while self.pipeline().admission().lock().outstanding() > 0 {
             if was_last {
                 return Err(DrainError::TimedOut);
             }
             let next =
                 self.next_deadline().map(|next| next.saturating_duration_since(Instant::now()));
-            self.doorbell().wait(deadline.left().into_iter().chain(next).min());
-            was_last = deadline.left() == Some(Duration::ZERO);
+            self.doorbell().wait(limit.left().into_iter().chain(next).min());
+            was_last = limit.left() == Some(Duration::ZERO);
             if self.run(usize::MAX).is_err() {
                 if self.pipeline().is_forked() {
                     return Err(DrainError::Forked);
@@ -290,27 +289,19 @@ impl LoopDispatcher {
     /// ```
     pub fn shutdown(mut self) -> Result<ShutdownReport, ShutdownError<Self>> {
         match self.end() {
-            Ok(()) => {}
-            Err(DrainError::InCallback) => return Err(ShutdownError::InCallback(self)),
-            Err(_) => return Err(ShutdownError::Forked),
+            Ok(()) => Ok(ShutdownReport::of(self.stats())),
+            Err(refusal) => Err(ShutdownError::refused(refusal, self)),
         }
-        let stats = self.stats();
-        Ok(ShutdownReport::of(stats))
     }
 
     fn end(&mut self) -> Result<(), DrainError> {
-        let pipeline = self.pipeline();
-        if pipeline.is_forked() {
-            return Err(DrainError::Forked);
-        }
-        if pipeline.on_worker() {
-            return Err(DrainError::InCallback);
-        }
-        pipeline.close();
+        check_wait(self.pipeline())?;
+        self.pipeline().close();
         self.drain_until(WaitLimit::NEVER)?;
         self.is_over = true;
-        self.pipeline().engine.close();
-        self.pipeline().blocking.join();
+        let launcher = self.pipeline().launcher();
+        launcher.engine().close();
+        launcher.blocking().join();
         Ok(())
     }
 
@@ -319,8 +310,7 @@ impl LoopDispatcher {
     }
 
     fn doorbell(&self) -> &Doorbell {
-        let doorbell = self.pipeline().doorbell.as_ref();
-        doorbell.expect("an event loop's pipeline is made with one")
+        self.pipeline().wakeups().owner().doorbell()
     }
 }
 
@@ -336,32 +326,24 @@ impl Builder {
     /// As for [`build`](Self::build). It takes native AIO: [`Backend::BlockingThreads`] is refused, and
     /// [`Backend::Automatic`] is [`Backend::Aio`].
     pub fn build_loop(self) -> Result<LoopDispatcher, BuildError> {
-        let limits = self.limits()?;
-        let threads = self.blocking_threads.unwrap_or(0);
-        within("blocking_threads", threads, 0, BLOCKING_THREADS_MAX)?;
+        let mut settings = self.for_event_loop()?;
         let doorbell = Doorbell::new().map_err(|error| BuildError(BuildFailure::Setup(error)))?;
+        let Settings { backend, limits, shrink_depth, .. } = settings;
         let (engine, depth) =
-            set_up_counting(self.backend, limits.depth, self.shrink_depth, &doorbell.counter())?;
-        Ok(self.start_loop(
-            engine,
-            BlockingPool::new(threads),
-            Limits { depth, ..limits },
-            doorbell,
-        ))
+            set_up_counting(backend, limits.depth, shrink_depth, &doorbell.counter())?;
+        settings.limits = Limits { depth, ..limits };
+        Ok(settings.start_loop(engine, doorbell))
     }
+}
 
-    /// Of an event loop, over an engine that counts completions on the doorbell's eventfd.
-    pub(crate) fn start_loop(
-        self,
-        engine: Box<dyn Engine>,
-        lane: Arc<BlockingPool>,
-        limits: Limits,
-        doorbell: Doorbell,
-    ) -> LoopDispatcher {
-        // Nobody but the pipeline sends.
-        let (pipeline, _) =
-            Pipeline::new(engine, limits, 0, lane, self.panic_handler, Some(doorbell));
-        LoopDispatcher::over(Submitter { pipeline })
+impl Settings {
+    /// Makes an event loop over an engine that counts completions on the doorbell's eventfd.
+    pub(crate) fn start_loop(self, engine: Box<dyn Engine>, doorbell: Doorbell) -> LoopDispatcher {
+        let blocking = BlockingPool::new(self.blocking_threads);
+        let runs = Runs::Owner(doorbell);
+        // Nobody but the pipeline sends, so there is no use for the other sender.
+        let (pipeline, _) = Pipeline::new(engine, self.limits, runs, blocking, self.panic_handler);
+        LoopDispatcher { submitter: Submitter { pipeline }, is_over: false }
     }
 }
 

@@ -79,7 +79,7 @@ impl FilesBuilder {
             whole_limit: None,
             small: 0,
         };
-        Self { pipeline: Arc::clone(&dispatcher.pipeline), settings }
+        Self { pipeline: Arc::clone(dispatcher.pipeline()), settings }
     }
 
     /// Which way files are read; [`Policy::Automatic`] by default.

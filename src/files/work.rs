@@ -45,8 +45,8 @@ impl<F: Fold> Work<F> {
         let bounds = Bounds {
             files: settings.files_at_once,
             results: settings.results,
-            pullers: layer.pipeline.sleepers.workers(),
-            openers: layer.pipeline.blocking.limit(),
+            pullers: layer.pipeline.wakeups().workers().sleepers().workers(),
+            openers: layer.pipeline.launcher().blocking().limit(),
         };
         let work = Arc::new(Self {
             fold,
@@ -132,7 +132,7 @@ impl<F: Fold> Work<F> {
 
     /// Reports a panic of the user's code, and makes an error of it.
     pub(crate) fn panicked(&self, payload: Payload, offset: u64) -> io::Error {
-        self.layer.pipeline.panics.report(&payload, Operation::Read, offset);
+        self.layer.pipeline.panics().report(&payload, Operation::Read, offset);
         let message = match unwind::message(&*payload) {
             Some(text) => format!("the function for it panicked: {text}"),
             None => "the function for it panicked".into(),

@@ -1,71 +1,74 @@
-//! What callers, reaper and workers share, and the steps by which a job moves between them.
+//! How jobs move: into slots, to whoever performs them, onto the channel, into their callbacks. This
+//! is the only layer with threads of its own. `README.md` in this folder is the protocol.
+//!
+//! [`Pipeline`] has the steps. It keeps the books in an [`Admission`], and hands jobs on by a
+//! [`Launcher`], which has somebody woken for them by its [`Wakeups`](wakeups::Wakeups). The bodies
+//! of the threads (`worker`, `reaper`, `blocking_work`) and the other users of the steps
+//! (`entrance`, `cancel`) stand on it.
 
 mod blocking_work;
+pub(crate) mod callback;
 pub(crate) mod cancel;
 mod coalescing;
-pub(crate) mod doorbell;
-mod idle;
-mod launch;
-mod pace;
+pub(crate) mod completed;
+pub(crate) mod entrance;
+pub(crate) mod launcher;
 pub(crate) mod panics;
 pub(crate) mod reaper;
 #[cfg(test)]
 mod scripted;
 mod spin;
-mod wakeups;
+pub(crate) mod wakeups;
 mod watch;
 pub(crate) mod worker;
 
 use std::cell::Cell;
 use std::ptr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
 use crate::admission::batch::Batch;
+use crate::admission::books::{Books, Then};
 use crate::admission::counters::Counters;
-use crate::admission::refusal::SubmitErrorKind;
+use crate::admission::limits::Limits;
 use crate::admission::slots::Slots;
-use crate::admission::{Admission, Cached, Limits, Outcome, Patience, State};
+use crate::admission::tally::Outcome;
+use crate::admission::{Admission, CacheReads};
 use crate::blocking::{BlockingPool, BlockingService};
 use crate::engine::Engine;
 use crate::job::Job;
-use crate::pipeline::doorbell::Doorbell;
-use crate::pipeline::pace::Pace;
+use crate::pipeline::completed::Completed;
+use crate::pipeline::launcher::{Launcher, Look};
+use crate::pipeline::panics::{PanicHandler, PanicSink};
+use crate::pipeline::wakeups::Wakeups;
+use crate::pipeline::wakeups::doorbell::Doorbell;
+use crate::pipeline::wakeups::hints::{FillNow, SenderNext};
+use crate::pipeline::wakeups::owner::OwnerWakeups;
+use crate::pipeline::wakeups::workers::WorkerWakeups;
+use crate::sync::MutexGuard;
 use crate::sys::fork::ForkMark;
-use crate::wait::sleepers::Sleepers;
 use crate::wait::{wake, worker_mark};
-use panics::{PanicHandler, PanicSink};
-
-/// A job that the kernel is done with.
-pub(crate) struct Completed {
-    /// Its slot, occupied until the callback has returned.
-    pub(crate) index: u32,
-    /// What the kernel said, as it encodes it.
-    pub(crate) res: i64,
-    pub(crate) job: Job,
-}
 
 pub(crate) struct Pipeline {
-    /// The process that the context and the threads belong to.
+    /// Tells whether this is still the process that the context and the threads belong to.
     fork_mark: ForkMark,
-    pub(crate) engine: Box<dyn Engine>,
-    pub(crate) slots: Slots,
-    pub(crate) admission: Admission,
-    pub(crate) counters: Counters,
-    pub(crate) panics: Arc<PanicSink>,
-    /// Where jobs go that the reaper doesn't see. Taken when the threads are
-    /// told to end: the workers' channel is disconnected once the reaper has dropped its own.
-    outlet: Mutex<Option<Sender<Completed>>>,
-    pub(crate) parcels: Receiver<Completed>,
-    pub(crate) sleepers: Sleepers,
-    pub(crate) pace: Pace,
-    pub(crate) blocking: Arc<BlockingPool>,
-    /// Without reaper and workers: how the owner is told of what there is for it.
-    pub(crate) doorbell: Option<Doorbell>,
-    /// The reaper could not be told to end.
+    admission: Admission,
+    launcher: Launcher,
+    /// The channel of jobs whose callbacks are to be run.
+    completed: Receiver<Completed>,
+    panics: Arc<PanicSink>,
+    /// The reaper could not be told to end. Set by the thread that tried.
     reaper_deaf: AtomicBool,
+}
+
+/// Who runs the callbacks.
+pub(crate) enum Runs {
+    /// So many workers.
+    Workers(usize),
+    /// The owner of an event loop, who is woken by this.
+    Owner(Doorbell),
 }
 
 thread_local! {
@@ -73,312 +76,230 @@ thread_local! {
     static BATCH: Cell<Batch> = const { Cell::new(Batch::new()) };
 }
 
+/// What it is made of.
 impl Pipeline {
     /// Also returns the sender that the reaper is to have.
     pub(crate) fn new(
         engine: Box<dyn Engine>,
         limits: Limits,
-        workers: usize,
+        runs: Runs,
         blocking: Arc<BlockingPool>,
         panic_handler: Option<PanicHandler>,
-        doorbell: Option<Doorbell>,
     ) -> (Arc<Self>, Sender<Completed>) {
         // Each job on it occupies a slot, so a send never blocks.
-        let (sender, parcels) = bounded(limits.depth as usize);
+        let (sender, completed) = bounded(limits.depth as usize);
+        let counters = Arc::new(Counters::default());
+        let wakeups = match runs {
+            Runs::Workers(count) => Wakeups::Workers(WorkerWakeups::new(count, completed.clone())),
+            Runs::Owner(doorbell) => {
+                Wakeups::Owner(OwnerWakeups::new(doorbell, Arc::clone(&counters)))
+            }
+        };
+        let slots = Slots::new(limits.depth);
         let pipeline = Arc::new(Self {
             fork_mark: ForkMark::here(),
-            engine,
-            slots: Slots::new(limits.depth),
             admission: Admission::new(limits),
-            counters: Counters::default(),
+            launcher: Launcher::new(engine, slots, blocking, sender.clone(), counters, wakeups),
+            completed,
             panics: Arc::new(PanicSink::new(panic_handler)),
-            outlet: Mutex::new(Some(sender.clone())),
-            parcels,
-            sleepers: Sleepers::new(workers),
-            pace: Pace::new(),
-            blocking,
-            doorbell,
             reaper_deaf: AtomicBool::new(false),
         });
         let service: Arc<dyn BlockingService> = pipeline.clone();
-        pipeline.blocking.serve(Arc::downgrade(&service));
+        pipeline.launcher.blocking().serve(Arc::downgrade(&service));
         (pipeline, sender)
     }
 
+    pub(crate) fn admission(&self) -> &Admission {
+        &self.admission
+    }
+
+    pub(crate) fn launcher(&self) -> &Launcher {
+        &self.launcher
+    }
+
+    pub(crate) fn wakeups(&self) -> &Wakeups {
+        self.launcher.wakeups()
+    }
+
+    pub(crate) fn completed(&self) -> &Receiver<Completed> {
+        &self.completed
+    }
+
+    pub(crate) fn panics(&self) -> &Arc<PanicSink> {
+        &self.panics
+    }
+}
+
+/// Where the calling thread stands.
+impl Pipeline {
     /// Whether this is another process than the one that the dispatcher was made in: its threads
     /// don't exist here, its context isn't ours, and its locks may be held for ever.
     pub(crate) fn is_forked(&self) -> bool {
         self.fork_mark.is_elsewhere()
     }
 
-    /// Whether the calling thread is one of this pipeline's workers, or one of its lane that does a
+    /// Whether the calling thread is one of this pipeline's workers, or a blocking thread that does a
     /// blocking job's work.
-    pub(crate) fn on_worker(&self) -> bool {
+    pub(crate) fn is_worker_here(&self) -> bool {
         worker_mark::is_worker_of(ptr::from_ref(self).addr())
     }
 
-    /// Whether what the calling thread waits for might have to be done by itself.
+    /// Whether the job that the calling thread waits for might have to be run by itself.
     pub(crate) fn must_not_wait(&self) -> bool {
-        self.on_worker() || self.doorbell.as_ref().is_some_and(Doorbell::is_owned_here)
+        self.is_worker_here() || self.wakeups().is_owner_here()
     }
 
-    /// Runs `work` with the calling thread marked as one of this pipeline's workers. Not longer:
-    /// what destructors of thread-local values submit comes when nobody is left to run it.
+    /// Runs `work` with the calling thread marked as one of this pipeline's workers.
     pub(crate) fn as_worker(&self, work: impl FnOnce()) {
         worker_mark::as_worker_of(ptr::from_ref(self).addr(), work);
     }
+}
 
-    /// Accepts jobs; those that it refuses stay in the iterator.
-    pub(crate) fn accept(
-        &self,
-        jobs: &mut impl ExactSizeIterator<Item = Job>,
-        patience: Patience,
-    ) -> Result<(), SubmitErrorKind> {
-        if self.is_forked() {
-            return Err(SubmitErrorKind::Forked);
-        }
-        let result = if self.on_worker() {
-            self.park(jobs)
-        } else if self.must_not_wait() {
-            self.accept_outside(jobs, Patience::None)
-        } else {
-            self.accept_outside(jobs, patience)
-        };
-        if result.is_err() {
-            self.admission.lock().tally.refused += jobs.len() as u64;
-        }
-        result
-    }
-
-    fn accept_outside(
-        &self,
-        jobs: &mut impl ExactSizeIterator<Item = Job>,
-        patience: Patience,
-    ) -> Result<(), SubmitErrorKind> {
-        while jobs.len() > 0 {
-            let state = self.admission.lock();
-            let waited = self.admission.wait_for_room(state, patience);
-            let mut state = match waited {
-                Ok(state) => state,
-                Err(kind) => {
-                    // A call for room may have been meant for this caller.
-                    self.pass_room_on();
-                    return Err(kind);
-                }
-            };
-            self.admission.accept_outside(&mut state, jobs)?;
-            self.admission.pass_room_on(&mut state);
-            self.move_on_and_wake(state);
-        }
-        Ok(())
-    }
-
-    /// Sees to what was let in from outside callbacks, and to the tasks that have been called.
-    pub(crate) fn move_on_and_wake<'a>(&'a self, mut state: MutexGuard<'a, State>) {
-        let called = state.room.line.take_called();
-        if !called.is_empty() {
-            // First, as the submission may take its time.
-            drop(state);
-            wake(called);
-            state = self.admission.lock();
-        }
-        self.move_on(state, Cached::Leave);
-    }
-
-    /// Calls somebody else for room, if there is any, when who was called doesn't take it.
-    pub(crate) fn pass_room_on(&self) {
-        let mut state = self.admission.lock();
-        self.admission.pass_room_on(&mut state);
-        let called = state.room.line.take_called();
-        drop(state);
-        wake(called);
-    }
-
-    /// Accepts jobs that a callback submits. They wait for the end of the run of callbacks, so that
-    /// they enter the kernel together, but, unless callbacks are quick, not beside a free slot while
-    /// another worker is idle: then the callback's first go at once, and an idle worker comes for
-    /// the rest.
-    fn park(&self, jobs: &mut impl ExactSizeIterator<Item = Job>) -> Result<(), SubmitErrorKind> {
-        let mut state = self.admission.lock();
-        let result = self.admission.accept_parked(&mut state, jobs);
-        self.see_to_parked(state);
-        result
-    }
-
-    /// What follows when a callback has submitted.
-    fn see_to_parked(&self, mut state: MutexGuard<'_, State>) {
-        let first = worker_mark::submits_first();
-        let early = self.mind_deadlines(&mut state);
-        match (self.owes_others(&state), first) {
-            (true, true) => return self.move_on(state, Cached::Leave),
-            (true, false) => self.summon(state),
-            // Who has an event loop hears of an earlier deadline, too.
-            (false, _) if self.doorbell.is_some() => self.summon(state),
-            (false, _) if state.is_starved() => {
-                drop(state);
-                self.leave_asking();
-            }
-            (false, _) => drop(state),
-        }
-        if early {
-            self.call_for_early();
-        }
-    }
-
-    /// Accepts a job without waiting, whatever the bounds: for parts of this crate that have bounds of
-    /// their own. Given back only if nobody would run its callback any more.
+/// The steps of jobs.
+impl Pipeline {
+    /// Accepts a job without waiting, whatever the bounds: for parts of this crate that have bounds
+    /// of their own. Given back only if nobody would run its callback any more.
     pub(crate) fn post(&self, job: Job) -> Result<(), Job> {
         if self.is_forked() {
             return Err(job);
         }
-        let mut state = self.admission.lock();
-        if state.stopped {
-            return Err(job);
-        }
-        state.post(job);
-        if self.on_worker() {
-            self.see_to_parked(state);
+        let mut books = self.admission.lock();
+        books.post(job)?;
+        if self.is_worker_here() {
+            self.after_parking(books);
         } else {
-            self.move_on(state, Cached::Leave);
+            self.fill(books, CacheReads::Leave);
         }
         Ok(())
     }
 
-    /// Whether jobs from outside callbacks are refused.
-    pub(crate) fn is_closing(&self) -> bool {
-        self.is_forked() || self.admission.lock().closing
+    /// What follows when a callback has submitted. Its jobs wait for the end of the run of callbacks,
+    /// so that they enter the kernel together. But unless callbacks are quick, they don't wait beside
+    /// a free slot while another worker is idle: then the callback's first jobs go at once, and an
+    /// idle worker comes for the rest.
+    pub(crate) fn after_parking(&self, mut books: MutexGuard<'_, Books>) {
+        let is_first = worker_mark::submits_first();
+        let ended_early = self.wakeups().expire_overdue(&mut books);
+        let fill = self.wakeups().when_to_fill(&books);
+        if fill == FillNow::Yes && is_first {
+            return self.fill(books, CacheReads::Leave);
+        }
+        self.wakeups().for_parked(books, fill);
+        if ended_early {
+            self.wakeups().for_ended_early(&self.admission);
+        }
     }
 
-    /// Moves waiting jobs into free slots and on into the kernel: what a worker does between
-    /// callbacks.
+    /// Moves waiting jobs into free slots and hands them on: what a worker does between callbacks.
     ///
-    /// True if some have ended without a slot, and wait for a worker.
+    /// True if jobs that ended early wait for a worker.
     pub(crate) fn refill(&self) -> bool {
-        let mut state = self.admission.lock();
-        let early = self.mind_deadlines(&mut state);
-        self.move_on(state, Cached::TakeOne);
-        early
+        let mut books = self.admission.lock();
+        let ended_early = self.wakeups().expire_overdue(&mut books);
+        self.fill(books, CacheReads::TakeOne);
+        ended_early
     }
 
-    /// As `refill`, for threads that must not spend time on reads of buffered files.
+    /// Does the same without spending time on reads of buffered files.
     pub(crate) fn flush(&self) {
-        self.move_on(self.admission.lock(), Cached::Leave);
+        self.fill(self.admission.lock(), CacheReads::Leave);
     }
 
-    pub(crate) fn move_on<'a>(&'a self, mut state: MutexGuard<'a, State>, cached: Cached) {
-        let between_callbacks = cached == Cached::TakeOne;
-        let mut early = false;
+    /// Moves waiting jobs into free slots and hands them on. Only a thread between two callbacks
+    /// takes on a read of a buffered file.
+    pub(crate) fn fill<'a>(&'a self, mut books: MutexGuard<'a, Books>, reads: CacheReads) {
+        let (admission, wakeups) = (&self.admission, self.wakeups());
+        let between_callbacks = reads == CacheReads::TakeOne;
+        let next = if between_callbacks { SenderNext::TakesOne } else { SenderNext::Other };
         // Values of other thread-locals may submit when they are dropped, after this one was.
         let mut batch = BATCH.try_with(Cell::take).unwrap_or_default();
-        state.refills += u64::from(between_callbacks);
+        if between_callbacks {
+            books.flags_mut().count_refill();
+        }
         loop {
-            self.admission.fill_slots(&mut state, &self.slots, cached, &mut batch);
-            early |= self.mind_deadlines(&mut state);
+            admission.fill_slots(&mut books, self.launcher.slots(), reads, &mut batch);
+            let ended_early = wakeups.expire_overdue(&mut books);
             if between_callbacks && batch.requests.is_empty() {
-                drop(state);
+                drop(books);
             } else {
                 // First, as the submission may take its time.
-                self.summon(state);
+                wakeups.wake_filler(books);
             }
-            if std::mem::take(&mut early) {
-                self.call_for_early();
+            if ended_early {
+                wakeups.for_ended_early(admission);
             }
-            self.launch(&batch, between_callbacks);
+            self.launcher.launch(admission, &batch, next);
             let read = batch.look.take();
             batch.clear();
             let Some((request, requested)) = read else { break };
-            let hit = self.look(&request, requested);
-            state = self.admission.lock();
-            if hit && self.owes_others(&state) {
-                // Copying takes time, as callbacks do, so this one first runs the callback.
-                self.summon(state);
+            let look = self.launcher.look(admission, &request, requested);
+            books = admission.lock();
+            if look == Look::Hit {
+                // Copying has taken its time, as a callback does, so this thread runs the callback
+                // first. Another worker is woken for the rest if it must not wait.
+                if wakeups.when_to_fill(&books) == FillNow::Yes {
+                    wakeups.wake_filler(books);
+                }
                 break;
             }
-            // Whoever has an event loop decides for itself when it has looked enough.
-            if hit || self.doorbell.is_some() || !state.can_fill() {
+            if !wakeups.fills_on() || !books.can_fill() {
                 break;
             }
         }
         let _ = BATCH.try_with(|kept| kept.set(batch));
     }
 
-    /// Ends a job whose callback has returned, in this slot or in none. True if the slots that are
-    /// free now must not wait for the end of the run.
-    pub(crate) fn finish(&self, slot: Option<u32>, outcome: Outcome) -> bool {
-        let mut state = self.admission.lock();
-        let stop = self.admission.finish(&mut state, slot, outcome);
-        let owes = self.owes_others(&state);
-        let called = state.room.line.take_called();
-        drop(state);
-        if stop {
-            self.stop();
-        }
-        wake(called);
-        owes
+    /// Ends a job whose callback has returned, in this slot or in none.
+    pub(crate) fn finish(&self, slot: Option<u32>, outcome: Outcome) -> FillNow {
+        let mut books = self.admission.lock();
+        let then = self.admission.finish(&mut books, slot, outcome);
+        let fill = self.wakeups().when_to_fill(&books);
+        let woken = books.room_mut().line.take_called();
+        drop(books);
+        self.follow(then);
+        wake(woken);
+        fill
     }
 
-    /// Has a job submitted again that is in the slot with this index. True if it must not wait for
-    /// the end of the run.
-    pub(crate) fn resume(&self, index: u32, job: Job) -> bool {
-        let mut state = self.admission.lock();
-        state.resume(index, job);
-        self.owes_others(&state)
+    /// Has a job submitted again that is in the slot with this index.
+    pub(crate) fn resume(&self, index: u32, job: Job) -> FillNow {
+        let mut books = self.admission.lock();
+        books.resume(index, job);
+        self.wakeups().when_to_fill(&books)
     }
 
-    /// Refuses jobs from outside callbacks; when nothing is outstanding, the threads end.
+    /// Hands a job to the workers that the reaper has not seen, and wakes one if need be.
+    pub(crate) fn deliver(&self, completed: Completed) {
+        self.launcher.deliver(&self.admission, completed);
+    }
+}
+
+/// The end.
+impl Pipeline {
+    /// Refuses jobs from outside callbacks. When nothing is outstanding, the threads end.
     pub(crate) fn close(&self) {
-        if self.admission.close() {
-            self.stop();
+        self.follow(self.admission.close());
+    }
+
+    /// Whether jobs from outside callbacks are refused.
+    pub(crate) fn is_closing(&self) -> bool {
+        self.is_forked() || self.admission.lock().flags().is_closing()
+    }
+
+    fn follow(&self, then: Then) {
+        if then == Then::GoOn {
+            return;
         }
+        self.launcher.stop();
+        let has_reaper = matches!(self.wakeups(), Wakeups::Workers(_));
+        if has_reaper && self.launcher.engine().wake().is_err() {
+            self.reaper_deaf.store(true, Ordering::Release);
+        }
+        self.admission.threads_are_told();
     }
 
     /// Whether the reaper could not be told to end, so that nobody must wait for the threads.
     pub(crate) fn is_reaper_deaf(&self) -> bool {
         self.reaper_deaf.load(Ordering::Acquire)
-    }
-
-    /// Hands a job to the workers that the reaper has not seen, and calls one if need be.
-    pub(crate) fn deliver(&self, completed: Completed) {
-        self.send([completed]);
-        self.call_for_sent(false);
-    }
-
-    /// Puts jobs on the channel. The caller then sees to it that somebody comes for them.
-    pub(crate) fn send(&self, jobs: impl IntoIterator<Item = Completed>) {
-        let outlet = self.outlet.lock().unwrap_or_else(PoisonError::into_inner);
-        let sender = outlet.as_ref().expect("a job is outstanding, so the threads go on");
-        let mut count = 0;
-        for completed in jobs {
-            assert!(sender.try_send(completed).is_ok(), "the channel has room for every slot");
-            count += 1;
-        }
-        drop(outlet);
-        if let Some(doorbell) = &self.doorbell {
-            doorbell.tell(count);
-        }
-    }
-
-    fn stop(&self) {
-        self.outlet.lock().unwrap_or_else(PoisonError::into_inner).take();
-        self.blocking.dismiss();
-        if self.doorbell.is_none() && self.engine.wake().is_err() {
-            self.reaper_deaf.store(true, Ordering::Release);
-        }
-        self.admission.told_to_stop();
-    }
-
-    /// Puts jobs back that the kernel had no request for, last first, until it is asked again.
-    pub(crate) fn starve(
-        &self,
-        mut state: MutexGuard<'_, State>,
-        refused: impl Iterator<Item = (u32, Job)>,
-    ) {
-        self.admission.starve(&mut state, refused);
-        let early = self.mind_deadlines(&mut state);
-        // Somebody has to be awake to ask.
-        self.summon(state);
-        if early {
-            self.call_for_early();
-        }
     }
 }

@@ -1,36 +1,34 @@
-//! The threads that run callbacks, and fill slots between them.
+//! The body of a worker: runs callbacks, fills slots between them, and sleeps when there is nothing
+//! to do.
 
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crossbeam_channel::TryRecvError;
 
-use crate::admission::Outcome;
-use crate::engine::operation::Operation;
-use crate::job::Job;
-use crate::job::progress::End;
-use crate::job::stopped::CancelReason;
-use crate::job::task::JobView;
-use crate::pipeline::idle::{NAP_MIN, Rest};
-use crate::pipeline::{Completed, Pipeline};
-use crate::unwind::{AbortOnUnwind, catch, discard};
-use crate::wait::worker_mark;
-
-/// How many callbacks a worker runs before it fills the slots that they left: what those that are
-/// awake hold back that way stays under a quarter of the depth, so that the device has work
-/// meanwhile; under half of it, if these callbacks are over in no time.
-pub(crate) fn run_limit(depth: u32, awake: usize, no_time: usize) -> usize {
-    let depth = depth as usize;
-    let quarter = depth / (4 * awake.max(1));
-    no_time.min(depth / (2 * awake.max(1))).max(quarter).max(1)
-}
+use super::Pipeline;
+use super::callback::{end, end_one_early, run_limit};
+use super::wakeups::hints::{FillNow, SenderNext};
+use super::wakeups::workers::{NAP_MIN, WorkerWakeups};
+use crate::admission::CacheReads;
+use crate::sync::Instant;
+use crate::unwind::AbortOnUnwind;
 
 const NAP_MAX: Duration = Duration::from_millis(100);
 
 /// Runs callbacks until the channel is disconnected.
-pub(crate) fn run(pipeline: &Pipeline, worker: usize) {
+pub(crate) fn run(pipeline: &Pipeline, number: usize) {
     let _guard = AbortOnUnwind;
-    pipeline.as_worker(|| work(pipeline, worker));
+    let wakeups = pipeline.wakeups().workers();
+    pipeline.as_worker(|| Worker { pipeline, wakeups, number, run: Run::default() }.work());
+}
+
+pub(super) struct Worker<'a> {
+    pipeline: &'a Pipeline,
+    wakeups: &'a WorkerWakeups,
+    /// Its number among the workers.
+    number: usize,
+    run: Run,
 }
 
 /// Callbacks, and jobs that were to go on, since slots were last filled.
@@ -40,150 +38,153 @@ struct Run {
     since: Option<Instant>,
 }
 
-impl Run {
-    fn count(&mut self) -> usize {
-        self.callbacks += 1;
-        self.callbacks
-    }
-
-    fn end(&mut self, pipeline: &Pipeline) {
-        if let Some(since) = self.since.take() {
-            pipeline.pace.record(since.elapsed(), self.callbacks);
-            if !pipeline.pace.is_quick() {
-                // It may have looked so when these were sent.
-                pipeline.call_for_waiting();
-            }
-        }
-        self.callbacks = 0;
-    }
+/// What a worker may do that found nothing to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum IdleStep {
+    /// There was something after all.
+    LookAgain,
+    /// Sleep until woken.
+    Sleep,
+    /// Sleep, but ask the kernel again soon: jobs wait beside free slots because it had no request
+    /// left, and the completion that would make somebody ask may be long in coming.
+    Nap,
 }
 
-fn work(pipeline: &Pipeline, worker: usize) {
-    let mut run = Run::default();
-    let depth = pipeline.admission.limits().depth;
-    loop {
-        let mut early = false;
-        match pipeline.parcels.try_recv() {
-            Ok(completed) => {
-                run.since.get_or_insert_with(Instant::now);
-                let owes = end(pipeline, completed);
+impl Worker<'_> {
+    #[cfg(test)]
+    pub(super) fn new(pipeline: &Pipeline, number: usize) -> Worker<'_> {
+        let wakeups = pipeline.wakeups().workers();
+        Worker { pipeline, wakeups, number, run: Run::default() }
+    }
+
+    fn work(&mut self) {
+        let pipeline = self.pipeline;
+        let depth = pipeline.admission().limits().depth;
+        loop {
+            let mut ended_early = false;
+            match pipeline.completed().try_recv() {
+                Ok(completed) => {
+                    self.run.since.get_or_insert_with(Instant::now);
+                    let fill = end(pipeline, completed);
+                    if pipeline.is_forked() {
+                        // The callback forked, and this is the child: everything else here is the
+                        // parent's.
+                        return;
+                    }
+                    self.run.callbacks += 1;
+                    if fill == FillNow::Yes || self.run.callbacks >= self.run_limit(depth) {
+                        self.end_run();
+                        ended_early = pipeline.refill();
+                    }
+                }
+                Err(TryRecvError::Empty) => {
+                    self.end_run();
+                    self.idle();
+                    ended_early = true;
+                }
+                Err(TryRecvError::Disconnected) => return,
+            }
+            if ended_early {
+                end_one_early(pipeline);
                 if pipeline.is_forked() {
-                    // The callback forked, and this is the child: what else is here is the parent's.
                     return;
                 }
-                if run.count()
-                    >= run_limit(depth, pipeline.sleepers.awake(), pipeline.pace.in_no_time())
-                    || owes
-                {
-                    run.end(pipeline);
-                    early = pipeline.refill();
+            }
+        }
+    }
+
+    fn run_limit(&self, depth: u32) -> usize {
+        run_limit(depth, self.wakeups.sleepers().awake(), self.wakeups.pace().in_no_time())
+    }
+
+    fn end_run(&mut self) {
+        if let Some(since) = self.run.since.take() {
+            self.wakeups.pace().record(since.elapsed(), self.run.callbacks);
+            if !self.wakeups.pace().is_quick() {
+                // Callbacks may have looked quick when these jobs were sent.
+                self.wakeups.for_unclaimed();
+            }
+        }
+        self.run.callbacks = 0;
+    }
+
+    /// Fills slots, and sleeps when there is nothing else to do.
+    fn idle(&self) {
+        let mut nap = Duration::ZERO;
+        loop {
+            let limit = match self.idle_step() {
+                IdleStep::LookAgain => return,
+                IdleStep::Sleep => None,
+                IdleStep::Nap => {
+                    nap = (nap * 2).clamp(NAP_MIN, NAP_MAX);
+                    Some(nap)
                 }
+            };
+            let woken = self.wakeups.sleepers().sleep(self.number, limit);
+            self.pipeline.launcher().counters().worker_wakeups.fetch_add(1, Ordering::Relaxed);
+            if woken {
+                self.arrive();
+                return;
             }
-            Err(TryRecvError::Empty) => {
-                run.end(pipeline);
-                rest(pipeline, worker);
-                early = true;
-            }
-            Err(TryRecvError::Disconnected) => return,
-        }
-        if early && !end_early(pipeline) {
-            return;
-        }
-    }
-}
-
-/// Fills slots, and sleeps when there is nothing else to do.
-fn rest(pipeline: &Pipeline, worker: usize) {
-    let mut nap = Duration::ZERO;
-    loop {
-        let limit = match pipeline.rest(worker) {
-            Rest::LookAgain => return,
-            Rest::Sleep => None,
-            Rest::Nap => {
-                nap = (nap * 2).clamp(NAP_MIN, NAP_MAX);
-                Some(nap)
-            }
-        };
-        let called = pipeline.sleepers.sleep(worker, limit);
-        pipeline.counters.worker_wakeups.fetch_add(1, Ordering::Relaxed);
-        if called {
-            pipeline.arrive();
-            return;
-        }
-        if limit.is_some() {
-            pipeline.ask_again();
-        }
-    }
-}
-
-/// Runs a job's callback and frees its slot, whatever the callback does; or, if the job is to go on,
-/// has it submitted again. True if slots are to be filled before the next.
-pub(crate) fn end(pipeline: &Pipeline, completed: Completed) -> bool {
-    let Completed { index, mut res, mut job } = completed;
-    let mut brief = job.view();
-    if brief.transfer.operation == Operation::Poll {
-        pipeline.admission.lock().early.poll_ends(&job, index);
-    }
-    if let Some(why) = job.stopped {
-        res = why.res();
-    } else if brief.progress.exact && job.resume(res) {
-        if !job.is_overdue() {
-            return pipeline.resume(index, job);
-        }
-        job.leave_off();
-        brief = job.view();
-        pipeline.admission.lock().tally.count_early(CancelReason::TimedOut, true);
-        res = CancelReason::TimedOut.res();
-    }
-    let outcome = call_back(pipeline, job, &brief, res);
-    !pipeline.is_forked() && pipeline.finish(Some(index), outcome)
-}
-
-/// Runs the callback of a job that ended without a slot, if there is one: one, so that slots don't
-/// stay free for many of them. False if that callback forked, and this is the child.
-pub(crate) fn end_early(pipeline: &Pipeline) -> bool {
-    let Some((job, why)) = pipeline.next_early() else { return true };
-    let brief = job.view();
-    let outcome = call_back(pipeline, job, &brief, why.res());
-    if pipeline.is_forked() {
-        return false;
-    }
-    if pipeline.finish(None, outcome) {
-        pipeline.refill();
-    }
-    true
-}
-
-/// Runs a job's callback, whatever that does.
-fn call_back(pipeline: &Pipeline, job: Job, brief: &JobView, res: i64) -> Outcome {
-    let End { transferred, fault, .. } = brief.end(res);
-    let short = fault.is_none() && transferred < brief.progress.requested;
-    let outcome = Outcome { failed: fault.is_some(), short, posted: job.posted };
-    worker_mark::begin_callback();
-    if let Err(payload) = catch(|| job.run(res)) {
-        pipeline.panics.report(&payload, brief.transfer.operation, brief.offset());
-        discard(payload);
-    }
-    outcome
-}
-
-#[cfg(test)]
-mod tests {
-    use super::run_limit;
-
-    #[test]
-    fn workers_hold_back_a_part_of_the_depth() {
-        for depth in [1, 2, 15, 16, 64, 128, 1024] {
-            for workers in [1, 2, 3, 8, 64] {
-                let limit = run_limit(depth, workers, 0);
-                assert!(limit == 1 || limit * workers <= depth as usize / 4, "{depth} {workers}");
-                let limit = run_limit(depth, workers, usize::MAX);
-                assert!(limit == 1 || limit * workers <= depth as usize / 2, "{depth} {workers}");
+            if limit.is_some() {
+                self.ask_again();
             }
         }
-        assert_eq!(run_limit(64, 2, 0), 8);
-        assert_eq!(run_limit(64, 2, 11), 11);
-        assert_eq!(run_limit(64, 1, 100), 32);
-        assert_eq!(run_limit(16, 2, 0), 2);
+    }
+
+    /// What the worker does when the channel is empty. If it may sleep, it is announced as idle.
+    pub(super) fn idle_step(&self) -> IdleStep {
+        let pipeline = self.pipeline;
+        let mut books = pipeline.admission().lock();
+        let ended_early = pipeline.wakeups().expire_overdue(&mut books);
+        if books.can_fill() {
+            pipeline.fill(books, CacheReads::TakeOne);
+            return IdleStep::LookAgain;
+        }
+        if ended_early {
+            return IdleStep::LookAgain;
+        }
+        // Under the lock: whoever adds something to do after this finds the worker idle.
+        self.wakeups.sleepers().announce_idle(self.number, books.next_deadline());
+        let starved = books.is_starved();
+        drop(books);
+        if !pipeline.completed().is_empty() || self.wakeups.sleepers().are_dismissed() {
+            self.wakeups.sleepers().cancel_idle(self.number);
+            // Woken or not: a thread that saw this worker idle may rely on its coming.
+            self.arrive();
+            IdleStep::LookAgain
+        } else if starved {
+            IdleStep::Nap
+        } else {
+            IdleStep::Sleep
+        }
+    }
+
+    /// What the worker does first after it was idle. It fills slots before it takes a job: an earlier
+    /// submitter relied on this wake-up, and the job's callback may be slow.
+    pub(super) fn arrive(&self) {
+        let pipeline = self.pipeline;
+        let mut books = pipeline.admission().lock();
+        books.flags_mut().filler_arrives();
+        pipeline.wakeups().expire_overdue(&mut books);
+        if books.can_fill() {
+            drop(books);
+            // Filling may take its time, and jobs that were sent may have been left to this worker, as
+            // it was coming.
+            pipeline.wakeups().for_sent(pipeline.admission(), 0, SenderNext::Other);
+            pipeline.fill(pipeline.admission().lock(), CacheReads::TakeOne);
+        } else if books.is_starved() {
+            self.wakeups.leave_asking();
+        }
+    }
+
+    /// Asks a kernel again that had no request left, although nothing has completed since.
+    fn ask_again(&self) {
+        let mut books = self.pipeline.admission().lock();
+        books.flags_mut().ask_kernel_again();
+        // Nobody else has to come for what this finds.
+        books.flags_mut().expect_filler();
+        self.pipeline.fill(books, CacheReads::TakeOne);
+        self.arrive();
     }
 }

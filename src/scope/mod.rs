@@ -18,11 +18,12 @@ use std::panic::resume_unwind;
 use std::process;
 use std::sync::Arc;
 
-use crate::admission::Patience;
+use crate::admission::limits::Patience;
 use crate::admission::refusal::SubmitErrorKind;
 use crate::job::Job;
 use crate::job::deadline::JobDeadline;
 use crate::job::task::Task;
+use crate::pipeline::entrance::accept;
 use crate::submit::Submitter;
 use crate::submit::handle::JobHandle;
 use crate::submit::spawned::Spawned;
@@ -301,7 +302,7 @@ impl<'scope> Scope<'scope, '_> {
         let places = (Box::new_uninit(), Erased::place());
         self.accept([(job, places)], patience, |(job, (place, outer))| {
             let due = job.due;
-            let (panics, scope) = (&pipeline.panics, Some(Arc::clone(&self.jobs)));
+            let (panics, scope) = (pipeline.panics(), Some(Arc::clone(&self.jobs)));
             let spawned = Spawned::new(job.into_task(), &delivery, panics, scope);
             let spawned = Box::write(place, spawned);
             self.enter(spawned, due, outer)
@@ -330,9 +331,8 @@ impl<'scope> Scope<'scope, '_> {
         patience: Patience,
         enter: impl FnMut(J) -> Job,
     ) -> Result<(), (SubmitErrorKind, Vec<J>)> {
-        let mut jobs = jobs.into_iter();
-        let result = self.submitter.pipeline.accept(&mut jobs.by_ref().map(enter), patience);
-        result.map_err(|kind| (kind, jobs.collect()))
+        let accepted = accept(&self.submitter.pipeline, jobs.into_iter(), enter, patience);
+        accepted.map_err(|(kind, refused)| (kind, refused.collect()))
     }
 
     /// Counts a job in that is accepted now, and makes it one for the dispatcher.
@@ -343,7 +343,7 @@ impl<'scope> Scope<'scope, '_> {
         // scope itself, and what lives longer outlives that call. The one scope that there is with
         // this lifetime, which is invariant, is that function's own, and whether the body returns or
         // panics, it waits until this headcount is empty; should it be unable to, it aborts.
-        let erased = unsafe { Erased::new(task, &self.submitter.pipeline.panics, ticket, place) };
+        let erased = unsafe { Erased::new(task, self.submitter.pipeline.panics(), ticket, place) };
         let mut job = Job::from_task(erased);
         job.due = due;
         job

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::job::stopped::Cancel;
 use crate::job::ticket::Ticket;
-use crate::pipeline::Pipeline;
+use crate::pipeline::{Pipeline, cancel};
 use crate::submit::join_error::{JoinError, WaitError};
 use crate::wait::bell::Bell;
 use crate::wait::delivery::{Delivery, End};
@@ -188,7 +188,7 @@ impl<T> JobHandle<T> {
             // It is the parent's.
             return Cancel::TooLate;
         }
-        self.pipeline().withdraw(self.ticket())
+        cancel::cancel(self.pipeline(), self.ticket())
     }
 
     /// Waits for the first of several jobs and returns its index. If several have ended, it is the

@@ -9,14 +9,17 @@ pub(crate) mod spawned;
 pub(crate) mod stats;
 pub(crate) mod submit_future;
 
+use std::convert::identity;
 use std::fmt;
+use std::iter;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::admission::Patience;
+use crate::admission::limits::Patience;
 use crate::admission::refusal::SubmitErrorKind;
 use crate::job::Job;
 use crate::pipeline::Pipeline;
+use crate::pipeline::entrance::accept;
 use crate::submit::handle::JobHandle;
 use crate::submit::spawned::Spawned;
 use crate::submit::stats::Stats;
@@ -103,11 +106,11 @@ impl Submitter {
     }
 
     fn submit_with(&self, job: Job, patience: Patience) -> Result<(), SubmitError> {
-        let mut one = Some(job).into_iter();
-        self.pipeline.accept(&mut one, patience).map_err(|kind| {
-            let job = one.next().expect("a refused job stays in the iterator");
-            SubmitError::new(kind, job)
-        })
+        accept(&self.pipeline, iter::once(job), identity, patience).map_err(
+            |(kind, mut refused)| {
+                SubmitError::new(kind, refused.next().expect("a refused job comes back"))
+            },
+        )
     }
 
     /// Submits many jobs, with one call of `io_submit` for all that find a free slot, and waits for
@@ -157,10 +160,9 @@ impl Submitter {
         // Collected first: the iterator is the user's code, and may itself submit or wait.
         let jobs: Vec<Job> = jobs.into_iter().collect();
         let count = jobs.len();
-        let mut jobs = jobs.into_iter();
-        self.pipeline
-            .accept(&mut jobs, patience)
-            .map_err(|kind| BatchError::new(kind, count - jobs.len(), jobs.collect()))
+        accept(&self.pipeline, jobs.into_iter(), identity, patience).map_err(|(kind, refused)| {
+            BatchError::new(kind, count - refused.len(), refused.collect())
+        })
     }
 
     /// Submits a job, waiting for room, and returns a handle that waits for the callback's value.

@@ -56,7 +56,7 @@ impl<R: Send + 'static> Spawned<'static, R> {
     pub(crate) fn tie(job: Job<R>, pipeline: &Arc<Pipeline>) -> (Job, JobHandle<R>) {
         let delivery = Delivery::pending();
         let due = job.due;
-        let spawned = Self::new(job.into_task(), &delivery, &pipeline.panics, None);
+        let spawned = Self::new(job.into_task(), &delivery, pipeline.panics(), None);
         let handle = JobHandle::new(delivery, Arc::clone(pipeline));
         let mut job = Job::from_task(Box::new(spawned));
         job.due = due;

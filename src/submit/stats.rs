@@ -104,19 +104,20 @@ impl Stats {
         if pipeline.is_forked() {
             return Self::default();
         }
-        let counters = &pipeline.counters;
-        let state = pipeline.admission.lock();
-        let tally = state.tally;
-        let outstanding = state.outstanding();
-        let parked = state.waiting();
+        let launcher = pipeline.launcher();
+        let counters = launcher.counters();
+        let books = pipeline.admission().lock();
+        let tally = books.tally();
+        let outstanding = books.outstanding();
+        let parked = books.waiting().for_a_slot();
         // Read in this order, and bounded by the slots in use: a launch that the kernel has not
         // answered yet counts as submitted.
         let completed = counters.completed.load(Ordering::Relaxed);
         let submitted = counters.submitted.load(Ordering::Relaxed);
-        let occupied = pipeline.admission.limits().depth as usize - state.free_slots();
+        let occupied = pipeline.admission().limits().depth as usize - books.waiting().free_slots();
         // Under the lock, so that it is ahead only by callbacks that have not been finished yet.
-        let panics = pipeline.panics.count();
-        drop(state);
+        let panics = pipeline.panics().count();
+        drop(books);
         let in_flight = usize::try_from(submitted.saturating_sub(completed)).unwrap_or(usize::MAX);
         let in_flight = in_flight.min(occupied);
         Self {
@@ -135,13 +136,13 @@ impl Stats {
             blocking_transfers: counters.blocking_transfers.load(Ordering::Relaxed),
             nops: tally.nops,
             blocking_calls: tally.blocking_calls,
-            blocking_threads: pipeline.blocking.threads(),
+            blocking_threads: launcher.blocking().threads(),
             panics,
             outstanding,
             parked,
             in_flight,
             // Read later than the slots were counted.
-            blocking: pipeline.blocking.jobs().min(occupied - in_flight),
+            blocking: launcher.blocking().jobs().min(occupied - in_flight),
             submit_calls: counters.submit_calls.load(Ordering::Relaxed),
             reap_calls: counters.reap_calls.load(Ordering::Relaxed),
             largest_harvest: counters.largest_harvest.load(Ordering::Relaxed),

@@ -5,13 +5,12 @@ use std::io::Write;
 use std::sync::mpsc::{self, Receiver, Sender};
 
 use super::{EndOnPanic, HANG, Seen, all_well, is_readable};
-use crate::admission::Limits;
-use crate::blocking::BlockingPool;
+use crate::admission::limits::Limits;
 use crate::engine::fake::{Answer, Fake, full};
-use crate::engine::token::index_of;
 use crate::file::FileHandle;
 use crate::job::Job;
-use crate::pipeline::doorbell::Doorbell;
+use crate::pipeline::scripted::with_limits;
+use crate::pipeline::wakeups::doorbell::Doorbell;
 use crate::{Dispatcher, LoopDispatcher, PollEvents};
 
 struct Rig {
@@ -29,8 +28,8 @@ impl Rig {
         let limits = Limits { depth, backlog, parked: 1000 };
         let doorbell = Doorbell::new().unwrap();
         fake.count_on(doorbell.counter());
-        let (engine, lane) = (Box::new(fake.clone()), BlockingPool::new(0));
-        let jobs = Dispatcher::builder().start_loop(engine, lane, limits, doorbell);
+        let settings = with_limits(Dispatcher::builder(), limits).for_event_loop().unwrap();
+        let jobs = settings.start_loop(Box::new(fake.clone()), doorbell);
         let file = FileHandle::from(File::open("/dev/null").unwrap());
         let (tell, seen) = mpsc::channel();
         Self { _end: EndOnPanic(fake.clone()), fake, jobs, file, seen, tell }
@@ -45,7 +44,7 @@ impl Rig {
     }
 
     fn submit(&self, names: std::ops::Range<u64>) {
-        self.jobs.submit_batch(names.map(|name| self.job(name))).unwrap();
+        self.jobs.try_submit_batch(names.map(|name| self.job(name))).unwrap();
     }
 
     fn seen(&self) -> Vec<Seen> {
@@ -75,7 +74,7 @@ fn no_more_is_taken_than_was_counted() {
     assert_eq!(rig.jobs.run(100).unwrap(), 0);
     rig.fake.complete(held[..3].iter().map(|request| (*request, full(request))));
     // Further ones are in the ring and not counted yet: somebody is between the two.
-    let doorbell = rig.jobs.submitter().pipeline.doorbell.as_ref().unwrap().counter();
+    let doorbell = rig.jobs.submitter().pipeline.wakeups().owner().doorbell().counter();
     rig.fake.complete(held[3..].iter().map(|request| (*request, full(request))));
     let mut count = [0; 8];
     std::io::Read::read_exact(&mut &*doorbell, &mut count).unwrap();
@@ -94,7 +93,7 @@ fn no_more_is_taken_than_was_counted() {
 fn an_error_of_the_kernel_loses_nothing() {
     let mut rig = Rig::new(Fake::default(), 4, 0);
     rig.submit(0..3);
-    rig.jobs.submit(Job::nop(|| ())).unwrap();
+    rig.jobs.try_submit(Job::nop(|| ())).unwrap();
     rig.fake.complete_all();
     rig.fake.fail_waits([libc::EPERM, libc::EINTR]);
     let error = rig.jobs.run(100).unwrap_err();
@@ -122,7 +121,7 @@ fn waiting_goes_on_after_an_error_of_the_kernel() {
 #[test]
 fn counts_of_strangers_do_no_harm() {
     let mut rig = Rig::new(Fake::default(), 8, 0);
-    let counter = rig.jobs.submitter().pipeline.doorbell.as_ref().unwrap().counter();
+    let counter = rig.jobs.submitter().pipeline.wakeups().owner().doorbell().counter();
     for strange in [1, 1000, u64::MAX - 1] {
         rig.submit(0..4);
         (&*counter).write_all(&strange.to_ne_bytes()).unwrap();
@@ -178,7 +177,7 @@ fn a_kernel_without_requests_is_asked_again_after_a_completion() {
 #[test]
 fn polls_that_may_last_starve_nobody() {
     let mut rig = Rig::new(Fake::default(), 4, 4);
-    rig.jobs.submit(Job::poll(&rig.file, PollEvents::READABLE, |_| ())).unwrap();
+    rig.jobs.try_submit(Job::poll(&rig.file, PollEvents::READABLE, |_| ())).unwrap();
     rig.fake.script([Answer::Refuse(libc::EAGAIN), Answer::Refuse(libc::EAGAIN)]);
     rig.submit(0..2);
     assert!(rig.is_readable(), "nobody else asks again");
@@ -204,12 +203,9 @@ fn a_kernel_without_requests_is_asked_again_if_all_that_it_had_goes_on() {
         // that the kernel had.
         let submitter = rig.jobs.submitter();
         let pipeline = &submitter.pipeline;
-        let [first, second] = [0, 1].map(|place: usize| {
-            let token = held[place].token;
-            (index_of(token) as u32, pipeline.slots.take(token).unwrap())
-        });
-        pipeline.admission.lock().resume(first.0, first.1);
-        pipeline.starve(pipeline.admission.lock(), [second].into_iter());
+        let first = pipeline.launcher().take_own(held[0].token, 0);
+        pipeline.admission().lock().resume(first.index, first.job);
+        assert!(pipeline.launcher().put_back(pipeline.admission(), &held[1..]));
     }
     assert!(rig.is_readable(), "nothing else would make somebody ask");
     assert_eq!(rig.jobs.run(100).unwrap(), 0);
@@ -247,7 +243,7 @@ fn neither_source_waits_for_the_other() {
             }
         })
     }
-    rig.jobs.submit(link(rig.jobs.submitter(), 1000)).unwrap();
+    rig.jobs.try_submit(link(rig.jobs.submitter(), 1000)).unwrap();
     rig.fake.complete_all();
     for _ in 0..3 {
         rig.jobs.run(1).unwrap();
@@ -264,7 +260,7 @@ fn what_callbacks_submit_enters_the_kernel_together() {
         let job = Job::read(&rig.file, vec![0; 100], name, move |_| {
             submitter.submit(next).unwrap();
         });
-        rig.jobs.submit(job).unwrap();
+        rig.jobs.try_submit(job).unwrap();
     }
     rig.fake.complete_all();
     assert_eq!(rig.jobs.run(100).unwrap(), 8);
@@ -285,7 +281,7 @@ fn a_long_turn_does_not_let_the_device_run_dry() {
         let job = Job::read(&rig.file, vec![0; 100], name, move |_| {
             submitter.submit(next).unwrap();
         });
-        rig.jobs.submit(job).unwrap();
+        rig.jobs.try_submit(job).unwrap();
     }
     rig.fake.complete_all();
     assert_eq!(rig.jobs.run(100).unwrap(), 64);
@@ -301,7 +297,7 @@ fn a_long_turn_does_not_let_the_device_run_dry() {
 #[test]
 fn an_exact_job_goes_on_in_the_owners_turns() {
     let mut rig = Rig::new(Fake::default(), 2, 0);
-    rig.jobs.submit(rig.job(0).exact()).unwrap();
+    rig.jobs.try_submit(rig.job(0).exact()).unwrap();
     for offset in [0, 30, 60] {
         let first = rig.fake.held(1)[0];
         assert_eq!(first.transfer.offset, offset);

@@ -4,7 +4,8 @@ use std::io::{self, ErrorKind};
 use std::sync::mpsc;
 
 use super::{HANG, Rig, all_well};
-use crate::admission::{Admission, Limits};
+use crate::admission::Admission;
+use crate::admission::limits::Limits;
 use crate::engine::Request;
 use crate::engine::fake::{Answer, FILL, Fake};
 use crate::engine::operation::Operation;
@@ -170,8 +171,10 @@ fn a_kernel_without_requests_has_one_again_when_a_job_goes_on() {
     let limits = Limits { depth: 2, backlog: 2, parked: 2 };
     let admission = Admission::new(limits);
     let mut state = admission.lock();
-    state.starved = true;
-    state.resume(0, Job::read(tempfile::tempfile().unwrap(), Vec::new(), 0, |_| ()));
+    let job = || Job::read(tempfile::tempfile().unwrap(), Vec::new(), 0, |_| ());
+    state.put_back(0, Job::nop(|| ()));
+    assert!(state.is_starved());
+    state.resume(0, job());
     assert!(state.can_fill());
 }
 
@@ -205,7 +208,7 @@ fn rests_go_in_together_and_before_what_waits() {
     rig.fake.complete([(held, 1)]);
     let first: Vec<Request> = rig.fake.held(15)[..3].to_vec();
     rig.fake.complete(first.into_iter().map(|request| (request, 1000)));
-    let parcels = rig.dispatcher.submitter().pipeline.parcels.clone();
+    let parcels = rig.dispatcher.submitter().pipeline.completed().clone();
     while parcels.len() < 3 {
         std::thread::yield_now();
     }

@@ -10,7 +10,6 @@ mod oracle;
 mod points;
 mod rest;
 mod sleepers;
-mod slots;
 mod submission;
 mod waking;
 mod withdraw;
@@ -22,7 +21,7 @@ use std::time::Duration;
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-use crate::admission::Limits;
+use crate::admission::limits::Limits;
 use crate::blocking::BlockingPool;
 use crate::engine::fake::Fake;
 use crate::file::FileHandle;
@@ -42,6 +41,10 @@ struct Rig {
     file: FileHandle,
     seen: Receiver<Seen>,
     tell: Sender<Seen>,
+}
+
+fn with_limits(builder: Builder, limits: Limits) -> Builder {
+    builder.depth(limits.depth as usize).backlog(limits.backlog).parked_limit(limits.parked)
 }
 
 /// Whether a descriptor is, now.
@@ -66,8 +69,9 @@ impl Rig {
     }
 
     fn build(builder: Builder, fake: Fake, limits: Limits, workers: usize) -> Self {
+        let settings = with_limits(builder, limits).workers(workers).for_workers().unwrap();
         let engine = Box::new(fake.clone());
-        let dispatcher = builder.start(engine, BlockingPool::new(4), limits, workers).unwrap();
+        let dispatcher = settings.start(engine, BlockingPool::new(4)).unwrap();
         let file = FileHandle::from(std::fs::File::open("/dev/null").unwrap());
         let (tell, seen) = mpsc::channel();
         Self { _end: EndOnPanic(fake.clone()), fake, dispatcher, file, seen, tell }
@@ -97,7 +101,7 @@ impl Rig {
         self.dispatcher.submit(hold).unwrap();
         self.fake.held(1);
         self.fake.complete_all();
-        let parcels = &self.dispatcher.submitter().pipeline.parcels.clone();
+        let parcels = &self.dispatcher.submitter().pipeline.completed().clone();
         for name in 0..count {
             let (submitter, next) = (self.dispatcher.submitter(), self.job(100 + name));
             let job = Job::read(&self.file, vec![0; 100], name, move |_| act(&submitter, next));

@@ -6,11 +6,12 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
 
 use super::HANG;
-use crate::admission::Limits;
+use crate::admission::limits::Limits;
 use crate::blocking::BlockingPool;
 use crate::engine::fake::{Fake, full};
 use crate::file::FileHandle;
 use crate::job::Job;
+use crate::pipeline::scripted::with_limits;
 use crate::{Dispatcher, Submitter};
 
 /// Where the job is when its dispatcher ends.
@@ -62,9 +63,9 @@ struct Scene {
 impl Scene {
     fn new() -> Self {
         let (fake, limits) = (Fake::default(), Limits { depth: 2, backlog: 8, parked: 8 });
-        let lane = BlockingPool::new(1);
-        let engine = Box::new(fake.clone());
-        let dispatcher = Dispatcher::builder().start(engine, lane, limits, 1).unwrap();
+        let builder = with_limits(Dispatcher::builder(), limits).workers(1);
+        let settings = builder.for_workers().unwrap();
+        let dispatcher = settings.start(Box::new(fake.clone()), BlockingPool::new(1)).unwrap();
         let file = FileHandle::from(std::fs::File::open("/dev/null").unwrap());
         let (begin, begins) = mpsc::channel();
         Self { fake, dispatcher, file, runs: Arc::default(), begins, begin }
@@ -158,7 +159,7 @@ fn ends_at(point: Point, how: End, lets_go: bool) {
         }
         Point::OnChannel => {
             scene.complete_one();
-            while submitter.pipeline.parcels.is_empty() {
+            while submitter.pipeline.completed().is_empty() {
                 thread::yield_now();
             }
         }

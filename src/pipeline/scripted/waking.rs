@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use super::{HANG, Rig, all_well};
 use crate::Dispatcher;
-use crate::admission::Limits;
+use crate::admission::limits::Limits;
 use crate::engine::fake::{Fake, full};
-use crate::pipeline::idle::Rest;
-use crate::pipeline::{Completed, Pipeline};
+use crate::pipeline::completed::Completed;
+use crate::pipeline::wakeups::hints::SenderNext;
+use crate::pipeline::worker::{IdleStep, Worker};
+use crate::pipeline::{Pipeline, Runs};
 
 /// A thread may lose its CPU at any time, and then another is called in its place: what is to happen
 /// has to happen once in so many times, and would never without what is tested.
@@ -18,14 +20,14 @@ impl Rig {
     fn lull(&self) {
         let pipeline = &self.dispatcher.submitter().pipeline.clone();
         for _ in 0..200 {
-            pipeline.pace.record(Duration::ZERO, 1);
+            pipeline.wakeups().workers().pace().record(Duration::ZERO, 1);
         }
     }
 
     /// Lets all workers fall asleep.
     pub(super) fn all_asleep(&self, workers: usize) {
         let pipeline = &self.dispatcher.submitter().pipeline.clone();
-        while pipeline.sleepers.idle() < workers {
+        while pipeline.wakeups().workers().sleepers().idle() < workers {
             std::thread::yield_now();
         }
     }
@@ -78,7 +80,13 @@ fn slow_callbacks_wake_all_that_can_be_of_use() {
     let mut all = 0;
     for tries in 1..=TRIES {
         for _ in 0..100 {
-            rig.dispatcher.submitter().pipeline.pace.record(Duration::from_millis(1), 1);
+            rig.dispatcher
+                .submitter()
+                .pipeline
+                .wakeups()
+                .workers()
+                .pace()
+                .record(Duration::from_millis(1), 1);
         }
         let (woken, _) = rig.harvest_of_eight();
         if woken >= 2 {
@@ -123,14 +131,18 @@ fn callbacks_that_turn_out_slow_get_all_workers_at_once() {
 fn a_summons_is_answered_by_a_worker_that_rises_by_itself() {
     let limits = Limits { depth: 2, backlog: 2, parked: 2 };
     let lane = crate::blocking::BlockingPool::new(1);
-    let (pipeline, outlet) = Pipeline::new(Box::new(Fake::default()), limits, 1, lane, None, None);
+    let (pipeline, outlet) =
+        Pipeline::new(Box::new(Fake::default()), limits, Runs::Workers(1), lane, None);
     let file = crate::FileHandle::from(std::fs::File::open("/dev/null").unwrap());
     let job = crate::Job::read(file, Vec::new(), 0, |_| ());
     assert!(outlet.try_send(Completed { index: 0, res: 0, job }).is_ok());
-    pipeline.admission.lock().summoned = true;
-    assert!(matches!(pipeline.rest(0), Rest::LookAgain));
-    assert_eq!(pipeline.sleepers.idle(), 0);
-    assert!(!pipeline.admission.lock().summoned, "the next who needs one would call nobody");
+    pipeline.admission().lock().flags_mut().expect_filler();
+    assert_eq!(Worker::new(&pipeline, 0).idle_step(), IdleStep::LookAgain);
+    assert_eq!(pipeline.wakeups().workers().sleepers().idle(), 0);
+    assert!(
+        !pipeline.admission().lock().flags().is_filler_coming(),
+        "the next who needs one would call nobody"
+    );
 }
 
 /// A job is sent while a worker is coming, so nobody is called for it; but that worker first submits
@@ -140,18 +152,19 @@ fn what_was_left_to_a_worker_that_comes_does_not_wait_until_it_has_filled_slots(
     let limits = Limits { depth: 2, backlog: 2, parked: 2 };
     let lane = crate::blocking::BlockingPool::new(1);
     let fake = Fake::default();
-    let (pipeline, outlet) = Pipeline::new(Box::new(fake.clone()), limits, 2, lane, None, None);
+    let (pipeline, outlet) =
+        Pipeline::new(Box::new(fake.clone()), limits, Runs::Workers(2), lane, None);
     let file = crate::FileHandle::from(std::fs::File::open("/dev/null").unwrap());
     let job = || crate::Job::read(&file, Vec::new(), 0, |_| ());
-    let sleepers = &pipeline.sleepers;
+    let sleepers = &pipeline.wakeups().workers().sleepers();
     (0..2).for_each(|worker| sleepers.announce_idle(worker, None));
     assert!(sleepers.wake_one(), "for something else");
     assert!(outlet.try_send(Completed { index: 0, res: 0, job: job() }).is_ok());
-    pipeline.call_for_sent(false);
+    pipeline.wakeups().for_sent(pipeline.admission(), 1, SenderNext::Other);
     assert_eq!((sleepers.idle(), sleepers.coming()), (1, 1), "it is left to who is coming");
     assert!(sleepers.sleep(1, None));
-    pipeline.admission.lock().post(job());
-    pipeline.arrive();
+    assert!(pipeline.admission().lock().post(job()).is_ok());
+    Worker::new(&pipeline, 1).arrive();
     assert_eq!(fake.calls().len(), 1);
     assert_eq!((sleepers.idle(), sleepers.coming()), (0, 1));
 }

@@ -6,12 +6,13 @@ use std::thread;
 use super::exact::{joined, read};
 use super::rest::direct;
 use super::{HANG, Meeting, Rig, all_well};
-use crate::admission::Limits;
+use crate::admission::limits::Limits;
 use crate::blocking::BlockingPool;
 use crate::engine::fake::{Answer, FILL, Fake, full};
 use crate::file::FileHandle;
 use crate::job::Job;
-use crate::pipeline::{Completed, Pipeline};
+use crate::pipeline::completed::Completed;
+use crate::pipeline::{Pipeline, Runs, cancel};
 use crate::submit::handle::JobHandle;
 use crate::{Cancel, JoinError, Submitter};
 
@@ -157,7 +158,7 @@ fn a_worker_that_is_kept_busy_comes_by_all_the_same() {
     rig.fake.held(63);
     rig.fake.complete_all();
     let pipeline = rig.dispatcher.submitter().pipeline;
-    while pipeline.parcels.len() < 63 {
+    while pipeline.completed().len() < 63 {
         thread::yield_now();
     }
     assert_eq!(waiting.cancel(), Cancel::Withdrawn);
@@ -174,20 +175,27 @@ fn a_worker_that_is_kept_busy_comes_by_all_the_same() {
 fn what_was_left_to_a_worker_is_not_left_to_its_slow_callback() {
     let limits = Limits { depth: 1, backlog: 2, parked: 2 };
     let lane = BlockingPool::new(1);
-    let (pipeline, outlet) = Pipeline::new(Box::new(Fake::default()), limits, 2, lane, None, None);
+    let (pipeline, outlet) =
+        Pipeline::new(Box::new(Fake::default()), limits, Runs::Workers(2), lane, None);
     let submitter = Submitter { pipeline: Arc::clone(&pipeline) };
     let file = FileHandle::from(std::fs::File::open("/dev/null").unwrap());
     let job = || Job::read(&file, Vec::new(), 0, |_| ());
     submitter.submit(job()).unwrap();
     let waiting = submitter.spawn(job()).unwrap();
-    (0..2).for_each(|worker| pipeline.sleepers.announce_idle(worker, None));
+    (0..2).for_each(|worker| pipeline.wakeups().workers().sleepers().announce_idle(worker, None));
     assert_eq!(waiting.cancel(), Cancel::Withdrawn);
     assert!(outlet.try_send(Completed { index: 0, res: 0, job: job() }).is_ok());
-    pipeline.call_for_waiting();
-    assert_eq!((pipeline.sleepers.idle(), pipeline.sleepers.coming()), (1, 1));
-    assert!(pipeline.sleepers.cancel_idle(1), "it has been called");
-    assert!(pipeline.next_early().is_some());
-    assert_eq!(pipeline.sleepers.idle(), 0, "the other one is called");
+    pipeline.wakeups().for_unclaimed();
+    assert_eq!(
+        (
+            pipeline.wakeups().workers().sleepers().idle(),
+            pipeline.wakeups().workers().sleepers().coming()
+        ),
+        (1, 1)
+    );
+    assert!(pipeline.wakeups().workers().sleepers().cancel_idle(1), "it has been called");
+    assert!(cancel::next_ended_early(&pipeline).is_some());
+    assert_eq!(pipeline.wakeups().workers().sleepers().idle(), 0, "the other one is called");
 }
 
 #[test]

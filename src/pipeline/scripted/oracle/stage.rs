@@ -11,13 +11,15 @@ use super::extent::contents;
 use super::model::Model;
 use super::program::{End, Shape};
 use super::world::World;
-use crate::admission::Limits;
+use crate::admission::limits::Limits;
 use crate::blocking::BlockingPool;
 use crate::dispatcher::error::ShutdownError;
 use crate::engine::fake::Fake;
 use crate::engine::operation::Operation;
 use crate::pipeline::Pipeline;
-use crate::pipeline::doorbell::Doorbell;
+use crate::pipeline::scripted::with_limits;
+use crate::pipeline::wakeups::Wakeups;
+use crate::pipeline::wakeups::doorbell::Doorbell;
 use crate::{Dispatcher, LoopDispatcher};
 
 /// Only a hang takes this long.
@@ -43,10 +45,12 @@ impl Stage {
         let owner = if shape.is_loop() {
             let doorbell = Doorbell::new().unwrap();
             fake.count_on(doorbell.counter());
-            Owner::Loop(builder.start_loop(engine, BlockingPool::new(0), limits, doorbell))
+            let settings = with_limits(builder, limits).for_event_loop().unwrap();
+            Owner::Loop(settings.start_loop(engine, doorbell))
         } else {
-            let lane = BlockingPool::new(2);
-            Owner::Threads(builder.start(engine, lane, limits, shape.workers).unwrap())
+            let builder = with_limits(builder, limits).workers(shape.workers);
+            let settings = builder.for_workers().unwrap();
+            Owner::Threads(settings.start(engine, BlockingPool::new(2)).unwrap())
         };
         let submitter = match &owner {
             Owner::Threads(dispatcher) => dispatcher.submitter(),
@@ -107,37 +111,58 @@ impl Stage {
     /// held, or waiting, but not beside a free slot, nor for a worker while one is idle.
     fn is_settled(&self) -> bool {
         let pipeline = self.pipeline();
-        let (held, idle) = (self.world.gate.held(), pipeline.sleepers.idle());
+        let (held, (idle, coming)) = (self.world.gate.held(), self.asleep());
         let Some(in_kernel) = self.world.fake.held_if_quiet() else { return false };
-        if idle + held != self.shape.workers || pipeline.sleepers.coming() > 0 {
+        if idle + held != self.shape.workers || coming > 0 {
             return false;
         }
-        let state = pipeline.admission.lock();
-        let waiting = state.waiting() + state.resumed() + state.early.len();
-        let on_channel = pipeline.parcels.len();
+        let state = pipeline.admission().lock();
+        let waiting =
+            state.waiting().for_a_slot() + state.waiting().resumed() + state.ended_early();
+        let on_channel = pipeline.completed().len();
         let accounted = waiting + on_channel + in_kernel.len() + held;
-        let is_open = state.can_fill() || state.early.is_waiting() || on_channel > 0;
+        let is_open = state.can_fill() || state.ended_early() > 0 || on_channel > 0;
         // An event loop's owner waits for the next completion.
         let only_polls =
             || in_kernel.iter().all(|request| request.transfer.operation == Operation::Poll);
         let is_starved = state.is_starved() && (!self.shape.is_loop() || only_polls());
         let at_rest = !is_open && !is_starved || idle == 0 && !self.shape.is_loop();
-        at_rest && state.outstanding() == accounted as u64 && pipeline.blocking.jobs() == 0
+        at_rest
+            && state.outstanding() == accounted as u64
+            && pipeline.launcher().blocking().jobs() == 0
+    }
+
+    /// How many workers are idle, and how many have been woken and have not noticed yet.
+    fn asleep(&self) -> (usize, usize) {
+        match self.pipeline().wakeups() {
+            Wakeups::Workers(workers) => (workers.sleepers().idle(), workers.sleepers().coming()),
+            Wakeups::Owner(_) => (0, 0),
+        }
     }
 
     fn describe(&self) -> String {
         let pipeline = self.pipeline();
-        let state = pipeline.admission.lock();
-        let places = (state.waiting(), state.resumed(), state.early.len(), state.free_slots());
-        let flags = (state.can_fill(), state.is_starved(), state.summoned, state.watched);
-        let workers =
-            (pipeline.sleepers.idle(), pipeline.sleepers.coming(), self.world.gate.held());
-        let (channel, lane) = (pipeline.parcels.len(), pipeline.blocking.jobs());
+        let state = pipeline.admission().lock();
+        let places = (
+            state.waiting().for_a_slot(),
+            state.waiting().resumed(),
+            state.ended_early(),
+            state.waiting().free_slots(),
+        );
+        let flags = (
+            state.can_fill(),
+            state.is_starved(),
+            state.flags().is_filler_coming(),
+            state.flags().is_watched(),
+        );
+        let workers = (self.asleep(), self.world.gate.held());
+        let (channel, blocking) =
+            (pipeline.completed().len(), pipeline.launcher().blocking().jobs());
         drop(state);
         let held = self.world.fake.held_if_quiet();
         format!(
-            "waiting, resumed, early, free: {places:?}; can fill, starved, summoned, watched: \
-             {flags:?}; idle, coming, held: {workers:?}; on the channel {channel}, the lane {lane}; \
+            "waiting, resumed, ended early, free: {places:?}; can fill, starved, filler coming, watched: \
+             {flags:?}; idle, coming, held: {workers:?}; on the channel {channel}, blocking {blocking}; \
              in the kernel {held:?}; {:?}",
             self.world.submitter.stats()
         )
@@ -146,14 +171,14 @@ impl Stage {
     /// How many jobs may be submitted from outside now.
     pub(super) fn room(&self) -> usize {
         let pipeline = self.pipeline();
-        pipeline.admission.room(&pipeline.admission.lock())
+        pipeline.admission().room(&pipeline.admission().lock())
     }
 
     /// Whether what waits, waits where it can be withdrawn.
     pub(super) fn waits_in_line(&self) -> bool {
-        let state = self.pipeline().admission.lock();
+        let state = self.pipeline().admission().lock();
         let all_taken = self.world.fake.held_if_quiet().is_some();
-        all_taken && state.resumed() == 0 && self.pipeline().parcels.is_empty()
+        all_taken && state.waiting().resumed() == 0 && self.pipeline().completed().is_empty()
     }
 
     /// The kernel completes everything from now on, and no callback is held any more. Before, a dispatcher

@@ -17,6 +17,7 @@ use crate::file::FileHandle;
 use crate::file::alignment::Alignment;
 use crate::file::metadata::{DirectIo, Metadata};
 use crate::job::Job;
+use crate::pipeline::wakeups::Wakeups;
 use crate::submit::handle::JobHandle;
 use crate::{BatchError, Cancel, JoinError, Submitter};
 
@@ -155,7 +156,7 @@ impl World {
         let mut ledger = self.ledger();
         let record = &mut ledger.records[name];
         record.seen.push(seen);
-        record.astray |= !self.submitter.pipeline.on_worker();
+        record.astray |= !self.submitter.pipeline.is_worker_here();
         let acts = record.plan.acts.clone();
         drop(ledger);
         for act in acts {
@@ -166,7 +167,7 @@ impl World {
                 Act::Cancel(place) => drop(self.cancel(place)),
                 Act::Join(place) => self.join(place),
                 // Who lets it go on is the thread that would be held.
-                Act::Hold if self.submitter.pipeline.doorbell.is_some() => {}
+                Act::Hold if matches!(self.submitter.pipeline.wakeups(), Wakeups::Owner(_)) => {}
                 Act::Hold => self.gate.hold(),
                 // Without the panic hook and its output.
                 Act::Panic => resume_unwind(Box::new("the callback of a program")),

@@ -1,8 +1,9 @@
-//! The counter by which an event loop is told that something waits for it.
+//! The doorbell of an event loop: a counter that tells its owner that something waits.
 //!
-//! It is an eventfd. Each thing that waits, a completion in the kernel's ring, a job on the channel or
-//! a call to fill slots, is counted once, *after* it is there: so what has been counted and not taken
-//! is never more than what there is, and whoever takes no more than was counted finds it all.
+//! It is an eventfd. Each thing that waits (a completion in the kernel's ring, a job on the channel,
+//! a wake-up to fill slots) is counted once, *after* it is there. So the counter never exceeds the
+//! number of things that are there. A turn takes at most that many, so it always finds them. If it
+//! takes one before its increment arrives, the late increment pays for the one that it skipped.
 //!
 //! Safety: one system call on a list of this file's own.
 
@@ -24,13 +25,32 @@ pub(crate) struct Doorbell {
     counter: Arc<File>,
     /// The thread whose turn is or was the last, by its number; 0 before the first.
     owner: AtomicU64,
-    /// The owner takes its turn, at the end of which it fills slots: it need not be called for that.
-    /// Unset under the admission lock, so that whoever holds it knows whether the owner is yet to look.
-    attended: AtomicBool,
-    /// What the owner itself put on the channel in its turn, to be counted at the end of that.
+    /// The owner is in its turn, at the end of which it fills slots, so it need not be woken for that.
+    /// Set by the owner when a turn begins, cleared by it at the end, under the lock of the books: so
+    /// whoever holds that lock knows whether the owner is yet to look.
+    in_turn: AtomicBool,
+    /// What the owner itself put on the channel in its turn. Counted when the turn ends.
     own: AtomicU64,
-    /// Whose turn it is to be taken from first.
+    /// The next turn takes from the kernel first.
     kernel_first: AtomicBool,
+}
+
+/// From where a turn takes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum First {
+    /// The kernel's ring.
+    Kernel,
+    /// The channel of jobs that the kernel has no part in, or that it refused.
+    Channel,
+}
+
+impl First {
+    pub(crate) fn then_the_other(self) -> [Self; 2] {
+        match self {
+            Self::Kernel => [Self::Kernel, Self::Channel],
+            Self::Channel => [Self::Channel, Self::Kernel],
+        }
+    }
 }
 
 impl Doorbell {
@@ -39,7 +59,7 @@ impl Doorbell {
         Ok(Self {
             counter,
             owner: AtomicU64::new(0),
-            attended: AtomicBool::new(false),
+            in_turn: AtomicBool::new(false),
             own: AtomicU64::new(0),
             kernel_first: AtomicBool::new(false),
         })
@@ -51,8 +71,8 @@ impl Doorbell {
     }
 
     /// Counts things that are there now.
-    pub(crate) fn tell(&self, count: u64) {
-        if self.is_attended() && self.is_owned_here() {
+    pub(crate) fn ring(&self, count: u64) {
+        if self.is_in_turn() && self.is_owner_here() {
             // Relaxed: only this thread reads it.
             self.own.fetch_add(count, Ordering::Relaxed);
         } else {
@@ -69,7 +89,7 @@ impl Doorbell {
     }
 
     /// What has been counted since the last time: 0 if nothing has.
-    pub(crate) fn hear(&self) -> io::Result<u64> {
+    pub(crate) fn take(&self) -> io::Result<u64> {
         let mut count = [0; 8];
         match (&*self.counter).read(&mut count) {
             Ok(_) => Ok(u64::from_ne_bytes(count)),
@@ -78,17 +98,20 @@ impl Doorbell {
         }
     }
 
-    /// Begins the calling thread's turn. True if the kernel is to be asked first: every other time, so
-    /// that neither source has to wait for the other to run dry.
-    pub(crate) fn begin_turn(&self) -> bool {
-        self.own_here();
-        self.attended.store(true, Ordering::Relaxed);
-        self.kernel_first.fetch_xor(true, Ordering::Relaxed)
+    /// Begins the calling thread's turn. Says where to take from first: each source every other time,
+    /// so that neither has to wait for the other to run dry.
+    pub(crate) fn begin_turn(&self) -> First {
+        self.become_owner();
+        self.in_turn.store(true, Ordering::Relaxed);
+        match self.kernel_first.fetch_xor(true, Ordering::Relaxed) {
+            true => First::Kernel,
+            false => First::Channel,
+        }
     }
 
-    /// Ends it, under the admission lock.
+    /// Ends it, under the lock of the books.
     pub(crate) fn end_turn(&self) {
-        self.attended.store(false, Ordering::Relaxed);
+        self.in_turn.store(false, Ordering::Relaxed);
     }
 
     /// After the turn: counts again what was left, and what came in it from the owner itself.
@@ -96,18 +119,19 @@ impl Doorbell {
         self.write(left + self.own.swap(0, Ordering::Relaxed));
     }
 
-    /// Whether the owner fills slots before it ends its turn. Certain only under the admission lock.
-    pub(crate) fn is_attended(&self) -> bool {
-        self.attended.load(Ordering::Relaxed)
+    /// Whether the owner fills slots before it ends its turn. Certain only under the lock of the
+    /// books.
+    pub(crate) fn is_in_turn(&self) -> bool {
+        self.in_turn.load(Ordering::Relaxed)
     }
 
     /// Makes the calling thread the one that mustn't wait for jobs, as it runs their callbacks.
-    pub(crate) fn own_here(&self) {
+    pub(crate) fn become_owner(&self) {
         self.owner.store(thread_number(), Ordering::Relaxed);
     }
 
     /// Whether the calling thread is the owner.
-    pub(crate) fn is_owned_here(&self) -> bool {
+    pub(crate) fn is_owner_here(&self) -> bool {
         // Relaxed: a thread that stored its number sees it, and the others have other numbers.
         self.owner.load(Ordering::Relaxed) == thread_number()
     }
@@ -148,43 +172,43 @@ mod tests {
     #[test]
     fn what_is_counted_is_heard_once() {
         let doorbell = Doorbell::new().unwrap();
-        assert_eq!(doorbell.hear().unwrap(), 0);
-        doorbell.tell(3);
-        doorbell.tell(2);
-        assert_eq!((doorbell.hear().unwrap(), doorbell.hear().unwrap()), (5, 0));
+        assert_eq!(doorbell.take().unwrap(), 0);
+        doorbell.ring(3);
+        doorbell.ring(2);
+        assert_eq!((doorbell.take().unwrap(), doorbell.take().unwrap()), (5, 0));
     }
 
     #[test]
     fn in_its_turn_the_owner_is_not_told_of_its_own_before_the_end() {
         let doorbell = Doorbell::new().unwrap();
         doorbell.begin_turn();
-        doorbell.tell(1);
-        thread::scope(|scope| drop(scope.spawn(|| doorbell.tell(10)).join()));
-        assert_eq!(doorbell.hear().unwrap(), 10, "what others count is counted at once");
+        doorbell.ring(1);
+        thread::scope(|scope| drop(scope.spawn(|| doorbell.ring(10)).join()));
+        assert_eq!(doorbell.take().unwrap(), 10, "what others count is counted at once");
         doorbell.end_turn();
         doorbell.put_back(100);
-        assert_eq!(doorbell.hear().unwrap(), 101);
+        assert_eq!(doorbell.take().unwrap(), 101);
     }
 
     #[test]
     fn a_full_counter_stays_readable() {
         let doorbell = Doorbell::new().unwrap();
-        doorbell.tell(u64::MAX - 1);
-        doorbell.tell(1);
-        assert_eq!(doorbell.hear().unwrap(), u64::MAX - 1);
+        doorbell.ring(u64::MAX - 1);
+        doorbell.ring(1);
+        assert_eq!(doorbell.take().unwrap(), u64::MAX - 1);
     }
 
     #[test]
     fn the_owner_is_the_thread_of_the_last_turn() {
         let doorbell = Doorbell::new().unwrap();
-        assert!(!doorbell.is_owned_here());
+        assert!(!doorbell.is_owner_here());
         doorbell.begin_turn();
-        assert!(doorbell.is_owned_here());
+        assert!(doorbell.is_owner_here());
         let other = || {
-            assert!(!doorbell.is_owned_here());
-            doorbell.own_here();
+            assert!(!doorbell.is_owner_here());
+            doorbell.become_owner();
         };
         thread::scope(|scope| scope.spawn(other).join().unwrap());
-        assert!(!doorbell.is_owned_here());
+        assert!(!doorbell.is_owner_here());
     }
 }

@@ -1,0 +1,213 @@
+//! What the lock of the books guards: where each job is that no thread has, and what threads tell
+//! each other about it.
+//!
+//! Counts are exact: `accepted - finished` jobs are outstanding. Each of these waits, occupies a
+//! slot, or has ended without one and is on its way to its callback.
+
+use std::iter;
+use std::time::Instant;
+
+use super::ended_early::EndedEarly;
+use super::flags::Flags;
+use super::polls::Polls;
+use super::tally::{Outcome, Tally};
+use super::waiting::Waiting;
+use crate::engine::operation::Operation;
+use crate::job::Job;
+use crate::job::stopped::{Cancel, CancelReason};
+use crate::job::task::JobView;
+use crate::job::ticket::Ticket;
+use crate::wait::room::Room;
+
+pub(crate) struct Books {
+    waiting: Waiting,
+    ended_early: EndedEarly,
+    polls: Polls,
+    flags: Flags,
+    tally: Tally,
+    /// Of the jobs outstanding, those that do not count against the bounds.
+    uncounted: u64,
+    /// Callers and tasks that wait for room. A task that is woken is taken from here, and its waker
+    /// is called after the lock has been given up.
+    room: Room,
+}
+
+/// What has to follow when a job has ended, or when the dispatcher closes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub(crate) enum Then {
+    GoOn,
+    /// Nothing is outstanding and nothing will be: the caller tells the threads to end.
+    EndThreads,
+}
+
+impl Books {
+    pub(super) fn new(depth: u32) -> Self {
+        Self {
+            waiting: Waiting::new(depth),
+            ended_early: EndedEarly::default(),
+            polls: Polls::default(),
+            flags: Flags::new(),
+            tally: Tally::default(),
+            uncounted: 0,
+            room: Room::default(),
+        }
+    }
+
+    pub(crate) fn waiting(&self) -> &Waiting {
+        &self.waiting
+    }
+
+    pub(crate) fn flags(&self) -> &Flags {
+        &self.flags
+    }
+
+    pub(crate) fn flags_mut(&mut self) -> &mut Flags {
+        &mut self.flags
+    }
+
+    pub(crate) fn polls_mut(&mut self) -> &mut Polls {
+        &mut self.polls
+    }
+
+    pub(crate) fn tally(&self) -> Tally {
+        self.tally
+    }
+
+    pub(crate) fn tally_mut(&mut self) -> &mut Tally {
+        &mut self.tally
+    }
+
+    pub(crate) fn room_mut(&mut self) -> &mut Room {
+        &mut self.room
+    }
+
+    pub(crate) fn outstanding(&self) -> u64 {
+        self.tally.accepted - self.tally.finished
+    }
+
+    /// Jobs that take a place for which others wait. Jobs that parts of this crate post do not, as
+    /// these parts have bounds of their own.
+    pub(super) fn counted(&self) -> u64 {
+        self.outstanding() - self.uncounted
+    }
+
+    /// Whether there is a job to put into a slot, a slot to put it into, and hope that the kernel
+    /// takes it.
+    pub(crate) fn can_fill(&self) -> bool {
+        !self.flags.is_starved() && self.waiting.has_pair()
+    }
+
+    /// Whether jobs wait beside free slots for the kernel alone.
+    pub(crate) fn is_starved(&self) -> bool {
+        self.flags.is_starved() && self.waiting.has_pair()
+    }
+
+    pub(super) fn accept(&mut self, jobs: impl Iterator<Item = Job>) {
+        let before = self.waiting.backlog.len();
+        for mut job in jobs {
+            job.start_clock();
+            self.waiting.backlog.push_back(job);
+        }
+        self.tally.accepted += (self.waiting.backlog.len() - before) as u64;
+    }
+
+    /// Accepts a job without asking for room, unless nobody would run its callback any more.
+    pub(crate) fn post(&mut self, mut job: Job) -> Result<(), Job> {
+        if self.flags.is_ending() {
+            return Err(job);
+        }
+        job.posted = true;
+        self.uncounted += 1;
+        self.accept(iter::once(job));
+        Ok(())
+    }
+
+    /// Takes the next job out, with the slot that it has or gets.
+    pub(super) fn take_next(&mut self, view: &JobView) -> Option<(u32, Job)> {
+        let (index, job) = self.waiting.take_next()?;
+        self.tally.count_start(view);
+        if view.transfer.operation == Operation::Poll {
+            self.polls.begin(&job, index);
+        }
+        Some((index, job))
+    }
+
+    /// Takes a job back that the kernel had no request for.
+    pub(crate) fn put_back(&mut self, index: u32, job: Job) {
+        self.waiting.free_slot(index);
+        if job.is_poll() {
+            self.polls.end(&job, index);
+        }
+        self.tally.uncount_start(&job.view());
+        match job.stopped {
+            None => self.waiting.backlog.push_front(job),
+            Some(reason) => self.ended_early.push(job, reason),
+        }
+        self.flags.kernel_is_full();
+    }
+
+    /// Takes a job back of which a part is done. It keeps its slot.
+    pub(crate) fn resume(&mut self, index: u32, job: Job) {
+        self.waiting.resume(index, job);
+        self.tally.resumed += 1;
+        self.flags.ask_kernel_again();
+    }
+
+    /// Takes note of a job whose callback has returned, and frees its slot, if it had one.
+    pub(super) fn finish(&mut self, slot: Option<u32>, outcome: Outcome) {
+        if let Some(index) = slot {
+            self.waiting.free_slot(index);
+            self.flags.ask_kernel_again();
+        }
+        self.uncounted -= u64::from(outcome.uncounted);
+        self.tally.count_end(outcome);
+    }
+
+    /// What has to follow now that a job has ended, or the dispatcher closes.
+    pub(super) fn then(&mut self) -> Then {
+        let ends = self.outstanding() == 0 && self.flags.begin_end();
+        if ends { Then::EndThreads } else { Then::GoOn }
+    }
+
+    /// Ends a job that waits for a slot.
+    pub(crate) fn cancel(&mut self, ticket: Ticket) -> Cancel {
+        match self.waiting.backlog.find(ticket) {
+            None => return Cancel::TooLate,
+            Some(job) if !job.has_result() => return Cancel::NoResult,
+            Some(_) => {}
+        }
+        let job = self.waiting.backlog.take(ticket).expect("it was just found there");
+        self.ended_early.end(job, CancelReason::Cancelled, &mut self.tally);
+        Cancel::Withdrawn
+    }
+
+    /// Ends the jobs that wait and whose deadline has come, and marks the polls whose deadline has.
+    /// Returns the next deadline.
+    pub(crate) fn expire_overdue(&mut self) -> Option<Instant> {
+        self.next_deadline()?;
+        let now = Instant::now();
+        self.polls.expire(now);
+        while let Some(job) = self.waiting.backlog.take_overdue(now) {
+            self.ended_early.end(job, CancelReason::TimedOut, &mut self.tally);
+        }
+        self.next_deadline()
+    }
+
+    /// The next moment at which a job is to be ended, should it still wait then.
+    pub(crate) fn next_deadline(&self) -> Option<Instant> {
+        let backlog = self.waiting.backlog.next_deadline();
+        backlog.into_iter().chain(self.polls.next_deadline()).min()
+    }
+
+    /// How often a worker has to take something that ended early until nothing is left of it.
+    pub(crate) fn ended_early(&self) -> usize {
+        self.ended_early.len().max(usize::from(self.polls.has_expired()))
+    }
+
+    /// Takes a job that ended early, for its callback to be run, and the slots of polls that are to
+    /// be ended.
+    pub(crate) fn take_ended_early(&mut self) -> (Option<(Job, CancelReason)>, Vec<u32>) {
+        (self.ended_early.pop(), self.polls.take_expired())
+    }
+}

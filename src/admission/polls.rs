@@ -1,0 +1,70 @@
+//! The polls that are in slots: the only jobs that can be cancelled after they have started.
+
+use std::collections::{BTreeSet, HashMap};
+use std::mem;
+use std::time::Instant;
+
+use crate::job::Job;
+use crate::job::ticket::Ticket;
+
+/// Guarded by the lock of the books.
+#[derive(Default)]
+pub(crate) struct Polls {
+    /// The slots of those that have a handle.
+    slots: HashMap<Ticket, u32>,
+    /// When to look at which slot: at the deadlines of polls, and after a cancellation that found
+    /// no request in the kernel.
+    deadlines: BTreeSet<(Instant, u32)>,
+    /// Slots whose time has come. A worker has these polls ended.
+    expired: Vec<u32>,
+}
+
+impl Polls {
+    /// Takes note of a poll that is moved into a slot.
+    pub(super) fn begin(&mut self, job: &Job, index: u32) {
+        if let Some(ticket) = job.ticket() {
+            self.slots.insert(ticket, index);
+        }
+        if let Some(deadline) = job.deadline_set() {
+            self.look_again(index, deadline);
+        }
+    }
+
+    /// Takes note that a poll leaves its slot, or that the engine does not have it any more.
+    pub(crate) fn end(&mut self, job: &Job, index: u32) {
+        if let Some(ticket) = job.ticket() {
+            self.slots.remove(&ticket);
+        }
+        if let Some(deadline) = job.deadline_set() {
+            self.deadlines.remove(&(deadline, index));
+        }
+    }
+
+    /// The slot of the poll with this ticket.
+    pub(crate) fn find(&self, ticket: Ticket) -> Option<u32> {
+        self.slots.get(&ticket).copied()
+    }
+
+    /// Has a worker look at the poll in a slot at this time.
+    pub(crate) fn look_again(&mut self, index: u32, time: Instant) {
+        self.deadlines.insert((time, index));
+    }
+
+    pub(super) fn next_deadline(&self) -> Option<Instant> {
+        self.deadlines.first().map(|&(time, _)| time)
+    }
+
+    pub(super) fn expire(&mut self, now: Instant) {
+        while self.next_deadline().is_some_and(|time| time <= now) {
+            self.expired.extend(self.deadlines.pop_first().map(|(_, index)| index));
+        }
+    }
+
+    pub(super) fn has_expired(&self) -> bool {
+        !self.expired.is_empty()
+    }
+
+    pub(super) fn take_expired(&mut self) -> Vec<u32> {
+        mem::take(&mut self.expired)
+    }
+}

@@ -1,0 +1,178 @@
+//! A dispatcher submits like its [`Submitter`]s.
+
+use std::time::Duration;
+
+use super::Dispatcher;
+use crate::admission::refusal::SubmitErrorKind;
+use crate::job::Job;
+use crate::scope::Scope;
+use crate::scope::error::ScopeError;
+use crate::submit::error::{BatchError, SubmitError};
+use crate::submit::handle::JobHandle;
+use crate::submit::stats::Stats;
+use crate::submit::submit_future::{SpawnFuture, SubmitFuture};
+
+impl Dispatcher {
+    /// Submits a job, waiting for room if there is none: see [`Submitter::submit`].
+    ///
+    /// [`Submitter::submit`]: crate::Submitter::submit
+    ///
+    /// # Errors
+    ///
+    /// The job comes back if this is a forked child, or, in a callback, if too many jobs are parked.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use reapool::{Dispatcher, Job};
+    ///
+    /// let dispatcher = Dispatcher::new()?;
+    /// dispatcher.submit(Job::nop(|| println!("on a worker")))?;
+    /// dispatcher.drain()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn submit(&self, job: Job) -> Result<(), SubmitError> {
+        self.submitter.submit(job)
+    }
+
+    /// Submits a job if there is room now: see [`Submitter::try_submit`].
+    ///
+    /// [`Submitter::try_submit`]: crate::Submitter::try_submit
+    ///
+    /// # Errors
+    ///
+    /// As for [`submit`](Self::submit), and the job comes back if there is no room.
+    pub fn try_submit(&self, job: Job) -> Result<(), SubmitError> {
+        self.submitter.try_submit(job)
+    }
+
+    /// Submits a job, waiting no longer than `limit` for room: see [`Submitter::submit_timeout`].
+    ///
+    /// [`Submitter::submit_timeout`]: crate::Submitter::submit_timeout
+    ///
+    /// # Errors
+    ///
+    /// As for [`submit`](Self::submit), and the job comes back if there was no room in time.
+    pub fn submit_timeout(&self, job: Job, limit: Duration) -> Result<(), SubmitError> {
+        self.submitter.submit_timeout(job, limit)
+    }
+
+    /// Submits many jobs, with one call of io_submit(2) for all that find a free slot, and waits for
+    /// room for the others: see [`Submitter::submit_batch`].
+    ///
+    /// [`Submitter::submit_batch`]: crate::Submitter::submit_batch
+    ///
+    /// # Errors
+    ///
+    /// Jobs that were not accepted come back, for the reasons of [`submit`](Self::submit).
+    pub fn submit_batch(&self, jobs: impl IntoIterator<Item = Job>) -> Result<(), BatchError> {
+        self.submitter.submit_batch(jobs)
+    }
+
+    /// Submits as many of these jobs as there is room for now: see [`Submitter::try_submit_batch`].
+    ///
+    /// [`Submitter::try_submit_batch`]: crate::Submitter::try_submit_batch
+    ///
+    /// # Errors
+    ///
+    /// The others come back.
+    pub fn try_submit_batch(&self, jobs: impl IntoIterator<Item = Job>) -> Result<(), BatchError> {
+        self.submitter.try_submit_batch(jobs)
+    }
+
+    /// Submits a job, waiting for room, and returns a handle to its callback's value: see
+    /// [`Submitter::spawn`].
+    ///
+    /// [`Submitter::spawn`]: crate::Submitter::spawn
+    ///
+    /// # Errors
+    ///
+    /// As for [`submit`](Self::submit).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use reapool::{Dispatcher, Job};
+    ///
+    /// let dispatcher = Dispatcher::new()?;
+    /// let sum = dispatcher.spawn(Job::nop(|| (1..=100).sum::<u64>()))?;
+    /// assert_eq!(sum.join()?, 5050);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn spawn<R: Send + 'static>(&self, job: Job<R>) -> Result<JobHandle<R>, SubmitError<R>> {
+        self.submitter.spawn(job)
+    }
+
+    /// Spawns a job if there is room now: see [`Submitter::try_spawn`].
+    ///
+    /// [`Submitter::try_spawn`]: crate::Submitter::try_spawn
+    ///
+    /// # Errors
+    ///
+    /// As for [`try_submit`](Self::try_submit).
+    pub fn try_spawn<R: Send + 'static>(
+        &self,
+        job: Job<R>,
+    ) -> Result<JobHandle<R>, SubmitError<R>> {
+        self.submitter.try_spawn(job)
+    }
+
+    /// Submits a job for a task, which waits for room without blocking a thread: see
+    /// [`Submitter::submit_async`].
+    ///
+    /// [`Submitter::submit_async`]: crate::Submitter::submit_async
+    ///
+    /// # Errors
+    ///
+    /// As for [`submit`](Self::submit).
+    pub fn submit_async(&self, job: Job) -> SubmitFuture {
+        self.submitter.submit_async(job)
+    }
+
+    /// Spawns a job for a task, which waits for room without blocking a thread: see
+    /// [`Submitter::spawn_async`].
+    ///
+    /// [`Submitter::spawn_async`]: crate::Submitter::spawn_async
+    ///
+    /// # Errors
+    ///
+    /// As for [`submit`](Self::submit).
+    pub fn spawn_async<R: Send + 'static>(&self, job: Job<R>) -> SpawnFuture<R> {
+        self.submitter.spawn_async(job)
+    }
+
+    /// Opens a scope, whose jobs may borrow, and waits for all of them: see [`Submitter::scope`].
+    ///
+    /// [`Submitter::scope`]: crate::Submitter::scope
+    ///
+    /// # Errors
+    ///
+    /// If this is a forked child, or a callback of this dispatcher.
+    ///
+    /// # Panics
+    ///
+    /// Goes on with the panic of `body`, and panics if a scoped job did and no handle took its panic.
+    pub fn scope<'env, F, T>(&self, body: F) -> Result<T, ScopeError>
+    where
+        F: for<'scope> FnOnce(&'scope Scope<'scope, 'env>) -> T,
+    {
+        self.submitter.scope(body)
+    }
+
+    /// Sends waiting jobs to the kernel as far as slots are free: see [`Submitter::flush`].
+    ///
+    /// [`Submitter::flush`]: crate::Submitter::flush
+    ///
+    /// # Errors
+    ///
+    /// If this is a forked child.
+    pub fn flush(&self) -> Result<(), SubmitErrorKind> {
+        self.submitter.flush()
+    }
+
+    /// The dispatcher's counters; all zero in a forked child.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        self.submitter.stats()
+    }
+}

@@ -1,0 +1,93 @@
+//! The end of a job: its callback, run by a worker or by the owner of an event loop.
+
+use super::completed::Completed;
+use super::{Pipeline, cancel};
+use crate::admission::tally::Outcome;
+use crate::engine::operation::Operation;
+use crate::job::Job;
+use crate::job::progress::End;
+use crate::job::stopped::CancelReason;
+use crate::job::task::JobView;
+use crate::pipeline::wakeups::hints::FillNow;
+use crate::unwind::{catch, discard};
+use crate::wait::worker_mark;
+
+/// How many callbacks a thread runs before it fills the slots that they left. What all awake threads
+/// hold back that way stays under a quarter of the depth, so that the device has work meanwhile, or
+/// under half of it if these callbacks are over in no time.
+pub(crate) fn run_limit(depth: u32, awake: usize, in_no_time: usize) -> usize {
+    let depth = depth as usize;
+    let quarter = depth / (4 * awake.max(1));
+    in_no_time.min(depth / (2 * awake.max(1))).max(quarter).max(1)
+}
+
+/// Runs a job's callback and frees its slot, whatever the callback does. If the job is to go on, has
+/// it submitted again instead.
+pub(crate) fn end(pipeline: &Pipeline, completed: Completed) -> FillNow {
+    let Completed { index, mut res, mut job } = completed;
+    let mut view = job.view();
+    if view.transfer.operation == Operation::Poll {
+        pipeline.admission().lock().polls_mut().end(&job, index);
+    }
+    if let Some(reason) = job.stopped {
+        res = reason.res();
+    } else if view.progress.exact && job.resume(res) {
+        if !job.is_overdue() {
+            return pipeline.resume(index, job);
+        }
+        job.leave_off();
+        view = job.view();
+        pipeline.admission().lock().tally_mut().count_cancelled(CancelReason::TimedOut);
+        res = CancelReason::TimedOut.res();
+    }
+    let outcome = run(pipeline, job, &view, res);
+    if pipeline.is_forked() {
+        return FillNow::AtEndOfRun;
+    }
+    pipeline.finish(Some(index), outcome)
+}
+
+/// Runs the callback of a job that ended without a slot, if there is one. Only one, so that slots
+/// don't stay free for many of them. The callback may fork: the caller asks `Pipeline::is_forked`.
+pub(crate) fn end_one_early(pipeline: &Pipeline) {
+    let Some((job, reason)) = cancel::next_ended_early(pipeline) else { return };
+    let view = job.view();
+    let outcome = run(pipeline, job, &view, reason.res());
+    if !pipeline.is_forked() && pipeline.finish(None, outcome) == FillNow::Yes {
+        pipeline.refill();
+    }
+}
+
+/// Runs a job's callback, and reports its panic.
+fn run(pipeline: &Pipeline, job: Job, view: &JobView, res: i64) -> Outcome {
+    let End { transferred, fault, .. } = view.end(res);
+    let short = fault.is_none() && transferred < view.progress.requested;
+    let outcome = Outcome { failed: fault.is_some(), short, uncounted: job.posted };
+    worker_mark::begin_callback();
+    if let Err(payload) = catch(|| job.run(res)) {
+        pipeline.panics().report(&payload, view.transfer.operation, view.offset());
+        discard(payload);
+    }
+    outcome
+}
+
+#[cfg(test)]
+mod tests {
+    use super::run_limit;
+
+    #[test]
+    fn workers_hold_back_a_part_of_the_depth() {
+        for depth in [1, 2, 15, 16, 64, 128, 1024] {
+            for workers in [1, 2, 3, 8, 64] {
+                let limit = run_limit(depth, workers, 0);
+                assert!(limit == 1 || limit * workers <= depth as usize / 4, "{depth} {workers}");
+                let limit = run_limit(depth, workers, usize::MAX);
+                assert!(limit == 1 || limit * workers <= depth as usize / 2, "{depth} {workers}");
+            }
+        }
+        assert_eq!(run_limit(64, 2, 0), 8);
+        assert_eq!(run_limit(64, 2, 11), 11);
+        assert_eq!(run_limit(64, 1, 100), 32);
+        assert_eq!(run_limit(16, 2, 0), 2);
+    }
+}

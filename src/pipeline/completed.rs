@@ -1,0 +1,11 @@
+//! A job between the thread that had it performed and the worker that runs its callback.
+
+use crate::job::Job;
+
+pub(crate) struct Completed {
+    /// Its slot, occupied until the callback has returned.
+    pub(crate) index: u32,
+    /// The result as the kernel encodes it.
+    pub(crate) res: i64,
+    pub(crate) job: Job,
+}

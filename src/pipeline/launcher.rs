@@ -1,0 +1,292 @@
+//! Where jobs go from their slots: to the kernel, whatever it answers, to a blocking thread, or to
+//! the workers.
+//!
+//! Safety: the one place that calls [`Engine::submit`], and one of two that have transfers performed
+//! without it. The slots keep what the requests describe.
+
+#![expect(unsafe_code, reason = "gives the kernel access to jobs' buffers")]
+
+use std::slice;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::thread;
+
+use crossbeam_channel::Sender;
+
+use super::completed::Completed;
+use super::wakeups::Wakeups;
+use super::wakeups::hints::SenderNext;
+use crate::admission::Admission;
+use crate::admission::batch::Batch;
+use crate::admission::counters::Counters;
+use crate::admission::slots::Slots;
+use crate::blocking::{BlockingPool, BlockingRequest, CacheRead, ReplyTo, read_cached};
+use crate::engine::operation::Operation;
+use crate::engine::token::index_of;
+use crate::engine::{Engine, Errno, Event, Request, SubmitAction, submit_action};
+use crate::job::Job;
+use crate::job::stopped::CancelReason;
+use crate::sync::{Mutex, lock};
+
+/// How often the kernel is asked again that has no request left although none of ours is in use.
+/// After that the first job is told.
+const TRIES_WHEN_ALONE: u32 = 8;
+
+pub(crate) struct Launcher {
+    engine: Box<dyn Engine>,
+    slots: Slots,
+    blocking: Arc<BlockingPool>,
+    /// For jobs that the reaper doesn't see. Taken when the threads are told to end: the workers'
+    /// channel is disconnected once the reaper has dropped its own sender.
+    completed: Mutex<Option<Sender<Completed>>>,
+    counters: Arc<Counters>,
+    wakeups: Wakeups,
+}
+
+/// What a look into the page cache came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Look {
+    /// All was there, and the job is on its way to its callback.
+    Hit,
+    /// A blocking thread has the job.
+    Miss,
+}
+
+impl Launcher {
+    pub(super) fn new(
+        engine: Box<dyn Engine>,
+        slots: Slots,
+        blocking: Arc<BlockingPool>,
+        completed: Sender<Completed>,
+        counters: Arc<Counters>,
+        wakeups: Wakeups,
+    ) -> Self {
+        let completed = Mutex::new(Some(completed));
+        Self { engine, slots, blocking, completed, counters, wakeups }
+    }
+
+    pub(crate) fn engine(&self) -> &dyn Engine {
+        &*self.engine
+    }
+
+    pub(crate) fn slots(&self) -> &Slots {
+        &self.slots
+    }
+
+    pub(crate) fn blocking(&self) -> &BlockingPool {
+        &self.blocking
+    }
+
+    pub(crate) fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    pub(crate) fn wakeups(&self) -> &Wakeups {
+        &self.wakeups
+    }
+
+    /// Hands on what has just been put into slots, except a read to be looked for in the page cache.
+    /// `next` says what the calling thread does after the whole batch.
+    pub(super) fn launch(&self, admission: &Admission, batch: &Batch, next: SenderNext) {
+        // A submission may take its time, as may copying, so a worker that does either next can't be
+        // relied on to take a job soon.
+        let is_quick = batch.requests.is_empty() && batch.look.is_none();
+        let next = if is_quick { next } else { SenderNext::Other };
+        self.start_blocking(admission, &batch.blocking, next);
+        if !batch.ready.is_empty() {
+            self.send(admission, batch.ready.iter().map(|&token| self.take_own(token, 0)), next);
+        }
+        self.submit(admission, &batch.requests);
+    }
+
+    /// Looks into the page cache for what a read of `requested` bytes wants.
+    pub(super) fn look(&self, admission: &Admission, request: &Request, requested: usize) -> Look {
+        // SAFETY: the request describes the job in the slot with its token, as for `submit` below.
+        // The slot keeps it until it is taken out, which is for this thread to do, or, after it was
+        // handed on below, for whoever takes it out of the queue of the blocking threads.
+        let done = match unsafe { read_cached(&request.transfer, requested) } {
+            CacheRead::Hit(count) => {
+                self.counters.cached.fetch_add(1, Ordering::Relaxed);
+                let completed = self.take_own(request.token, count as i64);
+                self.send(admission, [completed], SenderNext::TakesOne);
+                return Look::Hit;
+            }
+            CacheRead::Miss(done) => done,
+            CacheRead::Unsupported => {
+                self.slots.look_at(request.token, Job::not_told_what_is_cached);
+                0
+            }
+        };
+        let rest = BlockingRequest { request: *request, done, reply_to: ReplyTo::Workers };
+        self.start_blocking(admission, &[rest], SenderNext::TakesOne);
+        Look::Miss
+    }
+
+    /// Hands jobs to the blocking threads.
+    fn start_blocking(
+        &self,
+        admission: &Admission,
+        requests: &[BlockingRequest],
+        next: SenderNext,
+    ) {
+        if requests.is_empty() || self.blocking.push(requests.iter().copied()) {
+            return;
+        }
+        // There is no thread: a worker does the work, the engine performs the transfer.
+        for BlockingRequest { request, .. } in requests {
+            if request.transfer.operation == Operation::Blocking {
+                self.send(admission, [self.take_own(request.token, 0)], next);
+            } else {
+                self.submit(admission, slice::from_ref(request));
+            }
+        }
+    }
+
+    /// Submits a batch whose jobs are in their slots. Each ends in the kernel, at a worker with the
+    /// kernel's error, or back in the backlog.
+    ///
+    /// From the moment that the kernel has accepted a request, nothing of its job or slot is
+    /// touched here: it may have completed, its callback run, and the slot been used again.
+    fn submit(&self, admission: &Admission, batch: &[Request]) {
+        let mut rest = batch;
+        let mut tries = 0;
+        while !rest.is_empty() {
+            self.counters.submit_calls.fetch_add(1, Ordering::Relaxed);
+            // Counted before, as the reaper may count a completion before the call returns.
+            self.counters.submitted(rest);
+            // SAFETY: each request describes the job that `fill_slots` put into the slot with this
+            // token. The slot keeps it, and with it buffer and file, until the engine's waiter (the
+            // reaper, or the owner of an event loop) takes it out on the event with the token;
+            // nobody else takes it, as `put_back` and `fail_first` only do so for requests that were
+            // not accepted, and whoever cancels a poll, or a request that waits for a thread of the
+            // engine's, leaves the job there for the event. While in the slot the job's memory is
+            // not accessed, except for the mark that it was cancelled, which is no part of what the
+            // request describes. A slot is filled again only after its job's callback has returned,
+            // so the token is not in use.
+            let answer = unsafe { self.engine.submit(rest) };
+            let accepted = *answer.as_ref().unwrap_or(&0);
+            self.counters.taken_back(&rest[accepted..]);
+            match answer.map_err(|errno| (submit_action(errno), errno)) {
+                Ok(0) | Err((SubmitAction::Park, _)) => {
+                    if self.put_back(admission, rest) {
+                        return;
+                    }
+                    tries += 1;
+                    if tries > TRIES_WHEN_ALONE {
+                        tries = 0;
+                        rest = self.fail_first(admission, rest, Errno(libc::EAGAIN));
+                    } else {
+                        thread::yield_now();
+                    }
+                }
+                Ok(accepted) => {
+                    tries = 0;
+                    rest = &rest[accepted..];
+                }
+                Err((SubmitAction::Retry, _)) => {}
+                Err((SubmitAction::FailFirst, errno)) => {
+                    tries = 0;
+                    rest = self.fail_first(admission, rest, errno);
+                }
+            }
+        }
+    }
+
+    /// Ends the first job with the error that the kernel has for it, and returns the others.
+    fn fail_first<'a>(
+        &self,
+        admission: &Admission,
+        rest: &'a [Request],
+        errno: Errno,
+    ) -> &'a [Request] {
+        let Some((first, others)) = rest.split_first() else { return rest };
+        self.deliver(admission, self.take_own(first.token, -i64::from(errno.0)));
+        others
+    }
+
+    /// Puts jobs back that the kernel has no request for, until it is asked again after the next
+    /// completion. False, and nothing done, if none will come because no other slot is occupied.
+    pub(super) fn put_back(&self, admission: &Admission, rest: &[Request]) -> bool {
+        let mut books = admission.lock();
+        if books.waiting().free_slots() + rest.len() == admission.limits().depth as usize {
+            return false;
+        }
+        // The last first, so that they are in order again at the head of the backlog.
+        for request in rest.iter().rev() {
+            let Completed { index, job, .. } = self.take_own(request.token, 0);
+            books.put_back(index, job);
+        }
+        let ended_early = self.wakeups.expire_overdue(&mut books);
+        // Somebody has to be awake to ask the kernel again.
+        self.wakeups.wake_filler(books);
+        if ended_early {
+            self.wakeups.for_ended_early(admission);
+        }
+        true
+    }
+
+    /// Sends a job to the workers that the reaper has not seen.
+    pub(super) fn deliver(&self, admission: &Admission, completed: Completed) {
+        self.send(admission, [completed], SenderNext::Other);
+    }
+
+    /// Puts jobs on the channel, and wakes somebody for them.
+    fn send(
+        &self,
+        admission: &Admission,
+        jobs: impl IntoIterator<Item = Completed>,
+        next: SenderNext,
+    ) {
+        let sender = lock(&self.completed);
+        let to_workers = sender.as_ref().expect("a job is outstanding, so the threads go on");
+        let mut count = 0;
+        for completed in jobs {
+            assert!(to_workers.try_send(completed).is_ok(), "the channel has room for every slot");
+            count += 1;
+        }
+        drop(sender);
+        self.wakeups.for_sent(admission, count, next);
+    }
+
+    /// A job that is in its slot and that nobody else knows of, with its result.
+    pub(super) fn take_own(&self, token: u64, res: i64) -> Completed {
+        self.take(Event { token, res }).expect("a job that was not handed on is in its slot")
+    }
+
+    /// The job of an event, taken out of its slot. `None` if no request in flight has its token.
+    fn take(&self, event: Event) -> Option<Completed> {
+        let job = self.slots.take(event.token)?;
+        Some(Completed { index: index_of(event.token) as u32, res: event.res, job })
+    }
+
+    /// The job of an event that the engine's waiter has reaped. An event that belongs to no job is
+    /// counted and ignored.
+    pub(crate) fn reaped(&self, event: Event) -> Option<Completed> {
+        let completed = self.take(event);
+        match &completed {
+            Some(completed) => self.counters.polled(&completed.job),
+            None => self.counters.strayed(),
+        }
+        completed
+    }
+
+    /// Ends a request that no blocking thread has begun.
+    pub(super) fn end_unbegun(
+        &self,
+        admission: &Admission,
+        request: &BlockingRequest,
+        reason: CancelReason,
+    ) {
+        let (token, res) = (request.request.token, reason.res());
+        match request.reply_to {
+            ReplyTo::Engine => self.engine.performed(Event { token, res }),
+            ReplyTo::Workers => self.deliver(admission, self.take_own(token, res)),
+        }
+    }
+
+    /// Lets the workers' channel end after what is on it, and tells the blocking threads to end.
+    pub(super) fn stop(&self) {
+        lock(&self.completed).take();
+        self.blocking.dismiss();
+    }
+}
