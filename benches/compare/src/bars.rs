@@ -6,9 +6,9 @@ use crate::contender::Contender::{
     self, Hop, IoEngine, Ping, Raw, RawAgain, ReapoolChained, ReapoolOutside, Sharded, Threads,
     Tokio, Wake,
 };
+use crate::kind::Kind;
 use crate::results::{Results, Section, Spread, ratio};
 use crate::task::{Device, Measured, Memory, Work};
-use crate::workload::Kind;
 
 /// The ways of driving the crate that are compared.
 const WAYS: [Contender; 2] = [ReapoolChained, ReapoolOutside];

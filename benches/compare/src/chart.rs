@@ -11,9 +11,9 @@ use plotters::series::LineSeries;
 use plotters::style::{RGBColor, ShapeStyle, WHITE};
 
 use crate::contender::Contender;
+use crate::kind::Kind;
 use crate::results::{Results, Section};
 use crate::task::{Device, Measured, Work};
-use crate::workload::Kind;
 
 /// Of the drawing, and of each device's panel.
 const WIDTH: u32 = 1000;

@@ -17,6 +17,7 @@ mod contender;
 mod contenders;
 mod files;
 mod fixture;
+mod kind;
 mod load;
 mod machine;
 mod memory;
@@ -39,12 +40,12 @@ use std::fs;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
+use crate::kind::Kind;
 use crate::machine::Machine;
 use crate::options::{HELP, Options};
 use crate::results::Results;
 use crate::rounds::Rounds;
 use crate::stop::Stop;
-use crate::workload::Kind;
 
 /// The status of a program that Ctrl-C ended: 128 and the signal's number.
 const INTERRUPTED: u8 = 130;

@@ -5,8 +5,8 @@ use std::str::FromStr;
 
 use crate::contender::Contender;
 use crate::files::contender::Contender as Digester;
+use crate::kind::Kind;
 use crate::task::{Device, Memory};
-use crate::workload::Kind;
 
 pub(crate) const HELP: &str = "\
 Usage: reapool-compare [OPTIONS]

@@ -4,11 +4,11 @@ use std::fmt::Write;
 
 use crate::bars::Bar;
 use crate::contender::Contender;
+use crate::kind::Kind;
 use crate::machine::Machine;
 use crate::results::{Results, Section, Series, Settings, Spread};
 use crate::stop::Trouble;
 use crate::task::{Device, Measured};
-use crate::workload::Kind;
 
 const DEVICES: [(Device, &str); 4] = [
     (Device::Null, "Null device"),

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::fixture::Fixture;
+use crate::kind::Kind;
 use crate::load::{Load, scramble};
 use crate::machine::Machine;
 use crate::options::Options;
@@ -11,7 +12,7 @@ use crate::results::{Results, Section, Series, Settings};
 use crate::run::run;
 use crate::stop::{Stop, Trouble};
 use crate::task::{Device, Place};
-use crate::workload::{self, Kind, Workload};
+use crate::workload::{self, Workload};
 
 /// A run of the normal scale takes about a second; one that takes this long hangs.
 const LIMIT: Duration = Duration::from_secs(60);

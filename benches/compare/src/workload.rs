@@ -5,43 +5,13 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::contender::Contender;
+use crate::kind::Kind;
 use crate::load::MIX_QUICK;
 use crate::options::Options;
 use crate::task::{Device, Memory, Pattern, Place, Task, Work};
 
 /// How long the measured part of a run is meant to take, in microseconds.
 const RUN: f64 = 250_000.0;
-
-/// What is compared under one heading.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum Kind {
-    /// Random 4 KiB reads, all callbacks alike.
-    Random,
-    /// Random 4 KiB reads, one callback in a hundred slow.
-    Mix,
-    /// Sequential reads of 1 MiB.
-    Stream,
-    /// Two hops between threads.
-    Latency,
-    /// Digests of files, which [`crate::files`] is about.
-    Files,
-}
-
-impl Kind {
-    pub(crate) const ALL: [Self; 5] =
-        [Self::Random, Self::Mix, Self::Stream, Self::Latency, Self::Files];
-
-    pub(crate) const fn name(self) -> &'static str {
-        match self {
-            Self::Random => "random",
-            Self::Mix => "mix",
-            Self::Stream => "stream",
-            Self::Latency => "latency",
-            Self::Files => "files",
-        }
-    }
-}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Workload {
