@@ -11,6 +11,7 @@ use tempfile::TempDir;
 
 use crate::load::word_at;
 use crate::options::Options;
+use crate::stderr;
 use crate::stop::{Stop, Trouble};
 use crate::task::{Device, Place};
 
@@ -121,7 +122,7 @@ impl Drop for Attached {
     fn drop(&mut self) {
         let status = losetup().arg("--detach").arg(&self.0).status();
         if !status.is_ok_and(|status| status.success()) {
-            crate::complain(format_args!("{} could not be detached", self.0.display()));
+            stderr::complain(format_args!("{} could not be detached", self.0.display()));
         }
     }
 }

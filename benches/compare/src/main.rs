@@ -28,6 +28,7 @@ mod report;
 mod results;
 mod rounds;
 mod run;
+mod stderr;
 mod stop;
 mod tally;
 mod task;
@@ -35,7 +36,6 @@ mod usage;
 mod workload;
 
 use std::env;
-use std::fmt;
 use std::fs;
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -45,15 +45,11 @@ use crate::machine::Machine;
 use crate::options::{HELP, Options};
 use crate::results::Results;
 use crate::rounds::Rounds;
+use crate::stderr::complain;
 use crate::stop::Stop;
 
 /// The status of a program that Ctrl-C ended: 128 and the signal's number.
 const INTERRUPTED: u8 = 130;
-
-/// Writes to the standard error. If that fails, there is nobody to tell.
-fn complain(message: fmt::Arguments<'_>) {
-    let _ = writeln!(io::stderr(), "{message}");
-}
 
 /// What there is to be written.
 struct Compared {

@@ -2,6 +2,8 @@
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::stderr;
+
 /// A bar of runs, or lines where there is no terminal.
 pub(crate) struct Progress(ProgressBar);
 
@@ -16,7 +18,7 @@ impl Progress {
     /// What comes next.
     pub(crate) fn say(&self, message: &str) {
         if self.0.is_hidden() {
-            crate::complain(format_args!("{message}"));
+            stderr::complain(format_args!("{message}"));
         } else {
             self.0.set_message(message.to_owned());
         }
@@ -24,7 +26,7 @@ impl Progress {
 
     /// What is to stay on the screen.
     pub(crate) fn complain(&self, message: &str) {
-        self.0.suspend(|| crate::complain(format_args!("{message}")));
+        self.0.suspend(|| stderr::complain(format_args!("{message}")));
     }
 
     pub(crate) fn advance(&self, runs: usize) {

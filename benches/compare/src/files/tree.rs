@@ -13,6 +13,7 @@ use tempfile::TempDir;
 use crate::fixture;
 use crate::load::scramble;
 use crate::options::Options;
+use crate::stderr;
 use crate::stop::{Stop, Trouble};
 
 const DIRECTORIES: u64 = 100;
@@ -92,7 +93,9 @@ impl Tree {
         // A fifth stays free, for others.
         let sizes = if needed > free / 5 * 4 {
             let scale = options.scale * (free / 5 * 4) as f64 / needed as f64;
-            crate::complain(format_args!("{shape}: not enough room on the disk, scale {scale:.3}"));
+            stderr::complain(format_args!(
+                "{shape}: not enough room on the disk, scale {scale:.3}"
+            ));
             shape.sizes(scale)
         } else {
             wanted

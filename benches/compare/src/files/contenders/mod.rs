@@ -79,6 +79,7 @@ mod tests {
 
     use super::super::tree::Tree;
     use super::{Name, digests};
+    use crate::stderr;
     use crate::stop::{Stop, Trouble};
 
     /// Around what a block, a piece and a huge page hold.
@@ -105,7 +106,7 @@ mod tests {
             let digests = match digests(contender, &tree.paths.clone().into()) {
                 Ok(digests) => digests,
                 Err(Trouble::Unavailable(reason)) if MAY_LACK.contains(&contender) => {
-                    crate::complain(format_args!("skipped: {name}: {reason}"));
+                    stderr::complain(format_args!("skipped: {name}: {reason}"));
                     continue;
                 }
                 Err(trouble) => panic!("{name}: {trouble}"),

@@ -1,0 +1,9 @@
+//! The standard error, for what the program says beside its results.
+
+use std::fmt;
+use std::io::{self, Write};
+
+/// Writes to the standard error. If that fails, there is nobody to tell.
+pub(crate) fn complain(message: fmt::Arguments<'_>) {
+    let _ = writeln!(io::stderr(), "{message}");
+}
