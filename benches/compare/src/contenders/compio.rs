@@ -13,9 +13,9 @@ use compio::io::AsyncReadAt;
 use compio::runtime::Runtime;
 use reapool::AlignedBuf;
 
+use super::contract::{Contender, because};
 use super::crew::{Crew, Member};
 use super::raw::shares;
-use super::{Contender, because};
 use crate::load::{Load, Numbers};
 use crate::memory;
 

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 
 use reapool::{Completion, Dispatcher, FileHandle, IoBuf, Job, Submitter};
 
+use super::contract::{Contender, because};
 use super::recycled::Recycled;
-use super::{Contender, because};
 use crate::load::{Load, Numbers, Stamp};
 use crate::memory::Buffer;
 

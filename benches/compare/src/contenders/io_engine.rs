@@ -11,7 +11,7 @@ use crossfire::{MRx, MTx, mpmc, mpsc};
 use io_buffer::Buffer;
 use io_engine::{CbArgs, Driver, IOAction, IOEvent, setup};
 
-use super::{Contender, because};
+use super::contract::{Contender, because};
 use crate::load::{Load, Numbers, Stamp};
 
 /// What a callback gets besides the result.

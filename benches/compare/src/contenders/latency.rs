@@ -15,7 +15,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use reapool::{Dispatcher, FileHandle, Job, PollEvents};
 use rustix::event::{EventfdFlags, eventfd};
 
-use super::{Contender, because};
+use super::contract::{Contender, because};
 use crate::load::{Load, Stamp};
 
 const PAUSE: Duration = Duration::from_micros(200);

@@ -1,6 +1,7 @@
 //! The contenders, one family a file.
 
 mod compio;
+mod contract;
 mod crew;
 mod dispatcher;
 mod io_engine;
@@ -13,7 +14,6 @@ mod threads;
 mod uring;
 mod uring_pool;
 
-use std::ops::Range;
 use std::sync::Arc;
 
 use reapool::{AlignedBuf, PoolBuf};
@@ -22,12 +22,7 @@ use crate::contender::Contender as Name;
 use crate::load::Load;
 use crate::memory::Buffer;
 use crate::task::Memory;
-
-/// Somebody who can carry the load.
-pub(crate) trait Contender {
-    /// Performs the operations with these numbers, and returns when all callbacks have returned.
-    fn run(&mut self, range: Range<u64>) -> Result<(), String>;
-}
+use contract::Contender;
 
 /// Makes a contender ready to run: threads started, buffers allocated, files open. The error says
 /// what it lacks here.
@@ -63,11 +58,6 @@ fn of_crate<B: Buffer>(load: &Arc<Load>) -> Result<Box<dyn Contender>, String> {
         Name::ReapoolSingle => Box::new(dispatcher::Outside::<B>::new(load, true)?),
         _ => return Err("only the crate's own ways read into its pool".into()),
     })
-}
-
-/// Names what failed, for the report.
-fn because<E: std::fmt::Display>(what: &'static str) -> impl Fn(E) -> String {
-    move |error| format!("{what}: {error}")
 }
 
 #[cfg(test)]

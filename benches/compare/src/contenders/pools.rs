@@ -11,7 +11,7 @@ use reapool::AlignedBuf;
 use tokio::runtime::Runtime;
 use tokio::sync::Semaphore;
 
-use super::{Contender, because};
+use super::contract::{Contender, because};
 use crate::load::{Load, Stamp};
 use crate::memory;
 

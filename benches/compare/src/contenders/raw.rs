@@ -12,7 +12,7 @@ use std::sync::Arc;
 use io_engine_aio_bindings::{io_event, iocb};
 use reapool::AlignedBuf;
 
-use super::Contender;
+use super::contract::{Contender, because};
 use super::crew::Crew;
 use crate::load::{Load, Numbers, Stamp};
 use crate::memory;
@@ -36,7 +36,7 @@ struct AioLoop {
 
 impl AioLoop {
     fn new(load: &Arc<Load>, depth: usize) -> Result<Self, String> {
-        let file = load.open().map_err(super::because("open"))?;
+        let file = load.open().map_err(because("open"))?;
         let buffers = memory::buffers(&load.task, depth)?;
         let mut context: libc::c_ulong = 0;
         // SAFETY: writes one context id through the pointer to a live local.

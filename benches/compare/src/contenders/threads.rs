@@ -8,8 +8,8 @@ use std::thread;
 use crossbeam_channel::{Receiver, Sender, bounded};
 use reapool::AlignedBuf;
 
+use super::contract::{Contender, because};
 use super::crew::{Crew, Member};
-use super::{Contender, because};
 use crate::load::{Load, Numbers, Stamp};
 use crate::memory;
 

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use io_uring::{IoUring, opcode, squeue, types};
 use reapool::AlignedBuf;
 
-use super::{Contender, because};
+use super::contract::{Contender, because};
 use crate::load::{Load, Numbers, Stamp};
 use crate::memory;
 

@@ -14,9 +14,9 @@ use crossbeam_channel::{Receiver, Sender, unbounded};
 use io_uring::IoUring;
 use reapool::AlignedBuf;
 
+use super::contract::{Contender, because};
 use super::recycled::Recycled;
 use super::uring::{read_into, transferred};
-use super::{Contender, because};
 use crate::load::{Load, Stamp};
 use crate::memory;
 

@@ -7,7 +7,7 @@ use std::thread;
 
 use blake3::Hash;
 
-use super::{Paths, failed};
+use super::contract::{Paths, failed};
 use crate::load::Numbers;
 use crate::stop::Trouble;
 

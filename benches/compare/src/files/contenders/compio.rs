@@ -11,8 +11,8 @@ use compio::fs::File;
 use compio::io::AsyncReadAt;
 use compio::runtime::Runtime;
 
+use super::contract::{Paths, failed, in_order};
 use super::piece::PIECE;
-use super::{Paths, failed, in_order};
 use crate::load::Numbers;
 use crate::stop::Trouble;
 

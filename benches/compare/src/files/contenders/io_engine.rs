@@ -18,8 +18,8 @@ use io_buffer::Buffer;
 use io_engine::{CbArgs, Driver, IOAction, IOEvent, setup};
 use rustix::io::Errno;
 
+use super::contract::{Paths, failed, in_order};
 use super::piece::PIECE;
-use super::{Paths, failed, in_order};
 use crate::load::Numbers;
 use crate::stop::Trouble;
 

@@ -2,6 +2,7 @@
 
 mod b3sum;
 mod compio;
+mod contract;
 mod io_engine;
 mod piece;
 mod readers;
@@ -9,8 +10,6 @@ mod reapool;
 mod threads;
 mod tokio;
 
-use std::fmt;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use ::reapool::Policy;
@@ -18,11 +17,9 @@ use blake3::Hash;
 
 use super::contender::Contender as Name;
 use crate::stop::Trouble;
+use contract::{Paths, failed};
 
 pub(super) use b3sum::path as b3sum_path;
-
-/// What everybody starts with.
-type Paths = Arc<[PathBuf]>;
 
 /// The digests of all files, in the order of their paths.
 pub(super) fn digests(contender: Name, paths: &Paths) -> Result<Vec<Hash>, Trouble> {
@@ -50,25 +47,6 @@ fn of_crate(paths: &Paths, policy: Policy) -> Result<Vec<Hash>, Trouble> {
     let own = Arc::clone(paths);
     let paths = (0..own.len()).map(move |index| own[index].clone());
     reapool::digests(paths, policy).map_err(failed("files"))
-}
-
-/// Names what failed, for the report.
-fn failed<E: fmt::Display>(what: impl fmt::Display) -> impl FnOnce(E) -> Trouble {
-    move |error| Trouble::Failed(format!("{what}: {error}"))
-}
-
-/// What came in any order, in the order of the paths.
-fn in_order(
-    found: impl IntoIterator<Item = (usize, Hash)>,
-    count: usize,
-) -> Result<Vec<Hash>, Trouble> {
-    let mut digests = vec![None; count];
-    for (index, digest) in found {
-        digests[index] = Some(digest);
-    }
-    let missing = digests.iter().filter(|digest| digest.is_none()).count();
-    let all: Option<Vec<_>> = digests.into_iter().collect();
-    all.ok_or_else(|| Trouble::Failed(format!("{missing} of {count} files have no digest")))
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use blake3::{Hash, Hasher};
 
-use super::failed;
+use super::contract::failed;
 use crate::stop::Trouble;
 
 /// What a read of a large file asks for.

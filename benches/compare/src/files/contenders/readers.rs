@@ -8,8 +8,8 @@ use std::thread;
 use blake3::{Hash, Hasher};
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 
+use super::contract::{Paths, failed, in_order};
 use super::piece::PIECE;
-use super::{Paths, failed, in_order};
 use crate::load::Numbers;
 use crate::stop::Trouble;
 

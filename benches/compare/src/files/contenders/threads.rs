@@ -8,7 +8,8 @@ use std::path::Path;
 use blake3::Hash;
 use rayon::iter::{IndexedParallelIterator, IntoParallelRefIterator, ParallelIterator};
 
-use super::{Paths, failed, piece};
+use super::contract::{Paths, failed};
+use super::piece;
 use crate::stop::Trouble;
 
 thread_local! {

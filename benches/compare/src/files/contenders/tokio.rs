@@ -6,7 +6,8 @@ use blake3::Hash;
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
-use super::{Paths, failed, piece};
+use super::contract::{Paths, failed};
+use super::piece;
 use crate::stop::Trouble;
 
 const FILES: usize = 64;

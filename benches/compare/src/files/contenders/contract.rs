@@ -1,0 +1,31 @@
+//! The contract of every contender: it is given paths, and answers with digests in their order.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use blake3::Hash;
+
+use crate::stop::Trouble;
+
+/// What everybody starts with.
+pub(super) type Paths = Arc<[PathBuf]>;
+
+/// Names what failed, for the report.
+pub(super) fn failed<E: fmt::Display>(what: impl fmt::Display) -> impl FnOnce(E) -> Trouble {
+    move |error| Trouble::Failed(format!("{what}: {error}"))
+}
+
+/// What came in any order, in the order of the paths.
+pub(super) fn in_order(
+    found: impl IntoIterator<Item = (usize, Hash)>,
+    count: usize,
+) -> Result<Vec<Hash>, Trouble> {
+    let mut digests = vec![None; count];
+    for (index, digest) in found {
+        digests[index] = Some(digest);
+    }
+    let missing = digests.iter().filter(|digest| digest.is_none()).count();
+    let all: Option<Vec<_>> = digests.into_iter().collect();
+    all.ok_or_else(|| Trouble::Failed(format!("{missing} of {count} files have no digest")))
+}
