@@ -1,5 +1,5 @@
-//! What the way through slots, reaper, channel and workers costs: reads of the null device, which
-//! the kernel completes during the submission, so that nothing but the hand-off takes time.
+//! Measures the cost of a job's way through slots, reaper, channel and workers. The jobs read the
+//! null device: the kernel completes them during the submission, so only the hand-off takes time.
 //!
 //! `cargo bench --bench handoff`; `README.md` beside this file has the results.
 
@@ -45,7 +45,7 @@ fn handoff(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// One at a time: what it takes to wake the reaper, a worker, and who waits for the callback.
+/// One job at a time: the cost of waking the reaper, a worker, and the thread that waits.
 fn round_trip(criterion: &mut Criterion) {
     let dispatcher = Dispatcher::builder().depth(DEPTH).workers(WORKERS).build().unwrap();
     let file = FileHandle::from(File::open("/dev/null").unwrap());

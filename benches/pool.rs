@@ -1,8 +1,8 @@
-//! What a pool's buffer costs, and what its pages are worth: acquiring and dropping without I/O, and
-//! streaming a file from disk with `O_DIRECT` into buffers from here and there.
+//! Measures the cost of a pool's buffers and the gain from huge pages: acquires and drops buffers
+//! without I/O, and streams a file from disk with `O_DIRECT` into buffers of several kinds.
 //!
-//! `cargo bench --bench pool`; `README.md` beside this file has the results. The file, 1 GiB without
-//! holes, is made below the build directory and removed at the end.
+//! `cargo bench --bench pool`; `README.md` beside this file has the results. The benchmark
+//! writes a file of 1 GiB without holes below the build directory, and removes it at the end.
 
 use std::fs::{File, OpenOptions};
 use std::hint::black_box;
@@ -21,7 +21,7 @@ const MIB: usize = 1 << 20;
 const FILE: u64 = 1 << 30;
 const DEPTH: usize = 16;
 const WORKERS: usize = 2;
-/// As many as a dispatcher takes at a time: depth and backlog.
+/// A dispatcher holds this many jobs at a time: its depth and its backlog.
 const BUFFERS: usize = 2 * DEPTH;
 
 fn pool(huge_pages: HugePages) -> BufferPool {
@@ -39,8 +39,8 @@ fn make_file(path: &Path) -> io::Result<()> {
     file.sync_all()
 }
 
-/// Reads so many MiB of the file, again and again from its start, into buffers from `next`; the
-/// callbacks hand them to what `home` returns.
+/// Reads `total` MiB of the file into buffers from `next`, and starts again at its beginning when
+/// it ends. Each callback hands its buffer to a function that `home` returned.
 fn stream<B, H>(
     dispatcher: &Dispatcher,
     file: &FileHandle,
@@ -101,7 +101,7 @@ fn streaming(criterion: &mut Criterion, path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// The time of so many acquisitions in each of some threads at once.
+/// The time that `threads` threads at once take for `total` acquisitions each.
 fn in_threads(pool: &BufferPool, threads: usize, total: u64) -> Duration {
     let barrier = Barrier::new(threads + 1);
     thread::scope(|scope| {

@@ -10,12 +10,13 @@ use reapool::{AlignedBuf, Completion, Dispatcher, FileHandle, Job, Submitter};
 
 pub(crate) use recycled::Recycled;
 
-/// So many buffers.
+/// Allocates `count` buffers.
 pub(crate) fn buffers(count: usize, block: usize) -> Vec<AlignedBuf> {
     (0..count).map(|_| AlignedBuf::zeroed(block)).collect()
 }
 
-/// An outside thread that submits `batch` jobs at a time; 1 is `submit`, more `submit_batch`.
+/// Drives the dispatcher from an outside thread with up to `batch` jobs at a time: a single one by
+/// `submit`, several by `submit_batch`.
 pub(crate) fn outside(
     dispatcher: &Dispatcher,
     file: &FileHandle,
@@ -49,7 +50,7 @@ pub(crate) fn outside(
     dispatcher.drain().unwrap();
 }
 
-/// What the callbacks of [`chained`] share.
+/// The state that the callbacks of [`chained`] share.
 struct Chains<O> {
     submitter: Submitter,
     started: AtomicU64,
@@ -57,7 +58,7 @@ struct Chains<O> {
     offset: O,
 }
 
-/// As many chains as `depth`, each callback submitting its chain's next job.
+/// Runs `depth` chains of jobs: each callback submits the next job of its chain.
 pub(crate) fn chained<O>(
     dispatcher: &Dispatcher,
     file: &FileHandle,

@@ -1,9 +1,9 @@
-//! Buffers on their way from callbacks back to the thread that submits.
+//! The list on which callbacks return buffers to the thread that submits.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 
-/// The submitter is called only when half as many as the depth are here, as waking it costs more
-/// than a read of the null device. Those that use this do best with half.
+/// Waking the submitter costs more than a read of the null device. So `give` wakes it only when
+/// half as many buffers as the depth are here. The contenders that use this do best with half.
 pub(crate) struct Recycled<B> {
     list: Mutex<List<B>>,
     returned: Condvar,
@@ -12,7 +12,7 @@ pub(crate) struct Recycled<B> {
 
 pub(crate) struct List<B> {
     buffers: Vec<B>,
-    /// How many the submitter waits for.
+    /// The submitter waits for this many buffers.
     wanted: usize,
 }
 
@@ -33,12 +33,12 @@ impl<B> Recycled<B> {
         }
     }
 
-    /// Takes all buffers that are here, waiting for a few.
+    /// Waits until half as many buffers as the depth are here, and takes all there are.
     pub(crate) fn take(&self, into: &mut Vec<B>) {
         into.append(&mut self.wait(self.half).buffers);
     }
 
-    /// Waits until `count` buffers are here: with all of them, no callback has one any more.
+    /// Waits until `count` buffers are here. When all are, no callback has one any more.
     pub(crate) fn wait(&self, count: usize) -> MutexGuard<'_, List<B>> {
         let mut list = self.list.lock().unwrap();
         list.wanted = count;

@@ -7,7 +7,7 @@ use std::ptr;
 
 use reapool::AlignedBuf;
 
-/// `struct iocb` of `linux/aio_abi.h`, as far as a read needs names.
+/// `struct iocb` of `linux/aio_abi.h`, with names for the fields that a read sets.
 #[repr(C)]
 #[derive(Clone, Copy, Default)]
 struct Iocb {
@@ -34,7 +34,7 @@ struct IoEvent {
 
 const _: () = assert!(size_of::<Iocb>() == 64 && size_of::<IoEvent>() == 32);
 
-/// Reads in a closed loop: as many as `depth` at a time, each completion replaced by the next read.
+/// Reads in a closed loop: `depth` reads at a time, and each completion starts the next read.
 pub(crate) struct RawLoop {
     context: libc::c_ulong,
     fd: RawFd,
@@ -45,7 +45,7 @@ pub(crate) struct RawLoop {
 impl RawLoop {
     pub(crate) fn new(file: &impl AsRawFd, depth: usize, block: usize) -> Self {
         let mut context: libc::c_ulong = 0;
-        // SAFETY: writes one context id through the pointer to a live local.
+        // SAFETY: the kernel writes one context id through the pointer, which is to a live local.
         let ret = unsafe { libc::syscall(libc::SYS_io_setup, depth, &raw mut context) };
         assert_eq!(ret, 0, "io_setup: {}", std::io::Error::last_os_error());
         Self {
@@ -87,8 +87,8 @@ impl RawLoop {
             }
             let mut rest = &mut pointers[..];
             while !rest.is_empty() {
-                // SAFETY: pointers to initialised control blocks whose buffers are touched again
-                // only after their events.
+                // SAFETY: the pointers lead to initialised control blocks. Their buffers are
+                // touched again only after their events.
                 let ret = unsafe {
                     libc::syscall(libc::SYS_io_submit, self.context, rest.len(), rest.as_mut_ptr())
                 };
@@ -96,7 +96,7 @@ impl RawLoop {
                 rest = &mut rest[ret as usize..];
             }
             let no_timeout = ptr::null_mut::<libc::timespec>();
-            // SAFETY: at most `depth` events are written into a vector of that length.
+            // SAFETY: the kernel writes at most `depth` events, and the vector has that length.
             let ret = unsafe {
                 libc::syscall(
                     libc::SYS_io_getevents,
@@ -120,7 +120,7 @@ impl RawLoop {
 
 impl Drop for RawLoop {
     fn drop(&mut self) {
-        // SAFETY: passed by value; nothing is in flight after `run`.
+        // SAFETY: the context is passed by value, and nothing is in flight after `run`.
         unsafe { libc::syscall(libc::SYS_io_destroy, self.context) };
     }
 }

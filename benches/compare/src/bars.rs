@@ -1,4 +1,4 @@
-//! The ratios that sum everything up.
+//! The ratios that sum up the reads.
 
 use serde::Serialize;
 
@@ -13,7 +13,7 @@ use crate::task::{Device, Measured, Memory, Work};
 /// The ways of driving the crate that are compared.
 const WAYS: [Contender; 2] = [ReapoolChained, ReapoolOutside];
 
-/// The depth of those that are about one depth, if it was run.
+/// The depth of the ratios that are about one depth, if that depth was run.
 const DEPTH: usize = 64;
 
 /// One line: a ratio, or a figure.
@@ -21,11 +21,11 @@ const DEPTH: usize = 64;
 pub(crate) struct Bar {
     pub(crate) what: String,
     pub(crate) metric: &'static str,
-    /// Of the rounds, or of the workloads' medians where `what` says so.
+    /// The spread of the rounds, or of the workloads' medians where `what` says so.
     pub(crate) spread: Spread,
 }
 
-/// What is divided, and how it is called.
+/// The figure that is divided, and its name.
 #[derive(Clone, Copy)]
 struct Metric {
     name: &'static str,
@@ -44,7 +44,7 @@ struct Bars<'a> {
     bars: Vec<Bar>,
 }
 
-/// Those that the results have figures for.
+/// The ratios that the results have figures for.
 pub(crate) fn bars(results: &Results) -> Vec<Bar> {
     let depths = || results.sections.iter().map(|section| section.workload.depth);
     let depth =
@@ -78,7 +78,7 @@ impl<'a> Bars<'a> {
         self.bars.extend(spread.map(|spread| Bar { what, metric, spread }));
     }
 
-    /// Each way against a reference, under one workload.
+    /// Compares each way with a reference under one workload.
     fn both(&mut self, section: Option<&Section>, reference: Contender, metric: Metric) {
         let Some(section) = section else { return };
         for way in WAYS {
@@ -88,7 +88,7 @@ impl<'a> Bars<'a> {
         }
     }
 
-    /// How far two runs of the same thing are apart.
+    /// The difference between two runs of the same contender.
     fn noise(&mut self) {
         for device in [Device::Null, Device::Loop, Device::Disk] {
             let ratios = self.results.of_device(device);
@@ -149,7 +149,7 @@ impl<'a> Bars<'a> {
         self.push(what, "context switches/operation, no ratio", switches);
     }
 
-    /// The pool against plain pages, when both were run.
+    /// Compares the pool with plain pages, if both were run.
     fn memories(&mut self) {
         for device in [Device::Loop, Device::Disk] {
             let section = |memory| {

@@ -1,4 +1,4 @@
-//! The chart: for each device, how everybody keeps up with the raw loop as callbacks get longer.
+//! The chart: for each device, the contenders' ratios to the raw loop as callbacks get longer.
 
 use std::error::Error;
 
@@ -15,7 +15,7 @@ use crate::kind::Kind;
 use crate::results::{Results, Section};
 use crate::task::{Device, Measured, Work};
 
-/// Of the drawing, and of each device's panel.
+/// The width of the drawing, and the height of each device's panel.
 const WIDTH: u32 = 1000;
 const HEIGHT: u32 = 420;
 const LEGEND: u32 = 160;
@@ -46,7 +46,7 @@ pub(crate) fn draw(results: &Results) -> Result<Option<String>, Box<dyn Error>> 
     Ok(Some(drawing))
 }
 
-/// The workloads of one depth, by their callbacks: 64 requests at a time, or as many as there are.
+/// The workloads of one depth, by their callbacks. The depth is 64, or the greatest that was run.
 fn sections(results: &Results, device: Device) -> Vec<&Section> {
     let random = |section: &&Section| matches!(section.workload.kind, Kind::Random | Kind::Mix);
     let sections: Vec<_> = results.of_device(device).filter(random).collect();

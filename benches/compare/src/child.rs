@@ -19,7 +19,7 @@ pub(crate) fn run(task: &str) -> Result<(), String> {
     let answer = match contenders::build(&Arc::new(Load { task: task.clone() })) {
         Ok(mut contender) => {
             let measured = measure(&task, &mut |range| contender.run(range))?;
-            // Not torn down: contenders differ in what of their threads can be ended at all.
+            // The contender is not torn down: not all contenders can end all of their threads.
             std::mem::forget(contender);
             Answer::Measured(measured)
         }
@@ -29,8 +29,9 @@ pub(crate) fn run(task: &str) -> Result<(), String> {
     writeln!(io::stdout(), "{line}").map_err(|error| format!("standard output: {error}"))
 }
 
-/// A callback's panic, which some contenders catch, or a thread's, for which others would wait for
-/// ever, ends the run at once; and no buffer is freed under the kernel's hands.
+/// Makes every panic end the run at once. Some contenders catch a callback's panic, and others
+/// would wait for ever for a thread that panicked. An abort also frees no buffer that the kernel is
+/// still using.
 pub(crate) fn abort_on_panic() {
     let report = panic::take_hook();
     panic::set_hook(Box::new(move |info| {
@@ -44,7 +45,7 @@ fn measure(
     run: &mut dyn FnMut(Range<u64>) -> Result<(), String>,
 ) -> Result<Measured, String> {
     let (operations, warm_up) = (task.operations, task.warm_up);
-    // Other numbers than the measured ones, so that these are at fresh offsets.
+    // The warm-up has numbers of its own, so that the measured reads are at fresh offsets.
     run(operations..operations + warm_up)?;
     check_count(tally::collect().count, warm_up)?;
     let (before, start) = (Usage::now(), Instant::now());

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Who carries the load.
+/// A contender that carries the load.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Contender {
@@ -34,7 +34,7 @@ use Contender::{
 };
 
 impl Contender {
-    /// Those that read.
+    /// The contenders that read.
     pub(crate) const READERS: [Self; 14] = [
         Raw,
         Sharded,
@@ -52,10 +52,10 @@ impl Contender {
         Compio,
     ];
 
-    /// The latency pair, and what the kernel's part of it takes.
+    /// The latency pair, and a third contender for the kernel's share of its time.
     pub(crate) const PAIR: [Self; 3] = [Ping, Wake, Hop];
 
-    /// On the command line and in the tables.
+    /// The name on the command line and in the tables.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Raw => "raw",

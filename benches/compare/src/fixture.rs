@@ -1,4 +1,5 @@
-//! What is read: made before, removed after, however the comparison ends.
+//! The files and devices that contenders read. They are made before the comparison and removed
+//! after it, however it ends.
 
 use std::env;
 use std::fs::File;
@@ -21,7 +22,7 @@ const DISK_LEN: u64 = 1 << 30;
 /// A device that is ready to be read, until this is dropped.
 pub(crate) struct Fixture {
     pub(crate) place: Place,
-    /// In this order: a loop device is detached before its image is removed.
+    /// Fields drop in this order: a loop device is detached before its image is removed.
     _attached: Option<Attached>,
     _directory: Option<TempDir>,
 }
@@ -53,7 +54,7 @@ fn absent(what: &str, error: &io::Error) -> Trouble {
     Trouble::Unavailable(format!("{what}: {error}"))
 }
 
-/// Where files on disk are made: beside the program unless the options say otherwise.
+/// The directory for files on disk: beside the program, unless the options say otherwise.
 pub(crate) fn disk_directory(options: &Options) -> Result<PathBuf, Trouble> {
     if let Some(directory) = &options.disk_dir {
         return Ok(directory.clone());
@@ -62,7 +63,7 @@ pub(crate) fn disk_directory(options: &Options) -> Result<PathBuf, Trouble> {
     Ok(program.parent().unwrap_or(Path::new(".")).to_owned())
 }
 
-/// A new directory, removed with all that is in it when this is dropped.
+/// A new directory. It is removed with everything in it when this is dropped.
 pub(crate) fn directory_in(parent: &Path) -> Result<TempDir, Trouble> {
     tempfile::Builder::new()
         .prefix("reapool-compare-")
@@ -86,13 +87,14 @@ fn filled(parent: &Path, len: u64, stop: &Stop) -> Result<(TempDir, PathBuf), Tr
     writer.flush().map_err(write)?;
     drop(writer);
     file.sync_all().map_err(write)?;
-    // Reading directly is slower by a look at the page cache if there is something in it.
+    // A direct read takes longer if the page cache holds a part of the file.
     let dropped = rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::DontNeed);
     dropped.map_err(|error| write(error.into()))?;
     Ok((directory, path))
 }
 
-/// Out of the reach of Ctrl-C: ended in the middle, it could leave a device that nobody knows of.
+/// A command that Ctrl-C does not reach: if it ended in the middle, it could leave a device behind
+/// that nobody knows of.
 fn losetup() -> Command {
     let mut command = Command::new("losetup");
     command.process_group(0);

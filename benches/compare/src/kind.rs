@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-/// What is compared under one heading.
+/// A kind of workload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Kind {
@@ -14,7 +14,7 @@ pub(crate) enum Kind {
     Stream,
     /// Two hops between threads.
     Latency,
-    /// Digests of files, which [`crate::files`] is about.
+    /// Digests of files: [`crate::files`].
     Files,
 }
 

@@ -15,7 +15,7 @@ use crate::task::{Device, Pattern, Task, Work};
 pub(crate) const MIX_QUICK: u64 = 5;
 const MIX_SLOW: Duration = Duration::from_millis(5);
 
-/// When a request was handed over, in nanoseconds; 0 if this one is not looked at.
+/// The time when a request was handed over, in nanoseconds; 0 if this one is not timed.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Stamp(u64);
 
@@ -25,7 +25,7 @@ pub(crate) fn now() -> u64 {
     START.get_or_init(Instant::now).elapsed().as_nanos() as u64 + 1
 }
 
-/// A number that looks random, the same for the same `seed`: the finish of splitmix64.
+/// A number that looks random and depends on `seed` alone: the last steps of splitmix64.
 pub(crate) const fn scramble(seed: u64) -> u64 {
     let mixed = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -38,12 +38,12 @@ pub(crate) const fn word_at(offset: u64) -> u64 {
     scramble(offset ^ 0x5eed)
 }
 
-/// What one read adds to the checksum: where it was, how long, its first and its last word.
+/// One read's part of the checksum: its offset, its length, its first and its last word.
 fn digest(offset: u64, len: usize, first: u64, last: u64) -> u64 {
     scramble(offset ^ (len as u64) << 48 ^ first.rotate_left(17) ^ last.rotate_left(41))
 }
 
-/// Turns of the computing loop. Multiplications that wait for each other, so that neither memory
+/// Runs the computing loop. Each multiplication waits for the one before, so that neither memory
 /// nor a neighbour on the core matters much.
 fn compute(turns: u64) {
     let mut value = 1_u64;
@@ -53,8 +53,8 @@ fn compute(turns: u64) {
     black_box(value);
 }
 
-/// Turns of the computing loop in a microsecond: the most of several short measurements, which
-/// other processes disturbed least.
+/// The turns of the computing loop in a microsecond. The highest of several short measurements is
+/// the one that other processes disturbed least.
 pub(crate) fn calibrate() -> f64 {
     const TURNS: u64 = 200_000;
     let measure = |_| {
@@ -65,7 +65,7 @@ pub(crate) fn calibrate() -> f64 {
     (0..50).map(measure).fold(0.0, f64::max)
 }
 
-/// A task, and how its parts are done.
+/// A task, and the parts of it that are the same for all contenders.
 #[derive(Debug)]
 pub(crate) struct Load {
     pub(crate) task: Task,
@@ -76,7 +76,7 @@ impl Load {
         self.task.place.len / self.task.block as u64
     }
 
-    /// Where operation `number` reads.
+    /// The offset that operation `number` reads at.
     pub(crate) fn offset(&self, number: u64) -> u64 {
         let block = match self.task.pattern {
             Pattern::Random => scramble(number) % self.blocks(),
@@ -85,7 +85,7 @@ impl Load {
         block * self.task.block as u64
     }
 
-    /// To be taken when the user hands the request over.
+    /// The contender takes this stamp when the user hands the request over.
     pub(crate) fn stamp(&self, number: u64) -> Stamp {
         if number.is_multiple_of(self.task.stride) { Stamp(now()) } else { Stamp(0) }
     }
@@ -94,7 +94,7 @@ impl Load {
         self.task.work == Work::Mix && number % 100 == 37
     }
 
-    /// The callback of all contenders, with the bytes that were read.
+    /// The callback of all contenders. `data` holds the bytes that were read.
     pub(crate) fn callback(&self, number: u64, stamp: Stamp, data: &[u8]) {
         let waited = (stamp.0 != 0).then(|| now() - stamp.0);
         let word = |bytes: Option<&[u8; 8]>| bytes.map_or(0, |bytes| u64::from_le_bytes(*bytes));
@@ -112,8 +112,8 @@ impl Load {
         compute((self.task.turns * microseconds as f64) as u64);
     }
 
-    /// The checksum that a run has to come to: computed from what was written into the file, not
-    /// from reading it.
+    /// The checksum that a run has to arrive at. It is computed from the bytes that were written
+    /// into the file, not by reading it.
     pub(crate) fn expected(&self) -> u64 {
         let one = |number| {
             let (offset, block) = (self.offset(number), self.task.block);
@@ -128,7 +128,7 @@ impl Load {
         (0..self.task.operations).map(one).fold(0, u64::wrapping_add)
     }
 
-    /// `O_DIRECT` where there is a device to read directly from.
+    /// `O_DIRECT`, except for the null device, which has nothing to read directly.
     pub(crate) fn open_flags(&self) -> i32 {
         if self.task.place.device == Device::Null { 0 } else { libc::O_DIRECT }
     }
@@ -141,7 +141,7 @@ impl Load {
     }
 }
 
-/// Numbers of operations that are still to be started, by any thread.
+/// The numbers of operations that are still to be started. Any thread may take one.
 #[derive(Debug)]
 pub(crate) struct Numbers {
     next: AtomicU64,
@@ -154,7 +154,7 @@ impl Numbers {
     }
 
     pub(crate) fn take(&self) -> Option<u64> {
-        // Relaxed: nothing else is read on the strength of a number.
+        // Relaxed: a number tells nothing about other memory.
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         (number < self.end).then_some(number)
     }

@@ -1,4 +1,4 @@
-//! The machine that figures are from.
+//! The machine that the figures are from.
 
 use std::fs;
 use std::process::Command;
@@ -7,14 +7,14 @@ use std::time::SystemTime;
 
 use serde::Serialize;
 
-/// What a reader of figures wants to know.
+/// Facts that a reader needs to judge the figures.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Machine {
     pub(crate) cpu: String,
     pub(crate) cores: usize,
     pub(crate) kernel: String,
     pub(crate) rustc: String,
-    /// The crate's, as git describes it.
+    /// The crate's revision, as git describes it.
     pub(crate) revision: String,
     pub(crate) date: String,
     pub(crate) arguments: Vec<String>,

@@ -1,7 +1,7 @@
-//! Compares the crate with other ways of reading, and of running a callback for each read.
+//! Compares the crate with other ways of reading and of running a callback for each read.
 //!
-//! `cargo run --release --manifest-path benches/compare/Cargo.toml`; `--help` lists the options, and
-//! `README.md` says how to read the results.
+//! `cargo run --release --manifest-path benches/compare/Cargo.toml`; `--help` lists the options,
+//! and `README.md` says how to read the results.
 //!
 //! ```text
 //! options ─▶ rounds ─▶ run ─▶ a child for each turn: contender carries load, tally and usage count
@@ -51,7 +51,7 @@ use crate::stop::Stop;
 /// The status of a program that Ctrl-C ended: 128 and the signal's number.
 const INTERRUPTED: u8 = 130;
 
-/// What there is to be written.
+/// The results that are to be written.
 struct Compared {
     reads: Option<Results>,
     files: Option<files::Results>,
@@ -69,7 +69,7 @@ fn everything(options: &Options, stop: &Stop, machine: &Machine) -> Option<Compa
     Some(Compared { reads, files })
 }
 
-/// Runs what the options ask for, and returns what failed. `None` if it was stopped.
+/// Runs the workloads that the options name, and returns the failures. `None` if it was stopped.
 fn compare(mut options: Options, arguments: &[String]) -> io::Result<Option<Vec<String>>> {
     let stop = Stop::on_signals()?;
     if options.memory {
@@ -104,7 +104,7 @@ fn conclude(failures: Option<Vec<String>>) -> ExitCode {
     if failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// What a child is told to do; `None` if it is no task.
+/// Performs a child's task. `None` if the command names none.
 fn perform(command: &str, task: &str) -> Option<ExitCode> {
     let done = match command {
         "run" => child::run(task),

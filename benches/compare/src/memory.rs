@@ -1,4 +1,4 @@
-//! The buffers of all contenders, from one place.
+//! The buffers of all contenders.
 
 use reapool::{AlignedBuf, BufferPool, IoBufMut, PoolBuf};
 
@@ -6,18 +6,18 @@ use crate::task::Task;
 
 /// A kind of buffer that the crate can read into.
 pub(crate) trait Buffer: IoBufMut + Sized + 'static {
-    /// `count` buffers of the task's block size.
+    /// Makes `count` buffers of the task's block size.
     fn make(task: &Task, count: usize) -> Result<Vec<Self>, String>;
 }
 
-/// In whatever pages the allocator has.
+/// Buffers in whatever pages the allocator has.
 impl Buffer for AlignedBuf {
     fn make(task: &Task, count: usize) -> Result<Vec<Self>, String> {
         Ok((0..count).map(|_| Self::zeroed(task.block)).collect())
     }
 }
 
-/// In the crate's pool, which prefers huge pages.
+/// Buffers of the crate's pool, which prefers huge pages.
 impl Buffer for PoolBuf {
     fn make(task: &Task, count: usize) -> Result<Vec<Self>, String> {
         const SLAB: usize = 2 << 20;
@@ -31,12 +31,12 @@ impl Buffer for PoolBuf {
     }
 }
 
-/// Plain ones, for those that know no other.
+/// Plain buffers, for the contenders that know no others.
 pub(crate) fn buffers(task: &Task, count: usize) -> Result<Vec<AlignedBuf>, String> {
     AlignedBuf::make(task, count)
 }
 
-/// The same for one.
+/// One plain buffer.
 pub(crate) fn buffer(task: &Task) -> Result<AlignedBuf, String> {
     buffers(task, 1).map(|mut one| one.remove(0))
 }

@@ -46,13 +46,13 @@ Exit status: 0 if all went well, 1 if a contender failed or read something else 
 for a mistake in the command line, 130 after Ctrl-C.
 ";
 
-/// What is to be compared, and how.
+/// The workloads and contenders to compare, and how to compare them.
 #[derive(Clone, Debug)]
 pub(crate) struct Options {
     pub(crate) devices: Vec<Device>,
     pub(crate) kinds: Vec<Kind>,
     pub(crate) depths: Vec<usize>,
-    /// `None` for the default.
+    /// `None` stands for the default.
     pub(crate) callbacks: Option<Vec<u64>>,
     pub(crate) contenders: Vec<Contender>,
     pub(crate) digesters: Vec<Digester>,
@@ -62,9 +62,9 @@ pub(crate) struct Options {
     pub(crate) memories: Vec<Memory>,
     pub(crate) out: PathBuf,
     pub(crate) disk_dir: Option<PathBuf>,
-    /// The check of memory instead of a comparison.
+    /// Whether to check memory instead of comparing.
     pub(crate) memory: bool,
-    /// Of the computing loop in a microsecond; measured, not asked for.
+    /// Turns of the computing loop in a microsecond. This is measured, not an option.
     pub(crate) turns: f64,
 }
 
@@ -88,7 +88,7 @@ impl Options {
         }
     }
 
-    /// The costs of callbacks that are compared at a depth.
+    /// The microseconds that callbacks compute, for the workloads of a depth.
     pub(crate) fn callbacks_at(&self, depth: usize) -> Vec<u64> {
         match &self.callbacks {
             Some(callbacks) => callbacks.clone(),
@@ -98,11 +98,11 @@ impl Options {
     }
 }
 
-/// `None` if help was asked for.
+/// `None` if the user asked for help.
 pub(crate) fn parse(arguments: &[String]) -> Result<Option<Options>, lexopt::Error> {
     use lexopt::prelude::{Long, Short, ValueExt};
 
-    // The others override what this sets, wherever it stands.
+    // Other options override the ones that `--quick` sets, wherever it stands.
     let mut options = Options::new(arguments.iter().any(|argument| argument == "--quick"));
     let mut parser = lexopt::Parser::from_args(arguments);
     while let Some(argument) = parser.next()? {
@@ -138,7 +138,7 @@ fn one<T>(parse: impl Fn(&str) -> Option<T>) -> impl Fn(&str) -> Result<T, Strin
     move |text| parse(text).ok_or_else(|| "see --help for what is possible".into())
 }
 
-/// A list with commas.
+/// Parses a list with commas.
 fn list<T>(parse: impl Fn(&str) -> Option<T>) -> impl Fn(&str) -> Result<Vec<T>, String> {
     let parse = one(parse);
     move |text| text.split(',').map(&parse).collect()

@@ -1,4 +1,4 @@
-//! What is printed and written.
+//! Prints the report of the reads, and writes the result files.
 
 use std::fmt::Display;
 use std::fs::Permissions;
@@ -52,9 +52,9 @@ pub(crate) fn write_files<R: Serialize, B: Serialize, E: Display>(
     Ok(())
 }
 
-/// One file.
+/// Writes one file.
 fn replace(directory: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
-    // As other files: for everybody whom the umask lets read.
+    // A temporary file is private. This one gets the mode of other files: the umask decides.
     let mode = Permissions::from_mode(0o666);
     let mut file = tempfile::Builder::new().permissions(mode).tempfile_in(directory)?;
     file.write_all(bytes)?;

@@ -1,10 +1,10 @@
-//! How far it is.
+//! Shows how far the comparison is.
 
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::stderr;
 
-/// A bar of runs, or lines where there is no terminal.
+/// A bar that counts runs, or lines of text where there is no terminal.
 pub(crate) struct Progress(ProgressBar);
 
 impl Progress {
@@ -15,7 +15,7 @@ impl Progress {
         Self(bar)
     }
 
-    /// What comes next.
+    /// Shows the next step.
     pub(crate) fn say(&self, message: &str) {
         if self.0.is_hidden() {
             stderr::complain(format_args!("{message}"));
@@ -24,7 +24,7 @@ impl Progress {
         }
     }
 
-    /// What is to stay on the screen.
+    /// Prints a message that stays on the screen.
     pub(crate) fn complain(&self, message: &str) {
         self.0.suspend(|| stderr::complain(format_args!("{message}")));
     }

@@ -1,4 +1,4 @@
-//! The Markdown.
+//! The report of the reads in Markdown.
 
 use std::fmt::Write;
 
@@ -17,7 +17,7 @@ const DEVICES: [(Device, &str); 4] = [
     (Device::None, "Latency pair"),
 ];
 
-/// What is printed: the machine, a table for each device, and the ratios.
+/// The part that is printed: the machine, a table for each device, and the ratios.
 pub(crate) fn overview(results: &Results, bars: &[Bar]) -> String {
     let mut text = String::new();
     machine(&mut text, results);
@@ -38,7 +38,7 @@ pub(crate) fn overview(results: &Results, bars: &[Bar]) -> String {
     text
 }
 
-/// All of it: the overview, and every figure of every workload.
+/// The whole report: the overview, and every figure of every workload.
 pub(crate) fn full(results: &Results, bars: &[Bar]) -> String {
     let mut text = overview(results, bars);
     for (device, title) in DEVICES {
@@ -65,7 +65,7 @@ pub(crate) fn heading(text: &mut String, title: &str, machine: &Machine) {
     let _ = writeln!(text, "- {}, reapool {}, {}", machine.rustc, machine.revision, machine.date);
 }
 
-/// Operations a second of everybody, a workload a row.
+/// The operations a second of all contenders, one workload a row.
 fn rates(text: &mut String, sections: &[&Section]) {
     let takes_part =
         |contender: &Contender| sections.iter().any(|section| section.series(*contender).is_some());
@@ -90,7 +90,7 @@ fn rate(section: &Section, contender: Contender) -> String {
     }
 }
 
-/// Everything about a workload, a contender a row.
+/// All figures of a workload, one contender a row.
 fn details(text: &mut String, section: &Section) {
     let whose = match section.workload.kind {
         Kind::Mix => ", times of quick callbacks",
@@ -140,7 +140,7 @@ fn row(section: &Section, series: &Series) -> String {
     )
 }
 
-/// Says who had no figures, and why.
+/// Lists the contenders without figures, and the reasons.
 fn troubles(text: &mut String, results: &Results) {
     let mut lines: Vec<(String, Vec<String>)> = Vec::new();
     for Section { workload, series, .. } in &results.sections {
@@ -178,7 +178,7 @@ pub(crate) fn spread(Spread { median, min, max }: &Spread) -> String {
     format!("{} ({}-{})", short(*median), short(*min), short(*max))
 }
 
-/// Three digits or so.
+/// Rounds to about three digits.
 pub(crate) fn short(value: f64) -> String {
     match value {
         100.0.. => format!("{value:.0}"),

@@ -1,4 +1,4 @@
-//! What has been measured, and how it is summed up.
+//! The figures of the reads, and their medians.
 
 use serde::Serialize;
 
@@ -17,7 +17,7 @@ pub(crate) struct Spread {
 }
 
 impl Spread {
-    /// `None` of no values.
+    /// `None` if there are no values.
     pub(crate) fn of(values: impl IntoIterator<Item = f64>) -> Option<Self> {
         let mut values: Vec<f64> = values.into_iter().filter(|value| value.is_finite()).collect();
         values.sort_by(f64::total_cmp);
@@ -36,13 +36,13 @@ impl Spread {
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Series {
     pub(crate) contender: Contender,
-    /// One for each round, unless there is a trouble.
+    /// One for each round, unless the contender had trouble.
     pub(crate) rounds: Vec<Measured>,
     pub(crate) trouble: Option<Trouble>,
     pub(crate) medians: Option<Medians>,
 }
 
-/// Of a series, each with its spread.
+/// The medians of a series, each with its spread.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub(crate) struct Medians {
     pub(crate) operations_per_second: Spread,
@@ -82,7 +82,7 @@ impl Series {
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Section {
     pub(crate) workload: Workload,
-    /// Of each run.
+    /// The operations of each run.
     pub(crate) operations: u64,
     pub(crate) series: Vec<Series>,
 }
@@ -103,7 +103,7 @@ impl Section {
     }
 }
 
-/// Round by round.
+/// The ratio of two series, round by round.
 pub(crate) fn ratio(
     subject: &Series,
     reference: &Series,
@@ -113,7 +113,7 @@ pub(crate) fn ratio(
     Spread::of(pairs.map(|(subject, reference)| metric(subject) / metric(reference)))
 }
 
-/// How it was compared.
+/// The options that the comparison ran with.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub(crate) struct Settings {
     pub(crate) rounds: usize,
@@ -123,13 +123,13 @@ pub(crate) struct Settings {
     pub(crate) turns: f64,
 }
 
-/// Everything.
+/// All sections, and how they were measured.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Results {
     pub(crate) machine: Machine,
     pub(crate) settings: Settings,
     pub(crate) sections: Vec<Section>,
-    /// Devices that this machine doesn't have, and why.
+    /// Devices that could not be made ready here, and why.
     pub(crate) absent: Vec<(Device, Trouble)>,
 }
 
@@ -138,7 +138,7 @@ impl Results {
         self.sections.iter().filter(move |section| section.workload.device == device)
     }
 
-    /// What went wrong, with the names of workload and contender.
+    /// The failures, with the names of workload and contender.
     pub(crate) fn failures(&self) -> Vec<String> {
         let mut failures = Vec::new();
         for section in &self.sections {

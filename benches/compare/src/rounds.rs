@@ -17,12 +17,12 @@ use crate::workload::{self, Workload};
 /// A run of the normal scale takes about a second; one that takes this long hangs.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// Who runs the rounds.
+/// Runs the rounds.
 pub(crate) struct Rounds<'a> {
     pub(crate) options: &'a Options,
     pub(crate) stop: &'a Stop,
     progress: Progress,
-    /// For one run.
+    /// The time limit of one run.
     limit: Duration,
 }
 
@@ -76,7 +76,7 @@ impl<'a> Rounds<'a> {
         section.series.extend(contenders.iter().map(|&contender| Series::new(contender)));
         let mut expected = None;
         for round in 0..self.options.rounds {
-            // Another order each round, so that nobody always follows the same.
+            // The order differs from round to round, so that no contender always follows the same.
             let mut order: Vec<_> = (0..contenders.len()).collect();
             order.sort_by_key(|&index| scramble((round << 8 | index) as u64));
             for index in order {

@@ -15,15 +15,16 @@ use serde::de::DeserializeOwned;
 use crate::stop::{Stop, Trouble};
 use crate::task::{Answer, Measured, Task};
 
-/// How long it may take until a signal is heeded.
+/// The longest time until this program reacts to a signal.
 const TICK: Duration = Duration::from_millis(50);
 
-/// A child that doesn't outlive this, nor do the processes that it has started.
+/// A child process. When this is dropped, the child ends with all processes that it has started.
 struct Running(Child);
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // Nothing for a child that has been waited for, whose number may be somebody else's by now.
+        // A child that has been waited for needs no signal, and its number may belong to another
+        // process by now.
         if matches!(self.0.try_wait(), Ok(None)) {
             let _ = kill_process_group(Pid::from_child(&self.0), Signal::KILL);
             let _ = self.0.wait();
@@ -31,7 +32,7 @@ impl Drop for Running {
     }
 }
 
-/// Lets a child perform the task, and checks what it read.
+/// Lets a child perform the task, and checks the checksum of its reads.
 pub(crate) fn run(
     task: &Task,
     expected: u64,
@@ -48,7 +49,7 @@ pub(crate) fn run(
     }
 }
 
-/// What a child answers to a task that it is given with this command.
+/// Starts a child with this command and task, and returns its answer.
 pub(crate) fn answer<T: DeserializeOwned>(
     command: &str,
     task: &impl Serialize,
@@ -74,7 +75,7 @@ fn line(
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
-        // Out of the reach of Ctrl-C, which is this process's to handle.
+        // In a group of its own, the child gets no Ctrl-C: this process handles it.
         .process_group(0)
         .spawn()
         .map_err(|error| failed(format!("its process: {error}")))?;
@@ -90,7 +91,7 @@ fn line(
     Err(failed(format!("{status}: {}", errors.trim())))
 }
 
-/// Reads in a thread of its own, so that the wait can be given up.
+/// Reads in a thread of its own, so that this one can stop waiting.
 fn read_all(source: Option<impl Read + Send + 'static>) -> Receiver<String> {
     let (send, text) = bounded(1);
     thread::spawn(move || {

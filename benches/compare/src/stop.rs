@@ -1,4 +1,4 @@
-//! Why a part of the comparison doesn't come about, and the wish to stop all of it.
+//! The reasons why a part of the comparison has no figures, and the user's request to stop.
 
 use std::fmt;
 use std::io;
@@ -29,20 +29,20 @@ impl Stop {
     }
 
     pub(crate) fn is_asked(&self) -> bool {
-        // Relaxed: nothing else is read on the strength of it.
+        // Relaxed: the flag tells nothing about other memory.
         self.0.load(Ordering::Relaxed)
     }
 }
 
-/// Why there are no figures.
+/// The reason why there are no figures.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Trouble {
-    /// It can't be done here, and why.
+    /// It can't be done on this machine, for this reason.
     Unavailable(String),
-    /// It went wrong.
+    /// It failed, for this reason.
     Failed(String),
-    /// The user wants no more.
+    /// The user stopped the comparison.
     Stopped,
 }
 

@@ -1,4 +1,4 @@
-//! What the callbacks counted, each thread for itself.
+//! Counts callbacks, in each thread for itself.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -7,14 +7,14 @@ use hdrhistogram::Histogram;
 
 use crate::task::Latency;
 
-/// The longest time that is told from longer ones: a minute.
+/// The longest time that the histogram holds, in nanoseconds: a minute.
 const LONGEST: u64 = 60_000_000_000;
 
-/// One thread's part. Only that thread changes it while a run is on.
+/// One thread's part. While a run is on, only that thread changes it.
 struct Tally {
     count: AtomicU64,
     checksum: AtomicU64,
-    /// Nobody else takes this lock while a run is on.
+    /// While a run is on, only that thread takes this lock.
     latencies: Mutex<Histogram<u32>>,
 }
 
@@ -41,7 +41,8 @@ fn register() -> Arc<Tally> {
 /// Counts one callback on this thread, with its waiting time in nanoseconds if it is a sample.
 pub(crate) fn add(digest: u64, waited: Option<u64>) {
     MINE.with(|tally| {
-        // Relaxed, and not as one step: this thread alone writes, and who reads has waited for it.
+        // Relaxed, and not as one step: only this thread writes, and `collect` reads after the
+        // run's end.
         let count = tally.count.load(Ordering::Relaxed);
         tally.count.store(count + 1, Ordering::Relaxed);
         let checksum = tally.checksum.load(Ordering::Relaxed);
@@ -52,7 +53,7 @@ pub(crate) fn add(digest: u64, waited: Option<u64>) {
     });
 }
 
-/// What all threads counted since the last call, when no callback is running.
+/// The counts of all threads since the last call, taken while no callback is running.
 pub(crate) struct Total {
     pub(crate) count: u64,
     pub(crate) checksum: u64,

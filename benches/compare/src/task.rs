@@ -1,4 +1,4 @@
-//! What a child is told to do and what it answers: one line of JSON each way.
+//! A child's task, and its answer: one line of JSON each way.
 
 use std::path::PathBuf;
 
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::contender::Contender;
 
-/// Where the reads go to.
+/// The device that is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Device {
@@ -16,7 +16,7 @@ pub(crate) enum Device {
     Loop,
     /// A file on disk, with `O_DIRECT`.
     Disk,
-    /// None at all: the latency pair.
+    /// No device: the latency pair.
     None,
 }
 
@@ -39,21 +39,21 @@ pub(crate) enum Pattern {
     Sequential,
 }
 
-/// What a callback does besides the checksum.
+/// A callback's work besides the checksum.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Work {
-    /// So many microseconds of computing.
+    /// It computes for this many microseconds.
     Compute(u64),
-    /// Five microseconds of computing, but every hundredth sleeps for five milliseconds.
+    /// It computes for five microseconds, but one in a hundred sleeps for five milliseconds.
     Mix,
 }
 
-/// Which memory the reads go into.
+/// The memory that the reads go into.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Memory {
-    /// Each buffer an allocation of its own, on pages of 4 KiB.
+    /// Each buffer is an allocation of its own, on pages of 4 KiB.
     Plain,
     /// One pool of huge pages.
     Pool,
@@ -64,7 +64,7 @@ pub(crate) enum Memory {
 pub(crate) struct Place {
     pub(crate) device: Device,
     pub(crate) path: PathBuf,
-    /// The bytes that offsets are drawn from.
+    /// The bytes from the start that reads stay within.
     pub(crate) len: u64,
 }
 
@@ -76,17 +76,17 @@ pub(crate) struct Task {
     pub(crate) pattern: Pattern,
     pub(crate) work: Work,
     pub(crate) memory: Memory,
-    /// In bytes.
+    /// The length of a read in bytes.
     pub(crate) block: usize,
     pub(crate) depth: usize,
     pub(crate) workers: usize,
-    /// Operations that are measured; those of the warm-up come on top.
+    /// The operations that are measured. Those of the warm-up come on top.
     pub(crate) operations: u64,
     pub(crate) warm_up: u64,
-    /// Every so manieth operation is stamped with the clock.
+    /// One operation in this many is timed by the clock.
     pub(crate) stride: u64,
-    /// Turns of the loop that computes, for a microsecond of work. The parent has measured it once,
-    /// so all children do the same work, and a thread that is preempted is not let off.
+    /// Turns of the computing loop for a microsecond of work. The parent measures this once, so all
+    /// children do the same work, and a thread that is preempted has no less to do.
     pub(crate) turns: f64,
 }
 
@@ -99,12 +99,12 @@ pub(crate) struct Latency {
     pub(crate) p999: f64,
 }
 
-/// What a run measured, after its warm-up.
+/// The figures of a run, without its warm-up.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Measured {
     pub(crate) operations: u64,
     pub(crate) seconds: f64,
-    /// All threads of the child together.
+    /// The time of all threads of the child together.
     pub(crate) user_us: f64,
     pub(crate) system_us: f64,
     pub(crate) voluntary_switches: u64,
@@ -113,12 +113,12 @@ pub(crate) struct Measured {
     pub(crate) latency: Latency,
 }
 
-/// The child's line.
+/// The line that the child prints.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Answer {
     Measured(Measured),
-    /// The contender can't do this here, and why.
+    /// The contender can't do this here, for this reason.
     Unavailable(String),
 }
 

@@ -1,4 +1,5 @@
-//! What this process has used so far: getrusage(2), and proc_pid_status(5) for memory.
+//! The resources that this process has used so far: time and switches by getrusage(2), memory by
+//! proc_pid_status(5).
 
 #![expect(unsafe_code, reason = "a system call that the standard library lacks")]
 
@@ -6,7 +7,7 @@ use std::fs;
 use std::io;
 use std::mem::MaybeUninit;
 
-/// All threads together, those that have ended included.
+/// The time and the switches of all threads, including those that have ended.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Usage {
     pub(crate) user_us: f64,
@@ -17,10 +18,12 @@ pub(crate) struct Usage {
 
 fn usage_of(whose: libc::c_int) -> libc::rusage {
     let mut usage = MaybeUninit::<libc::rusage>::zeroed();
-    // SAFETY: writes one `rusage` through the pointer to a live local of that type.
+    // SAFETY: the call writes one `rusage` through the pointer, which is to a live local of that
+    // type.
     let ret = unsafe { libc::getrusage(whose, usage.as_mut_ptr()) };
     assert_eq!(ret, 0, "getrusage: {}", io::Error::last_os_error());
-    // SAFETY: the call succeeded and so has written it; all zero bytes were valid before, too.
+    // SAFETY: the call succeeded, so it has written the value. All zero bytes are a valid value
+    // too.
     unsafe { usage.assume_init() }
 }
 
@@ -29,7 +32,7 @@ impl Usage {
         Self::of(&usage_of(libc::RUSAGE_SELF))
     }
 
-    /// With the processes that were started and waited for.
+    /// Includes the processes that this one has started and waited for.
     pub(crate) fn with_children() -> Self {
         let (own, children) = (Self::now(), Self::of(&usage_of(libc::RUSAGE_CHILDREN)));
         Self {
@@ -51,16 +54,17 @@ impl Usage {
     }
 }
 
-/// The most memory that this process had resident, or one that it has started and waited for, in
-/// bytes.
+/// The most bytes that this process had resident, or any process that it has started and waited
+/// for.
 pub(crate) fn peak_memory() -> io::Result<u64> {
-    // Not `ru_maxrss`, in which the program that started this one has left its own: it is kept when
-    // a process turns into another program.
+    // `ru_maxrss` is no help here: a process keeps it when it turns into another program, so it
+    // includes the memory of the program that started this one.
     let own = resident("VmHWM:")?;
     Ok(own.max(usage_of(libc::RUSAGE_CHILDREN).ru_maxrss as u64 * 1024))
 }
 
-/// A line of `/proc/self/status`, in bytes: `VmRSS:` for what is resident now, `VmHWM:` for the peak.
+/// A line of `/proc/self/status`, in bytes: `VmRSS:` for what is resident now, `VmHWM:` for the
+/// peak.
 pub(crate) fn resident(line: &str) -> io::Result<u64> {
     let status = fs::read_to_string("/proc/self/status")?;
     let rest = status.lines().find_map(|other| other.strip_prefix(line));
@@ -90,7 +94,7 @@ mod tests {
     fn what_a_child_used_is_counted() {
         let count = "i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done";
         assert!(Command::new("sh").args(["-c", count]).status().unwrap().success());
-        // The second is later, so without the child it could only be more.
+        // `own` is taken later, so without the child it could only be more.
         let (all, own) = (Usage::with_children(), Usage::now());
         assert!(all.user_us + all.system_us > own.user_us + own.system_us, "{all:?}, {own:?}");
     }

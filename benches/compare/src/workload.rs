@@ -10,7 +10,7 @@ use crate::load::MIX_QUICK;
 use crate::options::Options;
 use crate::task::{Device, Memory, Pattern, Place, Task, Work};
 
-/// How long the measured part of a run is meant to take, in microseconds.
+/// The time that the measured part of a run should take, in microseconds.
 const RUN: f64 = 250_000.0;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -20,11 +20,11 @@ pub(crate) struct Workload {
     pub(crate) depth: usize,
     pub(crate) work: Work,
     pub(crate) memory: Memory,
-    /// Threads for callbacks; `None`: as many as the options say.
+    /// The threads for callbacks. `None` stands for as many as the options say.
     pub(crate) workers: Option<usize>,
 }
 
-/// So many that some are awake while others sleep in slow callbacks of the mix.
+/// With this many workers, some are awake while others sleep in slow callbacks of the mix.
 const MANY_WORKERS: usize = 16;
 
 impl fmt::Display for Workload {
@@ -59,7 +59,7 @@ pub(crate) fn of_device(device: Device, options: &Options) -> Vec<Workload> {
                 costs.into_iter().map(|cost| workload(Kind::Random, depth, Work::Compute(cost))),
             );
         }
-        // One at a time, a slow callback holds up nobody.
+        // With one request at a time, a slow callback holds up no other.
         if options.kinds.contains(&Kind::Mix) && depth > 1 {
             let mix = workload(Kind::Mix, depth, Work::Mix);
             workloads.push(mix);
@@ -86,7 +86,7 @@ pub(crate) const PAIR: Workload = Workload {
 };
 
 impl Workload {
-    /// Who takes part.
+    /// The contenders that take part.
     pub(crate) fn contenders(&self, options: &Options) -> Vec<Contender> {
         let wanted = |contender: &Contender| options.contenders.contains(contender);
         if self.kind == Kind::Latency {
@@ -97,7 +97,7 @@ impl Workload {
         Contender::READERS.into_iter().filter(wanted).filter(takes_part).collect()
     }
 
-    /// What one of the contenders is told to do.
+    /// The task of one contender.
     pub(crate) fn task(&self, contender: Contender, place: Place, options: &Options) -> Task {
         let operations = ((self.operations() * options.scale) as u64).max(4 * self.depth as u64);
         let looks_at_all = self.device == Device::Disk || self.work != Work::Compute(0);
@@ -114,19 +114,19 @@ impl Workload {
             depth: self.depth,
             workers: self.workers.unwrap_or(options.workers),
             operations,
-            // Each buffer is used at least once or twice.
+            // This many operations use each buffer at least once or twice.
             warm_up: (operations / 10).max(2 * self.depth as u64),
-            // The clock costs a tenth of what a read of the null device does.
+            // The clock takes a tenth of the time of a read of the null device.
             stride: if looks_at_all || self.kind != Kind::Random { 1 } else { 8 },
             turns: options.turns,
         }
     }
 
-    /// As many as an average contender is thought to do in [`RUN`], or the device's maximum.
+    /// The operations that an average contender should do in [`RUN`], or the device's maximum.
     fn operations(&self) -> f64 {
         // Microseconds for a read, and the maximum.
         let (read, most): (f64, f64) = match (self.kind, self.device, self.depth) {
-            // Nearly all of it is the pause.
+            // Nearly all of this time is the pause.
             (Kind::Latency, ..) => (100.0, 2_500.0),
             (Kind::Stream, Device::Loop, _) => (300.0, 2_000.0),
             (Kind::Stream, ..) => (800.0, 1_000.0),

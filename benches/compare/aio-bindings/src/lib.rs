@@ -1,4 +1,4 @@
-//! What io-engine needs of `linux/aio_abi.h`, written down.
+//! The part of `linux/aio_abi.h` that io-engine needs, written by hand.
 //!
 //! It stands in for the crate of the same name, which generates these few lines with bindgen at
 //! every build and so needs libclang on the machine. Layout and numbers are the kernel's ABI; there
@@ -11,7 +11,7 @@ pub use libc::{
     SYS_io_setup as __NR_io_setup, SYS_io_submit as __NR_io_submit, syscall, timespec,
 };
 
-/// A handle of the kernel's.
+/// The kernel's handle of an AIO context.
 pub type aio_context_t = libc::c_ulong;
 
 /// The opcode of a plain read.

@@ -22,7 +22,7 @@ use crate::memory;
 /// An aligned buffer, for compio.
 struct Aligned {
     memory: AlignedBuf,
-    /// What a read has filled.
+    /// The number of bytes that a read has filled.
     len: usize,
 }
 
@@ -35,8 +35,8 @@ impl IoBuf for Aligned {
 impl IoBufMut for Aligned {
     fn as_uninit(&mut self) -> &mut [MaybeUninit<u8>] {
         let all: &mut [u8] = &mut self.memory;
-        // SAFETY: same memory, same length; what compio and the kernel write there are initialised
-        // bytes, and nobody else looks at it while the borrow lasts.
+        // SAFETY: the memory and its length are the same. compio and the kernel write only
+        // initialised bytes there, and nothing else reads it while the borrow lasts.
         unsafe { &mut *(std::ptr::from_mut(all) as *mut [MaybeUninit<u8>]) }
     }
 }
@@ -47,8 +47,8 @@ impl SetLen for Aligned {
     }
 }
 
-/// A runtime for each worker, each with its share of requests and depth: with callbacks that
-/// compute, one runtime would keep one core busy and leave the others idle.
+/// A runtime for each worker, each with its share of requests and depth. When callbacks compute, a
+/// single runtime would keep one core busy and leave the others idle.
 pub(super) struct Compio(Crew);
 
 impl Compio {

@@ -1,4 +1,4 @@
-//! Threads that stay: started once, and called for each run.
+//! Threads that are started once and called for each run.
 
 use std::sync::Arc;
 use std::thread;
@@ -7,7 +7,7 @@ use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 
 use crate::load::Numbers;
 
-/// What a member does with the numbers of a run.
+/// The work of one member, given the numbers of a run.
 pub(super) type Member = Box<dyn FnMut(&Arc<Numbers>)>;
 
 /// Threads that each take part in every run. They end with the process.
@@ -17,7 +17,7 @@ pub(super) struct Crew {
 }
 
 impl Crew {
-    /// Starts `count` threads; each calls `make` for what it is going to do.
+    /// Starts `count` threads. Each calls `make` for its work.
     pub(super) fn new<M>(count: usize, make: M) -> Result<Self, String>
     where
         M: Fn(usize) -> Result<Member, String> + Send + Clone + 'static,
@@ -40,7 +40,7 @@ impl Crew {
                 call
             })
             .collect();
-        // The members keep the only senders, so a member that panics is noticed.
+        // Now only the members have senders, so a receiver notices when a member panics.
         drop((ready, report));
         for _ in 0..count {
             made.recv().map_err(|_| "a thread panicked while it got ready")??;
@@ -48,7 +48,7 @@ impl Crew {
         Ok(Self { calls, reports })
     }
 
-    /// Calls member after member with its numbers, and waits until all have done their part.
+    /// Calls each member with its numbers, and waits until all have done their part.
     pub(super) fn run(&self, parts: impl Iterator<Item = Arc<Numbers>>) -> Result<(), String> {
         for (call, part) in self.calls.iter().zip(parts) {
             call.send(part).map_err(|_| "a thread has ended before the run")?;
@@ -64,7 +64,7 @@ impl Crew {
     }
 }
 
-/// Reports also when the member panics, which the count of callbacks then shows.
+/// Reports even if the member panics. The count of callbacks then shows that some are missing.
 struct Report<'a>(&'a Sender<()>);
 
 impl Drop for Report<'_> {

@@ -26,16 +26,16 @@ fn call(load: &Load, number: u64, stamp: Stamp, done: &Completion<impl IoBuf>) {
     load.callback(number, stamp, done.data());
 }
 
-/// As many chains as the depth, each callback submitting the next job of its chain.
+/// Runs as many chains as the depth. Each callback submits the next job of its chain.
 pub(super) struct Chained<B> {
     load: Arc<Load>,
     dispatcher: Dispatcher,
     file: FileHandle,
-    /// Those of chains that have ended.
+    /// The buffers of chains that have ended.
     buffers: Arc<Mutex<Vec<B>>>,
 }
 
-/// What the callbacks of a run share.
+/// The state that the callbacks of a run share.
 struct Chains<B> {
     load: Arc<Load>,
     submitter: Submitter,
@@ -90,7 +90,7 @@ pub(super) struct Outside<B> {
     dispatcher: Dispatcher,
     file: FileHandle,
     recycled: Arc<Recycled<B>>,
-    /// One `submit` a job instead of a `submit_batch` of what buffers are at hand.
+    /// Calls `submit` for each job instead of `submit_batch` for all buffers at hand.
     single: bool,
 }
 

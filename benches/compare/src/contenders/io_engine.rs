@@ -14,7 +14,7 @@ use io_engine::{CbArgs, Driver, IOAction, IOEvent, setup};
 use super::contract::{Contender, because};
 use crate::load::{Load, Numbers, Stamp};
 
-/// What a callback gets besides the result.
+/// A callback gets this besides the result.
 struct Request {
     number: u64,
     stamp: Stamp,
@@ -25,8 +25,8 @@ impl CbArgs for Request {}
 
 type Event = Box<IOEvent<Request>>;
 
-/// What the callbacks of a run share. Each submits the next read of its chain, which saves io-engine
-/// the way back to an outside thread.
+/// The state that the callbacks of a run share. Each callback submits the next read of its chain,
+/// which saves io-engine the way back to an outside thread.
 struct Run {
     load: Arc<Load>,
     file: Arc<File>,
@@ -49,8 +49,8 @@ impl Engine {
         let depth = load.task.depth;
         let (submit, to_submit) = mpsc::bounded_blocking(depth);
         let (done, to_call) = mpmc::bounded_blocking(depth);
-        // Its submitting thread spins while it has an event at hand and no further free slot. With
-        // slots to spare that never happens; the chains bound what is in the kernel.
+        // io-engine's submitting thread spins while it has an event at hand and no free slot. With
+        // twice the slots that never happens. The chains bound the requests in the kernel.
         setup::<Request, _, _>(2 * depth, to_submit, done, Driver::Aio)
             .map_err(because("setup"))?;
         for _ in 0..load.task.workers {
@@ -82,7 +82,7 @@ fn go_on(run: &Arc<Run>, mut buffer: Buffer) {
         let _ = run.ended.send(buffer);
         return;
     };
-    // The engine has made it as short as what was read.
+    // The engine has shortened the buffer to the length that was read.
     buffer.set_len(run.load.task.block);
     let (offset, fd) = (run.load.offset(number).cast_signed(), run.file.as_raw_fd());
     let stamp = run.load.stamp(number);
@@ -104,7 +104,7 @@ impl Contender for Engine {
         let take = || self.ended.recv().map_err(because("buffers"));
         let first: Vec<_> = (0..depth).map(|_| take()).collect::<Result<_, _>>()?;
         first.into_iter().for_each(|buffer| go_on(&run, buffer));
-        // A chain that has ended gives its buffer back; with all of them here, all have.
+        // A chain gives its buffer back when it ends. When all buffers are here, all have ended.
         let all: Vec<_> = (0..depth).map(|_| take()).collect::<Result<_, _>>()?;
         all.into_iter().try_for_each(|buffer| self.home.send(buffer).map_err(because("buffers")))
     }

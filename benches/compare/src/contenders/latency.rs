@@ -1,8 +1,9 @@
-//! The latency pair: what two thread wake-ups take, bare and in the crate.
+//! The latency pair: the time of two thread wake-ups, bare and in the crate.
 //!
-//! There is a pause before each, in which the threads fall asleep, as they do while a device works
-//! on one request. Without it two threads on two cores may find each other's message while they
-//! still spin, which takes a tenth of the time, and says nothing about completions.
+//! Before each measurement there is a pause in which the threads fall asleep, as they do while a
+//! device works on one request. Without the pause, two threads on two cores may find each other's
+//! message while they still spin. That takes a tenth of the time and says nothing about
+//! completions.
 
 use std::fs::File;
 use std::io::{Read, Write};
@@ -20,8 +21,8 @@ use crate::load::{Load, Stamp};
 
 const PAUSE: Duration = Duration::from_micros(200);
 
-/// This thread sends to another, which sends back: a round trip is two hops. The callback is called
-/// when this thread has received.
+/// This thread sends to another, which sends back: a round trip is two hops. The callback runs when
+/// this thread has received the answer.
 pub(super) struct Ping {
     load: Arc<Load>,
     there: Sender<u64>,
@@ -53,8 +54,8 @@ impl Contender for Ping {
     }
 }
 
-/// The same with eventfds instead of channels, which don't spin before they sleep: both hops wake a
-/// thread through the kernel.
+/// The same with eventfds instead of channels. A read of an eventfd does not spin before it sleeps,
+/// so both hops wake a thread through the kernel.
 pub(super) struct Wake {
     load: Arc<Load>,
     there: Arc<File>,
@@ -96,8 +97,8 @@ fn wait_for(mut event: &File) -> Result<(), String> {
     event.read_exact(&mut [0; 8]).map_err(because("read"))
 }
 
-/// From the write that makes the kernel complete a poll job, to the job's callback: two hops too,
-/// to the reaper and to a worker.
+/// Measures from the write that makes the kernel complete a poll job to the job's callback. These
+/// are two hops too: to the reaper and to a worker.
 pub(super) struct Hop {
     load: Arc<Load>,
     dispatcher: Dispatcher,
@@ -122,7 +123,7 @@ impl Hop {
         let ((tell, told), (send, sent)) = (bounded::<Stamp>(1), bounded(1));
         let (load, event) = (Arc::clone(&self.load), Arc::clone(&self.event));
         let job = Job::poll(&self.file, PollEvents::READABLE, move |done| {
-            // The stamp was sent before the write, so it is there.
+            // The stamp was sent before the write that completed this job.
             let stamp = told.try_recv().expect("the stamp comes before the event");
             done.result.expect("the poll succeeds");
             load.callback(number, stamp, &[]);
@@ -130,7 +131,7 @@ impl Hop {
             let _ = send.send(());
         });
         self.dispatcher.submit(job).map_err(because("submit"))?;
-        // Until the job of the last round is out of its slot, and this one in the kernel.
+        // This waits until the last round's job has left its slot and this one is in the kernel.
         while self.dispatcher.stats().in_flight != 1 {
             thread::yield_now();
         }

@@ -1,4 +1,4 @@
-//! The contenders, one family a file.
+//! The contenders that read, one family a file.
 
 mod compio;
 mod contract;
@@ -24,8 +24,8 @@ use crate::memory::Buffer;
 use crate::task::Memory;
 use contract::Contender;
 
-/// Makes a contender ready to run: threads started, buffers allocated, files open. The error says
-/// what it lacks here.
+/// Makes a contender ready to run: starts its threads, allocates its buffers, opens its files. The
+/// error says what this machine lacks for it.
 pub(crate) fn build(load: &Arc<Load>) -> Result<Box<dyn Contender>, String> {
     if load.task.memory == Memory::Pool {
         return of_crate::<PoolBuf>(load);
@@ -50,7 +50,7 @@ pub(crate) fn build(load: &Arc<Load>) -> Result<Box<dyn Contender>, String> {
     })
 }
 
-/// The crate's ways, with this kind of buffer.
+/// The crate's own contenders, with this kind of buffer.
 fn of_crate<B: Buffer>(load: &Arc<Load>) -> Result<Box<dyn Contender>, String> {
     Ok(match load.task.contender {
         Name::ReapoolChained => Box::new(dispatcher::Chained::<B>::new(load)?),
@@ -71,7 +71,7 @@ mod tests {
     use crate::tally;
     use crate::task::{Device, Memory, Pattern, Place, Task, Work};
 
-    /// One test for all, as the tally is one for all threads.
+    /// One test covers all contenders, because all threads share one tally.
     #[test]
     fn everybody_reads_what_was_written() {
         let len = 1 << 20;
@@ -120,7 +120,7 @@ mod tests {
             Err(_) if ["uring", "uring-pool", "compio"].contains(&name) => return,
             Err(reason) => panic!("{name}: {reason}"),
         };
-        // Twice, as a child does; the first part at other numbers, and uneven.
+        // A child also runs it twice. The first run has other numbers, and an odd count of them.
         contender.run(300..317).unwrap();
         assert_eq!(tally::collect().count, 17, "{name}");
         contender.run(0..300).unwrap();

@@ -1,4 +1,4 @@
-//! Thread pools that others made: rayon's, and tokio's for blocking work.
+//! Thread pools of other crates: rayon's, and tokio's for blocking work.
 
 use std::cell::RefCell;
 use std::fs::File;
@@ -16,11 +16,11 @@ use crate::load::{Load, Stamp};
 use crate::memory;
 
 thread_local! {
-    /// The buffer of a thread of a pool.
+    /// The buffer of one thread of a pool.
     static BUFFER: RefCell<Option<AlignedBuf>> = const { RefCell::new(None) };
 }
 
-/// Reads and runs the callback, on a thread of a pool.
+/// Reads, and runs the callback, on a thread of a pool.
 fn read(load: &Load, file: &File, number: u64, stamp: Stamp) {
     BUFFER.with_borrow_mut(|buffer| {
         let make = || memory::buffer(&load.task).expect("was possible before");
@@ -67,7 +67,7 @@ impl Tokio {
     pub(super) fn new(load: &Arc<Load>) -> Result<Self, String> {
         memory::buffer(&load.task)?;
         let file = Arc::new(load.open().map_err(because("open"))?);
-        // One task does all the asking, so more threads for tasks would have nothing to do.
+        // A single task starts all the blocking work, so one thread for tasks is enough.
         let runtime = tokio::runtime::Builder::new_current_thread()
             .max_blocking_threads(load.task.depth)
             .build()

@@ -17,14 +17,14 @@ use super::crew::Crew;
 use crate::load::{Load, Numbers, Stamp};
 use crate::memory;
 
-/// What is under way in a slot.
+/// The request that a slot holds.
 #[derive(Clone, Copy, Default)]
 struct Request {
     number: u64,
     stamp: Stamp,
 }
 
-/// Reads in a closed loop: as many as `depth` at a time, each completion replaced by the next read.
+/// Reads in a closed loop: `depth` reads at a time, and each completion starts the next read.
 struct AioLoop {
     load: Arc<Load>,
     file: File,
@@ -39,7 +39,7 @@ impl AioLoop {
         let file = load.open().map_err(because("open"))?;
         let buffers = memory::buffers(&load.task, depth)?;
         let mut context: libc::c_ulong = 0;
-        // SAFETY: writes one context id through the pointer to a live local.
+        // SAFETY: the kernel writes one context id through the pointer, which is to a live local.
         let ret = unsafe { libc::syscall(libc::SYS_io_setup, depth, &raw mut context) };
         if ret != 0 {
             return Err(format!("io_setup: {}", io::Error::last_os_error()));
@@ -79,7 +79,7 @@ impl AioLoop {
         }
     }
 
-    /// Prepares a read for each slot that is ready, while there are numbers.
+    /// Prepares a read for each slot that is ready, while there are numbers left.
     fn fill(&mut self, ready: &mut Vec<usize>, numbers: &Numbers, pointers: &mut Vec<*mut iocb>) {
         while let Some(&slot) = ready.last() {
             let Some(number) = numbers.take() else { return };
@@ -101,8 +101,8 @@ impl AioLoop {
     fn submit(&self, pointers: &mut Vec<*mut iocb>) {
         let mut rest = &mut pointers[..];
         while !rest.is_empty() {
-            // SAFETY: pointers to initialised control blocks whose buffers are touched again only
-            // after their events.
+            // SAFETY: the pointers lead to initialised control blocks. Their buffers are touched
+            // again only after their events.
             let ret = unsafe {
                 libc::syscall(libc::SYS_io_submit, self.context, rest.len(), rest.as_mut_ptr())
             };
@@ -114,7 +114,7 @@ impl AioLoop {
 
     fn wait<'a>(&self, events: &'a mut [io_event]) -> &'a [io_event] {
         let no_timeout = ptr::null_mut::<libc::timespec>();
-        // SAFETY: at most as many events as the slice has are written into it.
+        // SAFETY: the kernel writes at most as many events as the slice has.
         let ret = unsafe {
             libc::syscall(
                 libc::SYS_io_getevents,
@@ -132,7 +132,8 @@ impl AioLoop {
 
 impl Drop for AioLoop {
     fn drop(&mut self) {
-        // SAFETY: passed by value. It waits for what is in flight, so the buffers outlive that.
+        // SAFETY: the context is passed by value. The call waits for all requests in flight, so the
+        // buffers outlive them.
         unsafe { libc::syscall(libc::SYS_io_destroy, self.context) };
     }
 }

@@ -13,7 +13,7 @@ use super::crew::{Crew, Member};
 use crate::load::{Load, Numbers, Stamp};
 use crate::memory;
 
-/// As many threads as the depth; each reads and runs the callback.
+/// As many threads as the depth. Each reads and runs the callback.
 pub(super) struct Threads(Crew);
 
 impl Threads {
@@ -50,8 +50,8 @@ struct Done {
     buffer: AlignedBuf,
 }
 
-/// As many reading threads as the depth, which hand over to a pool that runs the callbacks. There
-/// are twice as many buffers, so the readers may be ahead by the depth.
+/// As many reading threads as the depth, and a pool that runs the callbacks. There are twice as
+/// many buffers as readers, so the readers may be ahead of the pool by the depth.
 pub(super) struct ReadersPool {
     crew: Crew,
     home: Sender<AlignedBuf>,
@@ -98,7 +98,7 @@ impl Contender for ReadersPool {
     fn run(&mut self, range: Range<u64>) -> Result<(), String> {
         let numbers = Arc::new(Numbers::new(range));
         self.crew.run((0..self.crew.len()).map(|_| Arc::clone(&numbers)))?;
-        // All buffers are here again only when all callbacks have returned.
+        // All buffers are back only when all callbacks have returned.
         let all: Result<Vec<_>, _> = (0..2 * self.crew.len()).map(|_| self.free.recv()).collect();
         for buffer in all.map_err(because("buffers"))? {
             self.home.send(buffer).map_err(because("buffers"))?;

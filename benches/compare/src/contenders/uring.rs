@@ -21,7 +21,7 @@ pub(super) struct Uring {
     load: Arc<Load>,
     file: File,
     ring: IoUring,
-    /// Never freed, so that a panic doesn't free them under the kernel's hands.
+    /// Never freed, so that a panic frees no buffer that the kernel is still using.
     slots: ManuallyDrop<Vec<Slot>>,
 }
 
@@ -35,7 +35,7 @@ impl Uring {
     pub(super) fn new(load: &Arc<Load>) -> Result<Self, String> {
         let file = load.open().map_err(because("open"))?;
         let depth = load.task.depth;
-        // The cheapest way of completing for one thread, where the kernel has it (6.1).
+        // This is the cheapest way of completing for one thread, from Linux 6.1 on.
         let ring = IoUring::builder()
             .setup_single_issuer()
             .setup_defer_taskrun()
@@ -48,7 +48,7 @@ impl Uring {
         Ok(Self { load: Arc::clone(load), file, ring, slots })
     }
 
-    /// Pushes a read for each slot that is ready, while there are numbers.
+    /// Pushes a read for each slot that is ready, while there are numbers left.
     fn fill(&mut self, ready: &mut Vec<usize>, numbers: &Numbers) {
         let mut queue = self.ring.submission();
         while let Some(&index) = ready.last() {
@@ -58,8 +58,9 @@ impl Uring {
             (slot.number, slot.stamp) = (number, self.load.stamp(number));
             let offset = self.load.offset(number);
             let entry = read_into(&self.file, &mut slot.buffer, offset).user_data(index as u64);
-            // SAFETY: the buffer is never freed, and touched again only after its completion; the
-            // kernel keeps the file from the submission on, and `run` submits before it returns.
+            // SAFETY: the buffer is never freed, and it is touched again only after its completion.
+            // The kernel holds the file from the submission on, and `run` submits before it
+            // returns.
             unsafe { queue.push(&entry) }.expect("the queue holds the depth");
         }
     }

@@ -1,4 +1,4 @@
-//! io_uring in the crate's own topology: a thread that submits, one that reaps, and a pool that
+//! io_uring with the same threads as the crate: one that submits, one that reaps, and a pool that
 //! runs the callbacks.
 
 #![expect(unsafe_code, reason = "shares a ring between two threads")]
@@ -23,22 +23,23 @@ use crate::memory;
 /// `IORING_ENTER_GETEVENTS`.
 const GETEVENTS: u32 = 1;
 
-/// A read that is under way, or on its way to a callback.
+/// A read in the kernel, or on its way to a callback.
 struct Request {
     number: u64,
     stamp: Stamp,
     buffer: AlignedBuf,
 }
 
-/// What submitter and reaper share. The request of a completion is found by its slot, as in the
-/// crate.
+/// The state that submitter and reaper share. The reaper finds the request of a completion by its
+/// slot, as the crate does.
 struct Ring {
     ring: IoUring,
     slots: Vec<Mutex<Option<Request>>>,
     free: Sender<usize>,
 }
 
-/// The depth bounds the buffers, and so what is in the kernel, on the channel, or in a callback.
+/// The depth bounds the buffers, and so the requests in the kernel, on the channel and in
+/// callbacks.
 pub(super) struct UringPool {
     load: Arc<Load>,
     file: File,
@@ -76,15 +77,15 @@ impl UringPool {
 
     /// Submits reads into these buffers with one call.
     fn submit(&self, requests: impl Iterator<Item = (AlignedBuf, u64)>) -> Result<(), String> {
-        // SAFETY: this thread alone submits, and holds one such queue at a time.
+        // SAFETY: only this thread submits, and it holds one such queue at a time.
         let mut queue = unsafe { self.ring.ring.submission_shared() };
         for (mut buffer, number) in requests {
             let slot = self.free.recv().map_err(because("slots"))?;
             let stamp = self.load.stamp(number);
             let entry = read_into(&self.file, &mut buffer, self.load.offset(number));
             *self.ring.slots[slot].lock().unwrap() = Some(Request { number, stamp, buffer });
-            // SAFETY: the buffer's memory stays where it is, in the slot, until the completion; the
-            // file is open as long as `self`, which waits for all completions.
+            // SAFETY: the buffer stays in the slot, and its memory where it is, until the
+            // completion. The file is open as long as `self`, which waits for all completions.
             let pushed = unsafe { queue.push(&entry.user_data(slot as u64)) };
             pushed.map_err(because("submission queue"))?;
         }
@@ -101,14 +102,14 @@ impl UringPool {
 /// The reaper.
 fn reap(ring: &Ring, done: &Sender<(Request, usize)>) {
     loop {
-        // SAFETY: submits nothing, and passes no argument that would have to be valid.
+        // SAFETY: the call submits nothing and passes no argument that would have to be valid.
         let entered =
             unsafe { ring.ring.submitter().enter::<libc::sigset_t>(0, 1, GETEVENTS, None) };
         match entered {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             other => other.expect("waiting for completions"),
         };
-        // SAFETY: this thread alone reaps, and holds one such queue at a time.
+        // SAFETY: only this thread reaps, and it holds one such queue at a time.
         let queue = unsafe { ring.ring.completion_shared() };
         for event in queue {
             let slot = event.user_data() as usize;

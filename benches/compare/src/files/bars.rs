@@ -1,4 +1,4 @@
-//! The ratios that sum everything up, beside what was set as a goal for them.
+//! The ratios that sum up the files workload, beside the goals that were set for them.
 
 use serde::Serialize;
 
@@ -14,18 +14,18 @@ use crate::results::Spread;
 /// The ways of driving the crate that are compared.
 const WAYS: [Contender; 3] = [ReapoolAutomatic, ReapoolDirect, ReapoolBuffered];
 
-/// One line.
+/// One line: a ratio and its goal.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Bar {
     pub(super) what: String,
     pub(super) metric: &'static str,
-    /// The bar, and what is hoped for; empty where no goal was set.
+    /// The bar and the aim; empty where no goal was set.
     pub(super) goal: &'static str,
-    /// Of the rounds.
+    /// The spread of the rounds.
     pub(super) spread: Spread,
 }
 
-/// What is divided, and how it is called.
+/// The figure that is divided, and its name.
 #[derive(Clone, Copy)]
 struct Metric {
     name: &'static str,
@@ -36,7 +36,7 @@ const FILES: Metric = Metric { name: "files/s", of: Measured::files_per_second }
 const BYTES: Metric = Metric { name: "MB/s", of: Measured::megabytes_per_second };
 const CPU: Metric = Metric { name: "CPU/file", of: Measured::cpu };
 
-/// Those that the results have figures for.
+/// The ratios that the results have figures for.
 pub(super) fn bars(results: &Results) -> Vec<Bar> {
     let mut bars = Vec::new();
     let section = |shape, cache| {
@@ -52,7 +52,7 @@ pub(super) fn bars(results: &Results) -> Vec<Bar> {
         for way in WAYS {
             push(&mut bars, section, way, best(section), FILES, "1.0 / 1.1");
         }
-        // The thriftiest may be slow, and the fastest no miser.
+        // The contender that uses the least CPU may be slow, and the fastest may use much.
         let thriftiest = section.best(Contender::is_threaded, |measured| -measured.cpu());
         let fastest = section.best(Contender::is_threaded, Measured::files_per_second);
         for way in WAYS {
@@ -75,7 +75,7 @@ pub(super) fn bars(results: &Results) -> Vec<Bar> {
     bars
 }
 
-/// The fastest of those that aren't the crate.
+/// The fastest contender that is not the crate.
 pub(super) fn best(section: &Section) -> Option<Contender> {
     section.best(Contender::is_rival, Measured::files_per_second)
 }

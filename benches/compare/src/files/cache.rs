@@ -14,20 +14,20 @@ use crate::stop::Trouble;
 
 const DROP: &str = "/proc/sys/vm/drop_caches";
 
-/// What of the files it holds.
+/// The state of the page cache: the part of the files that it holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Cache {
-    /// Nothing, and no inodes or names of directories either.
+    /// None of them, and no inodes or names of directories either.
     Cold,
-    /// All of them have been read.
+    /// All of them, because they have been read.
     Warm,
 }
 
 impl Cache {
     pub(super) const ALL: [Self; 2] = [Self::Cold, Self::Warm];
 
-    /// What is needed once before the runs of a round.
+    /// Prepares the cache once, before the runs of a round.
     pub(super) fn before_round(self, tree: &Tree) -> Result<(), Trouble> {
         let unavailable = |error: io::Error| Trouble::Unavailable(format!("reading: {error}"));
         match self {
@@ -36,7 +36,7 @@ impl Cache {
         }
     }
 
-    /// What is needed before each run.
+    /// Prepares the cache before each run.
     pub(super) fn before_run(self) -> Result<(), Trouble> {
         let unavailable = |error| {
             Trouble::Unavailable(format!("{DROP}: {error}; it takes root, outside of containers"))
@@ -58,10 +58,10 @@ impl fmt::Display for Cache {
 }
 
 pub(super) fn drop_all() -> io::Result<()> {
-    // Dirty pages stay.
+    // The kernel does not drop dirty pages.
     rustix::fs::sync();
     fs::write(DROP, "3")?;
-    // The programs were dropped as well, and nobody is to wait for its own code.
+    // The programs were dropped as well, and no contender is to wait for its own code.
     let programs: Vec<PathBuf> =
         env::current_exe().into_iter().chain(contenders::b3sum_path()).collect();
     read_all(&programs)

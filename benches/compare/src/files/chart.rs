@@ -16,7 +16,7 @@ use super::tree::Shape;
 use crate::report::thousands;
 use crate::results::Spread;
 
-/// Of a panel, and within it.
+/// The sizes of a panel and of its parts.
 const WIDTH: i32 = 560;
 const NAMES: i32 = 140;
 const VALUES: i32 = 70;
@@ -47,7 +47,8 @@ pub(super) fn draw(results: &Results) -> Result<Option<String>, Box<dyn Error>> 
     Ok(Some(drawing))
 }
 
-/// What the bars of a section show: files a second of many files, megabytes a second of large ones.
+/// The figure that the bars of a section show: files a second for many files, megabytes a second
+/// for large ones.
 fn metric(shape: Shape) -> (&'static str, fn(&Measured) -> f64) {
     match shape {
         Shape::Mixed => ("files/s", Measured::files_per_second),
@@ -79,7 +80,7 @@ fn panel(area: &Area<'_>, section: &Section) -> Result<(), Box<dyn Error>> {
         area.draw(&Text::new(contender.name(), (10, top + 1), font))?;
         let bar = [(NAMES, top), (place(spread.median), bottom)];
         area.draw(&Rectangle::new(bar, colour(*contender).filled()))?;
-        // From the lowest round to the highest.
+        // This line reaches from the lowest round to the highest.
         let range = [(place(spread.min), middle), (place(spread.max), middle)];
         area.draw(&PathElement::new(range, BLACK))?;
         let value = (place(spread.max) + 6, top + 1);

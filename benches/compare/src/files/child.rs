@@ -38,7 +38,7 @@ fn measure(task: &Task) -> Result<Measured, Trouble> {
     let failed = |error: io::Error| Trouble::Failed(format!("the list: {error}"));
     let paths: Arc<[PathBuf]> = read_list(&task.list).map_err(failed)?.into();
     let (before, start) = (Usage::with_children(), Instant::now());
-    // Threads and buffers of the contender are part of it: whoever digests files needs them once.
+    // The time includes making threads and buffers: every program that digests files needs them.
     let digests = contenders::digests(task.contender, &paths)?;
     let (elapsed, after) = (start.elapsed(), Usage::with_children());
     let mut all = Hasher::new();

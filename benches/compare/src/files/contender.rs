@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Who digests the files.
+/// A contender that digests the files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(into = "&'static str", try_from = "String")]
 pub(crate) enum Contender {
@@ -52,7 +52,7 @@ impl Contender {
         ReadersAndPool,
     ];
 
-    /// On the command line and in the tables.
+    /// The name on the command line and in the tables.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             ReapoolDirect => "reapool-direct",
@@ -83,12 +83,13 @@ impl Contender {
         matches!(self, ReapoolDirect | ReapoolBuffered | ReapoolAutomatic)
     }
 
-    /// Not the crate, nor somebody for the second time: with two chances, he'd be luckier.
+    /// Whether this is another program's way, and not the second run of one: with two chances, a
+    /// contender would be luckier than the others.
     pub(crate) fn is_rival(self) -> bool {
         !self.is_reapool() && self != Rayon16Again
     }
 
-    /// Several threads of one process that block in their reads.
+    /// Whether this has several threads of one process that block in their reads.
     pub(crate) const fn is_threaded(self) -> bool {
         matches!(
             self,

@@ -1,4 +1,4 @@
-//! The check of memory: what the files layer needs, beside what it was allowed.
+//! The check of memory: how much the files layer needs beside the bytes that it was allowed.
 
 use std::fmt::Write as _;
 use std::fs::{self, File};
@@ -22,7 +22,7 @@ use crate::run;
 use crate::stop::{Stop, Trouble};
 use crate::usage;
 
-/// What the layer is allowed for all files together, in bytes.
+/// The bytes that the layer is allowed for all files together.
 const BOUND: usize = 64 << 20;
 const FILES_EACH: u64 = 100;
 const MIB: f64 = (1 << 20) as f64;
@@ -43,10 +43,10 @@ enum Way {
     Buffered,
 }
 
-/// What it needed, in bytes.
+/// The memory that a run needed, in bytes.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct Measured {
-    /// Resident before there was a dispatcher.
+    /// Resident memory before there was a dispatcher.
     before: u64,
     peak: u64,
     files: u64,
@@ -61,7 +61,8 @@ pub(crate) fn child(task: &str) -> Result<(), String> {
     answer(measure(task).map_err(|error| Trouble::Failed(error.to_string())))
 }
 
-/// Counts what is read. Paths and results are not kept, or it would be they that are measured.
+/// Counts files and bytes. Paths and results are not kept: otherwise this would measure their
+/// memory.
 fn measure(Task { policy, root }: Task) -> Result<Measured, Box<dyn std::error::Error>> {
     let before = usage::resident("VmRSS:")?;
     let start = Instant::now();
@@ -97,7 +98,7 @@ struct Fixture {
     directory: TempDir,
 }
 
-/// Prints a table. `None` if it was stopped; otherwise what went wrong.
+/// Prints a table, and returns the failures. `None` if it was stopped.
 pub(crate) fn check(options: &Options, stop: &Stop) -> io::Result<Option<Vec<String>>> {
     let (mut text, mut failures) = (String::new(), Vec::new());
     let _ = writeln!(
@@ -201,7 +202,7 @@ fn many(options: &Options, stop: &Stop) -> Result<Fixture, Trouble> {
     Ok(Fixture { what: format!("{files} of up to 8 KiB"), files, bytes, directory })
 }
 
-/// One of 8 GiB, without a block on the disk.
+/// One file of 8 GiB that is a single hole, without a block on the disk.
 fn huge(options: &Options, _: &Stop) -> Result<Fixture, Trouble> {
     let directory = fixture::directory_in(&fixture::disk_directory(options)?)?;
     let bytes = (8.0 * options.scale * (1_u64 << 30) as f64) as u64;

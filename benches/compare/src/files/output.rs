@@ -1,4 +1,4 @@
-//! What is printed and written.
+//! Prints the files workload's report, and writes its files.
 
 use std::io::{self, Write};
 use std::path::Path;

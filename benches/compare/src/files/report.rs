@@ -1,4 +1,4 @@
-//! The Markdown.
+//! The files workload's report in Markdown.
 
 use std::fmt::Write;
 

@@ -1,4 +1,4 @@
-//! What has been measured.
+//! The figures of the files workload.
 
 use serde::Serialize;
 
@@ -14,7 +14,7 @@ use crate::stop::Trouble;
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Series {
     pub(super) contender: Contender,
-    /// One for each round, unless there is a trouble.
+    /// One for each round, unless the contender had trouble.
     pub(super) rounds: Vec<Measured>,
     pub(super) trouble: Option<Trouble>,
 }
@@ -24,7 +24,7 @@ impl Series {
         Self { contender, rounds: Vec::new(), trouble: None }
     }
 
-    /// `None` also of somebody who went wrong in a later round.
+    /// `None` also if the contender failed in a later round.
     pub(super) fn of(&self, metric: impl Fn(&Measured) -> f64) -> Option<Spread> {
         Spread::of(self.rounds.iter().map(metric)).filter(|_| self.trouble.is_none())
     }
@@ -38,7 +38,7 @@ pub(crate) struct Section {
     pub(super) files: u64,
     pub(super) bytes: u64,
     pub(super) series: Vec<Series>,
-    /// Why there are no figures of anybody.
+    /// The reason why no contender has figures.
     pub(super) trouble: Option<Trouble>,
 }
 
@@ -47,7 +47,7 @@ impl Section {
         self.series.iter().find(|series| series.contender == contender)
     }
 
-    /// Who has the highest median, among those who take part in the choice.
+    /// The contender with the highest median, of those that take part in the choice.
     pub(super) fn best(
         &self,
         takes_part: impl Fn(Contender) -> bool,
@@ -76,7 +76,7 @@ impl Section {
     }
 }
 
-/// Everything.
+/// All sections, and how they were measured.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Results {
     pub(super) machine: Machine,
@@ -86,7 +86,7 @@ pub(crate) struct Results {
 }
 
 impl Results {
-    /// What went wrong, with the names of files, cache and contender.
+    /// The failures, with the names of files, cache and contender.
     pub(crate) fn failures(&self) -> Vec<String> {
         let mut failures = Vec::new();
         for Section { shape, cache, series, trouble, .. } in &self.sections {
@@ -108,7 +108,7 @@ impl Results {
 pub(super) mod tests {
     use super::{Cache, Contender, Measured, Section, Series, Shape};
 
-    /// Rounds that take so many seconds.
+    /// A series whose rounds took these numbers of seconds.
     pub(in super::super) fn series(contender: Contender, seconds: &[f64]) -> Series {
         let measured = |&seconds: &f64| Measured {
             files: 100,

@@ -59,7 +59,7 @@ impl Rounds<'_> {
         let (files, bytes) = (tree.paths.len() as u64, tree.bytes);
         let mut section = Section { shape, cache, files, bytes, series, trouble: None };
         for round in 0..self.options.rounds {
-            // Another order each round, so that nobody always follows the same.
+            // The order differs from round to round, so that no contender always follows the same.
             let mut order: Vec<_> = (0..contenders.len()).collect();
             order.sort_by_key(|&index| scramble((round << 8 | index) as u64));
             if let Err(trouble) = cache.before_round(tree).and_then(|()| cache.before_run()) {
@@ -99,7 +99,7 @@ impl Rounds<'_> {
     }
 }
 
-/// Everybody has to come to the digest of what was written.
+/// Every contender has to arrive at the digest of the bytes that were written.
 fn check(answer: Answer<Measured>, expected: &str) -> Result<Measured, Trouble> {
     match answer {
         Answer::Unavailable(reason) => Err(Trouble::Unavailable(reason)),

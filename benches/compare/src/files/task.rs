@@ -1,4 +1,4 @@
-//! What a child is told to do and what it answers.
+//! A child's task, and its answer.
 
 use std::path::PathBuf;
 
@@ -10,18 +10,18 @@ use super::contender::Contender;
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Task {
     pub(super) contender: Contender,
-    /// The file with the paths, one a line and in order.
+    /// The file that lists the paths in order, one a line.
     pub(super) list: PathBuf,
 }
 
-/// What a run measured.
+/// The figures of a run.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Measured {
     pub(super) files: u64,
-    /// In all files together.
+    /// The bytes of all files together.
     pub(super) bytes: u64,
     pub(super) seconds: f64,
-    /// All threads, and the processes that were started.
+    /// The time of all threads, and of the processes that they started.
     pub(super) user_us: f64,
     pub(super) system_us: f64,
     /// The most memory that was resident, in bytes.
@@ -30,12 +30,12 @@ pub(super) struct Measured {
     pub(super) digest: String,
 }
 
-/// The child's line.
+/// The line that the child prints.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Answer<T> {
     Measured(T),
-    /// The contender can't do this here, and why.
+    /// The contender can't do this here, for this reason.
     Unavailable(String),
 }
 
@@ -44,12 +44,12 @@ impl Measured {
         self.files as f64 / self.seconds
     }
 
-    /// Of a million bytes.
+    /// A megabyte has a million bytes.
     pub(super) fn megabytes_per_second(&self) -> f64 {
         self.bytes as f64 / self.seconds / 1e6
     }
 
-    /// Microseconds a file.
+    /// CPU time a file, in microseconds.
     pub(super) fn cpu(&self) -> f64 {
         (self.user_us + self.system_us) / self.files as f64
     }

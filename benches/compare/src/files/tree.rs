@@ -1,4 +1,5 @@
-//! The files that are read: made before, removed after, however the comparison ends.
+//! The files that contenders read. They are made before the comparison and removed after it,
+//! however it ends.
 
 use std::fmt;
 use std::fs::{self, File};
@@ -17,16 +18,16 @@ use crate::stderr;
 use crate::stop::{Stop, Trouble};
 
 const DIRECTORIES: u64 = 100;
-/// What is written at once.
+/// The bytes that are written at once.
 const PIECE: usize = 1 << 20;
 
-/// Which files there are.
+/// The sizes of the files, and how many there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Shape {
-    /// Many, most of them small, in 100 directories.
+    /// Many files, most of them small, in 100 directories.
     Mixed,
-    /// A few of 64 MiB.
+    /// A few files of 64 MiB.
     Large,
 }
 
@@ -58,9 +59,10 @@ impl fmt::Display for Shape {
     }
 }
 
-/// 60 of 100 files have up to 4 KiB, any size alike. The others, 25 up to 64 KiB, 10 up to 1 MiB and
-/// 5 up to 8 MiB, have one that is as likely between 2 and 4 KiB as between 4 and 8; if all sizes
-/// were alike, twenty thousand files would be six gigabytes instead of one.
+/// Of 100 files, 60 have up to 4 KiB, 25 up to 64 KiB, 10 up to 1 MiB and 5 up to 8 MiB. Among the
+/// first 60, each size is equally likely. Among the others, a size between 2 and 4 KiB is as likely
+/// as one between 4 and 8 KiB. If each size were equally likely there too, twenty thousand files
+/// would be six gigabytes instead of one.
 fn mixed_size(number: u64) -> u64 {
     let (class, part) = (scramble(number) % 100, scramble(!number));
     let most: u64 = match class {
@@ -76,11 +78,11 @@ fn mixed_size(number: u64) -> u64 {
 
 /// Files on disk, until this is dropped.
 pub(super) struct Tree {
-    /// The list of paths: a file for the children, in the same order as `paths`.
+    /// A file for the children that lists the paths, in the same order as `paths`.
     pub(super) list: PathBuf,
     pub(super) paths: Vec<PathBuf>,
     pub(super) bytes: u64,
-    /// The digest of digests of what was written, not of what was read back.
+    /// The digest of all digests, computed from the bytes that were written, not read back.
     pub(super) expected: Hash,
     _directory: TempDir,
 }
@@ -90,7 +92,7 @@ impl Tree {
         let parent = fixture::disk_directory(options)?;
         let wanted = shape.sizes(options.scale);
         let (needed, free) = (wanted.iter().sum::<u64>(), free(&parent).map_err(absent)?);
-        // A fifth stays free, for others.
+        // A fifth of the disk stays free for other programs.
         let sizes = if needed > free / 5 * 4 {
             let scale = options.scale * (free / 5 * 4) as f64 / needed as f64;
             stderr::complain(format_args!(
@@ -124,7 +126,7 @@ impl Tree {
         let list = root.join("list");
         let lines: Vec<_> = paths.iter().map(|path| path.as_os_str().as_bytes()).collect();
         fs::write(&list, lines.join(&b'\n')).map_err(absent)?;
-        // Direct reads would have to write back first.
+        // Otherwise direct reads would have to write dirty pages back first.
         let opened = File::open(root).map_err(absent)?;
         rustix::fs::syncfs(&opened).map_err(|error| absent(error.into()))?;
         let (bytes, expected) = (sizes.iter().sum(), all.finalize());
@@ -136,13 +138,13 @@ fn absent(error: io::Error) -> Trouble {
     Trouble::Unavailable(format!("the files: {error}"))
 }
 
-/// In bytes, for users without privileges.
+/// The free bytes that users without privileges may use.
 fn free(directory: &Path) -> io::Result<u64> {
     let stat = rustix::fs::statvfs(directory)?;
     Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
 }
 
-/// One file, and its digest.
+/// Writes one file, and returns its digest.
 fn write(
     path: &Path,
     number: u64,

@@ -11,10 +11,10 @@ use super::contract::{Paths, failed};
 use crate::load::Numbers;
 use crate::stop::Trouble;
 
-/// What xargs gives a command at most, in bytes.
+/// The most bytes of arguments that xargs gives to a command.
 const ARGUMENTS: usize = 128 << 10;
 
-/// Where it is.
+/// The path of the program.
 pub(in super::super) fn path() -> Option<PathBuf> {
     let directories = env::var_os("PATH")?;
     env::split_paths(&directories)
@@ -22,11 +22,11 @@ pub(in super::super) fn path() -> Option<PathBuf> {
         .find(|path| path.is_file())
 }
 
-/// As `xargs b3sum` does it, or `xargs --max-procs=16 --max-args=N b3sum --num-threads=1`.
+/// Runs it as `xargs b3sum` does, or `xargs --max-procs=16 --max-args=N b3sum --num-threads=1`.
 pub(super) fn digests(paths: &Paths, processes: usize) -> Result<Vec<Hash>, Trouble> {
     let program = path().ok_or_else(|| Trouble::Unavailable("it is not installed".into()))?;
     let options: &[&str] = if processes > 1 { &["--num-threads=1"] } else { &[] };
-    // So many for each process that they have done at about the same time.
+    // Four batches for each process, so that the processes finish at about the same time.
     let most = if processes > 1 { paths.len().div_ceil(4 * processes) } else { paths.len() };
     let batches = batches(paths, most);
     let numbers = Numbers::new(0..batches.len() as u64);
@@ -49,7 +49,7 @@ pub(super) fn digests(paths: &Paths, processes: usize) -> Result<Vec<Hash>, Trou
     Ok(done.into_iter().flat_map(|(_, digests)| digests).collect())
 }
 
-/// As many paths as fit, and not more than `most`.
+/// Batches of as many paths as fit, and of `most` paths at most.
 fn batches(paths: &[PathBuf], most: usize) -> Vec<&[PathBuf]> {
     let (mut batches, mut rest) = (Vec::new(), paths);
     while !rest.is_empty() {

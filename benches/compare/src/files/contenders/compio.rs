@@ -16,13 +16,13 @@ use super::piece::PIECE;
 use crate::load::Numbers;
 use crate::stop::Trouble;
 
-/// Tasks of each runtime, each with a file at a time; fewer if there are fewer files, or the first
-/// runtime would take them all.
+/// The tasks of each runtime, each with one file at a time. There are fewer if there are fewer
+/// files: otherwise the first runtime would take them all.
 const FILES: usize = 32;
 
 type Found = Vec<(usize, Hash)>;
 
-/// A runtime for each core, as one alone would leave the others idle.
+/// A runtime for each core, because a single one would leave the other cores idle.
 pub(super) fn digests(paths: &Paths) -> Result<Vec<Hash>, Trouble> {
     let cores = thread::available_parallelism().map_or(1, usize::from);
     let tasks = FILES.min(paths.len().div_ceil(cores));

@@ -8,15 +8,15 @@ use blake3::Hash;
 
 use crate::stop::Trouble;
 
-/// What everybody starts with.
+/// The paths of all files. Every contender starts with these.
 pub(super) type Paths = Arc<[PathBuf]>;
 
-/// Names what failed, for the report.
+/// Puts the name of the failed step or file before the error, for the report.
 pub(super) fn failed<E: fmt::Display>(what: impl fmt::Display) -> impl FnOnce(E) -> Trouble {
     move |error| Trouble::Failed(format!("{what}: {error}"))
 }
 
-/// What came in any order, in the order of the paths.
+/// Puts digests that were found in any order into the order of the paths.
 pub(super) fn in_order(
     found: impl IntoIterator<Item = (usize, Hash)>,
     count: usize,

@@ -23,14 +23,14 @@ use super::piece::PIECE;
 use crate::load::Numbers;
 use crate::stop::Trouble;
 
-/// Buffers, and so files that are being read.
+/// The number of buffers, and so of files that are read at a time.
 const FILES: usize = 64;
 const OPENERS: usize = 16;
-/// What offsets and lengths of direct reads are multiples of.
+/// Offsets and lengths of direct reads are multiples of this.
 const BLOCK: u64 = 4096;
 const HUGE: usize = 2 << 20;
 
-/// A file under way, and what its callbacks need.
+/// A file that is being read, and everything that its callbacks need.
 struct Open {
     shared: Arc<Shared>,
     index: usize,
@@ -57,8 +57,8 @@ struct Shared {
 pub(super) fn digests(paths: &Paths) -> Result<Vec<Hash>, Trouble> {
     let (submit, to_submit) = mpsc::bounded_blocking(FILES);
     let (done, to_call) = mpmc::bounded_blocking(FILES);
-    // Its submitting thread spins while it has an event at hand and no further free slot. With slots
-    // to spare that never happens; the buffers bound what is in the kernel.
+    // io-engine's submitting thread spins while it has an event at hand and no free slot. With
+    // twice the slots that never happens. The buffers bound the requests in the kernel.
     setup::<Open, _, _>(2 * FILES, to_submit, done, Driver::Aio).map_err(failed("setup"))?;
     for _ in 0..thread::available_parallelism().map_or(1, usize::from) {
         let to_call: MRx<mpmc::Array<Event>> = to_call.clone();
@@ -84,22 +84,22 @@ pub(super) fn digests(paths: &Paths) -> Result<Vec<Hash>, Trouble> {
     in_order(found, paths.len())
 }
 
-/// In huge pages, and never freed.
+/// Buffers in huge pages. They are never freed.
 fn buffers() -> Vec<Buffer> {
     let layout = Layout::from_size_align(FILES * PIECE, HUGE).expect("small and a power of two");
-    // SAFETY: the layout has a size.
+    // SAFETY: the layout's size is not zero.
     let memory = unsafe { alloc(layout) };
     if memory.is_null() {
         handle_alloc_error(layout);
     }
-    // SAFETY: the range is this allocation; advice changes no contents. Without it there are small
-    // pages, which work as well.
+    // SAFETY: the range is this allocation, and advice changes no contents. If the kernel does not
+    // take the advice, there are small pages, which work as well.
     let _ = unsafe { libc::madvise(memory.cast(), layout.size(), libc::MADV_HUGEPAGE) };
     let buffer = |number: usize| {
         // SAFETY: the piece lies within the allocation.
         let piece = unsafe { memory.add(number * PIECE) };
-        // SAFETY: the memory is never freed, and no other buffer refers to this piece. It is seen
-        // only after a read has filled it, as the engine makes the buffer as short as what came.
+        // SAFETY: the memory is never freed, and no other buffer refers to this piece. Only bytes
+        // that a read has filled are seen: the engine shortens the buffer to the length it read.
         unsafe { Buffer::from_c_ref_mut(piece.cast(), PIECE as i32) }
     };
     (0..FILES).map(buffer).collect()
@@ -132,7 +132,7 @@ fn open(path: &Path) -> io::Result<(File, u64)> {
 }
 
 impl Shared {
-    /// Once the run has failed, nobody listens.
+    /// Once the run has failed, nothing receives this any more.
     fn found(&self, found: Found) {
         let _ = self.found.send(found);
     }

@@ -1,4 +1,4 @@
-//! The contenders, one family a file.
+//! The contenders that digest files, one family a file.
 
 mod b3sum;
 mod compio;
@@ -60,13 +60,13 @@ mod tests {
     use crate::stderr;
     use crate::stop::{Stop, Trouble};
 
-    /// Around what a block, a piece and a huge page hold.
+    /// Sizes around those of a block, a piece and a huge page.
     const SIZES: [u64; 14] = [
         0, 1, 511, 512, 4095, 4096, 4097, 8192, 70_001, 1_048_575, 1_048_576, 1_048_577, 3_145_728,
         5_000_001,
     ];
 
-    /// Those that need what not every machine has.
+    /// The contenders that need something that not every machine has.
     const MAY_LACK: [Name; 3] = [Name::B3sum, Name::B3sum16, Name::Compio];
 
     fn tree(copies: usize) -> Tree {
@@ -77,7 +77,7 @@ mod tests {
 
     #[test]
     fn everybody_digests_what_was_written() {
-        // More files than anybody has threads or buffers.
+        // There are more files than any contender has threads or buffers.
         let tree = tree(12);
         for contender in Name::ALL {
             let name = contender.name();

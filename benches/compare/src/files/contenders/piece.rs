@@ -1,4 +1,4 @@
-//! Files in pieces.
+//! Reads and digests a file in pieces.
 
 use std::cell::RefCell;
 use std::fs::File;
@@ -10,14 +10,14 @@ use blake3::{Hash, Hasher};
 use super::contract::failed;
 use crate::stop::Trouble;
 
-/// What a read of a large file asks for.
+/// The length of a read of a large file.
 pub(super) const PIECE: usize = 1 << 20;
 
 thread_local! {
     static BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Piece by piece through the buffer of this thread.
+/// Reads a file piece by piece through the buffer of this thread.
 pub(super) fn digest(path: &Path) -> Result<Hash, Trouble> {
     let read = || -> io::Result<Hash> {
         BUFFER.with_borrow_mut(|buffer| {

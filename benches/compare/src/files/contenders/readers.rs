@@ -15,7 +15,7 @@ use crate::stop::Trouble;
 
 const READERS: usize = 32;
 
-/// What comes back of a piece: its file's state, unless it was the last, and its buffer.
+/// The pool's answer to a piece: the file's state, unless the piece was the last, and the buffer.
 type Back = (Option<Hasher>, Vec<u8>);
 
 /// A piece on its way to the pool.
@@ -28,13 +28,13 @@ struct Piece {
     home: Sender<Back>,
 }
 
-/// Two buffers, so it reads one piece while the pool digests the other.
+/// A reader has two buffers: it reads one piece while the pool digests the other.
 struct Reader {
     to_pool: Sender<Piece>,
     home: Sender<Back>,
     back: Receiver<Back>,
     spare: Vec<Vec<u8>>,
-    /// Of the file that is being read, when no piece of it is with the pool.
+    /// The state of the file that is being read, while the pool has no piece of it.
     hasher: Option<Hasher>,
 }
 
@@ -66,14 +66,14 @@ pub(super) fn digests(paths: &Paths) -> Result<Vec<Hash>, Trouble> {
     in_order(all, paths.len())
 }
 
-/// What the pool does with a piece.
+/// The pool's work on a piece.
 fn digest(piece: Piece, found: &Sender<(usize, Hash)>) {
     let Piece { mut hasher, buffer, count, last, index, home } = piece;
     hasher.update(&buffer[..count]);
     if last {
         let _ = found.send((index, hasher.finalize()));
     }
-    // A reader that has failed wants nothing back.
+    // A reader that has failed receives nothing back.
     let _ = home.send(((!last).then_some(hasher), buffer));
 }
 
@@ -83,7 +83,7 @@ impl Reader {
         Self { to_pool, home, back, spare: vec![vec![0; PIECE]; 2], hasher: None }
     }
 
-    /// Of the pieces of one file, one at a time is with the pool; so they are digested in order.
+    /// The pool has one piece of a file at a time, so it digests them in order.
     fn read(&mut self, index: usize, path: &Path) -> io::Result<()> {
         let mut file = File::open(path)?;
         let size = file.metadata()?.len();
@@ -114,7 +114,7 @@ impl Reader {
     fn take_back(&mut self) {
         let (hasher, buffer) = self.back.recv().expect("this has a sender itself");
         self.spare.push(buffer);
-        // The last piece of the file before may come late, and without one.
+        // The answer to the previous file's last piece may come late. It has no state.
         self.hasher = hasher.or(self.hasher.take());
     }
 }

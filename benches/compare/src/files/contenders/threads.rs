@@ -1,4 +1,4 @@
-//! Threads that read and digest: one, and rayon's.
+//! Threads that read and digest: a single one, and rayon's.
 
 use std::cell::RefCell;
 use std::fs::File;
@@ -16,7 +16,7 @@ thread_local! {
     static CONTENTS: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
-/// All of a file at once, as `fs::read` does, but into memory that this thread uses again.
+/// Reads all of a file at once, as `fs::read` does, but into memory that this thread uses again.
 pub(super) fn whole(path: &Path) -> Result<Hash, Trouble> {
     CONTENTS.with_borrow_mut(|contents| {
         contents.clear();
@@ -28,7 +28,7 @@ pub(super) fn whole(path: &Path) -> Result<Hash, Trouble> {
 
 pub(super) use piece::digest as in_pieces;
 
-/// One file after the other.
+/// Digests one file after the other.
 pub(super) fn one(paths: &Paths) -> Result<Vec<Hash>, Trouble> {
     paths.iter().map(|path| in_pieces(path)).collect()
 }
@@ -41,7 +41,7 @@ pub(super) fn rayon(
 ) -> Result<Vec<Hash>, Trouble> {
     let builder = rayon::ThreadPoolBuilder::new().num_threads(count);
     let pool = builder.build().map_err(failed("thread pool"))?;
-    // Sizes differ by far, so each file is a part that somebody else can take over.
+    // Sizes differ much, so each file is a part of its own that another thread can take over.
     let each = || paths.par_iter().with_max_len(1).map(|path| digest(path)).collect();
     pool.install(each)
 }

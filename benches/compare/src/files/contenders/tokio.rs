@@ -12,9 +12,9 @@ use crate::stop::Trouble;
 
 const FILES: usize = 64;
 
-/// `spawn_blocking` for each file, 64 at a time, and the digest in it.
+/// Calls `spawn_blocking` for each file, 64 at a time, and computes the digest in it.
 pub(super) fn digests(paths: &Paths) -> Result<Vec<Hash>, Trouble> {
-    // One task does all the asking, so more threads for tasks would have nothing to do.
+    // A single task starts all the blocking work, so one thread for tasks is enough.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .max_blocking_threads(FILES)
         .build()
