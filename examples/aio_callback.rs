@@ -2,8 +2,8 @@
 //!
 //! `cargo run --example aio_callback -- FILE [LENGTH]`
 //!
-//! An answer to "Callbacks in AIO asynchronous I/O": where does one wait, what is gained by a
-//! callback, and who owns what when?
+//! An answer to "Callbacks in AIO asynchronous I/O": where does a program wait, what does it gain
+//! by a callback, and who owns file and buffer when?
 
 use std::env;
 use std::error::Error;
@@ -32,8 +32,8 @@ fn read_with_callback(path: &Path, length: usize) -> Result<String, Box<dyn Erro
     // The context needs no pointer in the request: the callback captures it. With the `move`, the
     // label is the callback's own.
     let job = Job::read(file, buffer, 0, move |done| -> Result<String, OperationError> {
-        // This runs on a worker. The read is over and the kernel is done with the buffer, so file
-        // and buffer are the callback's now; it frees them, unless it hands them on.
+        // This runs on a worker. The read is over and the kernel is done with the buffer. File and
+        // buffer are the callback's now, and are freed with it unless it hands them on.
         let worker = thread::current().name().unwrap_or_default().to_owned();
         let (count, buffer) = done.into_success()?;
         let text = String::from_utf8_lossy(&buffer);
@@ -44,17 +44,17 @@ fn read_with_callback(path: &Path, length: usize) -> Result<String, Box<dyn Erro
     // while the kernel writes into the buffer, no other code can touch it.
     let handle = dispatcher.spawn(job)?;
 
-    // Nothing blocks here. This is what the callback is for: this thread could submit the next
-    // thousand reads, or do something else, while a worker processes each read's data as it comes.
+    // Nothing blocks here, and that is the gain: this thread could submit the next thousand reads,
+    // or do something else, while a worker processes the data of each read as it comes.
 
-    // This is where one waits, when there is nothing else to do: for the end of the *callback*.
-    // Waiting for the read alone, as aio_suspend(3) does, would leave the callback running.
-    // The mutex and the condition variable that the question missed are inside the handle, and what
-    // the callback returned comes out of it.
+    // When there is nothing else to do, this thread waits here, for the end of the *callback*.
+    // Waiting for the read alone, as aio_suspend(3) does, would leave the callback running. The
+    // handle has in it the mutex and the condition variable that the question missed, and `join`
+    // returns the callback's value.
     Ok(handle.join()??)
 }
 
-/// `None` if help was asked for.
+/// `None` if the user asked for help.
 fn parse_arguments() -> Result<Option<(PathBuf, usize)>, String> {
     let arguments: Vec<OsString> = env::args_os().skip(1).collect();
     if arguments.iter().any(|argument| argument == "--help" || argument == "-h") {

@@ -2,9 +2,9 @@
 //!
 //! `cargo run --example labelled_reads -- FILE [LABEL=OFFSET:LENGTH ...]`
 //!
-//! An answer to "Correct handling of context data in libaio callbacks?": the context is captured by
-//! the callback, of any type and size. What the kernel hands back with the event is the
-//! dispatcher's own token, checked before it is used, so nothing depends on pointers surviving.
+//! An answer to "Correct handling of context data in libaio callbacks?": the callback captures its
+//! context, of any type and size. With an event the kernel hands back the dispatcher's own token,
+//! which the dispatcher checks before it uses it. So nothing depends on pointers surviving.
 
 use std::env;
 use std::error::Error;
@@ -28,21 +28,21 @@ Exit status: 0 if all pieces were read, 1 if not, 2 for a mistake in the command
 
 const LENGTH_DEFAULT: usize = 16;
 
-/// A piece of the file that somebody wants.
+/// A piece of the file that the user wants.
 struct Piece {
     label: String,
     offset: u64,
     length: usize,
 }
 
-/// What a callback makes of its piece: the bytes, or why there are none.
+/// A callback's result for its piece: the bytes, or why there are none.
 struct Report {
     label: String,
     offset: u64,
     bytes: Result<Vec<u8>, OperationError>,
 }
 
-/// Submits all pieces at once, and returns where the reports come in.
+/// Submits all pieces at once, and returns the receiver of the reports.
 fn read_batch(
     dispatcher: &Dispatcher,
     file: &FileHandle,
@@ -52,19 +52,20 @@ fn read_batch(
     let jobs = pieces.into_iter().map(|Piece { label, offset, length }| {
         let sender = sender.clone();
         Job::read(file, vec![0; length], offset, move |done| {
-            // A piece that the kernel refuses comes here like the others, and harms none of them.
+            // A piece that the kernel refuses gets here like the others, and harms none of them.
             let bytes = done.into_success().map(|(_, bytes)| bytes);
             // Fails only if the main thread has stopped listening.
             let _ = sender.send(Report { label, offset, bytes });
         })
     });
     dispatcher.submit_batch(jobs)?;
-    // Each callback has a sender of its own. With the last of them, and this function's, which goes
-    // now, the reports end: the main thread knows that every callback has run, without counting.
+    // Each callback has a sender of its own, and this function drops its sender now. The reports
+    // end when the last sender is dropped. So the main thread knows without counting that every
+    // callback has run.
     Ok(reports)
 }
 
-/// Prints the reports as they come; false if some are of failures, or missing.
+/// Prints the reports as they come. False if some are of failures, or missing.
 fn print(reports: &mpsc::Receiver<Report>, mut missing: usize) -> bool {
     let mut out = io::stdout().lock();
     let mut is_complete = true;
@@ -75,7 +76,7 @@ fn print(reports: &mpsc::Receiver<Report>, mut missing: usize) -> bool {
                 let text = String::from_utf8_lossy(&bytes);
                 if writeln!(out, "{label}: {} bytes from {offset}: {text:?}", bytes.len()).is_err()
                 {
-                    // Whoever closed the pipe has read enough.
+                    // The reader has closed the pipe: it has read enough.
                     return false;
                 }
             }
@@ -114,7 +115,7 @@ fn parse_piece(argument: &OsString) -> Result<Piece, String> {
     parse().ok_or_else(|| format!("{text:?} is not LABEL=OFFSET:LENGTH"))
 }
 
-/// `None` if help was asked for.
+/// `None` if the user asked for help.
 fn parse_arguments() -> Result<Option<(PathBuf, Vec<Piece>)>, String> {
     let arguments: Vec<OsString> = env::args_os().skip(1).collect();
     if arguments.iter().any(|argument| argument == "--help" || argument == "-h") {

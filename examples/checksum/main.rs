@@ -3,8 +3,8 @@
 //! `cargo run --release --example checksum -- [OPTIONS] [PATH...]`; `--help` lists the options. The
 //! lines are those of `b3sum`, so `b3sum --check` verifies them.
 //!
-//! Of a single huge file too, the device and the hash are both kept busy: the files layer reads
-//! ahead while a worker hashes what has come.
+//! A single huge file keeps device and hash busy, too: the files layer reads ahead while a worker
+//! hashes the chunks that have come.
 
 mod options;
 mod paths;
@@ -56,7 +56,7 @@ fn run(options: Options) -> Result<u8, Box<dyn Error>> {
 
     fallbacks.report(&settings, &screen);
     match written {
-        // Whoever closed the pipe has read enough.
+        // The reader has closed the pipe: it has read enough.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(FAILURE),
         Err(error) => return Err(format!("standard output: {error}").into()),
         Ok(()) => {}
@@ -69,8 +69,8 @@ fn run(options: Options) -> Result<u8, Box<dyn Error>> {
     Ok(if screen.failures() > 0 { FAILURE } else { 0 })
 }
 
-/// Prints lines as results come, until there are no more, or they can't be written, or nobody wants
-/// them; returns how many.
+/// Prints a line for each result as it comes, and returns how many. Ends when there are no more
+/// results, when a line can't be written, or when the user interrupts.
 fn print(
     run: Run<Hash>,
     mut output: &Output,

@@ -31,7 +31,7 @@ pub(crate) struct Options {
     pub(crate) paths: Vec<PathBuf>,
 }
 
-/// `None` if help was asked for.
+/// `None` if the user asked for help.
 pub(crate) fn parse_arguments() -> Result<Option<Options>, lexopt::Error> {
     use lexopt::prelude::{Long, Short, Value, ValueExt};
 

@@ -1,4 +1,4 @@
-//! The files under the named paths.
+//! The files under the paths that the user named.
 
 use std::fs;
 use std::io;
@@ -11,8 +11,8 @@ use crate::shared::screen::Screen;
 
 type Paths = Box<dyn Iterator<Item = PathBuf> + Send>;
 
-/// The files, in the order of the paths, and by name below them. What can't be listed is said on the
-/// screen.
+/// The files, in the order of the paths, and by name below each. Directories that can't be listed
+/// are reported on the screen.
 pub(crate) fn paths(
     named: Vec<PathBuf>,
     screen: Screen,
@@ -20,7 +20,7 @@ pub(crate) fn paths(
     named.into_iter().flat_map(move |path| -> Paths {
         match fs::metadata(&path) {
             Ok(metadata) if metadata.is_dir() => Box::new(walk(path, screen.clone())),
-            // If it isn't there, or no file, whoever opens it will say so.
+            // If it doesn't exist, or is no file, opening it says so.
             _ => Box::new(iter::once(path)),
         }
     })

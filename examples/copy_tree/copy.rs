@@ -1,4 +1,4 @@
-//! The copying of files: what is read of each goes to its target.
+//! Copies files: each chunk that is read of a file goes to its target.
 
 use std::fs;
 use std::io;
@@ -27,17 +27,17 @@ pub(crate) struct Copier {
 pub(crate) struct Copying {
     target: Arc<Target>,
     hasher: Option<Hasher>,
-    /// How many bytes have come.
+    /// How many bytes have been read.
     total: u64,
     outcome: Receiver<io::Result<()>>,
 }
 
 /// A file that has been read. Its writes may be under way.
 pub(crate) struct Copied {
-    /// Comes when it has its name; the sender is dropped if that will never be.
+    /// Comes when the target has its name. The sender is dropped if that will never be.
     outcome: Receiver<io::Result<()>>,
     hash: Option<Hash>,
-    /// The source is not what it was when it was opened.
+    /// The source has changed since it was opened.
     changed: bool,
 }
 
@@ -68,7 +68,7 @@ impl Copying {
 }
 
 impl Copied {
-    /// Blocks until it has its name; returns checksum and whether the source changed.
+    /// Blocks until the target has its name. Returns the checksum, and whether the source changed.
     pub(crate) fn wait(self) -> io::Result<(Option<Hash>, bool)> {
         let given_up = |_| Err(io::Error::other("given up because of an internal error"));
         self.outcome.recv().unwrap_or_else(given_up)?;

@@ -1,10 +1,11 @@
 //! Copies a directory with everything below it, many files at once.
 //!
-//! `cargo run --release --example copy_tree -- [OPTIONS] SOURCE TARGET`; `--help` lists the options.
+//! `cargo run --release --example copy_tree -- [OPTIONS] SOURCE TARGET`; `--help` lists the
+//! options.
 //!
-//! The files layer reads ahead, and each chunk that comes is the buffer of a write job of the same
-//! dispatcher. Its memory goes back to the layer when it is written: so the layer's memory bounds
-//! what is read and not yet written.
+//! The files layer reads ahead, and each chunk becomes the buffer of a write job of the same
+//! dispatcher. A chunk's memory goes back to the layer when it is written. So the layer's memory
+//! bounds the data that is read and not yet written.
 
 mod copy;
 mod options;
@@ -39,11 +40,11 @@ use crate::verify::{Expected, verify};
 
 const FAILURE: u8 = 1;
 
-/// How many files there may be from being opened to having been waited for: each can have two
-/// descriptors for its target, and most shells allow 1024.
+/// How many files may be in progress, from their opening until this program has waited for them.
+/// Each can have two descriptors for its target, and most shells allow 1024.
 const FILES: usize = 128;
 
-/// From how many bytes on a file is written directly, if nothing else is said.
+/// Files of at least so many bytes are written directly, unless the user says otherwise.
 const LARGE: u64 = 8 << 20;
 
 fn run(options: Options) -> Result<u8, Box<dyn Error>> {
@@ -85,7 +86,7 @@ fn run(options: Options) -> Result<u8, Box<dyn Error>> {
         true => verify(copied, &settings, &dispatcher, &interrupt, &screen),
         false => Ok(()),
     };
-    // Also the temporary files of what was given up are gone when this returns.
+    // When this returns, the temporary files of copies that were given up are gone, too.
     dispatcher.shutdown()?;
     directories.finish(fsync == Fsync::All, &screen);
     if fsync == Fsync::All {
@@ -107,8 +108,9 @@ fn run(options: Options) -> Result<u8, Box<dyn Error>> {
     Ok(if screen.failures() > 0 { FAILURE } else { 0 })
 }
 
-/// Waits for all files, and says what went wrong. Waiting for one file's writes before taking the
-/// next result bounds how many targets there are: the run goes on only as its results are taken.
+/// Waits for all files, and says what went wrong. It waits for one file's writes before it takes
+/// the next result. That bounds how many targets there are, as the run goes on only as its results
+/// are taken.
 fn wait(
     run: Run<io::Result<Copied>>,
     roots: &Roots,
@@ -140,8 +142,8 @@ fn wait(
     expected
 }
 
-/// Refuses to copy what is no directory, and a directory into itself, which would never end, or over
-/// what it is in.
+/// Refuses to copy a source that is no directory. Also refuses to copy a directory into itself,
+/// which would never end, or over a directory that it is in.
 fn check(roots: &Roots) -> Result<(), String> {
     let say = |path: &Path, what: &dyn Display| format!("{}: {what}", escaped(path).0);
     let source = fs::canonicalize(&roots.source).map_err(|error| say(&roots.source, &error))?;
@@ -150,7 +152,7 @@ fn check(roots: &Roots) -> Result<(), String> {
     }
     let (within, around) = match fs::canonicalize(&roots.target) {
         Ok(target) => (target.starts_with(&source), source.starts_with(&target)),
-        // It is going to be made: its parent has to be there.
+        // It is going to be made, so its parent has to exist.
         Err(_) => {
             let parent = parent(&roots.target);
             let found = fs::canonicalize(&parent).map_err(|error| say(&parent, &error))?;
@@ -174,7 +176,7 @@ fn parent(path: &Path) -> PathBuf {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
         Some(_) => ".".into(),
-        // The root, or nothing.
+        // The path is the root, or empty.
         None => path.to_owned(),
     }
 }

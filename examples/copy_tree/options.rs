@@ -37,7 +37,7 @@ files.
 "
 );
 
-/// What is made durable.
+/// Which parts of the copy are made durable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fsync {
     None,
@@ -54,7 +54,7 @@ pub(crate) struct Options {
     pub(crate) target: PathBuf,
 }
 
-/// `None` if help was asked for.
+/// `None` if the user asked for help.
 pub(crate) fn parse_arguments() -> Result<Option<Options>, lexopt::Error> {
     use lexopt::prelude::{Long, Short, Value, ValueExt};
 

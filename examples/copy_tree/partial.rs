@@ -1,4 +1,4 @@
-//! Names: a temporary one for what is being made, and its own when it is complete.
+//! Names: a temporary one for a file that is being made, and its own when it is complete.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -8,23 +8,24 @@ use std::path::{Path, PathBuf};
 
 use tempfile::{Builder, TempPath};
 
-/// How much of a name goes into the temporary one, in bytes; all of that has to fit into 255.
+/// How much of a name goes into the temporary one, in bytes. The temporary name has to fit into
+/// 255.
 const NAME_MAX: usize = 230;
 
-/// Where something is to be in the end.
+/// Where a file or link is to be in the end.
 pub(crate) struct Place {
     pub(crate) path: PathBuf,
     pub(crate) overwrite: bool,
 }
 
 impl Place {
-    /// Makes something under a temporary name, which goes away with the path that is returned. `make`
-    /// has to refuse a name that is taken.
+    /// Makes something under a temporary name, and removes it when the returned path is dropped.
+    /// `make` has to refuse a name that is taken.
     pub(crate) fn begin<T>(
         &self,
         make: impl FnMut(&Path) -> io::Result<T>,
     ) -> io::Result<(T, TempPath)> {
-        // It will be found out again when the name is taken, but then much work would be lost.
+        // Giving it its name would find this out, too, but then much work would be lost.
         if !self.overwrite && fs::symlink_metadata(&self.path).is_ok() {
             return Err(io::Error::from_raw_os_error(libc::EEXIST));
         }
@@ -39,7 +40,7 @@ impl Place {
         Ok(made.into_parts())
     }
 
-    /// Gives it its name. If that fails, it is removed.
+    /// Gives the complete file its name. If that fails, the file is removed.
     pub(crate) fn take(&self, partial: TempPath) -> io::Result<()> {
         let taken = if self.overwrite {
             partial.persist(&self.path)

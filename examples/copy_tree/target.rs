@@ -1,7 +1,7 @@
 //! A file of the target, from its first write to its name.
 //!
-//! Its writes are under way side by side, and each holds a share in it. Whoever gives back the last
-//! share, a write's callback or the end of the source, completes it.
+//! Its writes are in flight side by side, and each holds a share in it. The callback of a write, or
+//! the end of the source, completes the file when it gives back the last share.
 
 use std::fs::{File, FileTimes, OpenOptions, Permissions};
 use std::io;
@@ -29,13 +29,13 @@ pub(crate) struct Manner {
     pub(crate) sync: bool,
 }
 
-/// What became of a file: nothing is said if it was given up.
+/// Tells what became of a file. Nothing is sent if it was given up.
 pub(crate) type Outcome = SyncSender<io::Result<()>>;
 
 pub(crate) struct Target {
     manner: Manner,
     place: Place,
-    /// Of the source.
+    /// The source's.
     metadata: Metadata,
     outcome: Outcome,
     file: Arc<File>,
@@ -47,9 +47,9 @@ pub(crate) struct Target {
 
 #[derive(Default)]
 struct State {
-    /// What went wrong first.
+    /// The first error.
     error: Option<io::Error>,
-    /// How many bytes there are, when all have come. A target that never knows is given up.
+    /// How many bytes there are, once all have come. A target that never learns this is given up.
     total: Option<u64>,
 }
 
@@ -68,9 +68,9 @@ impl Target {
         let (file, partial) = place.begin(|path| open(false).open(path))?;
         let mut direct = None;
         if metadata.size >= manner.direct_from {
-            // Where the file system has no direct I/O, there is the page cache.
+            // If the file system has no direct I/O, writes go through the page cache.
             direct = open(true).open(&partial).ok().map(FileHandle::from);
-            // A write that makes the file longer would be waited for in its submission.
+            // A write that makes the file longer would block its submission.
             file.set_len(metadata.size)?;
         }
         let file = Arc::new(file);
@@ -80,7 +80,7 @@ impl Target {
         Ok(Arc::new(target))
     }
 
-    /// Begins to write a piece of the file; `false` if the file is lost already.
+    /// Begins to write a piece of the file. False if the file is lost already.
     pub(crate) fn write(self: &Arc<Self>, mut chunk: reapool::Chunk) -> bool {
         let offset = chunk.offset();
         let whole = match &self.direct {
@@ -99,7 +99,7 @@ impl Target {
         self.state().error.is_none()
     }
 
-    /// All of the file has come.
+    /// Takes note that all of the source has been read.
     pub(crate) fn finish(self: Arc<Self>, total: u64) {
         self.state().total = Some(total);
         self.release();
@@ -142,7 +142,8 @@ impl Target {
         }
     }
 
-    /// Nothing is under way any more. What is left to do blocks.
+    /// Completes the file when no write is in flight any more. The last steps block, so a blocking
+    /// thread takes them.
     fn conclude(self) {
         let Some(total) = self.state().total else { return };
         let submitter = self.manner.submitter.clone();
@@ -153,11 +154,11 @@ impl Target {
                 let _ = outcome.send(result);
             },
         );
-        // If it is refused, the outcome is dropped with it, and that is noticed.
+        // If it is refused, the outcome is dropped with it, and the receiver notices that.
         let _ = submitter.submit(job);
     }
 
-    /// Gives it its name if all is well, or else removes it.
+    /// Gives the file its name if all is well, or else removes it.
     fn settle(self, total: u64) -> (Outcome, io::Result<()>) {
         let sealed = self.seal(total);
         let Self { place, partial, outcome, .. } = self;
@@ -171,7 +172,8 @@ impl Target {
         (outcome, settled)
     }
 
-    /// Gives it the source's length, permissions and times, and makes it durable if it is to be.
+    /// Gives the file the source's length, permissions and times, and makes it durable if the user
+    /// wants that.
     fn seal(&self, total: u64) -> io::Result<()> {
         if let Some(error) = self.state().error.take() {
             return Err(error);

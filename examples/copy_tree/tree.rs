@@ -1,4 +1,4 @@
-//! The source's tree: while it is walked, directories and symbolic links are made in the target.
+//! Walks the source's tree, and makes its directories and symbolic links in the target.
 
 use std::fs::{self, DirBuilder, File, FileTimes, Metadata};
 use std::io;
@@ -11,7 +11,7 @@ use walkdir::{DirEntry, WalkDir};
 use crate::partial::Place;
 use crate::shared::screen::Screen;
 
-/// From where to where.
+/// The directories to copy from and to.
 #[derive(Clone)]
 pub(crate) struct Roots {
     pub(crate) source: PathBuf,
@@ -19,10 +19,10 @@ pub(crate) struct Roots {
 }
 
 impl Roots {
-    /// The path in the target for one in the source.
+    /// The path in the target for a path in the source.
     pub(crate) fn target_of(&self, path: &Path) -> PathBuf {
         match path.strip_prefix(&self.source) {
-            // Joining nothing would add a slash.
+            // Joining an empty path would add a slash.
             Ok(rest) if rest.as_os_str().is_empty() => self.target.clone(),
             Ok(rest) => self.target.join(rest),
             Err(_) => unreachable!("the walk doesn't leave the source"),
@@ -30,16 +30,16 @@ impl Roots {
     }
 }
 
-/// The directories that were made or found, each behind the one that it is in, with what is known of
-/// those in the source.
+/// The directories that were made or found, with the metadata of their sources. Each comes after
+/// the one that it is in.
 #[derive(Clone, Default)]
 pub(crate) struct Directories(Arc<Mutex<Vec<(PathBuf, Metadata)>>>);
 
-/// What is wrong with which path.
+/// A path, and what is wrong with it.
 type Problem = (PathBuf, io::Error);
 
-/// An iterator over the regular files of the source. What is no file is dealt with on the way, and
-/// what is wrong said on the screen.
+/// An iterator over the regular files of the source. On the way it deals with entries that are no
+/// files, and reports problems on the screen.
 pub(crate) struct Tree {
     walk: walkdir::IntoIter,
     roots: Roots,
@@ -59,7 +59,7 @@ impl Tree {
         Self { walk, roots, overwrite, directories, screen }
     }
 
-    /// `Some` if it is a file.
+    /// Returns the path if it is that of a file.
     fn visit(&mut self, entry: DirEntry) -> Result<Option<PathBuf>, Problem> {
         let kind = entry.file_type();
         let target = self.roots.target_of(entry.path());
@@ -85,7 +85,7 @@ impl Tree {
         place.take(partial)
     }
 
-    /// Permissions come at the end: they may forbid to write into it.
+    /// Permissions come at the end, as they may forbid writing into the directory.
     fn make_directory(&self, target: &Path, source: &Path) -> Result<(), Problem> {
         let metadata = fs::metadata(source).map_err(|error| (source.to_owned(), error))?;
         let is_root = target == self.roots.target;
@@ -123,11 +123,12 @@ impl Iterator for Tree {
 }
 
 impl Directories {
-    /// Gives them their permissions and times, when nothing will be made in them any more.
+    /// Gives the directories their permissions and times, when nothing will be made in them any
+    /// more.
     pub(crate) fn finish(&self, sync: bool, screen: &Screen) {
         let directories =
             std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
-        // First what is inside: a directory may not be entered any more afterwards.
+        // From the inside out: a directory may not be entered any more afterwards.
         for (path, metadata) in directories.into_iter().rev() {
             if let Err(error) = finish(&path, &metadata, sync) {
                 screen.fail(&path, error);

@@ -1,4 +1,4 @@
-//! Reading the copies back.
+//! Reads the copies back.
 
 use std::fs;
 use std::io;
@@ -13,7 +13,8 @@ use crate::shared::screen::Screen;
 use crate::shared::settings::Settings;
 use crate::shared::watch::Watch;
 
-/// What was copied: paths in the target, and the checksums of what was read from the source.
+/// The files that were copied: their paths in the target, and the checksums of the data that was
+/// read from the source.
 #[derive(Default)]
 pub(crate) struct Expected {
     pub(crate) paths: Vec<PathBuf>,
@@ -31,7 +32,7 @@ pub(crate) fn verify(
     let Expected { paths, hashes } = expected;
     let policy = match settings.policy {
         Policy::Buffered => Policy::Buffered,
-        // What comes from the page cache says nothing about the device.
+        // Data from the page cache says nothing about the device.
         _ => Policy::Direct,
     };
     let files = settings.files(dispatcher).policy(policy).build()?;

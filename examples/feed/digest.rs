@@ -1,5 +1,5 @@
-//! The checksum of one file, one job at a time: it is opened, read piece by piece, and hashed by the
-//! callbacks.
+//! The checksum of one file, one job at a time: it is opened, read piece by piece, and hashed by
+//! the callbacks.
 
 use std::fs::OpenOptions;
 use std::io;
@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use blake3::{Hash, Hasher};
 use reapool::{Completion, FileHandle, FileKind, Job, SubmitError, Submitter};
 
-/// What comes of a path.
+/// The result for a path.
 pub(crate) struct Digest {
     pub(crate) path: PathBuf,
     pub(crate) result: io::Result<Hash>,
@@ -23,7 +23,7 @@ struct Reading<F> {
     tell: F,
 }
 
-/// Submits the first job; `tell` is called in the callback of the last.
+/// Submits the first job. The callback of the last calls `tell`.
 pub(crate) fn digest<F>(
     submitter: &Submitter,
     path: PathBuf,
@@ -50,7 +50,7 @@ where
     submitter.submit(first)
 }
 
-/// Opens a file, which Linux can't do asynchronously; of a pipe it doesn't wait for the other end.
+/// Opens a file, which Linux can't do asynchronously. It doesn't wait for the other end of a pipe.
 fn open(path: &Path) -> io::Result<FileHandle> {
     let file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path)?;
     Ok(FileHandle::from(file))
@@ -60,7 +60,7 @@ impl<F: FnOnce(Digest) + Send + 'static> Reading<F> {
     fn read(self, file: FileHandle, buffer: Vec<u8>, offset: u64) {
         let submitter = self.submitter.clone();
         let read = Job::read(file, buffer, offset, move |done| self.go_on(done));
-        // Refused only if more jobs were parked than there are files at a time.
+        // It would be refused only if more jobs were parked than files are open at a time.
         drop(submitter.submit(read));
     }
 

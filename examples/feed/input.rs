@@ -1,4 +1,4 @@
-//! The standard input, from which paths come whenever somebody writes them.
+//! The standard input, from which paths come whenever its writer writes them.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -30,7 +30,7 @@ impl Input {
         self.ended
     }
 
-    /// A job that waits until there is something, and tells what.
+    /// A job that waits until there is input, reads it, and calls `tell` with it.
     pub(crate) fn poll(&self, tell: impl FnOnce(io::Result<Vec<u8>>) + Send + 'static) -> Job {
         Job::poll(&self.file, PollEvents::READABLE, move |done| {
             // The poll has waited, so that read(2) doesn't: nobody else reads from here.
@@ -38,11 +38,11 @@ impl Input {
         })
     }
 
-    /// The paths that these bytes complete. None at all are the end.
+    /// The paths that these bytes complete. No bytes at all are the end of the input.
     pub(crate) fn paths(&mut self, bytes: Vec<u8>) -> Vec<PathBuf> {
         self.ended = bytes.is_empty();
         let mut pieces = if self.ended {
-            // The last path needs no separator behind it.
+            // The last path needs no separator after it.
             vec![std::mem::take(&mut self.rest)]
         } else {
             self.rest.extend(bytes);

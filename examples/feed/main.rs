@@ -1,10 +1,11 @@
 //! Prints the BLAKE3 checksums of files whose paths come in by the standard input, while they come.
 //!
-//! `find . -newer stamp | cargo run --release --example feed -- [OPTIONS]`; `--help` lists the options.
+//! `find . -newer stamp | cargo run --release --example feed -- [OPTIONS]`; `--help` lists the
+//! options.
 //!
-//! No thread waits in read(2): that there are paths to read, and that Ctrl-C was pressed, are jobs like
-//! the reads of the files, polls, whose callbacks run on the same workers. While as many files are open
-//! as may be, nobody polls for more paths, so that whoever writes them waits.
+//! No thread waits in read(2). Polls wait for paths and for Ctrl-C: they are jobs like the reads of
+//! the files, and their callbacks run on the same workers. While as many files are open as allowed,
+//! the program doesn't poll for more paths, so that the writer of the paths waits.
 
 mod digest;
 mod input;
@@ -37,15 +38,15 @@ use crate::shared::screen::complain;
 const FAILURE: u8 = 1;
 const INTERRUPTED: u8 = 130;
 
-/// What callbacks tell the main thread.
+/// Messages from callbacks to the main thread.
 enum Event {
-    /// More of the standard input, which has ended if it is empty.
+    /// More of the standard input. If it is empty, the input has ended.
     Input(io::Result<Vec<u8>>),
     Digest(Digest),
     Interrupt,
 }
 
-/// What the main thread knows.
+/// The state of the main thread.
 struct Feed {
     submitter: Submitter,
     sender: Sender<Event>,
@@ -54,14 +55,14 @@ struct Feed {
     waiting: VecDeque<PathBuf>,
     open: usize,
     options: Options,
-    /// The standard input is polled.
+    /// A poll of the standard input is outstanding.
     listening: bool,
     interrupted: bool,
     failures: u64,
 }
 
 impl Feed {
-    /// Begins files, and asks for more paths when there is none left to begin.
+    /// Begins files, and polls for more paths when there is none left to begin.
     fn go_on(&mut self) -> Result<(), Box<dyn Error>> {
         while self.open < self.options.files
             && let Some(path) = self.waiting.pop_front()
@@ -99,7 +100,7 @@ impl Feed {
                     match bytes {
                         _ if self.interrupted => {}
                         Ok(bytes) => self.waiting.extend(self.input.paths(bytes)),
-                        // It doesn't wait, and somebody else took what the poll had seen.
+                        // The read doesn't wait, and another reader took what the poll had seen.
                         Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                         Err(error) => return Err(named("standard input")(error).into()),
                     }
@@ -123,7 +124,7 @@ impl Feed {
     fn print(&mut self, Digest { path, result }: Digest) -> Result<(), Box<dyn Error>> {
         match result {
             Ok(hash) => {
-                // Line by line: whoever feeds one path at a time waits for its line.
+                // Line by line: a program that feeds one path at a time waits for its line.
                 let mut out = io::stdout().lock();
                 let line = checksum_line(&path, hash);
                 out.write_all(line.as_bytes()).map_err(named("standard output"))?;
@@ -142,11 +143,11 @@ fn named(what: &str) -> impl Fn(io::Error) -> String {
     move |error| format!("{what}: {error}")
 }
 
-/// From now on the first Ctrl-C is an event, and the second ends the program.
+/// Makes an event of the first Ctrl-C. The second ends the program.
 fn listen(submitter: &Submitter, sender: &Sender<Event>) -> Result<(), Box<dyn Error>> {
     let (signals, writer) = UnixStream::pair()?;
     let once = Arc::new(AtomicBool::new(false));
-    // In this order the second finds the flag set.
+    // In this order the second Ctrl-C finds the flag set.
     flag::register_conditional_shutdown(SIGINT, INTERRUPTED.into(), Arc::clone(&once))?;
     flag::register(SIGINT, once)?;
     pipe::register(SIGINT, writer)?;
@@ -158,7 +159,7 @@ fn listen(submitter: &Submitter, sender: &Sender<Event>) -> Result<(), Box<dyn E
 }
 
 fn run(options: Options) -> Result<u8, Box<dyn Error>> {
-    // Two polls, and for each file one job at a time.
+    // There are two polls, and for each file one job at a time.
     let dispatcher = Dispatcher::builder().depth(options.files + 2).build()?;
     let (sender, events) = mpsc::channel();
     listen(&dispatcher, &sender)?;
@@ -174,8 +175,8 @@ fn run(options: Options) -> Result<u8, Box<dyn Error>> {
         failures: 0,
     };
     let ran = feed.run(&events);
-    // The poll for Ctrl-C, and maybe that for paths, go on until the program has ended: nothing can
-    // withdraw them, and nobody waits for them.
+    // The poll for Ctrl-C, and maybe that for paths, go on until the program has ended: they have
+    // no handles that could cancel them, and nobody waits for them.
     drop(dispatcher.shutdown_timeout(Duration::ZERO));
     ran?;
     Ok(match (feed.interrupted, feed.failures) {

@@ -33,11 +33,11 @@ impl Counts {
         (0..=u8::MAX).zip(self.0).filter(|&(_, count)| count > 0)
     }
 
-    /// Shannon's, in bits for each byte.
+    /// Shannon's entropy, in bits for each byte.
     pub(crate) fn entropy(&self) -> f64 {
         let total = self.total() as f64;
         let share = |(_, count)| count as f64 / total;
-        // From 0 on: a sum of nothing would be printed as -0.
+        // The sum begins at 0.0: an empty sum would be printed as -0.
         self.occurring().map(share).fold(0.0, |bits, share| bits + share * -share.log2()).abs()
     }
 }

@@ -2,10 +2,10 @@
 //!
 //! `cargo run --release --example histogram -- [OPTIONS] FILE...`; `--help` lists the options.
 //!
-//! A parallel reduction in a scope: one buffer, which is borrowed part by part by reads that are
-//! under way at the same time. What a part's callback finds it adds to the part's own counts, also
-//! borrowed, and then it has the part filled with what comes next in the file. No reference
-//! counting, no locks, no channel; and when the scope is over, the counts are added up.
+//! A parallel reduction in a scope. Reads that are in flight at the same time borrow one buffer,
+//! part by part. The callback of a part adds what it finds to the part's own counts, which it also
+//! borrows, and then has the part filled with the next bytes of the file. There is no reference
+//! counting, no lock and no channel. When the scope is over, the counts are added up.
 
 mod counts;
 mod options;
@@ -39,7 +39,7 @@ struct Reading<'a> {
 }
 
 impl Reading<'_> {
-    /// Reads what comes next into `part`, adds it to `counts`, and goes on until the file is over.
+    /// Reads the next bytes into `part`, adds them to `counts`, and goes on until the file is over.
     fn go_on<'scope>(
         &'scope self,
         scope: &'scope Scope<'scope, '_>,
@@ -54,18 +54,19 @@ impl Reading<'_> {
                     self.go_on(scope, part, counts);
                 }
                 Ok(_) => {}
-                // The end of the file; what there was before it has been counted.
+                // This is the end of the file. The bytes before it have been counted.
                 Err(error) if error.source.kind() == ErrorKind::UnexpectedEof => {}
-                // Another part's may have come first.
+                // The error of another part may have come first.
                 Err(error) => drop(self.failure.set(error)),
             }
         });
-        // A dispatcher that is open refuses nothing here: each part has one job at a time.
+        // An open dispatcher refuses nothing here, as each part has one job at a time.
         scope.submit(job.exact()).expect("is accepted");
     }
 }
 
-/// The counts of one file, with all reads into `buffer`, which is divided into parts of this size.
+/// Counts the bytes of one file. All reads go into `buffer`, which is divided into parts of this
+/// size.
 fn count(
     dispatcher: &Dispatcher,
     path: &Path,
@@ -120,7 +121,7 @@ fn run(options: Options) -> Result<u8, Box<dyn Error>> {
         }
         match counted {
             Ok(counts) => match print(&counts, path, &options) {
-                // Whoever closed the pipe has read enough.
+                // The reader has closed the pipe: it has read enough.
                 Err(error) if error.kind() == ErrorKind::BrokenPipe => return Ok(FAILURE),
                 printed => printed.map_err(|error| format!("standard output: {error}"))?,
             },

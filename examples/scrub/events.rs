@@ -1,4 +1,4 @@
-//! What the loop waits for: completions, the timer, and signals.
+//! The events that the loop waits for: completions, the timer, and signals.
 
 use std::io;
 use std::time::Duration;
@@ -33,7 +33,7 @@ pub(crate) enum Happened {
 }
 
 impl Events {
-    /// From now on. The signals are blocked: this is the only thread.
+    /// Begins to listen. It blocks the signals, which is enough, as this is the only thread.
     pub(crate) fn listen(jobs: &LoopDispatcher) -> io::Result<Self> {
         let mut set = SigSet::empty();
         for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGUSR1] {
@@ -55,19 +55,19 @@ impl Events {
         Ok(Self { epoll, timer, signals })
     }
 
-    /// Waits until something has happened.
+    /// Waits until something has happened, and returns what.
     pub(crate) fn wait(&self) -> io::Result<impl Iterator<Item = io::Result<Happened>>> {
         let mut events = [EpollEvent::empty(); 3];
         let count = match self.epoll.wait(&mut events, EpollTimeout::NONE) {
             Ok(count) => count,
-            // Stopped and continued.
+            // The process was stopped and continued.
             Err(Errno::EINTR) => 0,
             Err(error) => return Err(error.into()),
         };
         let happened = move |event: EpollEvent| match event.data() {
             JOBS => Ok(Some(Happened::Completions)),
             TIMER => self.timer.wait().map(|()| Some(Happened::Tick)),
-            // Others are still there, and the descriptor readable.
+            // If there are more signals, the descriptor stays readable.
             _ => self.signals.read_signal().map(|signal| {
                 signal.map(|signal| match signal.ssi_signo {
                     number if number == Signal::SIGUSR1 as u32 => Happened::StatusWanted,

@@ -1,5 +1,5 @@
-//! Reads files or whole devices to the last byte, at a bounded rate, and says what of them can't be
-//! read any more: latent errors are found while there is a copy.
+//! Reads files or whole devices to the last byte, at a bounded rate, and says which parts can't be
+//! read any more. So it finds latent errors while there is still a copy.
 //!
 //! `cargo run --release --example scrub -- [OPTIONS] PATH...`; `--help` lists the options.
 //!
@@ -27,7 +27,7 @@ use crate::shared::screen::complain;
 
 const FAILURE: u8 = 1;
 
-/// Callbacks that are run before the other descriptors are looked at again.
+/// How many callbacks run before the loop looks at the other descriptors again.
 const MOST: usize = 32;
 
 fn run(options: Options) -> Result<u8, Box<dyn Error>> {
@@ -75,7 +75,7 @@ fn read(
                 Happened::Tick => scan.allow(options),
                 Happened::StatusWanted => scan.status(),
                 Happened::End(number) if signal.is_some() => {
-                    // What is in the kernel's hands is left there.
+                    // Reads that the kernel has are left to it.
                     mem::forget(mem::replace(jobs, LoopDispatcher::new()?));
                     return Ok(Some(number));
                 }

@@ -1,4 +1,4 @@
-//! One file on its way through: what is to be read, what has been, and what could not be.
+//! The scan of one file: which parts are to be read, have been read, and could not be read.
 
 use std::error::Error;
 use std::fs;
@@ -17,7 +17,7 @@ use crate::options::Options;
 use crate::shared::names::escaped;
 use crate::shared::screen::complain;
 
-/// What is tried by itself where a larger read fails.
+/// The size of the blocks that are read one by one where a larger read fails.
 const BLOCK: usize = 4096;
 
 pub(crate) struct Scan {
@@ -26,13 +26,13 @@ pub(crate) struct Scan {
     size: u64,
     /// Where the next read begins.
     next: u64,
-    /// Blocks of failed reads, to be tried alone.
+    /// Blocks of failed reads, to be read one by one.
     again: Vec<u64>,
     under_way: usize,
     /// Bytes that have been read.
     read: u64,
     failed: Vec<(Range<u64>, String)>,
-    /// Bytes that may be asked for now, if there is a bound on the rate.
+    /// How many bytes may be requested now, if the rate is bounded.
     allowed: u64,
     since: Instant,
     buffers: Vec<AlignedBuf>,
@@ -47,7 +47,7 @@ pub(crate) fn name(path: &Path) -> String {
 
 impl Scan {
     pub(crate) fn open(path: &Path, options: &Options) -> Result<Self, Box<dyn Error>> {
-        // Before it is opened: that of a pipe would wait for the other end.
+        // Before it is opened: opening a pipe would wait for the other end.
         let kind = fs::metadata(path)?.file_type();
         if !kind.is_file() && !kind.is_block_device() {
             return Err("neither a regular file nor a block device".into());
@@ -76,7 +76,7 @@ impl Scan {
         Ok(scan)
     }
 
-    /// Takes what has been read, and asks for more.
+    /// Takes the reads that have completed, and submits more.
     pub(crate) fn submit(
         &mut self,
         jobs: &LoopDispatcher,
@@ -103,7 +103,7 @@ impl Scan {
             let buffer = self.buffers.pop().unwrap_or_else(|| AlignedBuf::zeroed(options.chunk));
             let tell = self.tell.clone();
             let read = Job::read(&self.file, buffer, offset, move |done| {
-                // After a second Ctrl-C nobody listens.
+                // After a second Ctrl-C nobody receives.
                 let _ = tell.send(done);
             });
             jobs.submit(read.limit(length).exact())?;
@@ -128,7 +128,7 @@ impl Scan {
             Err(_) if done.requested > BLOCK => {
                 self.read -= done.transferred as u64;
                 let blocks = (done.requested / BLOCK) as u64;
-                // The first is taken first.
+                // In reverse, so that the first block is taken first.
                 self.again
                     .extend((0..blocks).rev().map(|block| done.offset + block * BLOCK as u64));
             }
@@ -139,16 +139,16 @@ impl Scan {
         self.buffers.push(done.buffer);
     }
 
-    /// Another moment has passed.
+    /// Allows more bytes, as another tick has passed.
     pub(crate) fn allow(&mut self, options: &Options) {
         if let Some(rate) = options.rate {
             let share = (rate as f64 * TICK.as_secs_f64()) as u64;
-            // No more than this is saved up, but a read must be possible.
+            // No more is saved up than the share of two ticks, or than one read if that is more.
             self.allowed = (self.allowed + share).min((2 * share).max(options.chunk as u64));
         }
     }
 
-    /// Asks for nothing more.
+    /// Requests nothing more.
     pub(crate) fn stop(&mut self) {
         self.size = self.size.min(self.next);
         self.again.clear();
@@ -162,7 +162,7 @@ impl Scan {
         self.under_way == 0 && !self.has_more()
     }
 
-    /// Says how far it is.
+    /// Prints how far the scan is.
     pub(crate) fn status(&self) {
         let rate = self.read as f64 / self.since.elapsed().as_secs_f64().max(1e-9);
         let (read, size) = (HumanBytes(self.read), HumanBytes(self.size));
@@ -173,7 +173,7 @@ impl Scan {
         );
     }
 
-    /// Prints what came of it. True if some could not be read.
+    /// Prints the result. True if some parts could not be read.
     pub(crate) fn report(&mut self, output: &mut impl Write, stopped: bool) -> io::Result<bool> {
         let mark = if stopped { " before it was stopped" } else { "" };
         writeln!(output, "{}: {} bytes read{mark}", self.name, self.read)?;

@@ -1,11 +1,11 @@
 //! Searches files for lines that match a regular expression or contain a string, as `grep -r` does.
 //!
-//! `cargo run --release --example search -- [OPTIONS] PATTERN [PATH...]`; `--help` lists the options.
-//! `--count` counts as `LC_ALL=C grep --text --count` does.
+//! `cargo run --release --example search -- [OPTIONS] PATTERN [PATH...]`; `--help` lists the
+//! options. `--count` counts as `LC_ALL=C grep --text --count` does.
 //!
-//! Workers search what has been read, many lines at once, while more is read, of the same file and
-//! of others. What is to be printed of a file waits for its turn in memory, or in a temporary file if
-//! it is much.
+//! Workers search the chunks that have been read, many lines at once, while more is read of the
+//! same file and of others. The lines to be printed of a file wait for its turn in memory, or in a
+//! temporary file if there are many.
 
 mod options;
 mod paths;
@@ -38,8 +38,8 @@ const MATCHED: u8 = 0;
 const NOTHING: u8 = 1;
 const FAILURE: u8 = 2;
 
-/// How many files there may be from being begun to having been printed: each can hold a temporary
-/// file open, and most shells allow 1024 descriptors.
+/// How many files may be in progress, from their beginning until they have been printed. Each can
+/// hold a temporary file open, and most shells allow 1024 descriptors.
 const FILES: usize = 256;
 
 fn run(options: Options) -> Result<u8, Box<dyn Error>> {
@@ -73,7 +73,7 @@ fn run(options: Options) -> Result<u8, Box<dyn Error>> {
     fallbacks.report(&settings, &screen);
     let end = progress.snapshot();
     match written {
-        // Whoever closed the pipe has read enough.
+        // The reader has closed the pipe: it has read enough.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(FAILURE),
         Err(error) => return Err(format!("standard output: {error}").into()),
         Ok(()) => {}
@@ -90,8 +90,8 @@ fn run(options: Options) -> Result<u8, Box<dyn Error>> {
     })
 }
 
-/// Prints what was found as results come, until there are no more, or it can't be written, or nobody
-/// wants it; returns in how many files something was found.
+/// Prints the matches of each result as it comes, and returns in how many files there were some.
+/// Ends when there are no more results, when they can't be written, or when the user interrupts.
 fn print(
     run: Run<io::Result<Found>>,
     wanted: Wanted,

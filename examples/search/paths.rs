@@ -1,4 +1,4 @@
-//! The files under the named paths, but for those that are ignored.
+//! The files under the paths that the user named, except those that are ignored.
 
 use std::error::Error;
 use std::fs;
@@ -11,15 +11,15 @@ use crate::shared::screen::Screen;
 
 type Paths = Box<dyn Iterator<Item = PathBuf> + Send>;
 
-/// What is left out below directories.
+/// Which files are left out below directories.
 #[derive(Clone, Copy)]
 pub(crate) struct Filters {
     pub(crate) no_ignore: bool,
     pub(crate) hidden: bool,
 }
 
-/// The files, in the order of the paths, and by name below them. What is named is not ignored. What
-/// can't be listed is said on the screen.
+/// The files, in the order of the paths, and by name below each. Paths that the user named are not
+/// ignored. Directories that can't be listed are reported on the screen.
 pub(crate) fn paths(
     named: Vec<PathBuf>,
     filters: Filters,
@@ -28,7 +28,7 @@ pub(crate) fn paths(
     named.into_iter().flat_map(move |path| -> Paths {
         match fs::metadata(&path) {
             Ok(metadata) if metadata.is_dir() => Box::new(walk(path, filters, screen.clone())),
-            // If it isn't there, or no file, whoever opens it will say so.
+            // If it doesn't exist, or is no file, opening it says so.
             _ => Box::new(iter::once(path)),
         }
     })
@@ -62,7 +62,7 @@ fn path_of(error: &ignore::Error) -> Option<&Path> {
     }
 }
 
-/// What the system said, without what is said around it.
+/// The system's message, without the text around it.
 fn reason(error: &ignore::Error) -> String {
     let Some(mut reason) = error.io_error().map(|error| error as &dyn Error) else {
         return error.to_string();

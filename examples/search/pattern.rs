@@ -1,13 +1,13 @@
-//! What is searched for, and how it is found in many lines at once.
+//! The pattern, and how it is found in many lines at once.
 //!
-//! A matcher that is started for each line costs more than what it looks for. So it is given many
-//! lines together, and only where it finds something are the ends of that line looked up.
+//! Starting a matcher for each line costs more than searching the line. So the matcher gets many
+//! lines together, and only where it finds something, the ends of that line are looked up.
 //!
-//! What it finds may lie across lines, as `a\sb` does in "a\nb", and is no match then, but the line
-//! where it begins may match by itself. That no line is missed depends on this: where a match within
-//! a line begins when that line is searched by itself, one begins too when it is searched among
-//! others. It holds for all expressions but those that ask for the beginning or the end of the text,
-//! and for those of which the lines are searched one by one.
+//! A find may lie across lines, as `a\sb` does in "a\nb". Then it is no match, but the line where
+//! it begins may match by itself. No line is missed, for this reason: if a match begins somewhere
+//! when a line is searched by itself, a match begins there, too, when the line is searched among
+//! others. That holds for all expressions but those that ask for the beginning or the end of the
+//! text. For those, lines are searched one by one.
 
 use std::ffi::OsStr;
 use std::ops::Range;
@@ -20,7 +20,7 @@ use regex::bytes::{Regex, RegexBuilder};
 #[derive(Debug)]
 pub(crate) struct Pattern {
     matcher: Matcher,
-    /// The lines have to be searched one by one.
+    /// Lines have to be searched one by one.
     by_line: bool,
 }
 
@@ -50,8 +50,8 @@ impl Pattern {
         Ok(Self { matcher: Matcher::Regex(regex), by_line: !fixed && knows_text_ends(&text) })
     }
 
-    /// The lines that match, as ranges of `lines`, which are separated by newlines: there is one more
-    /// of them than there are newlines.
+    /// The lines that match, as ranges of `lines`. Newlines separate these, so there is one line
+    /// more than there are newlines.
     pub(crate) fn hits<'a>(&'a self, lines: &'a [u8]) -> Hits<'a> {
         Hits { pattern: self, lines, at: 0, by_line: self.by_line }
     }
@@ -83,8 +83,8 @@ fn escaped(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("\\x{byte:02x}")).collect()
 }
 
-/// Whether the expression may tell a line's ends from the text's: `\A`, `\z`, or flags that change
-/// what `^` and `$` mean. It may say so of others too.
+/// Whether the expression may tell the ends of a line from those of the text: by `\A`, `\z`, or
+/// flags that change the meaning of `^` and `$`. True for some other expressions, too.
 fn knows_text_ends(expression: &str) -> bool {
     let flags = expression.split("(?").skip(1).any(|group| {
         let flags = group.split(|c: char| !c.is_ascii_alphabetic() && c != '-').next();
@@ -97,13 +97,13 @@ fn knows_text_ends(expression: &str) -> bool {
 pub(crate) struct Hits<'a> {
     pattern: &'a Pattern,
     lines: &'a [u8],
-    /// Where the next line begins; behind the end if there is none.
+    /// Where the next line begins, or beyond the end if there is none.
     at: usize,
     by_line: bool,
 }
 
 impl Hits<'_> {
-    /// The line around an offset from where it is on. Its end does belong to it.
+    /// The line around an offset, no earlier than `at`. An offset at the line's end belongs to it.
     fn line_around(&self, offset: usize) -> Range<usize> {
         let begin =
             memrchr(b'\n', &self.lines[self.at..offset]).map_or(self.at, |n| self.at + n + 1);
@@ -131,7 +131,7 @@ impl Iterator for Hits<'_> {
                 return Some(line);
             }
             // An expression that runs across lines here may do so in every line, and each time as
-            // far as the last: that would take a time that grows with the square of the length.
+            // far as the last line. The time would grow with the square of the length.
             self.by_line = true;
             if self.pattern.matches(&self.lines[line.clone()]) {
                 return Some(line);

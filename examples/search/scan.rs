@@ -1,4 +1,4 @@
-//! The search of one file: its chunks come one after the other, and lines go across them.
+//! The search of one file: its chunks come one after the other, and lines cross their borders.
 
 use std::io::{self, Seek, Write};
 use std::ops::{ControlFlow, Range};
@@ -11,11 +11,11 @@ use tempfile::SpooledTempFile;
 
 use crate::pattern::Pattern;
 
-/// How much of the lines to be printed of a file is kept in memory, in bytes; of what is more, all
-/// that has come is in a temporary file, and is written to it in pieces of this size.
+/// How many bytes of the lines to be printed are kept in memory for a file. If there are more, all
+/// of them go to a temporary file, in pieces of this size.
 const SPOOL: usize = 64 << 10;
 
-/// What is to be known of matches.
+/// The kind of result that the user wants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Wanted {
     Counts,
@@ -26,7 +26,7 @@ pub(crate) enum Wanted {
     },
 }
 
-/// What is searched for in every file.
+/// The search that is made in every file.
 pub(crate) struct Query {
     pub(crate) pattern: Pattern,
     pub(crate) wanted: Wanted,
@@ -34,9 +34,9 @@ pub(crate) struct Query {
     pub(crate) max_line: usize,
 }
 
-/// What has been found in a file.
+/// The matches in a file.
 pub(crate) struct Found {
-    /// Lines that match; with [`Wanted::Names`] no more than one.
+    /// How many lines match. With [`Wanted::Names`] no more than one.
     pub(crate) count: u64,
     /// The lines as they are to be printed.
     pub(crate) lines: SpooledTempFile,
@@ -44,16 +44,16 @@ pub(crate) struct Found {
 
 pub(crate) struct Scan {
     query: Arc<Query>,
-    /// What comes before each line that is printed.
+    /// The text before each line that is printed.
     label: Vec<u8>,
     /// The beginning of a line whose end has not come yet.
     carry: Vec<u8>,
-    /// The number of the next line to be searched.
+    /// The number of the line that is searched next.
     number: u64,
     found: Found,
-    /// Lines on their way to what has been found.
+    /// Lines on their way to `found`.
     printed: Vec<u8>,
-    /// Why it was given up.
+    /// Why the search of this file was given up.
     error: Option<io::Error>,
 }
 
@@ -68,7 +68,7 @@ impl Scan {
         Self { query, label, carry: Vec::new(), number: 1, found, printed: Vec::new(), error: None }
     }
 
-    /// Searches the lines that end in this chunk; `Break` if the rest of the file is of no interest.
+    /// Searches the lines that end in this chunk. `Break` if the rest of the file doesn't matter.
     pub(crate) fn chunk(&mut self, chunk: &[u8]) -> ControlFlow<()> {
         self.try_chunk(chunk).unwrap_or_else(|error| {
             self.error = Some(error);
@@ -86,7 +86,7 @@ impl Scan {
             if self.search(&line)?.is_break() {
                 return Ok(ControlFlow::Break(()));
             }
-            // Its memory is used again for the next.
+            // Its memory is used again for the next carry.
             self.carry = line;
             self.carry.clear();
         }

@@ -1,11 +1,11 @@
-//! Serves the files below a directory over HTTP/1.0: a program in an async runtime that awaits reads.
+//! Serves the files below a directory over HTTP/1.0: a program in an async runtime that awaits
+//! reads.
 //!
 //! `cargo run --release --example serve -- [OPTIONS] [DIRECTORY]`; `--help` lists the options. Then
 //! `curl http://127.0.0.1:8080/PATH`.
 //!
-//! All connections are tasks of one thread, tokio's, which never waits for a disk: files are opened
-//! on the dispatcher's threads for what blocks, and of each the next piece is read while the last one
-//! is sent.
+//! All connections are tasks of one thread of tokio, which never waits for a disk. The dispatcher's
+//! blocking threads open the files. While one piece of a file is sent, the next is read.
 
 mod options;
 mod request;
@@ -35,13 +35,13 @@ use crate::shared::screen::complain;
 
 const FAILURE: u8 = 1;
 
-/// How long a client may take to ask.
+/// How long a client may take to send its request.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// How long nothing may be taken by a client that is sent something.
+/// How long a client may go without receiving any of its answer.
 pub(crate) const STALL: Duration = Duration::from_secs(30);
 
-/// What all connections share.
+/// The state that all connections share.
 struct Server {
     root: Root,
     submitter: Submitter,
@@ -55,13 +55,13 @@ fn run(options: Options) -> Result<u8, Box<dyn Error>> {
     let server = Server { root, submitter: dispatcher.submitter(), verbose: options.verbose };
     let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(serve(Arc::new(server), &options))?;
-    // Tasks that were given up are gone with it, but not the reads that they had begun.
+    // This drops the tasks that were given up, but not the reads that they had begun.
     drop(runtime);
     dispatcher.shutdown()?;
     Ok(0)
 }
 
-/// Accepts connections until a signal comes, and then waits for those that there are, or for another
+/// Accepts connections until a signal comes, and then waits for the open ones, or for another
 /// signal.
 async fn serve(server: Arc<Server>, options: &Options) -> io::Result<()> {
     let listener = TcpListener::bind(options.listen).await?;
@@ -70,7 +70,7 @@ async fn serve(server: Arc<Server>, options: &Options) -> io::Result<()> {
     let (places, mut connections) = (Arc::new(Semaphore::new(options.connections)), JoinSet::new());
     loop {
         let next = async {
-            // First: who finds no place waits in the system's queue.
+            // The place first: clients for which there is none wait in the system's queue.
             let place = Arc::clone(&places).acquire_owned().await;
             (place, listener.accept().await)
         };
@@ -78,7 +78,7 @@ async fn serve(server: Arc<Server>, options: &Options) -> io::Result<()> {
             next = next => next,
             () = stop.wait() => break,
         };
-        // Those that have ended.
+        // Forget the connections that have ended.
         while connections.try_join_next().is_some() {}
         match accepted {
             Ok((stream, _)) => {
@@ -90,7 +90,7 @@ async fn serve(server: Arc<Server>, options: &Options) -> io::Result<()> {
             }
             Err(error) => {
                 complain("serve", format_args!("a connection is not accepted: {error}"));
-                // Too many open files, say: it would be the same at once.
+                // Too many open files, for example: an immediate retry would fail in the same way.
                 tokio::time::sleep(Duration::from_millis(100)).await;
             }
         }
@@ -104,7 +104,7 @@ async fn serve(server: Arc<Server>, options: &Options) -> io::Result<()> {
 }
 
 impl Server {
-    /// One request and its answer. What goes wrong with it is the client's misfortune.
+    /// Serves one request. An error ends this connection and nothing else.
     async fn connection(&self, mut stream: TcpStream) {
         let asked = timeout(PATIENCE, Request::receive(&mut stream)).await;
         let request = match asked {
@@ -121,7 +121,8 @@ impl Server {
         self.note(&request.to_string(), answered);
     }
 
-    /// Says what came of a request, if somebody wants to know: the status, unless it could not be sent.
+    /// Logs the result of a request if the user wants that: the status, or why it could not be
+    /// sent.
     fn note(&self, request: &str, answered: io::Result<u16>) {
         match answered {
             Ok(status) if self.verbose => complain("serve", format_args!("{status} {request}")),

@@ -1,4 +1,4 @@
-//! What a client asks for.
+//! A client's request.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -9,19 +9,19 @@ use std::path::{Component, Path, PathBuf};
 use tokio::io::{AsyncReadExt, BufReader};
 use tokio::net::TcpStream;
 
-/// How long a request may be, in bytes. There are no bodies.
+/// How long a request may be, in bytes. It has no body.
 pub(crate) const HEAD_LIMIT: u64 = 8192;
 
 pub(crate) struct Request {
     method: String,
-    /// As it was sent.
+    /// As the client sent it.
     target: String,
-    /// The path in it, with what stands for bytes replaced by these.
+    /// The path in it, decoded.
     path: PathBuf,
 }
 
 impl Request {
-    /// Receives a request, of which only the first line is looked at; `None` if that is none.
+    /// Receives a request, and looks at its first line alone. `None` if that is no request line.
     pub(crate) async fn receive(stream: &mut TcpStream) -> io::Result<Option<Self>> {
         let mut bytes = BufReader::new(stream.take(HEAD_LIMIT));
         let mut head = Vec::new();
@@ -45,8 +45,7 @@ impl Request {
         (is_http && words.next().is_none()).then_some(request)
     }
 
-    /// Whether the contents are wanted, and not only what is said about them; `None` if something
-    /// else is asked.
+    /// Whether the client wants the contents, and not only the head. `None` for other methods.
     pub(crate) fn wants_contents(&self) -> Option<bool> {
         match &*self.method {
             "GET" => Some(true),
@@ -55,7 +54,7 @@ impl Request {
         }
     }
 
-    /// The path below the root; `None` if it leads out of it.
+    /// The path below the root. `None` if it leads out of the root.
     pub(crate) fn path(&self) -> Option<PathBuf> {
         let below = self.path.strip_prefix("/").ok()?;
         let is_below = |part| matches!(part, Component::Normal(_) | Component::CurDir);
@@ -67,14 +66,14 @@ fn is_complete(head: &[u8]) -> bool {
     head.ends_with(b"\r\n\r\n") || head.ends_with(b"\n\n")
 }
 
-/// Replaces what stands for bytes, such as `%20`.
+/// Replaces escapes such as `%20` by the bytes that they stand for.
 fn decode(text: &str) -> Option<Vec<u8>> {
     let (mut bytes, mut decoded) = (text.bytes(), Vec::new());
     while let Some(byte) = bytes.next() {
         let mut digit = || char::from(bytes.next()?).to_digit(16);
         decoded.push(if byte == b'%' { (digit()? * 16 + digit()?) as u8 } else { byte });
     }
-    // No path has it, and the system would stop there.
+    // No path has a zero byte, and the system would end the path there.
     (!decoded.contains(&0)).then_some(decoded)
 }
 

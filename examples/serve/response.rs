@@ -1,4 +1,4 @@
-//! Answers.
+//! The answers to requests.
 
 use std::io;
 use std::path::Path;
@@ -59,7 +59,7 @@ async fn contents(
     let (mut offset, mut spare) = (0, buffers());
     let mut piece = buffers();
     while offset < found.size {
-        // Of an empty piece there is nothing to send: the first time.
+        // The first piece is empty, and there is nothing to send of it.
         let (sent, (result, next)) = tokio::join!(send(to, &piece), read(spare, offset));
         sent?;
         offset += result? as u64;
@@ -68,7 +68,7 @@ async fn contents(
     send(to, &piece).await
 }
 
-/// Says no.
+/// Answers with a status that is not success.
 pub(crate) async fn refuse(to: &mut (impl AsyncWrite + Unpin), status: u16) -> io::Result<u16> {
     let text = format!("{status} {}\n", reason(status));
     let about = format!("Content-Length: {}\r\nContent-Type: text/plain\r\n", text.len());
@@ -97,7 +97,7 @@ fn reason(status: u16) -> &'static str {
     }
 }
 
-/// What to say about a file that can't be opened.
+/// The status for a file that can't be opened.
 fn status(error: &io::Error) -> u16 {
     match error.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => 404,

@@ -1,4 +1,4 @@
-//! The directory that is served, and nothing else.
+//! The directory that is served. Nothing outside it is.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use reapool::FileHandle;
 
-/// Clones are the same.
+/// A clone stands for the same directory.
 #[derive(Clone)]
 pub(crate) struct Root(Arc<Path>);
 
@@ -18,7 +18,7 @@ pub(crate) struct Found {
     pub(crate) file: FileHandle,
     /// In bytes, when it was opened.
     pub(crate) size: u64,
-    /// Its real one.
+    /// Its path without symbolic links.
     pub(crate) path: PathBuf,
 }
 
@@ -41,12 +41,13 @@ impl Root {
         }
     }
 
-    /// `None` if it is a directory.
+    /// Opens a file. `None` if the path is that of a directory.
     fn open_one(&self, path: &Path) -> io::Result<Option<Found>> {
-        // A pipe that nobody writes to would not be opened otherwise.
+        // Without this flag, opening would wait for somebody to write to a pipe.
         let flags = libc::O_NONBLOCK | libc::O_NOCTTY;
         let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
-        // Asked of what was opened, which no longer changes: links may have led anywhere.
+        // This asks for the path of the file that was opened: links may have led anywhere, and that
+        // file no longer changes.
         let path = fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd()))?;
         let metadata = file.metadata()?;
         if !path.starts_with(&self.0) || !metadata.is_file() && !metadata.is_dir() {

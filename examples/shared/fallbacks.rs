@@ -7,7 +7,7 @@ use reapool::{Policy, Processed};
 use super::screen::Screen;
 use super::settings::Settings;
 
-/// Counts them, by what the system said.
+/// Counts these files by the system's reason.
 #[derive(Default)]
 pub(crate) struct Fallbacks {
     files: u64,
@@ -22,7 +22,7 @@ impl Fallbacks {
         }
     }
 
-    /// Says it in one line, if there were any and somebody wants to know.
+    /// Reports the counts in one line, if there were any and the user wants to know.
     pub(crate) fn report(&self, settings: &Settings, screen: &Screen) {
         let is_asked = settings.policy == Policy::Direct || settings.verbose;
         if self.reasons.is_empty() || !is_asked {

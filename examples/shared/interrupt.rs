@@ -1,4 +1,4 @@
-//! Ctrl-C, and the signal that `kill` sends: the first asks for an end, the second makes it.
+//! Ctrl-C, and the signal that `kill` sends: the first asks the program to end, the second ends it.
 
 use std::io;
 use std::sync::Arc;
@@ -7,15 +7,15 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 
-/// Whether a signal has come. Clones tell the same.
+/// Whether a signal has come. All clones tell the same.
 #[derive(Clone)]
 pub(crate) struct Interrupt {
-    /// 0 before.
+    /// The signal's number; 0 before it has come.
     signal: Arc<AtomicUsize>,
 }
 
 impl Interrupt {
-    /// From now on, for good.
+    /// Begins to listen, for the rest of the program's life.
     pub(crate) fn listen() -> io::Result<Self> {
         let once = Arc::new(AtomicBool::new(false));
         let signal = Arc::new(AtomicUsize::new(0));
@@ -34,7 +34,7 @@ impl Interrupt {
 
     /// The exit status of a program that the signal ended: 128 and its number.
     pub(crate) fn status(&self) -> Option<u8> {
-        // Relaxed: nothing else is read on the strength of it.
+        // Relaxed: no other read depends on this value.
         match self.signal.load(Ordering::Relaxed) {
             0 => None,
             signal => Some(128 + signal as u8),

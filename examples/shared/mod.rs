@@ -1,5 +1,5 @@
-//! What the programs that go through many files have in common: settings, what they show on the
-//! terminal, what they write, and how they are stopped.
+//! The parts that the programs have in common: settings, the terminal, the output, and how they are
+//! stopped.
 
 #![allow(dead_code, unused_imports, unused_macros, reason = "each program uses a part")]
 
@@ -18,8 +18,8 @@ use std::process::ExitCode;
 /// Exit status for a mistake in the command line.
 pub(crate) const USAGE: u8 = 2;
 
-/// Runs a program whose arguments have been parsed: prints its help, or says what is wrong with
-/// them, or runs it and says why it can't. `failure` is its exit status in that case.
+/// Runs a program whose arguments have been parsed. Prints its help, or says what is wrong with the
+/// arguments, or runs it and says why it failed. In that case its exit status is `failure`.
 pub(crate) fn start<O>(
     program: &str,
     help: &str,

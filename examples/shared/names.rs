@@ -1,4 +1,4 @@
-//! Names of files and reasons of failures, as people are told them.
+//! Names of files and reasons of failures, as the user gets to see them.
 
 use std::borrow::Cow;
 use std::path::Path;
@@ -6,8 +6,8 @@ use std::path::Path;
 use blake3::Hash;
 use reapool::{FileError, FileErrorKind, FileOperation};
 
-/// A path on one line, as b3sum writes it, and whether that needed backslashes, which b3sum marks
-/// with another at the front of the line.
+/// A path on one line, as b3sum writes it, and whether that needed backslashes. If so, b3sum puts
+/// another one at the front of the line.
 pub(crate) fn escaped(path: &Path) -> (Cow<'_, str>, bool) {
     let text = path.to_string_lossy();
     if !text.contains(['\\', '\n', '\r']) {

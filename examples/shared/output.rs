@@ -7,14 +7,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::screen::Screen;
 
-/// How many bytes are written at once, if so many come within a moment.
+/// How many bytes are written at once, if so many are ready within a moment.
 const PIECE: usize = 64 << 10;
 
-/// Clones are the same output.
+/// All clones are the same output.
 #[derive(Clone)]
 pub(crate) struct Output {
     screen: Screen,
-    /// Somebody is looking: each line is shown at once.
+    /// A terminal shows each line at once.
     is_terminal: bool,
     state: Arc<Mutex<State>>,
 }
@@ -22,7 +22,7 @@ pub(crate) struct Output {
 #[derive(Default)]
 struct State {
     waiting: Vec<u8>,
-    /// The first; nothing is written after it.
+    /// The first error. Nothing is written after it.
     error: Option<io::Error>,
 }
 
@@ -32,7 +32,7 @@ impl Output {
         Self { screen: screen.clone(), is_terminal, state: Arc::default() }
     }
 
-    /// Writes what is waiting, unless another thread is at it; `false` if that is no longer
+    /// Writes the bytes that wait, unless another thread is writing. False if writing is no longer
     /// possible. For a thread that looks from time to time.
     pub(crate) fn refresh(&self) -> bool {
         match self.state.try_lock() {
@@ -48,13 +48,13 @@ impl Output {
         self.state().error.is_some()
     }
 
-    /// Says what is wrong with a file, behind the lines of the files before it.
+    /// Says what is wrong with a file, after the lines of the files before it.
     pub(crate) fn fail(&self, path: &Path, reason: impl fmt::Display) {
         self.write_out(&mut self.state());
         self.screen.fail(path, reason);
     }
 
-    /// Writes the rest. After an error, that is what it returns.
+    /// Writes the rest. Returns the first error, if there was one.
     pub(crate) fn finish(&self) -> io::Result<()> {
         let mut state = self.state();
         self.write_out(&mut state);
@@ -84,7 +84,7 @@ impl Output {
 }
 
 impl Write for &Output {
-    /// Fails, in a way, after the first error; [`Output::finish`] returns that one.
+    /// Fails after the first error, with another one. [`Output::finish`] returns the first.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let mut state = self.state();
         state.waiting.extend_from_slice(bytes);

@@ -11,7 +11,7 @@ use reapool::ProgressSnapshot;
 
 use super::names::escaped;
 
-/// What is shown to whoever runs the program. Clones are the same screen.
+/// Messages to the user of the program. All clones are the same screen.
 #[derive(Clone)]
 pub(crate) struct Screen {
     program: &'static str,
@@ -48,14 +48,14 @@ impl Screen {
         self.bar.suspend(write)
     }
 
-    /// Says something that is no failure.
+    /// Prints a message that is no failure.
     pub(crate) fn say(&self, message: fmt::Arguments<'_>) {
         self.suspend(|| complain(self.program, message));
     }
 
     /// Says what is wrong with a file, and counts it.
     pub(crate) fn fail(&self, path: &Path, reason: impl fmt::Display) {
-        // Relaxed: whoever asks has joined the threads that fail.
+        // Relaxed: the thread that reads it has joined the threads that fail.
         self.failures.fetch_add(1, Ordering::Relaxed);
         self.say(format_args!("{}: {reason}", escaped(path).0));
     }

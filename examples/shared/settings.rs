@@ -1,4 +1,4 @@
-//! Options that all programs have, and the dispatcher and files layer that they ask for.
+//! Options that all programs have, and the dispatcher and the files layer that they describe.
 
 use lexopt::{Arg, Parser, ValueExt};
 use reapool::{BuildError, Dispatcher, Files, FilesBuilder, Order, Policy};
@@ -51,7 +51,7 @@ pub(crate) fn name(argument: &Arg<'_>) -> Option<&'static str> {
 }
 
 impl Settings {
-    /// Sets what the option of this [`name`] says, with the value that comes next.
+    /// Sets the option of this [`name`] to the value that comes next.
     pub(crate) fn set(&mut self, name: &str, parser: &mut Parser) -> Result<(), lexopt::Error> {
         match name {
             "policy" => self.policy = parser.value()?.parse_with(policy)?,
@@ -79,14 +79,14 @@ impl Settings {
         builder.build()
     }
 
-    /// A files layer, all but built.
+    /// A builder of the files layer with these settings.
     pub(crate) fn files(&self, dispatcher: &Dispatcher) -> FilesBuilder {
         let chunk = self.chunk.min(self.memory / 4);
         Files::builder(dispatcher)
             .policy(self.policy)
             .memory(self.memory)
             .chunk(chunk)
-            // No file is read whole: there is no need for buffers of that size.
+            // No file is read whole, so buffers of that size are not needed.
             .whole_limit(chunk)
     }
 }

@@ -1,5 +1,5 @@
-//! A thread that looks after a run from time to time: while the main thread waits for results, it
-//! draws the bar, writes what waits to be written, and stops the run if that is wanted.
+//! A thread that looks after a run from time to time. While the main thread waits for results, it
+//! draws the bar, writes the output that waits, and stops the run if the user wants that.
 
 use std::io;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
