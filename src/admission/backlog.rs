@@ -4,6 +4,7 @@
 //! more than the cost of a look into a map.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::mem;
 use std::time::Instant;
 
 use crate::job::Job;
@@ -19,8 +20,7 @@ pub(crate) struct Backlog {
     /// The job with number `first + i` is at index `i`. Neither end is a gap.
     queue: VecDeque<Option<Job>>,
     first: i64,
-    /// How many jobs there are.
-    len: usize,
+    gaps: usize,
     /// The numbers of jobs that have a handle.
     tickets: HashMap<Ticket, i64>,
     /// The numbers of jobs that have a deadline.
@@ -29,11 +29,11 @@ pub(crate) struct Backlog {
 
 impl Backlog {
     pub(crate) fn len(&self) -> usize {
-        self.len
+        self.queue.len() - self.gaps
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.len == 0
+        self.queue.is_empty()
     }
 
     pub(crate) fn front(&self) -> Option<&Job> {
@@ -43,18 +43,24 @@ impl Backlog {
     pub(crate) fn push_back(&mut self, job: Job) {
         self.note(&job, self.first + self.queue.len() as i64);
         self.queue.push_back(Some(job));
-        self.len += 1;
     }
 
     pub(crate) fn push_front(&mut self, job: Job) {
         self.first -= 1;
         self.note(&job, self.first);
         self.queue.push_front(Some(job));
-        self.len += 1;
     }
 
     pub(crate) fn pop_front(&mut self) -> Option<Job> {
-        (self.len > 0).then(|| self.take_number(self.first))
+        let job = self.queue.pop_front()?;
+        self.first += 1;
+        if let Some(job) = &job {
+            self.forget(job, self.first - 1);
+        }
+        if self.gaps > 0 {
+            self.close_gaps();
+        }
+        job
     }
 
     /// The job with this ticket, if it waits here.
@@ -66,7 +72,7 @@ impl Backlog {
     /// Takes the job with this ticket out.
     pub(crate) fn take(&mut self, ticket: Ticket) -> Option<Job> {
         let number = *self.tickets.get(&ticket)?;
-        Some(self.take_number(number))
+        self.take_number(number)
     }
 
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
@@ -76,7 +82,7 @@ impl Backlog {
     /// Takes a job out whose deadline has come by now.
     pub(crate) fn take_overdue(&mut self, now: Instant) -> Option<Job> {
         let &(deadline, number) = self.deadlines.first()?;
-        (deadline <= now).then(|| self.take_number(number))
+        if deadline <= now { self.take_number(number) } else { None }
     }
 
     fn index(&self, number: i64) -> usize {
@@ -93,33 +99,37 @@ impl Backlog {
         }
     }
 
-    /// Takes the job with this number out, which there is.
-    fn take_number(&mut self, number: i64) -> Job {
-        let index = self.index(number);
-        let job = self.queue[index].take().expect("a number that is known has a job");
+    fn forget(&mut self, job: &Job, number: i64) {
         if let Some(ticket) = job.ticket() {
             self.tickets.remove(&ticket);
         }
         if let Some(deadline) = job.deadline_set() {
             self.deadlines.remove(&(deadline, number));
         }
-        self.len -= 1;
+    }
+
+    fn take_number(&mut self, number: i64) -> Option<Job> {
+        let index = self.index(number);
+        let job = self.queue[index].take()?;
+        self.forget(&job, number);
+        self.gaps += 1;
         self.close_gaps();
-        job
+        Some(job)
     }
 
     fn close_gaps(&mut self) {
         while let Some(None) = self.queue.front() {
             self.queue.pop_front();
             self.first += 1;
+            self.gaps -= 1;
         }
         while let Some(None) = self.queue.back() {
             self.queue.pop_back();
+            self.gaps -= 1;
         }
-        // A gap costs a place in memory until those before it have left, which may be never. With
-        // as many gaps as jobs, the jobs' share of this is constant.
-        let gaps = self.queue.len() - self.len;
-        if gaps >= GAPS_MIN && gaps >= self.len {
+        // A gap costs a place in memory until the jobs before it have left, which may be never. With
+        // as many gaps as jobs to be numbered anew, each gap's share of that work is constant.
+        if self.gaps >= GAPS_MIN && self.gaps >= self.len() {
             self.compact();
         }
     }
@@ -129,7 +139,8 @@ impl Backlog {
         self.tickets.clear();
         self.deadlines.clear();
         self.queue.retain(Option::is_some);
-        let queue = std::mem::take(&mut self.queue);
+        self.gaps = 0;
+        let queue = mem::take(&mut self.queue);
         for (job, number) in queue.iter().flatten().zip(self.first..) {
             self.note(job, number);
         }

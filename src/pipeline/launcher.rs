@@ -250,24 +250,19 @@ impl Launcher {
 
     /// A job that is in its slot and that nobody else knows of, with its result.
     pub(super) fn take_own(&self, token: u64, res: i64) -> Completed {
-        self.take(Event { token, res }).expect("a job that was not handed on is in its slot")
+        let job = self.slots.take(token).expect("a job that was not handed on is in its slot");
+        Completed { index: index_of(token) as u32, res, job }
     }
 
-    /// The job of an event, taken out of its slot. `None` if no request in flight has its token.
-    fn take(&self, event: Event) -> Option<Completed> {
-        let job = self.slots.take(event.token)?;
-        Some(Completed { index: index_of(event.token) as u32, res: event.res, job })
-    }
-
-    /// The job of an event that the engine's waiter has reaped. An event that belongs to no job is
-    /// counted and ignored.
+    /// The job of an event that the engine's waiter has reaped, taken out of its slot. An event that
+    /// belongs to no request in flight is counted and ignored.
     pub(crate) fn reaped(&self, event: Event) -> Option<Completed> {
-        let completed = self.take(event);
-        match &completed {
-            Some(completed) => self.counters.polled(&completed.job),
-            None => self.counters.strayed(),
-        }
-        completed
+        let Some(job) = self.slots.take(event.token) else {
+            self.counters.strayed();
+            return None;
+        };
+        self.counters.polled(&job);
+        Some(Completed { index: index_of(event.token) as u32, res: event.res, job })
     }
 
     /// Ends a request that no blocking thread has begun.
