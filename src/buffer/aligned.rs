@@ -1,7 +1,7 @@
-//! Memory for direct I/O: aligned, zeroed, owned.
+//! A buffer for direct I/O: aligned, and zeroed when it is made.
 //!
-//! Safety: one allocation, made and freed here with the same layout; all of it is initialised from
-//! the start, as it is allocated zeroed.
+//! Safety: one allocation, made and freed here with the same layout. All of it is initialised from
+//! the start, because it is allocated zeroed.
 
 #![expect(unsafe_code, reason = "allocates with an alignment")]
 
@@ -13,13 +13,14 @@ use std::slice;
 
 use crate::buffer::{IoBuf, IoBufMut};
 
-/// A buffer whose address is a multiple of its alignment, as files opened with `O_DIRECT` ask for.
+/// A buffer whose address is a multiple of its alignment, as files opened with `O_DIRECT` need it.
 ///
 /// It has a fixed capacity and a length, like a vector, and derefs to the bytes of that length. A
-/// read asks for the whole capacity and sets the length to what it got; a write writes the length.
+/// read asks for the whole capacity, and sets the length to the number of bytes that it got. A
+/// write writes the bytes of the length.
 ///
-/// Reuse it: the callback gets it back, for the next job. Memory fresh from the system costs more
-/// than the read into it, in faults and in clearing.
+/// Use it again: the callback gets it back, for the next job. Page faults in fresh memory, and
+/// clearing it, cost more than the read.
 ///
 /// # Examples
 ///
@@ -34,14 +35,14 @@ use crate::buffer::{IoBuf, IoBufMut};
 /// assert_eq!(buffer.capacity(), 8192);
 /// ```
 pub struct AlignedBuf {
-    /// The allocation; dangling, but aligned, if the layout's size is zero.
+    /// The allocation. It is dangling, but aligned, if the layout's size is zero.
     memory: NonNull<u8>,
     layout: Layout,
     /// At most the layout's size.
     len: usize,
 }
 
-// SAFETY: the memory is owned like a boxed slice's, and plain bytes know no thread.
+// SAFETY: the memory is owned like that of a boxed slice, and plain bytes belong to no thread.
 unsafe impl Send for AlignedBuf {}
 // SAFETY: a shared reference gives only shared access to the bytes.
 unsafe impl Sync for AlignedBuf {}
@@ -56,7 +57,7 @@ impl AlignedBuf {
     /// # Panics
     ///
     /// If `len` rounded up to the alignment is more than `isize::MAX`. As with `Vec`, the process
-    /// aborts when the memory can't be had.
+    /// aborts if there is not enough memory.
     #[must_use]
     pub fn zeroed(len: usize) -> Self {
         Self::with_alignment(len, Self::DEFAULT_ALIGNMENT)
@@ -67,7 +68,7 @@ impl AlignedBuf {
     /// # Panics
     ///
     /// If `alignment` is not a power of two, or if `len` rounded up to it is more than
-    /// `isize::MAX`. As with `Vec`, the process aborts when the memory can't be had.
+    /// `isize::MAX`. As with `Vec`, the process aborts if there is not enough memory.
     ///
     /// # Examples
     ///
@@ -88,25 +89,26 @@ impl AlignedBuf {
         Self { memory, layout, len }
     }
 
-    /// The size of the allocation in bytes: what a read into it asks for.
+    /// The size of the allocation in bytes. A read into the buffer asks for as much.
     #[must_use]
     pub fn capacity(&self) -> usize {
         self.layout.size()
     }
 
-    /// What the address is a multiple of, in bytes.
+    /// The address is a multiple of this, in bytes.
     #[must_use]
     pub fn alignment(&self) -> usize {
         self.layout.align()
     }
 
     /// Shortens the buffer to `len` bytes; does nothing if it is no longer than that. The capacity
-    /// stays.
+    /// stays as it is.
     pub fn truncate(&mut self, len: usize) {
         self.len = self.len.min(len);
     }
 
-    /// Sets the length to `len`; bytes that this adds are zero, never what an earlier read left.
+    /// Sets the length to `len`. Bytes that this adds are zero, whatever an earlier read left
+    /// there.
     ///
     /// # Panics
     ///
@@ -135,8 +137,8 @@ impl Deref for AlignedBuf {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        // SAFETY: `len` bytes of the allocation, all initialised since it was allocated zeroed and
-        // only ever written with bytes; `self` is borrowed as long as the slice.
+        // SAFETY: `len` bytes of the allocation are all initialised, as it was allocated zeroed and
+        // only bytes are written. `self` is borrowed as long as the slice.
         unsafe { slice::from_raw_parts(self.memory.as_ptr(), self.len) }
     }
 }
@@ -167,8 +169,8 @@ impl fmt::Debug for AlignedBuf {
     }
 }
 
-// SAFETY: the allocation stays where it is while its owner is moved, and changes only through it;
-// all of it is initialised.
+// SAFETY: the allocation stays where it is while its owner is moved, and changes only through it.
+// All of it is initialised.
 unsafe impl IoBuf for AlignedBuf {
     fn stable_ptr(&self) -> *const u8 {
         self.memory.as_ptr()
@@ -179,7 +181,7 @@ unsafe impl IoBuf for AlignedBuf {
     }
 }
 
-// SAFETY: as above; the capacity is the size of the allocation.
+// SAFETY: as above. The capacity is the size of the allocation.
 unsafe impl IoBufMut for AlignedBuf {
     fn stable_mut_ptr(&mut self) -> *mut u8 {
         self.memory.as_ptr()

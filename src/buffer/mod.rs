@@ -1,6 +1,6 @@
-//! What can be a job's buffer: memory that stays where it is while its owner is moved.
+//! The contract of a job's buffer: memory that stays where it is while its owner is moved.
 //!
-//! Safety: the implementations here argue that their memory is stable, and expose to safe code no
+//! Safety: each implementation here argues that its memory is stable, and that safe code sees no
 //! byte that was not initialised.
 
 #![expect(unsafe_code, reason = "the contract between buffers and the kernel")]
@@ -20,22 +20,22 @@ use std::sync::Arc;
 /// - `stable_ptr` and [`initialised`](Self::initialised) return the same values each time, on any
 ///   thread, also after the value has been moved;
 /// - `stable_ptr` is not null, and the `initialised` bytes from there on are initialised, in one
-///   allocation, and changed by nobody but through this value (memory that several owners share is
-///   never changed);
-/// - leaking the value leaks that memory, or, if the value borrows it, the memory stays as it is for
-///   as long as the value's type is valid. ([`Job`](crate::Job) takes values that borrow nothing,
-///   [`ScopedJob`](crate::ScopedJob) others too.)
+///   allocation, and changed only through this value (memory that several owners share is never
+///   changed);
+/// - leaking the value leaks that memory, or, if the value borrows it, the memory stays as it is
+///   for as long as the value's type is valid. ([`Job`](crate::Job) takes only values that borrow
+///   nothing, [`ScopedJob`](crate::ScopedJob) also values that borrow.)
 pub unsafe trait IoBuf: Send {
     /// The first byte.
     fn stable_ptr(&self) -> *const u8;
 
-    /// How many bytes from there on are initialised; this is what a write writes.
+    /// How many bytes from there on are initialised. A write writes as many.
     fn initialised(&self) -> usize;
 
     /// The initialised bytes.
     fn as_bytes(&self) -> &[u8] {
-        // SAFETY: the contract has a pointer that is not null with that many initialised bytes in
-        // one allocation behind it, which don't change while `self` is borrowed.
+        // SAFETY: by the contract the pointer is not null, and that many bytes from it on are
+        // initialised, in one allocation, and don't change while `self` is borrowed.
         unsafe { slice::from_raw_parts(self.stable_ptr(), self.initialised()) }
     }
 }
@@ -49,16 +49,16 @@ pub unsafe trait IoBuf: Send {
 ///
 /// - `stable_mut_ptr` is the address that `stable_ptr` returns, and
 ///   [`capacity`](Self::capacity) never changes and is at least `initialised`;
-/// - the `capacity` bytes from there on are allocated and writable, and nobody else reads or writes
-///   them.
+/// - the `capacity` bytes from there on are allocated and writable, and nothing else reads or
+///   writes them.
 pub unsafe trait IoBufMut: IoBuf {
     /// The first byte, for writing.
     fn stable_mut_ptr(&mut self) -> *mut u8;
 
-    /// How many bytes from there on may be written; this is what a read asks for.
+    /// How many bytes from there on may be written. A read asks for as many.
     fn capacity(&self) -> usize;
 
-    /// Takes note that a read put `count` bytes at the front: these are the buffer's contents now.
+    /// Tells the buffer that a read put `count` bytes at its front, which are its contents now.
     ///
     /// # Safety
     ///
@@ -117,12 +117,12 @@ unsafe impl IoBufMut for Box<[u8]> {
         self.len()
     }
 
-    /// A boxed slice is as long as it is: bytes after the first `count` are what they were.
+    /// The length of a boxed slice is fixed. Bytes after the first `count` keep their values.
     unsafe fn set_filled(&mut self, _count: usize) {}
 }
 
-// SAFETY: the slice is where it is, and borrowed while its type is valid; a shared slice of bytes is
-// not changed meanwhile.
+// SAFETY: the slice is not moved while it is borrowed, which is as long as its type is valid. A
+// shared slice of bytes is not changed meanwhile.
 unsafe impl IoBuf for &[u8] {
     fn stable_ptr(&self) -> *const u8 {
         self.as_ptr()
@@ -133,7 +133,7 @@ unsafe impl IoBuf for &[u8] {
     }
 }
 
-// SAFETY: as above, and it changes only through this value, being borrowed exclusively.
+// SAFETY: as above, and it changes only through this value, which borrows it exclusively.
 unsafe impl IoBuf for &mut [u8] {
     fn stable_ptr(&self) -> *const u8 {
         self.as_ptr()
@@ -154,12 +154,12 @@ unsafe impl IoBufMut for &mut [u8] {
         self.len()
     }
 
-    /// A slice is as long as it is: bytes after the first `count` are what they were.
+    /// The length of a slice is fixed. Bytes after the first `count` keep their values.
     unsafe fn set_filled(&mut self, _count: usize) {}
 }
 
-// SAFETY: the shared block stays while this owner exists, wherever that is moved; with another
-// owner around nobody gets mutable access to it, and without one only through this value.
+// SAFETY: the shared block stays where it is as long as this owner exists, also when it is moved.
+// While there is another owner, there is no mutable access; without one, only through this value.
 unsafe impl IoBuf for Arc<[u8]> {
     fn stable_ptr(&self) -> *const u8 {
         self.as_ptr()
