@@ -1,15 +1,10 @@
 //! The engine for systems without native AIO: the blocking lane's threads perform transfers, and the
 //! waiter itself waits for what is polled.
-//!
-//! Safety: one system call on a list of this file's own, and the engine's interface.
-
-#![expect(unsafe_code, reason = "calls ppoll")]
 
 use std::fs::File;
 use std::io::{Read, Write};
 use std::mem;
 use std::os::fd::AsRawFd;
-use std::ptr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -18,8 +13,7 @@ use super::request::{BlockingRequest, ReplyTo};
 use crate::engine::backend::Backend;
 use crate::engine::operation::Operation;
 use crate::engine::{Engine, Errno, Event, Request, STOP};
-use crate::sys::aio::timespec;
-use crate::sys::descriptor;
+use crate::sys::descriptor::{self, ppoll};
 
 /// How long what is polled for may be there before it is noticed, where the list is too long to be
 /// waited for.
@@ -157,20 +151,20 @@ fn polled(entry: &libc::pollfd) -> Option<i64> {
 /// descriptors now than there are entries, the kernel doesn't take them at once: the bell, which is
 /// the first, is waited for, and the others are looked at every now and then.
 fn poll_all(list: &mut [libc::pollfd], deadline: Option<Instant>) -> Result<(), Errno> {
-    match ppoll(list, deadline) {
+    match poll_until(list, deadline) {
         Err(Errno(libc::EINVAL)) => {}
         answer => return answer,
     }
     let most = descriptor::limit().clamp(1, list.len());
     let is_there = |list: &[libc::pollfd]| list.iter().any(|entry| entry.revents != 0);
     loop {
-        list.chunks_mut(most).try_for_each(|part| ppoll(part, Some(Instant::now())))?;
+        list.chunks_mut(most).try_for_each(|part| ppoll(part, Some(Duration::ZERO)))?;
         let now = Instant::now();
         if is_there(list) || deadline.is_some_and(|deadline| deadline <= now) {
             return Ok(());
         }
         let next = now + LOOK_AGAIN;
-        ppoll(&mut list[..most], Some(deadline.map_or(next, |deadline| deadline.min(next))))?;
+        poll_until(&mut list[..most], Some(deadline.map_or(next, |deadline| deadline.min(next))))?;
         if is_there(&list[..most]) {
             return Ok(());
         }
@@ -178,23 +172,12 @@ fn poll_all(list: &mut [libc::pollfd], deadline: Option<Instant>) -> Result<(), 
 }
 
 /// ppoll(2), until the deadline at most.
-fn ppoll(list: &mut [libc::pollfd], deadline: Option<Instant>) -> Result<(), Errno> {
-    list.iter_mut().for_each(|entry| entry.revents = 0);
-    let limit =
-        deadline.map(|deadline| timespec(deadline.saturating_duration_since(Instant::now())));
-    let limit = limit.as_ref().map_or(ptr::null(), ptr::from_ref);
-    let count = list.len() as libc::nfds_t;
-    // SAFETY: the kernel reads and writes `count` entries of a list that is exactly so long and
-    // exclusively borrowed; the limit is null or points to a live local, and the mask is not changed.
-    let answer = unsafe { libc::ppoll(list.as_mut_ptr(), count, limit, ptr::null()) };
-    if answer >= 0 {
-        return Ok(());
-    }
-    list.iter_mut().for_each(|entry| entry.revents = 0);
-    Err(Errno::last())
+fn poll_until(list: &mut [libc::pollfd], deadline: Option<Instant>) -> Result<(), Errno> {
+    ppoll(list, deadline.map(|deadline| deadline.saturating_duration_since(Instant::now())))
 }
 
 impl Engine for BlockingEngine {
+    #[expect(unsafe_code, reason = "the contract of engines")]
     unsafe fn submit(&self, batch: &[Request]) -> Result<usize, Errno> {
         let is_poll = |request: &Request| request.transfer.operation == Operation::Poll;
         let mut count = batch.iter().take_while(|request| is_poll(request)).count();

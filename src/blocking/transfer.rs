@@ -10,7 +10,7 @@ use std::ptr;
 
 use crate::engine::operation::Operation;
 use crate::engine::{Errno, Transfer};
-use crate::sys::aio::checked;
+use crate::sys::call::checked;
 
 /// The outcome of a read from the page cache.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,7 +8,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::sys::aio::{self as sys, Errno, aio_context_t};
+use crate::sys::aio::{self as sys, aio_context_t};
+use crate::sys::call::Errno;
 
 /// How many contexts of this process are on their way out.
 static LEAVING: AtomicUsize = AtomicUsize::new(0);

@@ -36,7 +36,7 @@ use std::time::Duration;
 
 use crate::engine::backend::Backend;
 use crate::engine::operation::Operation;
-pub(crate) use crate::sys::aio::Errno;
+pub(crate) use crate::sys::call::Errno;
 
 /// The token of the event by which [`Engine::wake`] reaches the waiter; no slot ever has it.
 pub(crate) const STOP: u64 = u64::MAX;

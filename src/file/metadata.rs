@@ -1,15 +1,15 @@
-//! What the kernel knows of an open file, asked with one call.
+//! An open file's metadata, from one system call.
 
-use std::fs::File;
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd};
+use std::os::fd::BorrowedFd;
 use std::os::unix::fs::MetadataExt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::file::alignment::Alignment;
+use crate::sys::descriptor::std_metadata;
 use crate::sys::statx::{STATX_BASIC_STATS, STATX_DIOALIGN, statx, statx_timestamp};
 
-/// What kind of thing a descriptor refers to.
+/// The kind of file that a descriptor refers to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum FileKind {
@@ -27,7 +27,7 @@ pub enum FileKind {
     Socket,
     /// A symbolic link, opened itself (`O_PATH` and `O_NOFOLLOW`).
     Symlink,
-    /// What has no type, such as an eventfd.
+    /// A file without a type, such as an eventfd.
     Other,
 }
 
@@ -47,19 +47,19 @@ impl FileKind {
     }
 }
 
-/// What the kernel says of direct I/O on a file.
+/// The kernel's answer about direct I/O on a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum DirectIo {
-    /// Nothing: Linux before 6.1, or a file system that doesn't tell.
+    /// It says nothing: Linux before 6.1, or a file system that doesn't tell.
     Unknown,
-    /// That there is none. If the file can be opened with `O_DIRECT` nevertheless, its transfers go
+    /// There is none. If the file can be opened with `O_DIRECT` nevertheless, its transfers go
     /// through the page cache.
     Unsupported,
-    /// What it has to be aligned to.
+    /// Transfers need this alignment.
     Aligned(Alignment),
 }
 
-/// What is known of a file, as of when it was asked for.
+/// A file's metadata, as of when it was asked for.
 ///
 /// # Examples
 ///
@@ -75,11 +75,12 @@ pub(crate) enum DirectIo {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Metadata {
-    /// What kind of file it is.
+    /// The kind of the file.
     pub kind: FileKind,
-    /// Its length in bytes; 0 for devices, see [`FileHandle::size`](crate::FileHandle::size).
+    /// Its length in bytes; 0 for devices, whose size [`FileHandle::size`](crate::FileHandle::size)
+    /// has.
     pub size: u64,
-    /// The permission, set-id and sticky bits: the low twelve of `st_mode` in stat(2).
+    /// The permission, set-id and sticky bits: the low twelve bits of `st_mode` in stat(2).
     pub mode: u32,
     /// The user that owns it.
     pub uid: u32,
@@ -87,9 +88,9 @@ pub struct Metadata {
     pub gid: u32,
     /// When its contents were last changed.
     pub modified: SystemTime,
-    /// When it was last read, as far as the mount keeps account of it.
+    /// When it was last read, as far as the mount keeps track of that.
     pub accessed: SystemTime,
-    /// The device that it is on, in the encoding of `st_dev` in stat(2).
+    /// The device that it is on, encoded as `st_dev` in stat(2).
     pub device: u64,
     /// Its number on that device.
     pub inode: u64,
@@ -99,8 +100,8 @@ pub struct Metadata {
 }
 
 impl Metadata {
-    /// Asks for all of it at once; for less where that call is forbidden, as by the profiles of old
-    /// container runtimes.
+    /// Asks for all of it with one call of statx(2). Where that call is forbidden, as by the
+    /// profiles of old container runtimes, asks older calls, which know less.
     pub(crate) fn of(fd: BorrowedFd<'_>) -> io::Result<Self> {
         match statx(fd, STATX_BASIC_STATS | STATX_DIOALIGN) {
             Ok(status) => Ok(Self::from_statx(&status)),
@@ -138,12 +139,8 @@ impl Metadata {
         }
     }
 
-    /// By the standard library, which knows older calls.
-    #[expect(unsafe_code, reason = "lends a descriptor to a type that owns one")]
     fn from_std(fd: BorrowedFd<'_>) -> io::Result<Self> {
-        // SAFETY: the descriptor is open, and the file is never dropped, so it is not closed here.
-        let file = std::mem::ManuallyDrop::new(unsafe { File::from_raw_fd(fd.as_raw_fd()) });
-        let metadata = file.metadata()?;
+        let metadata = std_metadata(fd)?;
         Ok(Self {
             kind: FileKind::of(metadata.mode()),
             size: metadata.size(),
@@ -160,7 +157,7 @@ impl Metadata {
     }
 }
 
-/// A time before 1970 has negative seconds, and its nanoseconds count forward from them.
+/// A time before 1970 has negative seconds, from which its nanoseconds count forward.
 fn time(stamp: statx_timestamp) -> SystemTime {
     let seconds = Duration::from_secs(stamp.tv_sec.unsigned_abs());
     let whole = if stamp.tv_sec < 0 {
@@ -169,7 +166,7 @@ fn time(stamp: statx_timestamp) -> SystemTime {
         UNIX_EPOCH.checked_add(seconds)
     };
     let nanos = Duration::from_nanos(u64::from(stamp.tv_nsec));
-    // A time that can't be represented is a mistake of the file system's.
+    // A time that can't be represented is the file system's mistake.
     whole.and_then(|whole| whole.checked_add(nanos)).unwrap_or(UNIX_EPOCH)
 }
 
@@ -185,7 +182,7 @@ mod tests {
     fn both_ways_of_asking_say_the_same() {
         let file = tempfile::tempfile().unwrap();
         file.set_len(12_345).unwrap();
-        // Half a second before an epoch of which it is easy to get the sign wrong.
+        // Before 1970, with nanoseconds: here a sign is easily wrong.
         let old = UNIX_EPOCH - Duration::from_millis(1500);
         let new = UNIX_EPOCH + Duration::new(1_700_000_000, 123_456_789);
         file.set_times(FileTimes::new().set_accessed(old).set_modified(new)).unwrap();

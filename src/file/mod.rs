@@ -23,7 +23,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::file::alignment::Alignment;
 use crate::file::metadata::{DirectIo, FileKind, Metadata};
-use crate::sys::descriptor::{capacity, status_flags};
+use crate::sys::descriptor::{device_size, status_flags};
 
 /// A cheaply cloneable handle to something with a file descriptor; jobs hold one, so that the
 /// descriptor can't be closed, and its number not reused, before they have ended.
@@ -136,7 +136,7 @@ impl FileHandle {
     /// ```
     pub fn size(&self) -> io::Result<u64> {
         match self.kind() {
-            FileKind::BlockDevice => capacity(self.as_fd()),
+            FileKind::BlockDevice => device_size(self.as_fd()),
             _ => self.metadata().map(|metadata| metadata.size),
         }
     }

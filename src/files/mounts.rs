@@ -9,7 +9,7 @@ use std::fs;
 use std::os::fd::BorrowedFd;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::sys::statx::{STATX_MNT_ID, statx_unasked};
+use crate::sys::statx::{STATX_MNT_ID, statx_without_sync};
 
 /// File systems that open files by themselves: on a device, or in memory. What is behind an overlay
 /// may be another's, but hardly ever is.
@@ -54,7 +54,7 @@ impl Mounts {
     /// Whether a file can be opened without waiting, of which this is the place. False if that can't
     /// be told. Doesn't wait.
     pub(crate) fn opens_at_once(&self, place: BorrowedFd<'_>) -> bool {
-        let Ok(status) = statx_unasked(place, STATX_MNT_ID) else { return false };
+        let Ok(status) = statx_without_sync(place, STATX_MNT_ID) else { return false };
         if status.stx_mask & STATX_MNT_ID == 0 {
             return false;
         }

@@ -1,15 +1,16 @@
-//! The kernel's AIO interface: two structures and four system calls, as in `linux/aio_abi.h`.
+//! The kernel's AIO interface: two structures and five system calls, as in `linux/aio_abi.h`.
 //!
-//! Safety: this is the only file that crosses into the kernel for AIO. Each function is one system
-//! call; what the kernel reads or writes through its arguments is said in its contract.
+//! Safety: no other file calls the kernel for AIO. Each function is one system call. Its comments
+//! say what the kernel reads or writes through the arguments.
 
 #![expect(unsafe_code, reason = "raw system calls")]
 
 use std::ffi::{c_int, c_long, c_ulong};
-use std::io;
 use std::mem::{offset_of, size_of};
 use std::ptr;
 use std::time::Duration;
+
+use crate::sys::call::{Errno, checked, timespec};
 
 /// `aio_context_t`: an address in this process, valid only in the memory map that made it.
 pub(crate) type aio_context_t = c_ulong;
@@ -22,11 +23,11 @@ pub(crate) const IOCB_CMD_POLL: u16 = 5;
 pub(crate) const IOCB_CMD_PREADV: u16 = 7;
 pub(crate) const IOCB_CMD_PWRITEV: u16 = 8;
 
-/// `aio_resfd` names an eventfd that the kernel adds 1 to when the event is in the ring.
+/// The kernel adds 1 to the eventfd in `aio_resfd` when the event is in the ring.
 pub(crate) const IOCB_FLAG_RESFD: u32 = 1;
 
-/// One request. The kernel copies it during `io_submit` and keeps nothing but its address, which
-/// comes back as `io_event::obj`.
+/// One request. The kernel copies it during `io_submit` and keeps only its address, which comes
+/// back as `io_event::obj`.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct iocb {
@@ -84,27 +85,6 @@ const _: () = {
     assert!(offset_of!(io_event, res2) == 24);
 };
 
-/// A raw error number, taken from `errno` before anything else could run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Errno(pub(crate) c_int);
-
-impl Errno {
-    /// That of the calling thread's last system call, which failed.
-    pub(crate) fn last() -> Self {
-        Self::of(io::Error::last_os_error())
-    }
-
-    /// That of an error of the system's.
-    pub(crate) fn of(error: io::Error) -> Self {
-        Self(error.raw_os_error().unwrap_or(libc::EIO))
-    }
-}
-
-/// The result of a system call made through `libc::syscall`: -1 means that `errno` has the reason.
-pub(crate) fn checked(ret: c_long) -> Result<usize, Errno> {
-    usize::try_from(ret).map_err(|_| Errno::last())
-}
-
 /// Makes a context for `events` requests: io_setup(2).
 pub(crate) fn io_setup(events: u32) -> Result<aio_context_t, Errno> {
     let mut context: aio_context_t = 0;
@@ -116,55 +96,47 @@ pub(crate) fn io_setup(events: u32) -> Result<aio_context_t, Errno> {
     checked(ret).map(|_| context)
 }
 
-/// Ends a context: io_destroy(2). Waits for requests that are in flight; their events are lost.
+/// Ends a context: io_destroy(2). Waits for the requests in flight, whose events are lost.
 pub(crate) fn io_destroy(context: aio_context_t) -> Result<(), Errno> {
-    // SAFETY: the context is passed by value; the kernel answers EINVAL for one that it doesn't
-    // know, and no memory of ours is involved.
+    // SAFETY: the context is passed by value. For one that it doesn't know the kernel answers
+    // EINVAL. No memory of ours is involved.
     let ret = unsafe { libc::syscall(libc::SYS_io_destroy, context) };
     checked(ret).map(|_| ())
 }
 
-/// Submits requests: io_submit(2). `Ok(n)` says that the first `n` were accepted; an error is about
-/// the first, and then none was.
+/// Submits requests: io_submit(2). `Ok(n)` says that the first `n` were accepted. An error says why
+/// the first was not, and then none was.
 ///
 /// # Safety
 ///
 /// - Each pointer is to an initialised `iocb` that nobody writes until this call returns or the
 ///   request's own event has been reaped.
-/// - What an `iocb` describes stays valid from now until its event has been reaped: a buffer that
-///   is to be written is writable and unshared for `aio_nbytes`, one that is to be read readable;
-///   for vectored operations the same holds for each of the `aio_nbytes` elements of the array,
-///   and the array itself lives until this call returns.
+/// - The memory that an `iocb` describes stays valid from now until its event has been reaped. A
+///   buffer that is to be written is writable and unshared for `aio_nbytes`; one that is to be read
+///   is readable. For vectored operations the same holds for each of the `aio_nbytes` elements of
+///   the array, and the array itself lives until this call returns.
 pub(crate) unsafe fn io_submit(
     context: aio_context_t,
     requests: &mut [*mut iocb],
 ) -> Result<usize, Errno> {
     let count = c_long::try_from(requests.len()).unwrap_or(c_long::MAX);
-    // SAFETY: the kernel reads `count` pointers from the slice and the request behind each; that
-    // these are valid, and what they describe too, is the caller's promise.
+    // SAFETY: the kernel reads `count` pointers from the slice, and the request behind each. The
+    // caller promises that the requests and the memory that they describe are valid.
     let ret = unsafe { libc::syscall(libc::SYS_io_submit, context, count, requests.as_mut_ptr()) };
     checked(ret)
 }
 
-/// Asks for a request to be cancelled: io_cancel(2). True if it will be, and its event comes soon. The
-/// kernel looks for the request that was submitted from this address, and has functions that cancel
-/// for few kinds.
+/// Asks the kernel to cancel a request: io_cancel(2). True if it will, and then the request's event
+/// comes soon. The kernel looks for the request that was submitted from this address, and can
+/// cancel few kinds of requests.
 pub(crate) fn io_cancel(context: aio_context_t, request: *const iocb) -> bool {
     let mut unused = io_event::default();
-    // SAFETY: of the request the kernel reads a number that it wrote there, and takes none that it
-    // didn't; the event is a live local, which it may write.
+    // SAFETY: the kernel reads the number that it once wrote into the request, and refuses any
+    // other. It may write the event, which is a live local.
     let ret =
         unsafe { libc::syscall(libc::SYS_io_cancel, context, request, ptr::from_mut(&mut unused)) };
-    // On success, since Linux 3.11: the event comes like all others.
+    // EINPROGRESS is success since Linux 3.11: the event comes like all others.
     checked(ret).map_or_else(|errno| errno == Errno(libc::EINPROGRESS), |_| true)
-}
-
-/// A duration as the kernel takes it.
-pub(crate) fn timespec(duration: Duration) -> libc::timespec {
-    libc::timespec {
-        tv_sec: duration.as_secs().try_into().unwrap_or(libc::time_t::MAX),
-        tv_nsec: duration.subsec_nanos().into(),
-    }
 }
 
 /// Waits for at least `least` events, or until the limit, and writes up to `events.len()`:
@@ -179,7 +151,7 @@ pub(crate) fn io_getevents(
     let least = c_long::try_from(least).unwrap_or(c_long::MAX);
     let mut limit = limit.map(timespec);
     let limit = limit.as_mut().map_or(ptr::null_mut(), ptr::from_mut);
-    // SAFETY: the kernel writes at most `most` events into the slice, which is exactly that long
+    // SAFETY: the kernel writes at most `most` events into the slice, which is at least that long
     // and exclusively borrowed; any bit pattern is a valid `io_event`. The limit is null, which is
     // allowed, or points to a live local that the kernel reads.
     let ret = unsafe {

@@ -1,16 +1,22 @@
-//! Descriptors: what the system says of them, how many there may be, and one that only counts.
+//! Descriptors: their flags, metadata and sizes, how many a process may have, eventfds, and
+//! ppoll(2).
 //!
-//! Safety: a call about a descriptor borrows it, so it is open; none keeps a pointer.
+//! Safety: a call about a descriptor borrows it, so that it is open. No call keeps a pointer.
 
 #![expect(unsafe_code, reason = "system calls that std doesn't have")]
 
 use std::ffi::c_int;
+use std::fs::{File, Metadata};
 use std::io;
+use std::mem::ManuallyDrop;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::ptr;
+use std::time::Duration;
 
-/// `BLKGETSIZE64` of `linux/fs.h`: `_IOR(0x12, 114, size_t)`. Some architectures have the direction
-/// in other bits (`asm/ioctl.h`).
+use crate::sys::call::{Errno, timespec};
+
+/// `BLKGETSIZE64` of `linux/fs.h`: `_IOR(0x12, 114, size_t)`. Some architectures encode the
+/// direction in other bits (`asm/ioctl.h`).
 const BLKGETSIZE64: u32 = {
     let other = cfg!(any(
         target_arch = "mips",
@@ -23,21 +29,22 @@ const BLKGETSIZE64: u32 = {
     read | (size_of::<usize>() as u32) << 16 | 0x12 << 8 | 114
 };
 
-/// The flags of open(2) that can be asked for.
+/// The access mode and the status flags of the open file.
 pub(crate) fn status_flags(fd: BorrowedFd<'_>) -> io::Result<c_int> {
     // SAFETY: F_GETFL takes no argument, and the descriptor is open.
     let flags = unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_GETFL) };
     if flags < 0 { Err(io::Error::last_os_error()) } else { Ok(flags) }
 }
 
-/// Sets those of them that can be changed: of the open file, for all who have it.
+/// Sets those flags that can be changed. They belong to the open file, so all its descriptors see
+/// it.
 pub(crate) fn set_status_flags(fd: BorrowedFd<'_>, flags: c_int) -> io::Result<()> {
     // SAFETY: F_SETFL takes an integer, and the descriptor is open.
     let ret = unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_SETFL, flags) };
     if ret < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
-/// How many descriptors the process may have: `RLIMIT_NOFILE`, soft.
+/// How many descriptors the process may have: the soft limit `RLIMIT_NOFILE`.
 pub(crate) fn limit() -> usize {
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: the kernel writes one `rlimit` through the pointer, which is to a live local.
@@ -45,22 +52,49 @@ pub(crate) fn limit() -> usize {
     if ret < 0 { usize::MAX } else { usize::try_from(limit.rlim_cur).unwrap_or(usize::MAX) }
 }
 
-/// An eventfd with this counter, and with these flags besides `EFD_CLOEXEC`: eventfd(2).
+/// Makes an eventfd whose counter begins at `counter`, with these flags and `EFD_CLOEXEC`:
+/// eventfd(2).
 pub(crate) fn eventfd(counter: u32, flags: c_int) -> io::Result<OwnedFd> {
-    // SAFETY: no pointers are passed; the result is checked before use.
+    // SAFETY: no pointers are passed. The result is checked before it is used.
     let fd = unsafe { libc::eventfd(counter, flags | libc::EFD_CLOEXEC) };
     if fd < 0 {
         return Err(io::Error::last_os_error());
     }
-    // SAFETY: the descriptor is fresh from the kernel and nobody else knows it.
+    // SAFETY: the descriptor is fresh from the kernel, and nothing else owns it.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
-/// How many bytes a block device has. By ioctl, as seeking would move a position that is shared.
-pub(crate) fn capacity(fd: BorrowedFd<'_>) -> io::Result<u64> {
+/// The metadata that the standard library has for an open file. It falls back to calls older than
+/// statx(2).
+pub(crate) fn std_metadata(fd: BorrowedFd<'_>) -> io::Result<Metadata> {
+    // SAFETY: the descriptor is open, and the file is never dropped, so it is not closed here.
+    let file = ManuallyDrop::new(unsafe { File::from_raw_fd(fd.as_raw_fd()) });
+    file.metadata()
+}
+
+/// The size of a block device in bytes. It is asked for by ioctl(2), as seeking would move a
+/// position that other users of the open file share.
+pub(crate) fn device_size(fd: BorrowedFd<'_>) -> io::Result<u64> {
     let mut bytes: u64 = 0;
-    // SAFETY: the kernel writes a `u64` through the pointer, which is to a live local, in spite of
-    // the type in the request's number (`put_u64` in `block/ioctl.c`).
+    // SAFETY: the kernel writes a `u64` through the pointer, which is to a live local. It does so
+    // whatever type the request's number encodes (`put_u64` in `block/ioctl.c`).
     let ret = unsafe { libc::ioctl(fd.as_raw_fd(), BLKGETSIZE64 as _, ptr::from_mut(&mut bytes)) };
     if ret < 0 { Err(io::Error::last_os_error()) } else { Ok(bytes) }
+}
+
+/// Waits until a descriptor on the list is ready, a signal comes, or the limit is over. It tells in
+/// `revents` which are ready; after an error none is.
+pub(crate) fn ppoll(list: &mut [libc::pollfd], limit: Option<Duration>) -> Result<(), Errno> {
+    let limit = limit.map(timespec);
+    let limit = limit.as_ref().map_or(ptr::null(), ptr::from_ref);
+    let count = list.len() as libc::nfds_t;
+    // SAFETY: the kernel reads and writes `count` entries of a list that is exactly so long and
+    // exclusively borrowed. A number that is no open descriptor is reported in its entry. The limit
+    // is null or points to a live local that the kernel reads. The signal mask is not changed.
+    if unsafe { libc::ppoll(list.as_mut_ptr(), count, limit, ptr::null()) } >= 0 {
+        return Ok(());
+    }
+    let errno = Errno::last();
+    list.iter_mut().for_each(|entry| entry.revents = 0);
+    Err(errno)
 }

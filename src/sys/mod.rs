@@ -1,8 +1,11 @@
-//! Linux as typed Rust: every system call that moves no job's bytes, and the mark by which a forked
-//! child is known. Nothing here knows what the crate makes of it.
+//! Linux as typed Rust: the kernel's structures, system calls as functions, and the mark by which a
+//! forked child is known. Nothing here knows what the crate does with it. Transfers by system call
+//! are in `blocking`, and memory for buffers is mapped in `pool`, next to the owners of that
+//! memory.
 
 #[expect(non_camel_case_types, reason = "the kernel's names")]
 pub(crate) mod aio;
+pub(crate) mod call;
 pub(crate) mod descriptor;
 pub(crate) mod fork;
 pub(crate) mod signals;

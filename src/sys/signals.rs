@@ -1,6 +1,6 @@
-//! Threads that no signal interrupts, but for those that report their own faults.
+//! Threads that handle no signals but those that report their own faults.
 //!
-//! Safety: three calls on a local signal set.
+//! Safety: the calls are on local signal sets.
 
 #![expect(unsafe_code, reason = "changes the calling thread's signal mask")]
 
@@ -18,8 +18,8 @@ const FATAL: [libc::c_int; 7] = [
     libc::SIGSYS,
 ];
 
-/// Runs `spawn` with all signals but the fatal ones blocked. A new thread inherits the mask, so
-/// there is no moment at which one could reach it.
+/// Runs `spawn` with all signals but the fatal ones blocked. A new thread inherits the mask, so at
+/// no moment can a blocked signal reach it.
 pub(crate) fn blocked_during<R>(spawn: impl FnOnce() -> R) -> R {
     let mut set = MaybeUninit::<libc::sigset_t>::uninit();
     // SAFETY: sigfillset initialises the set behind the pointer, a live local.
@@ -32,13 +32,13 @@ pub(crate) fn blocked_during<R>(spawn: impl FnOnce() -> R) -> R {
     spawn()
 }
 
-/// The calling thread's mask as it was; put back on drop, also when `spawn` panics.
+/// The calling thread's earlier mask. Dropping it sets the mask again, also when `spawn` panics.
 struct Restore(MaybeUninit<libc::sigset_t>);
 
 impl Restore {
     fn block(set: &MaybeUninit<libc::sigset_t>) -> Self {
         let mut before = MaybeUninit::uninit();
-        // SAFETY: both pointers are to live sets; the first is initialised, the second is written.
+        // SAFETY: both pointers are to live sets. The first is initialised, the second is written.
         // With SIG_BLOCK and valid sets the call can't fail (pthread_sigmask(3)).
         unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, set.as_ptr(), before.as_mut_ptr()) };
         Self(before)
@@ -47,7 +47,7 @@ impl Restore {
 
 impl Drop for Restore {
     fn drop(&mut self) {
-        // SAFETY: the set was written by the call in `block`; the old mask isn't asked for.
+        // SAFETY: the set was written by the call in `block`. The old mask isn't asked for.
         unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, self.0.as_ptr(), ptr::null_mut()) };
     }
 }

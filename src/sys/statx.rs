@@ -1,5 +1,5 @@
-//! statx(2): one structure and one system call, as in `linux/stat.h`. By hand, as the structures of
-//! some C libraries end before the fields on direct I/O.
+//! statx(2): one structure and one system call, as in `linux/stat.h`. They are written by hand, as
+//! the structures of some C libraries end before the fields on direct I/O.
 //!
 //! Safety: the one call writes the structure that it is given, which is as large as the kernel's.
 
@@ -11,11 +11,11 @@ use std::mem::{offset_of, size_of};
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::ptr;
 
-/// All that stat(2) has.
+/// All fields that stat(2) has.
 pub(crate) const STATX_BASIC_STATS: u32 = 0x07ff;
-/// The number of the mount that the file was found on. Linux 5.8 or later.
+/// The number of the mount on which the file was found. Linux 5.8 or later.
 pub(crate) const STATX_MNT_ID: u32 = 0x1000;
-/// The alignment that direct I/O wants. Linux 6.1 or later, and not for each file system.
+/// The alignment that direct I/O needs. Linux 6.1 or later, and not on every file system.
 pub(crate) const STATX_DIOALIGN: u32 = 0x2000;
 
 #[repr(C)]
@@ -58,7 +58,7 @@ pub(crate) struct statx {
 
 const _: () = {
     assert!(size_of::<statx_timestamp>() == 16);
-    // Its size is part of the interface: later kernels only give spare fields a meaning.
+    // The size is part of the interface: later kernels only give spare fields a meaning.
     assert!(size_of::<statx>() == 256);
     assert!(offset_of!(statx, stx_nlink) == 0x10);
     assert!(offset_of!(statx, stx_mode) == 0x1c);
@@ -77,17 +77,17 @@ pub(crate) fn statx(fd: BorrowedFd<'_>, mask: u32) -> io::Result<statx> {
     call(fd, libc::AT_EMPTY_PATH, mask)
 }
 
-/// The same, but a file system that would have to ask somebody else tells what it heard last, if it
-/// heard anything (`AT_STATX_DONT_SYNC`).
-pub(crate) fn statx_unasked(fd: BorrowedFd<'_>, mask: u32) -> io::Result<statx> {
+/// The same, but a file system that would have to ask its server answers with the values that it
+/// has, where it has any (`AT_STATX_DONT_SYNC`).
+pub(crate) fn statx_without_sync(fd: BorrowedFd<'_>, mask: u32) -> io::Result<statx> {
     call(fd, libc::AT_EMPTY_PATH | libc::AT_STATX_DONT_SYNC, mask)
 }
 
 fn call(fd: BorrowedFd<'_>, flags: c_int, mask: u32) -> io::Result<statx> {
     let mut status = statx::default();
-    // SAFETY: the kernel reads a path, which is a literal that ends with a zero, and writes one
-    // `statx` through the last pointer, which is to a live local of that size; any bit pattern is
-    // a valid one. The descriptor is open.
+    // SAFETY: the kernel reads a path, which is a literal that ends with a zero. It writes one
+    // `statx` through the last pointer, which is to a live local of that size; any bit pattern is a
+    // valid `statx`. The descriptor is open.
     let ret = unsafe {
         libc::syscall(
             libc::SYS_statx,

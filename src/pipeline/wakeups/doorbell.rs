@@ -4,20 +4,14 @@
 //! a wake-up to fill slots) is counted once, *after* it is there. So the counter never exceeds the
 //! number of things that are there. A turn takes at most that many, so it always finds them. If it
 //! takes one before its increment arrives, the late increment pays for the one that it skipped.
-//!
-//! Safety: one system call on a list of this file's own.
-
-#![expect(unsafe_code, reason = "calls ppoll")]
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
-use std::ptr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::sys::aio::timespec;
 use crate::sys::descriptor;
 
 pub(crate) struct Doorbell {
@@ -138,13 +132,9 @@ impl Doorbell {
 
     /// Waits until something has been counted, the limit is over, or a signal comes.
     pub(crate) fn wait(&self, limit: Option<Duration>) {
-        let mut entry =
-            libc::pollfd { fd: self.counter.as_raw_fd(), events: libc::POLLIN, revents: 0 };
-        let limit = limit.map(timespec);
-        let limit = limit.as_ref().map_or(ptr::null(), ptr::from_ref);
-        // SAFETY: the kernel reads and writes one entry, a live local; the limit is null or points to
-        // another, and the mask is not changed. Whatever the answer, the caller looks for itself.
-        unsafe { libc::ppoll(&raw mut entry, 1, limit, ptr::null()) };
+        let entry = libc::pollfd { fd: self.counter.as_raw_fd(), events: libc::POLLIN, revents: 0 };
+        // Whatever the answer, the caller looks for itself.
+        let _ = descriptor::ppoll(&mut [entry], limit);
     }
 }
 
