@@ -97,7 +97,7 @@ impl Pipeline {
         };
         let slots = Slots::new(limits.depth);
         let pipeline = Arc::new(Self {
-            fork_mark: ForkMark::here(),
+            fork_mark: ForkMark::of_this_process(),
             admission: Admission::new(limits),
             launcher: Launcher::new(engine, slots, blocking, sender.clone(), counters, wakeups),
             completed,
@@ -135,7 +135,7 @@ impl Pipeline {
     /// Whether this is another process than the one that the dispatcher was made in: its threads
     /// don't exist here, its context isn't ours, and its locks may be held for ever.
     pub(crate) fn is_forked(&self) -> bool {
-        self.fork_mark.is_elsewhere()
+        self.fork_mark.is_forked()
     }
 
     /// Whether the calling thread is one of this pipeline's workers, or a blocking thread that does a

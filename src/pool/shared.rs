@@ -25,12 +25,12 @@ pub(crate) struct Shared {
 
 impl Shared {
     pub(crate) fn new(slabs: Slabs, sizes: Box<[usize]>) -> Self {
-        Self { fork_mark: ForkMark::here(), sizes, ledger: Mutex::new(Ledger::new(slabs)) }
+        Self { fork_mark: ForkMark::of_this_process(), sizes, ledger: Mutex::new(Ledger::new(slabs)) }
     }
 
     /// Locks the ledger; `None` in a forked child.
     pub(crate) fn ledger(&self) -> Option<MutexGuard<'_, Ledger>> {
-        if self.fork_mark.is_elsewhere() {
+        if self.fork_mark.is_forked() {
             return None;
         }
         Some(self.ledger.lock().unwrap_or_else(PoisonError::into_inner))

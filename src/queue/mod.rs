@@ -108,7 +108,7 @@ struct Shared<T> {
 impl<T> Shared<T> {
     /// `None` in a forked child.
     fn channel(&self) -> Option<&Channel<T, Bell>> {
-        (!self.fork_mark.is_elsewhere()).then_some(&self.channel)
+        (!self.fork_mark.is_forked()).then_some(&self.channel)
     }
 }
 
@@ -125,7 +125,7 @@ impl<T> CompletionQueue<T> {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, reason));
         }
         let channel = Channel::new(capacity, Bell::new()?);
-        let shared = Arc::new(Shared { fork_mark: ForkMark::here(), channel });
+        let shared = Arc::new(Shared { fork_mark: ForkMark::of_this_process(), channel });
         Ok((QueueSender::first(Arc::clone(&shared)), Self { shared }))
     }
 

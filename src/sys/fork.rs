@@ -1,8 +1,9 @@
-//! Whether this is still the process in which a dispatcher was made, asked for each submission.
+//! Whether this process is a forked child of the one that made an object. Each submission asks.
 //!
-//! getpid(2) is a system call, and answers the same in parent and child if these are the first
-//! processes of two pid namespaces. So a page of memory is marked that the kernel clears in forked
-//! children (`MADV_WIPEONFORK`, madvise(2), Linux 4.14); without it the process id has to do.
+//! getpid(2) would be a system call for each, and has the same answer in parent and child if these
+//! are the first processes of two pid namespaces. So a number is written into a page that the
+//! kernel clears in forked children (`MADV_WIPEONFORK` of madvise(2), Linux 4.14). Where the kernel
+//! can't do that, the process id has to do.
 //!
 //! Safety: one page, mapped once, never unmapped, accessed through an atomic only.
 
@@ -15,32 +16,33 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Remembers the process that it was made in.
 pub(crate) enum ForkMark {
-    /// The mark that the page had then; a child finds 0, or marks of its own.
-    Mark {
+    /// The number that the page had then. A child finds 0, or a number of its own.
+    Page {
         page: &'static AtomicU64,
-        mark: u64,
+        number: u64,
     },
-    Process(u32),
+    ProcessId(u32),
 }
 
 impl ForkMark {
-    pub(crate) fn here() -> Self {
+    pub(crate) fn of_this_process() -> Self {
         static PAGE: OnceLock<Option<&'static AtomicU64>> = OnceLock::new();
-        /// Not on the page: a child goes on counting where its parent was.
-        static LAST_MARK: AtomicU64 = AtomicU64::new(0);
+        /// Not on the page, so that a child counts on from its parent's number.
+        static LAST_NUMBER: AtomicU64 = AtomicU64::new(0);
 
-        let Some(page) = *PAGE.get_or_init(map_page) else { return Self::Process(process::id()) };
-        // Relaxed throughout: the marks are compared with each other and order nothing. Threads that
-        // mark a fresh page at the same time agree on the one that came first.
-        let fresh = LAST_MARK.fetch_add(1, Ordering::Relaxed) + 1;
-        let marked = page.compare_exchange(0, fresh, Ordering::Relaxed, Ordering::Relaxed);
-        Self::Mark { page, mark: marked.err().unwrap_or(fresh) }
+        let Some(page) = *PAGE.get_or_init(map_page) else { return Self::ProcessId(process::id()) };
+        // Relaxed throughout: the numbers are only compared with each other, and order nothing. If
+        // several threads write into a cleared page at once, all take the number that came first.
+        let fresh = LAST_NUMBER.fetch_add(1, Ordering::Relaxed) + 1;
+        let written = page.compare_exchange(0, fresh, Ordering::Relaxed, Ordering::Relaxed);
+        Self::Page { page, number: written.err().unwrap_or(fresh) }
     }
 
-    pub(crate) fn is_elsewhere(&self) -> bool {
+    /// Whether this process is a forked child of the one that made the mark.
+    pub(crate) fn is_forked(&self) -> bool {
         match self {
-            Self::Mark { page, mark } => page.load(Ordering::Relaxed) != *mark,
-            Self::Process(id) => *id != process::id(),
+            Self::Page { page, number } => page.load(Ordering::Relaxed) != *number,
+            Self::ProcessId(id) => *id != process::id(),
         }
     }
 }
@@ -55,14 +57,14 @@ fn map_page() -> Option<&'static AtomicU64> {
     if page == libc::MAP_FAILED {
         return None;
     }
-    // SAFETY: the range is the mapping just made, which nobody else knows.
+    // SAFETY: the range is the mapping just made, to which nothing else refers.
     if unsafe { libc::madvise(page, length, libc::MADV_WIPEONFORK) } != 0 {
-        // SAFETY: as above, and no reference to it was made.
+        // SAFETY: as above.
         unsafe { libc::munmap(page, length) };
         return None;
     }
     // SAFETY: zeroed memory for at least one `AtomicU64`, aligned to a page, mapped for good, and
-    // never accessed otherwise. In a child it is zeroed before the child runs.
+    // accessed in no other way. In a child the kernel clears it before the child runs.
     Some(unsafe { AtomicU64::from_ptr(page.cast()) })
 }
 
@@ -72,8 +74,8 @@ mod tests {
 
     #[test]
     fn at_home_where_it_was_made() {
-        let (first, second) = (ForkMark::here(), ForkMark::here());
-        assert!(!first.is_elsewhere() && !second.is_elsewhere());
-        assert!(matches!(first, ForkMark::Mark { .. }), "this kernel clears pages on fork");
+        let (first, second) = (ForkMark::of_this_process(), ForkMark::of_this_process());
+        assert!(!first.is_forked() && !second.is_forked());
+        assert!(matches!(first, ForkMark::Page { .. }), "this kernel clears pages on fork");
     }
 }
