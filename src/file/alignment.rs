@@ -1,9 +1,9 @@
-//! What direct I/O wants multiples of.
+//! The alignment that direct I/O needs.
 
 use std::ops::Range;
 
-/// The alignment that transfers of a file have to keep to, in bytes; 1 for files that go through
-/// the page cache, which take anything.
+/// The alignment that transfers of a file need, in bytes. It is 1 for files that go through the
+/// page cache, as these need none.
 ///
 /// # Examples
 ///
@@ -19,29 +19,30 @@ use std::ops::Range;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Alignment {
-    /// What a buffer's address must be a multiple of.
+    /// A buffer's address must be a multiple of this.
     pub memory: usize,
-    /// What offset and length of a transfer must be multiples of.
+    /// Offset and length of a transfer must be multiples of this.
     pub offset: u64,
 }
 
 impl Alignment {
-    /// That of files in the page cache.
+    /// The alignment of files that go through the page cache.
     pub(crate) const NONE: Self = Self { memory: 1, offset: 1 };
 
     /// Enough for every block size that Linux supports for direct I/O on 4 KiB pages.
     pub(crate) const SAFE: Self = Self { memory: 4096, offset: 4096 };
 
-    /// What has to be read for the sake of `len` bytes from `offset` on.
+    /// The aligned range that must be read to get `len` bytes from `offset` on.
     pub(crate) fn span(self, offset: u64, len: usize) -> Range<u64> {
         let unit = self.offset.max(1);
         let start = offset - offset % unit;
         let end = offset.saturating_add(len as u64).checked_next_multiple_of(unit);
-        // Nothing needs nothing. What ends beyond all files can't be read whole anyway.
+        // No bytes need no read. A range that ends beyond all files can't be read whole anyway.
         start..if len == 0 { start } else { end.unwrap_or(u64::MAX) }
     }
 
-    /// By what multiples of bytes a transfer can be moved on so that buffer and offset stay aligned.
+    /// Moved on by multiples of so many bytes, a transfer keeps both buffer and offset aligned.
+    /// This is the least common multiple.
     pub(crate) fn step(self) -> usize {
         let offset = usize::try_from(self.offset).unwrap_or(usize::MAX);
         let (mut divisor, mut rest) = (self.memory.max(1), offset.max(1));

@@ -1,7 +1,7 @@
 //! A file that a scoped job borrows.
 //!
-//! Safety: the handle inside keeps nothing open, so it is never given out: what is given out has the
-//! lifetime of the borrow.
+//! Safety: the handle inside may keep nothing open, so it is never given out without the lifetime
+//! of the borrow.
 
 #![expect(unsafe_code, reason = "keeps a descriptor's number for as long as it is borrowed")]
 
@@ -10,17 +10,16 @@ use std::fs::File;
 use std::marker::PhantomData;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use crate::file::FileHandle;
 use crate::file::alignment::Alignment;
+use crate::file::handle::FileHandle;
 use crate::file::owner::FileOwner;
 
-/// A file that a [`ScopedJob`](crate::ScopedJob) works on, for as long as it is borrowed: the scoped
-/// twin of [`FileHandle`].
+/// A borrowed file for [`ScopedJob`](crate::ScopedJob)s, as [`FileHandle`] is for jobs.
 ///
-/// Made of a `&File`, a `&OwnedFd`, a `BorrowedFd`, or [anything that has a descriptor](Self::new),
-/// with the system calls and the allocation that a `FileHandle` takes; or of a `FileHandle` or a
-/// reference to one, which costs next to nothing. For many jobs on one file make it once and hand
-/// out references or clones.
+/// It is made from a `&File`, a `&OwnedFd`, a `BorrowedFd`, or [any type that is
+/// `AsFd`](Self::new), with the system calls and the allocation that a `FileHandle` takes. From a
+/// `FileHandle`, or a reference to one, it costs next to nothing. For many jobs on one file, make
+/// it once and pass references or clones.
 ///
 /// # Examples
 ///
@@ -47,7 +46,7 @@ pub struct BorrowedFile<'a> {
 }
 
 impl<'a> BorrowedFile<'a> {
-    /// Borrows anything that has a descriptor.
+    /// Borrows a file from any type that is `AsFd`.
     pub fn new(file: &'a impl AsFd) -> Self {
         Self::from(file.as_fd())
     }
@@ -58,7 +57,7 @@ impl<'a> BorrowedFile<'a> {
         self.handle.is_direct()
     }
 
-    /// What buffers, lengths and offsets must be multiples of; see [`FileHandle::alignment`].
+    /// The alignment that transfers of this file need; see [`FileHandle::alignment`].
     #[must_use]
     pub fn alignment(&self) -> Alignment {
         self.handle.alignment()
@@ -89,9 +88,9 @@ impl fmt::Debug for BorrowedFile<'_> {
 
 impl<'a> From<BorrowedFd<'a>> for BorrowedFile<'a> {
     fn from(fd: BorrowedFd<'a>) -> Self {
-        // SAFETY: the handle and its clones stay inside values of this type and jobs that are made
-        // with these, all of which have the borrow's lifetime in their types; a scope, which hides
-        // it, has ended these jobs before it is over.
+        // SAFETY: the handle and its clones stay inside values of this type and in jobs made with
+        // these, all of which have the borrow's lifetime in their types. A scope hides this
+        // lifetime of its jobs, but ends them all before the borrow ends.
         let handle = unsafe { FileHandle::of_borrowed(fd) };
         Self { handle, open: PhantomData }
     }
@@ -109,14 +108,14 @@ impl<'a> From<&'a OwnedFd> for BorrowedFile<'a> {
     }
 }
 
-/// Shares it: nothing is borrowed.
+/// Shares the handle and borrows nothing.
 impl From<FileHandle> for BorrowedFile<'_> {
     fn from(handle: FileHandle) -> Self {
         Self { handle, open: PhantomData }
     }
 }
 
-/// Shares it: nothing is borrowed.
+/// Shares the handle and borrows nothing.
 impl From<&FileHandle> for BorrowedFile<'_> {
     fn from(handle: &FileHandle) -> Self {
         Self::from(handle.clone())

@@ -1,12 +1,13 @@
-//! Opening files: directly, through the page cache, or as it can be had.
+//! Opening files for direct I/O, for reads through the page cache, or for the best that there is.
 
+use std::ffi::c_int;
 use std::fs::OpenOptions;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use crate::file::FileHandle;
+use crate::file::handle::FileHandle;
 use crate::file::metadata::Metadata;
 use crate::sys::descriptor::{set_status_flags, status_flags};
 
@@ -15,7 +16,7 @@ impl FileHandle {
     ///
     /// # Errors
     ///
-    /// What open(2) says; `EINVAL` if the file system has no direct I/O.
+    /// Errors of open(2), such as `EINVAL` if the file system has no direct I/O.
     ///
     /// # Examples
     ///
@@ -27,15 +28,15 @@ impl FileHandle {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn open_direct(path: impl AsRef<Path>) -> io::Result<Self> {
-        open(path.as_ref(), true)
+        open(path.as_ref(), libc::O_DIRECT)
     }
 
-    /// Opens a file for reading with `O_DIRECT` where its file system has that, and through the page
-    /// cache where it hasn't; [`is_direct`](Self::is_direct) tells which it was.
+    /// Opens a file for reading: with `O_DIRECT` if its file system has direct I/O, else through
+    /// the page cache. [`is_direct`](Self::is_direct) tells which it was.
     ///
     /// # Errors
     ///
-    /// What open(2) says, but for the `EINVAL` by which a file system refuses direct I/O.
+    /// Errors of open(2), except the `EINVAL` by which a file system refuses direct I/O.
     ///
     /// # Examples
     ///
@@ -48,18 +49,18 @@ impl FileHandle {
     /// ```
     pub fn open_direct_or_buffered(path: impl AsRef<Path>) -> io::Result<Self> {
         let path = path.as_ref();
-        match open(path, true) {
-            Err(error) if error.raw_os_error() == Some(libc::EINVAL) => open(path, false),
+        match open(path, libc::O_DIRECT) {
+            Err(error) if error.raw_os_error() == Some(libc::EINVAL) => open(path, 0),
             other => other,
         }
     }
 
-    /// Opens a file for reading through the page cache: right for what is there already, or is
-    /// going to be read again soon.
+    /// Opens a file for reading through the page cache. This is right for data that is cached
+    /// already, or will soon be read again.
     ///
     /// # Errors
     ///
-    /// What open(2) says.
+    /// Errors of open(2).
     ///
     /// # Examples
     ///
@@ -69,11 +70,11 @@ impl FileHandle {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn open_buffered(path: impl AsRef<Path>) -> io::Result<Self> {
-        open(path.as_ref(), false)
+        open(path.as_ref(), 0)
     }
 
-    /// Takes a descriptor over that was opened here, so that what there is to know of it is known:
-    /// asks the kernel nothing, but whether a character device is a terminal. Pipes and the like
+    /// Takes over a descriptor that this crate has opened, so that its flags and metadata are
+    /// known. It only asks the kernel whether a character device is a terminal. Pipes and the like
     /// are taken to be open without `O_NONBLOCK`.
     pub(crate) fn opened(fd: OwnedFd, direct: bool, metadata: &Metadata) -> Self {
         let raw = fd.as_raw_fd();
@@ -81,10 +82,10 @@ impl FileHandle {
         Self::assemble(fd, raw, flags, (metadata.kind, metadata.direct_io))
     }
 
-    /// Switches `O_DIRECT` on or off, for all who have this open file: other handles don't know of
-    /// it, so this is for one that nobody else uses. Two system calls.
+    /// Switches `O_DIRECT` of the open file on or off, with two system calls. Other handles to the
+    /// open file would not notice, so this is for a file that has no other users.
     ///
-    /// Fails with `EINVAL` where the file system has no direct I/O.
+    /// Fails with `EINVAL` if the file system has no direct I/O.
     pub(crate) fn with_direct(&self, direct: bool) -> io::Result<Self> {
         let flags = status_flags(self.as_fd())?;
         let wanted = if direct { flags | libc::O_DIRECT } else { flags & !libc::O_DIRECT };
@@ -95,11 +96,11 @@ impl FileHandle {
     }
 }
 
-fn open(path: &Path, direct: bool) -> io::Result<FileHandle> {
-    let flags = if direct { libc::O_DIRECT } else { 0 };
+/// Opens a file for reading, with further flags of open(2).
+fn open(path: &Path, flags: c_int) -> io::Result<FileHandle> {
     let fd = OwnedFd::from(OpenOptions::new().read(true).custom_flags(flags).open(path)?);
     let metadata = Metadata::of(fd.as_fd())?;
-    Ok(FileHandle::opened(fd, direct, &metadata))
+    Ok(FileHandle::opened(fd, flags & libc::O_DIRECT != 0, &metadata))
 }
 
 #[cfg(test)]
@@ -107,12 +108,13 @@ mod tests {
     use std::fs::File;
     use std::os::fd::{AsFd, OwnedFd};
 
-    use crate::file::FileHandle;
     use crate::file::alignment::Alignment;
+    use crate::file::handle::FileHandle;
     use crate::file::metadata::Metadata;
     use crate::sys::descriptor::status_flags;
 
-    /// In a directory of the build, as the system's temporary one may be without direct I/O.
+    /// In the crate's directory, as the system's directory for temporary files may have no direct
+    /// I/O.
     fn file() -> (tempfile::TempDir, OwnedFd) {
         let directory = tempfile::tempdir_in(env!("CARGO_MANIFEST_DIR")).unwrap();
         let file = File::create_new(directory.path().join("file")).unwrap();

@@ -1,8 +1,8 @@
-//! What keeps a job's file open.
+//! The value by which a job keeps its file open.
 
-use super::FileHandle;
+use crate::file::handle::FileHandle;
 
-/// What a job keeps its file open by. Its callback gets it back.
+/// Keeps a job's file open. The job's callback gets it back.
 pub(crate) trait FileOwner: Send {
     fn handle(&self) -> &FileHandle;
 }

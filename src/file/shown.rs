@@ -1,10 +1,10 @@
-//! Names as messages show them: on one line, and without what a terminal would obey.
+//! Names as messages show them: on one line, and without commands to a terminal.
 
 use std::fmt::{self, Write};
 use std::path::Path;
 
-/// A path for people. What is no text is replaced, as by [`Path::display`]; characters that a terminal
-/// takes for commands, that end a line, or that reverse the order of others, are escaped.
+/// A path for people to read. Bytes that are no text are replaced, as by [`Path::display`].
+/// Characters that command a terminal, end a line, or change the direction of text are escaped.
 pub(crate) struct Shown<'a>(pub(crate) &'a Path);
 
 impl fmt::Display for Shown<'_> {
@@ -20,8 +20,8 @@ impl fmt::Display for Shown<'_> {
     }
 }
 
-/// Not a control character, nor one of those that set the direction of text or end a line of it
-/// (`Bidi_Control` of Unicode, and U+2028 and U+2029).
+/// Whether it is neither a control character nor one that sets the direction of text or ends a line
+/// (`Bidi_Control` of Unicode, U+2028 and U+2029).
 fn is_harmless(character: char) -> bool {
     !(character.is_control()
         || matches!(

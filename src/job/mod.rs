@@ -459,7 +459,7 @@ impl<R: 'static> Job<R> {
 
     pub(crate) fn not_told_what_is_cached(&self) {
         if let Some(file) = self.task.file() {
-            file.not_told_what_is_cached();
+            file.mark_nowait_unsupported();
         }
     }
 

@@ -142,7 +142,7 @@ where
         let reads = matches!(operation, Operation::Read | Operation::ReadVectored);
         let route = match buffered {
             false => Route::Engine,
-            true if reads && file.tells_what_is_cached() => Route::Cache,
+            true if reads && file.supports_nowait() => Route::Cache,
             true => Route::Blocking,
         };
         JobView { transfer: self.transfer, progress: self.progress, buffered, route }

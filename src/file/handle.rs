@@ -1,0 +1,234 @@
+//! A handle to a file: a descriptor, its owner, and facts about the file.
+//!
+//! Safety: the descriptor is taken from the owner once, and used as long as the owner is kept.
+
+#![expect(unsafe_code, reason = "lends a descriptor out")]
+
+use std::ffi::c_int;
+use std::fmt;
+use std::io::{self, IsTerminal};
+use std::ops::Range;
+use std::os::fd::{AsFd, BorrowedFd, RawFd};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::file::alignment::Alignment;
+use crate::file::metadata::{DirectIo, FileKind, Metadata};
+use crate::sys::descriptor::{device_size, status_flags};
+
+/// A handle to a file or anything else with a descriptor, cheap to clone. Each job holds one, so
+/// the descriptor can't be closed, and its number can't be reused, before the job has ended.
+///
+/// It is [opened](Self::open_direct) here, or made from a `File`, an `OwnedFd`, or an `Arc` (owned
+/// or borrowed) of any type that is `AsFd`. Making one allocates once and asks the kernel what kind
+/// of file it is and how it is open: two system calls, or one more than opening takes. For many
+/// jobs on one file, make it once and clone it.
+///
+/// The handle remembers these facts. If you change the flags of the open file (`F_SETFL` of
+/// fcntl(2)), make a new handle.
+///
+/// # Examples
+///
+/// ```
+/// use std::fs::File;
+/// use std::sync::Arc;
+/// use reapool::{FileHandle, FileKind};
+///
+/// let shared = Arc::new(File::open("Cargo.toml")?);
+/// let from_shared = FileHandle::from(&shared);
+/// let from_owned = FileHandle::from(File::open("Cargo.toml")?);
+/// assert!(!from_shared.is_direct() && !from_owned.is_direct());
+/// assert_eq!(from_owned.kind(), FileKind::Regular);
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct FileHandle {
+    fd: RawFd,
+    direct: bool,
+    buffered: bool,
+    stream: bool,
+    shared: Arc<FileShared>,
+}
+
+/// Shared by all handles to one file. It is the one allocation that a file takes.
+struct FileShared<O: ?Sized = dyn Send + Sync> {
+    kind: FileKind,
+    direct_io: DirectIo,
+    /// A read with `RWF_NOWAIT` was refused, because the file does not support that.
+    nowait_unsupported: AtomicBool,
+    /// Keeps the descriptor open.
+    #[expect(dead_code, reason = "dropped with the last handle")]
+    owner: O,
+}
+
+impl FileHandle {
+    /// Whether the file was open with `O_DIRECT` when this handle was made.
+    #[must_use]
+    pub fn is_direct(&self) -> bool {
+        self.direct
+    }
+
+    /// Whether reads and writes of this file go through the page cache. That is so for regular
+    /// files and block devices that are open without `O_DIRECT`, and for those with it whose file
+    /// system says that it has no direct I/O.
+    ///
+    /// Linux would perform such operations inside `io_submit`, and block there. Instead workers
+    /// read data that is in the page cache, and blocking threads do all other reads and all writes.
+    #[must_use]
+    pub fn is_buffered(&self) -> bool {
+        self.buffered
+    }
+
+    /// The kind of file that the descriptor refers to.
+    #[must_use]
+    pub fn kind(&self) -> FileKind {
+        self.shared.kind
+    }
+
+    /// The alignment that transfers of this file need. With `O_DIRECT` it is as the file system
+    /// says (`STATX_DIOALIGN` of statx(2), Linux 6.1 or later), or 4096 where it doesn't say. It is
+    /// 1 for files without `O_DIRECT`, and for pipes, where that flag means something else.
+    #[must_use]
+    pub fn alignment(&self) -> Alignment {
+        match (self.direct && self.is_stored(), self.shared.direct_io) {
+            (false, _) => Alignment::NONE,
+            (true, DirectIo::Aligned(alignment)) => alignment,
+            (true, DirectIo::Unknown | DirectIo::Unsupported) => Alignment::SAFE,
+        }
+    }
+
+    /// The range that must be read to get `len` bytes from `offset` on. On a direct file it is
+    /// extended at both ends to the file's [`alignment`](Self::alignment). A buffer for
+    /// [`Job::read_range`](crate::Job::read_range) needs at least the length of this range.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let file = reapool::FileHandle::open_buffered("Cargo.toml")?;
+    /// assert_eq!(file.span(1000, 24), 1000..1024, "through the page cache, no more than that");
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[must_use]
+    pub fn span(&self, offset: u64, len: usize) -> Range<u64> {
+        self.alignment().span(offset, len)
+    }
+
+    /// How many bytes the file has now, or, for a block device, its capacity. This asks the kernel,
+    /// as others may be writing to the file.
+    ///
+    /// # Errors
+    ///
+    /// Errors of statx(2), or, for block devices, of ioctl(2).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let file = reapool::FileHandle::open_buffered("Cargo.toml")?;
+    /// assert_eq!(file.size()?, std::fs::metadata("Cargo.toml")?.len());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn size(&self) -> io::Result<u64> {
+        match self.kind() {
+            FileKind::BlockDevice => device_size(self.as_fd()),
+            _ => self.metadata().map(|metadata| metadata.size),
+        }
+    }
+
+    /// The file's metadata, as it is now. This asks the kernel.
+    ///
+    /// # Errors
+    ///
+    /// Errors of statx(2).
+    pub fn metadata(&self) -> io::Result<Metadata> {
+        Metadata::of(self.as_fd())
+    }
+
+    /// Whether reads of this file, which is buffered, may have `RWF_NOWAIT`: only cached data is
+    /// read, without waiting for the device. Assumed until such a read was refused.
+    pub(crate) fn supports_nowait(&self) -> bool {
+        // Relaxed: a fact about the file that orders nothing.
+        !self.shared.nowait_unsupported.load(Ordering::Relaxed)
+    }
+
+    /// Remembers, for all handles to the file, that a read with `RWF_NOWAIT` was refused.
+    pub(crate) fn mark_nowait_unsupported(&self) {
+        self.shared.nowait_unsupported.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether each write goes to the end of the file, whatever its offset. This asks the kernel.
+    pub(crate) fn appends(&self) -> bool {
+        status_flags(self.as_fd()).is_ok_and(|flags| flags & libc::O_APPEND != 0)
+    }
+
+    /// Whether a transfer may have to wait for another process: for a pipe, socket, terminal and
+    /// the like, unless it is open with `O_NONBLOCK`. Linux would wait inside `io_submit`.
+    pub(crate) fn is_stream(&self) -> bool {
+        self.stream
+    }
+
+    pub(crate) fn raw_fd(&self) -> RawFd {
+        self.fd
+    }
+
+    /// The path that the file has now, if `/proc` knows it.
+    pub(crate) fn path(&self) -> Option<PathBuf> {
+        std::fs::read_link(format!("/proc/self/fd/{}", self.fd)).ok()
+    }
+
+    /// Makes a handle. The `owner` keeps `fd` open, also when it is moved.
+    pub(crate) fn assemble<O: Send + Sync + 'static>(
+        owner: O,
+        fd: RawFd,
+        flags: c_int,
+        (kind, direct_io): (FileKind, DirectIo),
+    ) -> Self {
+        let nowait_unsupported = AtomicBool::new(false);
+        let shared: Arc<FileShared> =
+            Arc::new(FileShared { kind, direct_io, nowait_unsupported, owner });
+        let mut handle = Self { fd, direct: false, buffered: false, stream: false, shared };
+        let waits = match kind {
+            FileKind::Fifo | FileKind::Socket | FileKind::Other => true,
+            // Other character devices, such as the null device, don't wait for other processes.
+            FileKind::CharDevice => handle.as_fd().is_terminal(),
+            _ => false,
+        };
+        handle.stream = waits && flags & libc::O_NONBLOCK == 0;
+        handle.switched(flags & libc::O_DIRECT != 0)
+    }
+
+    /// A handle to the same file, whose `O_DIRECT` was switched on or off.
+    pub(crate) fn switched(&self, direct: bool) -> Self {
+        let cached = !direct || self.shared.direct_io == DirectIo::Unsupported;
+        Self { direct, buffered: self.is_stored() && cached, ..self.clone() }
+    }
+
+    /// Whether the file stores its contents, so that a byte can be transferred again. Pipes,
+    /// sockets and the like don't.
+    fn is_stored(&self) -> bool {
+        matches!(self.kind(), FileKind::Regular | FileKind::BlockDevice)
+    }
+}
+
+impl AsFd for FileHandle {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        // SAFETY: there are three kinds of owners. An `OwnedFd` keeps its own descriptor open. From
+        // a value in an `Arc` the descriptor was borrowed; the `Arc` keeps the value in place and
+        // unchanged but for interior mutability, and by I/O safety no implementation of `AsFd`
+        // closes a descriptor that is borrowed, which it is while `owner` lives. Without an owner,
+        // the handle is not used after the borrow from which it was made (`of_borrowed`).
+        unsafe { BorrowedFd::borrow_raw(self.fd) }
+    }
+}
+
+impl fmt::Debug for FileHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FileHandle")
+            .field("fd", &self.fd)
+            .field("direct", &self.direct)
+            .field("buffered", &self.buffered)
+            .field("kind", &self.kind())
+            .field("handles", &Arc::strong_count(&self.shared))
+            .finish()
+    }
+}
