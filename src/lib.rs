@@ -323,7 +323,7 @@ pub use pool::pool_buf::PoolBuf;
 pub use pool::stats::PoolStats;
 pub use queue::CompletionQueue;
 pub use queue::drain::QueueDrain;
-pub use queue::sender::{QueuePlace, QueueSender};
+pub use queue::sender::{QueuePermit, QueueSender};
 pub use scope::Scope;
 pub use scope::error::{Refused, ScopeError};
 pub use scope::job::ScopedJob;

@@ -66,7 +66,7 @@ fn bounds_are_kept_by_values_and_places_together() {
     assert_eq!(sender.try_send(9), Err(TrySendError::Full(9)));
     assert_eq!(sender.try_reserve().unwrap_err(), TrySendError::Full(()));
 
-    filled.fill(2).unwrap();
+    filled.send(2).unwrap();
     assert_eq!((queue.len(), queue.outstanding()), (2, 3));
     assert_eq!(sender.try_send(9), Err(TrySendError::Full(9)), "it holds its value now");
     drop(given_up);
@@ -109,12 +109,12 @@ fn each_result_arrives_once_through_places() {
                 let (null, (sender, queue)) = (null(), queue(capacity));
                 let (mut sender, mut numbers) = (Some(sender), 0..JOBS);
                 let refill = || {
-                    while let Some(Ok(place)) = sender.as_ref().map(QueueSender::try_reserve) {
+                    while let Some(Ok(permit)) = sender.as_ref().map(QueueSender::try_reserve) {
                         let Some(number) = numbers.next() else {
                             sender = None;
                             break;
                         };
-                        let job = null_read(&null, move || place.fill(number).unwrap());
+                        let job = null_read(&null, move || permit.send(number).unwrap());
                         dispatcher.submit_timeout(job, HANG).unwrap();
                     }
                 };
@@ -160,7 +160,7 @@ fn wake_ups_for_nothing_and_a_counter_that_somebody_read_do_no_harm() {
     for trigger in TRIGGERS {
         let (sender, queue) = queue(10);
         let epoll = Epoll::of(queue.as_fd(), trigger);
-        // A place that is given up wakes a loop for which there is nothing.
+        // A permit that is dropped wakes a loop for which there is nothing.
         drop(sender.try_reserve().unwrap());
         epoll.wait();
         assert_eq!(queue.try_recv(), Err(TryRecvError::Empty));
@@ -207,11 +207,11 @@ fn the_end_is_heard_of_and_stays() {
     for trigger in TRIGGERS {
         let (sender, queue) = queue(10);
         let epoll = Epoll::of(queue.as_fd(), trigger);
-        let (second, place) = (sender.clone(), sender.try_reserve().unwrap());
+        let (second, permit) = (sender.clone(), sender.try_reserve().unwrap());
         drop(sender);
         drop(second);
-        assert!(!queue.is_disconnected() && !epoll.has_event(), "there is a place yet");
-        place.fill(7).unwrap();
+        assert!(!queue.is_disconnected() && !epoll.has_event(), "there is a permit yet");
+        permit.send(7).unwrap();
         assert!(!queue.is_disconnected(), "there is a value yet");
         epoll.wait();
         // Its edge-triggered owner stops before the end, of which no sender will tell it.
@@ -236,9 +236,9 @@ fn a_callback_that_panics_is_heard_of() {
         let dispatcher = Tended::new(util::builder().depth(4).workers(2));
         let (sender, queue) = queue::<()>(1);
         let epoll = Epoll::of(queue.as_fd(), Trigger::Edge);
-        let place = sender.try_reserve().unwrap();
+        let permit = sender.try_reserve().unwrap();
         let panics = move || {
-            let _place = place;
+            let _permit = permit;
             panic!("in a callback, on purpose");
         };
         dispatcher.submit(Job::nop(panics)).unwrap();
@@ -252,7 +252,7 @@ fn a_queue_that_goes_takes_its_values_along_and_refuses_others() {
     watched(|| {
         let (drops, gate) = (Drops::default(), Gate::default());
         let (sender, queue) = queue(2);
-        let place = sender.try_reserve().unwrap();
+        let permit = sender.try_reserve().unwrap();
         sender.send(drops.guard()).unwrap();
         let (waiting, held) = (sender.clone(), drops.guard());
         let thread = thread::spawn({
@@ -268,7 +268,7 @@ fn a_queue_that_goes_takes_its_values_along_and_refuses_others() {
         drop(queue);
         assert_eq!(drops.count(), 1);
         let back = thread.join().unwrap().unwrap_err();
-        let SendError(back) = place.fill(back).unwrap_err();
+        let SendError(back) = permit.send(back).unwrap_err();
         let Err(TrySendError::Disconnected(back)) = sender.try_send(back) else { panic!() };
         assert!(matches!(sender.try_reserve(), Err(TrySendError::Disconnected(()))));
         assert_eq!(drops.count(), 1);
@@ -283,8 +283,8 @@ fn with_places_nothing_that_the_owner_waits_for_waits_for_it() {
         let (null, (sender, queue)) = (null(), queue(300));
         let dispatcher = util::builder().depth(2).backlog(2).workers(2).build().unwrap();
         // Far more than the dispatcher has room for, and nobody receives.
-        while let Ok(place) = sender.try_reserve() {
-            let job = null_read(&null, move || place.fill([0_u8; 100]).unwrap());
+        while let Ok(permit) = sender.try_reserve() {
+            let job = null_read(&null, move || permit.send([0_u8; 100]).unwrap());
             dispatcher.submit(job).unwrap();
         }
         drop(dispatcher);

@@ -29,7 +29,7 @@ fn a_child_takes_no_value_and_no_wake_up_from_its_parent() {
         let (sender, queue) = CompletionQueue::bounded(4).unwrap();
         let epoll = Epoll::of(queue.as_fd(), Trigger::Edge);
         sender.send(1).unwrap();
-        let place = sender.try_reserve().unwrap();
+        let permit = sender.try_reserve().unwrap();
         let mut ends = Some((sender.clone(), sender.try_reserve().unwrap(), queue));
         let mut body = || {
             let (other, second, queue) = ends.take().unwrap();
@@ -41,7 +41,7 @@ fn a_child_takes_no_value_and_no_wake_up_from_its_parent() {
                 sender.send(2) == Err(SendError(2)),
                 sender.try_send(2) == Err(TrySendError::Disconnected(2)),
                 sender.try_reserve().is_err(),
-                second.fill(2) == Err(SendError(2)),
+                second.send(2) == Err(SendError(2)),
             ];
             drop((other, queue));
             first_failure(&holds)
@@ -51,8 +51,8 @@ fn a_child_takes_no_value_and_no_wake_up_from_its_parent() {
         let (other, second, queue) = ends.take().unwrap();
         assert_eq!((counter(&queue), queue.outstanding()), (1, 3));
         epoll.wait();
-        place.fill(2).unwrap();
-        second.fill(3).unwrap();
+        permit.send(2).unwrap();
+        second.send(3).unwrap();
         assert_eq!(queue.drain(9).collect::<Vec<_>>(), [1, 2, 3]);
         drop(sender);
         assert!(!queue.is_disconnected() && !epoll.has_event());

@@ -1,20 +1,21 @@
-//! Values on their way to an event loop, and whether it has been told of them: all under one lock.
+//! Values on their way to an event loop, and whether the loop was told of them, behind one lock.
 //!
-//! The loop sleeps on a [`Signal`]. From the first value on it is raised, until the loop has found
-//! the queue empty: then it is lowered, in the same critical section in which nothing was found. So
-//! a value is either found, or it comes after the lowering and raises the signal again; and only one
-//! of all senders between two such looks has to raise it.
+//! The loop sleeps on a [`Signal`]. The first value raises it, and it stays raised until the loop
+//! finds the queue empty. The critical section that found no value also lowers the signal. So a
+//! value is either found there, or it is sent later and raises the signal again. Of all senders
+//! between two such moments only one has to raise it.
 //!
-//! This file depends on nothing else of the crate, so that `tests/model_queue.rs` can put another
-//! `super::sync` under it and go through all interleavings.
+//! This file depends on nothing of the crate but `crate::sync`, so that a build for models can go
+//! through all interleavings.
 
 use std::collections::VecDeque;
 use std::sync::PoisonError;
 use std::sync::mpsc::{SendError, TryRecvError, TrySendError};
 
-use crate::sync::{Condvar, Mutex, MutexGuard};
+use crate::sync::{Condvar, Mutex, MutexGuard, lock};
 
-/// What the loop sleeps on: level-triggered it sees that it is raised, edge-triggered each raising.
+/// The loop sleeps on it. A level-triggered wait sees that it is raised, an edge-triggered one sees
+/// each call of `raise`.
 pub(crate) trait Signal {
     fn raise(&self);
 
@@ -22,33 +23,33 @@ pub(crate) trait Signal {
 }
 
 pub(crate) struct Channel<T, S> {
-    /// Of values and places together.
+    /// The most values and permits together.
     capacity: usize,
-    state: Mutex<State<T>>,
+    state: Mutex<QueueState<T>>,
     /// Senders wait here for room.
     room: Condvar,
     signal: S,
 }
 
-struct State<T> {
+struct QueueState<T> {
     values: VecDeque<T>,
-    /// Places that have been taken and neither filled nor given up.
-    places: usize,
+    /// Permits that exist: they were neither used nor dropped.
+    permits: usize,
     senders: usize,
     /// Threads waiting on `room`.
     waiting: usize,
     /// The receiver is gone.
     closed: bool,
-    /// The signal has been raised, and not lowered since.
+    /// The signal was raised, and not lowered since.
     raised: bool,
 }
 
 impl<T, S: Signal> Channel<T, S> {
     /// With one sender.
     pub(crate) fn new(capacity: usize, signal: S) -> Self {
-        let state = State {
+        let state = QueueState {
             values: VecDeque::new(),
-            places: 0,
+            permits: 0,
             senders: 1,
             waiting: 0,
             closed: false,
@@ -70,12 +71,12 @@ impl<T, S: Signal> Channel<T, S> {
         self.lock().values.len()
     }
 
-    /// How many values and places there are.
+    /// How many values and permits there are.
     pub(crate) fn outstanding(&self) -> usize {
         self.lock().taken()
     }
 
-    /// Whether there is no value, and none will come.
+    /// Whether there is no value, and none can come.
     pub(crate) fn is_over(&self) -> bool {
         let state = self.lock();
         state.values.is_empty() && state.is_disconnected()
@@ -121,8 +122,8 @@ impl<T, S: Signal> Channel<T, S> {
         Ok(())
     }
 
-    /// Takes a place if there is one now, which counts as a sender too.
-    pub(crate) fn reserve(&self) -> Result<(), TrySendError<()>> {
+    /// Makes a permit if there is room now. It counts as a sender too.
+    pub(crate) fn try_reserve(&self) -> Result<(), TrySendError<()>> {
         let mut state = self.lock();
         if state.closed {
             return Err(TrySendError::Disconnected(()));
@@ -130,14 +131,14 @@ impl<T, S: Signal> Channel<T, S> {
         if state.taken() == self.capacity {
             return Err(TrySendError::Full(()));
         }
-        state.places += 1;
+        state.permits += 1;
         Ok(())
     }
 
-    /// Puts a value into a place.
-    pub(crate) fn fill(&self, value: T) -> Result<(), SendError<T>> {
+    /// Uses a permit to add a value.
+    pub(crate) fn send_permitted(&self, value: T) -> Result<(), SendError<T>> {
         let mut state = self.lock();
-        state.places -= 1;
+        state.permits -= 1;
         if state.closed {
             return Err(SendError(value));
         }
@@ -145,26 +146,26 @@ impl<T, S: Signal> Channel<T, S> {
         Ok(())
     }
 
-    /// Gives a place up. Whoever waits for its value is woken.
-    pub(crate) fn give_up(&self) {
+    /// Drops a permit. The loop is woken, as it may wait for the value.
+    pub(crate) fn drop_permit(&self) {
         let mut state = self.lock();
-        state.places -= 1;
+        state.permits -= 1;
         self.raise(&mut state);
-        self.call_for_room(&state);
+        self.notify_room(&state);
     }
 
-    /// Takes the first value. If there is none, and one may yet come, the signal is lowered.
+    /// Takes the first value. If there is none, and one can still come, the signal is lowered.
     pub(crate) fn try_recv(&self) -> Result<T, TryRecvError> {
         let mut state = self.lock();
         let Some(value) = state.values.pop_front() else {
             return Err(self.found_empty(&mut state));
         };
-        self.call_for_room(&state);
+        self.notify_room(&state);
         Ok(value)
     }
 
-    /// For a receiver that stops looking before it has found the queue empty: it is told again, also
-    /// if it is told of changes only.
+    /// For a receiver that stops before it has found the queue empty. Unless the queue is empty
+    /// now, the signal is raised once more, as an edge for edge-triggered waits.
     pub(crate) fn stop_early(&self) {
         let mut state = self.lock();
         if state.values.is_empty() && !state.is_disconnected() {
@@ -175,7 +176,7 @@ impl<T, S: Signal> Channel<T, S> {
         }
     }
 
-    /// Refuses values from now on, and returns those that nobody has received.
+    /// Refuses values from now on, and returns those that were not received.
     pub(crate) fn close(&self) -> VecDeque<T> {
         let mut state = self.lock();
         state.closed = true;
@@ -183,14 +184,14 @@ impl<T, S: Signal> Channel<T, S> {
         std::mem::take(&mut state.values)
     }
 
-    fn push(&self, state: &mut State<T>, value: T) {
+    fn push(&self, state: &mut QueueState<T>, value: T) {
         state.values.push_back(value);
         self.raise(state);
     }
 
-    fn found_empty(&self, state: &mut State<T>) -> TryRecvError {
+    fn found_empty(&self, state: &mut QueueState<T>) -> TryRecvError {
         if state.is_disconnected() {
-            // This is how it stays, and the signal with it.
+            // It stays disconnected, and the signal stays as it is.
             return TryRecvError::Disconnected;
         }
         if state.raised {
@@ -200,33 +201,34 @@ impl<T, S: Signal> Channel<T, S> {
         TryRecvError::Empty
     }
 
-    fn raise(&self, state: &mut State<T>) {
+    fn raise(&self, state: &mut QueueState<T>) {
         if !state.raised && !state.closed {
             state.raised = true;
             self.signal.raise();
         }
     }
 
-    /// There is room for one more than before.
-    fn call_for_room(&self, state: &State<T>) {
+    /// Wakes a sender, as there is room for one more value than before.
+    fn notify_room(&self, state: &QueueState<T>) {
         if state.waiting > 0 {
             self.room.notify_one();
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State<T>> {
-        // Nothing in here panics between two related changes, and no user's code runs in here.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, QueueState<T>> {
+        // Nothing panics between two related changes, and no code of the user's runs under this
+        // lock.
+        lock(&self.state)
     }
 }
 
-impl<T> State<T> {
+impl<T> QueueState<T> {
     fn taken(&self) -> usize {
-        self.values.len() + self.places
+        self.values.len() + self.permits
     }
 
-    /// Whether no value can come any more.
+    /// Whether no value can be sent any more.
     fn is_disconnected(&self) -> bool {
-        self.senders == 0 && self.places == 0
+        self.senders == 0 && self.permits == 0
     }
 }

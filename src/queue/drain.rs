@@ -1,21 +1,21 @@
-//! A walk through the values that there are.
+//! An iterator over the values that a queue has.
 
 use std::fmt;
 
-use super::bell::Bell;
-use super::channel::Channel;
+use crate::queue::channel::Channel;
+use crate::queue::eventfd::EventFd;
 
-/// Takes values out of a [`CompletionQueue`](super::CompletionQueue): see
-/// [`drain`](super::CompletionQueue::drain).
+/// Takes values out of a [`CompletionQueue`](crate::CompletionQueue): see
+/// [`drain`](crate::CompletionQueue::drain).
 pub struct QueueDrain<'a, T> {
-    /// `None` in a forked child, and after the queue was found empty.
-    channel: Option<&'a Channel<T, Bell>>,
-    /// How many it may take yet.
+    /// `None` in a forked child, and once the queue was found empty.
+    channel: Option<&'a Channel<T, EventFd>>,
+    /// How many values it may still take.
     left: usize,
 }
 
 impl<'a, T> QueueDrain<'a, T> {
-    pub(super) fn new(channel: Option<&'a Channel<T, Bell>>, most: usize) -> Self {
+    pub(super) fn new(channel: Option<&'a Channel<T, EventFd>>, most: usize) -> Self {
         Self { channel, left: most }
     }
 }

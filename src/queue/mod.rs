@@ -1,12 +1,15 @@
-//! Callbacks' results for an event loop: values, and a descriptor that is readable when there are some.
+//! A bounded channel from callbacks to an event loop, with a descriptor that is readable while
+//! values wait. The signal is lowered only in the critical section that found no value.
 //!
-//! `channel` has the values and decides when the loop is told; `bell` is the descriptor; `sender` is
-//! the callbacks' end, `drain` the loop's walk through what there is.
+//! `channel` has the values and decides when to raise and lower the signal; `eventfd` is that
+//! signal. `sender` is the callbacks' end, and `drain` iterates over the values at the loop's end.
+//! `shared` is the part that both ends own.
 
-mod bell;
 mod channel;
 pub(crate) mod drain;
+mod eventfd;
 pub(crate) mod sender;
+mod shared;
 
 use std::fmt;
 use std::io;
@@ -14,51 +17,48 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::sync::Arc;
 use std::sync::mpsc::TryRecvError;
 
-use crate::sys::fork::ForkMark;
-use bell::Bell;
 use channel::Channel;
 use drain::QueueDrain;
 use sender::QueueSender;
+use shared::QueueShared;
 
-/// Where results of callbacks, which run on the workers, come in for an event loop: a receiver of
-/// values, and a descriptor for epoll(7), poll(2), select(2) and what is built on them.
+/// Receives the results of callbacks in an event loop. It has a descriptor for epoll(7), poll(2),
+/// select(2) and whatever is built on them, while the callbacks run on the workers.
 ///
 /// The other end is a [`QueueSender`]. The descriptor is readable from the first value on until the
-/// queue was found empty: when [`try_recv`](Self::try_recv) said so, or [`drain`](Self::drain) came
-/// to its end. However many values come between two such moments, and from however many threads, one
-/// of them makes the one system call. The loop may be woken and find nothing; it never sleeps while
-/// there is something.
+/// queue was found empty: [`try_recv`](Self::try_recv) said so, or [`drain`](Self::drain) came to
+/// its end. Between two such moments only one of the senders makes a system call, however many
+/// values and threads there are. The loop may wake up and find no value, but it never sleeps while
+/// there is one.
 ///
 /// # Triggers
 ///
-/// With level-triggered waits the loop may take as many values as it likes. With edge-triggered ones
-/// it goes on until the queue was found empty, or leaves through `drain`, which sees to it that
-/// there is another edge. To tokio's `AsyncFd` and the like, which are edge-triggered, "would block"
-/// is [`TryRecvError::Empty`]. Nobody but the queue should read from the descriptor.
+/// With level-triggered waits the loop may take as many values as it likes. With edge-triggered
+/// waits it goes on until it finds the queue empty, or drops its `drain` earlier, which makes
+/// another edge. For edge-triggered wrappers such as tokio's `AsyncFd`, [`TryRecvError::Empty`]
+/// means "would block". Only the queue may read from the descriptor.
 ///
 /// # Bounds
 ///
-/// The queue has room for so many values. A callback that finds it full can only wait, on its worker,
-/// for the loop. So keep a [`QueuePlace`](sender::QueuePlace) for each result *before* its job is submitted:
-/// whoever has one never waits, so nothing that the loop does can deadlock, be it waiting for the
-/// dispatcher or dropping it. Without places the loop must not wait for the dispatcher (in
-/// [`submit`](crate::Submitter::submit), [`drain`](crate::Dispatcher::drain),
-/// [`shutdown`](crate::Dispatcher::shutdown), or by dropping it) while callbacks can wait for the
-/// queue; once it is dropped, they don't.
+/// The queue has room for a fixed number of values. A callback that finds it full can only wait for
+/// the loop, and its worker with it. So reserve a [`QueuePermit`](sender::QueuePermit) for each
+/// result *before* you submit its job. Sending with a permit never waits, and then the loop can't
+/// deadlock, even when it waits for the dispatcher or drops it. Without permits the loop must not
+/// wait for the dispatcher (in [`submit`](crate::Submitter::submit),
+/// [`drain`](crate::Dispatcher::drain), [`shutdown`](crate::Dispatcher::shutdown), or by dropping
+/// it) while callbacks can wait for the queue. Once the queue is dropped, they don't.
 ///
 /// # When to choose it
 ///
-/// For a program that has an event loop of its own and wants the callbacks' work done on other
-/// threads. Who wants to wait for values without a loop has [`spawn`](crate::Submitter::spawn), or any
-/// channel.
+/// For a program that has an event loop of its own, and wants other threads to do the callbacks'
+/// work. To wait for values without a loop, take [`spawn`](crate::Submitter::spawn) or any channel.
 ///
-/// A forked child can't use its parent's queue: it finds it disconnected, and the parent hears
-/// nothing of what the child does with it.
+/// A forked child can't use its parent's queue: to the child it is disconnected, and whatever the
+/// child does with it, the parent notices nothing.
 ///
 /// # Examples
 ///
-/// The loop asks for more as long as there are places and room, and sleeps in poll(2) or the like
-/// otherwise:
+/// The loop asks for more as long as it gets permits, and sleeps in poll(2) or the like otherwise:
 ///
 /// ```
 /// use std::fs::File;
@@ -79,14 +79,14 @@ use sender::QueueSender;
 /// let (mut offsets, mut lines) = ([0_u64, 100, 200, 300, 400, 500].into_iter().peekable(), 0);
 ///
 /// while lines < 6 {
-///     while offsets.peek().is_some() && let Ok(place) = sender.try_reserve() {
+///     while offsets.peek().is_some() && let Ok(permit) = sender.try_reserve() {
 ///         let offset = offsets.next().unwrap();
 ///         dispatcher.submit(Job::read(&file, vec![0; 80], offset, move |done| {
 ///             let text = String::from_utf8_lossy(done.data()).into_owned();
-///             let _ = place.fill((offset, text)); // fails if the loop is gone
+///             let _ = permit.send((offset, text)); // fails if the queue was dropped
 ///         }))?;
 ///     }
-///     wait_until_readable(&waiter, &queue); // in the loop, next to all that it waits for
+///     wait_until_readable(&waiter, &queue); // next to all else that the loop waits for
 ///     for (offset, text) in queue.drain(100) {
 ///         println!("{offset}: {text:?}");
 ///         lines += 1;
@@ -95,56 +95,42 @@ use sender::QueueSender;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct CompletionQueue<T> {
-    shared: Arc<Shared<T>>,
-}
-
-/// What the two ends own together. A forked child doesn't touch the channel: its lock may be held by
-/// a thread that doesn't exist there, and the descriptor is the parent's too.
-struct Shared<T> {
-    fork_mark: ForkMark,
-    channel: Channel<T, Bell>,
-}
-
-impl<T> Shared<T> {
-    /// `None` in a forked child.
-    fn channel(&self) -> Option<&Channel<T, Bell>> {
-        (!self.fork_mark.is_forked()).then_some(&self.channel)
-    }
+    shared: Arc<QueueShared<T>>,
 }
 
 impl<T> CompletionQueue<T> {
-    /// Makes a queue with room for so many values, and its first sender.
+    /// Makes a queue with room for `capacity` values, and its first sender.
     ///
     /// # Errors
     ///
-    /// [`InvalidInput`](io::ErrorKind::InvalidInput) if there would be no room at all, and what
-    /// eventfd(2) says, such as `EMFILE`.
+    /// [`InvalidInput`](io::ErrorKind::InvalidInput) if the capacity is 0, and errors of
+    /// eventfd(2), such as `EMFILE`.
     pub fn bounded(capacity: usize) -> io::Result<(QueueSender<T>, Self)> {
         if capacity == 0 {
             let reason = "a queue without room would never have a value";
             return Err(io::Error::new(io::ErrorKind::InvalidInput, reason));
         }
-        let channel = Channel::new(capacity, Bell::new()?);
-        let shared = Arc::new(Shared { fork_mark: ForkMark::of_this_process(), channel });
+        let shared = Arc::new(QueueShared::new(capacity)?);
         Ok((QueueSender::first(Arc::clone(&shared)), Self { shared }))
     }
 
-    /// Takes the value that has been here longest. Does not block.
+    /// Takes the value that was sent first. Does not block.
     ///
     /// # Errors
     ///
-    /// [`TryRecvError::Empty`] if there is none now: then the descriptor is not readable any more,
-    /// until there is one. [`TryRecvError::Disconnected`] if there will be none, as all senders and
-    /// places are gone: then it stays readable.
+    /// - [`TryRecvError::Empty`] if there is none now. From then on the descriptor is not readable,
+    ///   until there is one.
+    /// - [`TryRecvError::Disconnected`] if there will be none, because all senders and permits are
+    ///   gone. The descriptor stays readable.
     pub fn try_recv(&self) -> Result<T, TryRecvError> {
         self.shared.channel().map_or(Err(TryRecvError::Disconnected), Channel::try_recv)
     }
 
-    /// An iterator that takes values until there are none, but no more than `most`, so that a busy
-    /// queue doesn't keep the loop from all else.
+    /// An iterator that takes values until there are none, but at most `most`, so that a busy queue
+    /// doesn't keep the loop from its other work. Does not block.
     ///
-    /// If it was dropped before it found the queue empty, the descriptor is readable, and there
-    /// is an edge for those who wait for edges.
+    /// If it is dropped while there are values, the descriptor is readable, and there is an edge
+    /// for edge-triggered waits.
     #[must_use = "values are taken by iterating"]
     pub fn drain(&self, most: usize) -> QueueDrain<'_, T> {
         QueueDrain::new(self.shared.channel(), most)
@@ -156,22 +142,22 @@ impl<T> CompletionQueue<T> {
         self.shared.channel().map_or(0, Channel::len)
     }
 
-    /// Whether no value can be taken now. Does not count as finding the queue empty.
+    /// Whether no value can be taken now. This does not count as finding the queue empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// How many values there are that have not been taken yet, or will be, as somebody has a
-    /// [`QueuePlace`](sender::QueuePlace) for them; 0 in a forked child. If results come through places only,
-    /// 0 says that none is left to wait for.
+    /// How many values there are, together with those for which there is a
+    /// [`QueuePermit`](sender::QueuePermit); 0 in a forked child. If all results are sent with
+    /// permits, 0 says that none is left to wait for.
     #[must_use]
     pub fn outstanding(&self) -> usize {
         self.shared.channel().map_or(0, Channel::outstanding)
     }
 
-    /// Whether there are no values, and will be none: all senders and places are gone. True in a forked
-    /// child.
+    /// Whether there are no values, and will be none: all senders and permits are gone. True in a
+    /// forked child.
     #[must_use]
     pub fn is_disconnected(&self) -> bool {
         self.shared.channel().is_none_or(Channel::is_over)
@@ -180,13 +166,13 @@ impl<T> CompletionQueue<T> {
     /// For how many values there is room.
     #[must_use]
     pub fn capacity(&self) -> usize {
-        self.shared.channel.capacity()
+        self.shared.capacity()
     }
 }
 
 impl<T> AsFd for CompletionQueue<T> {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.shared.channel.signal().as_fd()
+        self.shared.signal().as_fd()
     }
 }
 

@@ -1,14 +1,14 @@
-//! The callbacks' end of a queue.
+//! The sending ends of a queue, which callbacks have.
 
 use std::fmt;
 use std::sync::Arc;
 use std::sync::mpsc::{SendError, TrySendError};
 
-use super::Shared;
+use crate::queue::shared::QueueShared;
 
-/// Sends values to a [`CompletionQueue`](super::CompletionQueue), from any thread. A clone is another
-/// sender of the same queue; with the last of them, and of the [places](QueuePlace), the queue is
-/// disconnected.
+/// Sends values to a [`CompletionQueue`](crate::CompletionQueue), from any thread. A clone is
+/// another sender of the same queue. When the last sender and the last [permit](QueuePermit) are
+/// dropped, the queue is disconnected.
 ///
 /// # Examples
 ///
@@ -18,34 +18,35 @@ use super::Shared;
 ///
 /// let (sender, queue) = CompletionQueue::bounded(2)?;
 /// sender.send("one")?;
-/// let place = sender.try_reserve()?;
-/// assert!(sender.try_send("three").is_err(), "the room for it is kept for somebody");
-/// place.fill("two")?;
+/// let permit = sender.try_reserve()?;
+/// assert!(sender.try_send("three").is_err(), "the room is reserved");
+/// permit.send("two")?;
 /// drop(sender);
 /// assert_eq!(queue.drain(10).collect::<Vec<_>>(), ["one", "two"]);
 /// assert_eq!(queue.try_recv(), Err(TryRecvError::Disconnected));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct QueueSender<T> {
-    shared: Arc<Shared<T>>,
+    shared: Arc<QueueShared<T>>,
 }
 
 impl<T> QueueSender<T> {
-    pub(super) fn first(shared: Arc<Shared<T>>) -> Self {
+    pub(super) fn first(shared: Arc<QueueShared<T>>) -> Self {
         Self { shared }
     }
 
-    /// Sends a value, waiting for room if there is none.
+    /// Sends a value. Blocks until there is room for it.
     ///
     /// # Blocking
     ///
-    /// Until the loop has taken a value; in a callback the worker is kept waiting, and with it
-    /// whoever waits for the dispatcher. Of several threads that wait none has precedence. See
-    /// [Bounds](super::CompletionQueue#bounds) for what the loop must not do then.
+    /// Without room it waits until the loop has taken a value. A callback that waits keeps its
+    /// worker, so threads that wait for the dispatcher wait longer too.
+    /// [Bounds](crate::CompletionQueue#bounds) says what the loop must not do then. Threads that
+    /// wait here are served in no particular order.
     ///
     /// # Errors
     ///
-    /// The value comes back if the queue is gone, also while this waits, and in a forked child.
+    /// The value comes back if the queue was dropped, also while this waits, and in a forked child.
     pub fn send(&self, value: T) -> Result<(), SendError<T>> {
         match self.shared.channel() {
             Some(channel) => channel.send(value),
@@ -53,12 +54,12 @@ impl<T> QueueSender<T> {
         }
     }
 
-    /// Sends a value if there is room now.
+    /// Sends a value if there is room now. Does not block.
     ///
     /// # Errors
     ///
-    /// The value comes back if there is no room, if the queue is gone, and in a forked child, to
-    /// which it is disconnected.
+    /// The value comes back if there is no room, and, as `Disconnected`, if the queue was dropped
+    /// or this process is a forked child.
     pub fn try_send(&self, value: T) -> Result<(), TrySendError<T>> {
         match self.shared.channel() {
             Some(channel) => channel.try_send(value),
@@ -66,16 +67,17 @@ impl<T> QueueSender<T> {
         }
     }
 
-    /// Keeps room for one value, if there is some now: it counts as taken until the value has been
-    /// received. For the owner of the loop, before it submits the job whose result that will be.
+    /// Reserves room for one value, if there is room now. Does not block. The room stays taken
+    /// until the value has been received. For an event loop, before it submits the job that will
+    /// send the value.
     ///
     /// # Errors
     ///
     /// As for [`try_send`](Self::try_send).
-    pub fn try_reserve(&self) -> Result<QueuePlace<T>, TrySendError<()>> {
+    pub fn try_reserve(&self) -> Result<QueuePermit<T>, TrySendError<()>> {
         let channel = self.shared.channel().ok_or(TrySendError::Disconnected(()))?;
-        channel.reserve()?;
-        Ok(QueuePlace { shared: Some(Arc::clone(&self.shared)) })
+        channel.try_reserve()?;
+        Ok(QueuePermit { shared: Some(Arc::clone(&self.shared)) })
     }
 }
 
@@ -102,41 +104,41 @@ impl<T> fmt::Debug for QueueSender<T> {
     }
 }
 
-/// Room in a [`CompletionQueue`](super::CompletionQueue) for one value, made by
-/// [`try_reserve`](QueueSender::try_reserve). As long as there is one, the queue is not disconnected.
+/// Reserved room for one value in a [`CompletionQueue`](crate::CompletionQueue), made by
+/// [`try_reserve`](QueueSender::try_reserve). As long as it exists, the queue is not disconnected.
 ///
-/// Dropped without a value, as happens in a callback that panics, it gives the room back and wakes the
-/// loop, which [finds one fewer outstanding](super::CompletionQueue::outstanding).
+/// If it is dropped without sending, as in a callback that panics, it gives the room back and wakes
+/// the loop, which [finds one value fewer outstanding](crate::CompletionQueue::outstanding).
 #[must_use = "the room is given back when this is dropped"]
-pub struct QueuePlace<T> {
-    /// `None` once the value is there.
-    shared: Option<Arc<Shared<T>>>,
+pub struct QueuePermit<T> {
+    /// `None` once the value is sent.
+    shared: Option<Arc<QueueShared<T>>>,
 }
 
-impl<T> QueuePlace<T> {
-    /// Puts the value there. Does not block.
+impl<T> QueuePermit<T> {
+    /// Sends the value. Does not block.
     ///
     /// # Errors
     ///
-    /// The value comes back if the queue is gone, and in a forked child.
-    pub fn fill(mut self, value: T) -> Result<(), SendError<T>> {
+    /// The value comes back if the queue was dropped, and in a forked child.
+    pub fn send(mut self, value: T) -> Result<(), SendError<T>> {
         match self.shared.take().as_ref().and_then(|shared| shared.channel()) {
-            Some(channel) => channel.fill(value),
+            Some(channel) => channel.send_permitted(value),
             None => Err(SendError(value)),
         }
     }
 }
 
-impl<T> Drop for QueuePlace<T> {
+impl<T> Drop for QueuePermit<T> {
     fn drop(&mut self) {
         if let Some(channel) = self.shared.as_ref().and_then(|shared| shared.channel()) {
-            channel.give_up();
+            channel.drop_permit();
         }
     }
 }
 
-impl<T> fmt::Debug for QueuePlace<T> {
+impl<T> fmt::Debug for QueuePermit<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("QueuePlace").finish_non_exhaustive()
+        f.debug_struct("QueuePermit").finish_non_exhaustive()
     }
 }
