@@ -200,7 +200,7 @@ fn slabs_whose_buffers_are_home_serve_other_classes() {
     }
     // 2 MiB are cut anew, at least from one to two; what is longer is mapped anew.
     let stats = pool.stats();
-    assert!(stats.recuts >= 3 && stats.maps - stats.unmaps == stats.slabs as u64, "{stats:?}");
+    assert!(stats.repurposed >= 3 && stats.maps - stats.unmaps == stats.slabs as u64, "{stats:?}");
 }
 
 #[test]
@@ -287,6 +287,6 @@ fn many_threads_never_share_a_buffer_and_come_to_an_end() {
     assert_eq!((stats.buffers_out, stats.bytes_out, stats.waiting), (0, 0, 0));
     assert_eq!(stats.hits + stats.misses, got.load(Ordering::Relaxed) as u64);
     assert_eq!(stats.hits + stats.misses + stats.refused, THREADS * rounds);
-    assert!(stats.waits > 0 && stats.recuts > 0 && stats.maps > 3, "{stats:?}");
+    assert!(stats.waits > 0 && stats.repurposed > 0 && stats.maps > 3, "{stats:?}");
     assert_eq!(pool.trim(), stats.mapped, "everything is home");
 }

@@ -8,34 +8,34 @@ use std::io;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PoolBuildError {
-    /// There are no classes.
+    /// No class was given.
     NoClasses,
     /// There are more classes than the limit.
     TooManyClasses {
-        /// How many, not counting those that are the same.
+        /// How many different ones were given.
         count: usize,
         /// The most there may be.
         limit: usize,
     },
-    /// A class has no size.
+    /// A class has size 0.
     EmptyClass,
     /// A class is larger than one operation can use.
     ClassTooLarge {
-        /// What was asked for.
+        /// The size that was asked for.
         size: usize,
         /// The most it may be.
         limit: usize,
     },
     /// The capacity has no room for a slab of the largest class.
     CapacityTooSmall {
-        /// What was asked for.
+        /// The capacity that was asked for.
         capacity: usize,
-        /// What a slab of the largest class takes.
+        /// The length of a slab of the largest class.
         least: usize,
     },
     /// The capacity is larger than the address space.
     CapacityTooLarge {
-        /// What was asked for.
+        /// The capacity that was asked for.
         capacity: usize,
         /// The most it may be.
         limit: usize,
@@ -73,21 +73,21 @@ impl Error for PoolBuildError {}
 pub enum AcquireError {
     /// No buffer that fits is free, and the capacity has no room for more.
     Exhausted,
-    /// As `Exhausted`, and this is a callback, which may not wait: other callbacks may wait behind
-    /// it that would give buffers back.
+    /// No buffer is free, as for `Exhausted`, and the calling thread runs a callback, which may not
+    /// wait: the callbacks that would give buffers back may be waiting behind it.
     InCallback,
     /// No buffer that fits became free in the time given.
     TimedOut,
-    /// The length, in bytes, is more than the largest class has.
+    /// No class has buffers of this length. In bytes.
     TooLarge {
-        /// What was asked for.
+        /// The length that was asked for.
         requested: usize,
-        /// What there is at most.
+        /// The size of the largest class.
         largest: usize,
     },
     /// The capacity has room, but the system has no memory, or no room in its tables.
     NoMemory(io::Error),
-    /// This is a forked child; the pool is the parent's.
+    /// This process is a forked child, and the pool is its parent's.
     Forked,
 }
 

@@ -1,25 +1,52 @@
-//! Memory from the system: a slab at a time, in huge pages where they are granted.
+//! Memory from the system: a slab at a time, in huge pages where the system grants them.
 //!
-//! Forked children get a copy, as of all private memory. Not `MADV_DONTFORK`: the addresses would
-//! be free in the child, whose allocator could put something else there, behind the back of a
-//! buffer that safe code still holds. Nor `MADV_WIPEONFORK`: bytes behind a live reference would
-//! turn to zeros. So what open(2) (notes) says of forking while direct I/O into private memory is
-//! in flight is true of this memory too; kernels that pin pages for direct I/O copy them for the
-//! child at the fork, and lose nothing.
+//! Forked children get a copy of it, as of all private memory.
 //!
-//! Safety: each mapping is made here, and unmapped here once, when its only owner is dropped; what
-//! hands out parts of it keeps that owner for as long.
+//! - `MADV_DONTFORK` would not do: the addresses would be free in the child, whose allocator could
+//!   put something else there while safe code still has a buffer at them.
+//! - `MADV_WIPEONFORK` would not do either: bytes behind a live reference would turn to zeros.
+//!
+//! So the warning of open(2) (notes) about a fork while direct I/O into private memory is in flight
+//! holds for this memory too. Kernels that pin the pages of direct I/O copy them for the child
+//! at the fork, and lose nothing.
+//!
+//! Safety: each mapping is made here, and unmapped here once, when its only owner is dropped. Code
+//! that hands out a part of a mapping keeps this owner for as long as the part is in use. The
+//! system calls are here and not in `sys`, because this argument is about the owner and all of
+//! them.
 
 #![expect(unsafe_code, reason = "maps memory")]
 
 use std::io;
 use std::ptr::{self, NonNull};
 
-use crate::pool::builder::HugePages;
-
-/// What slabs are aligned to and a multiple of: the huge page of x86-64, and of aarch64 with pages
-/// of 4 KiB. Where huge pages have another size, slabs are as good as ordinary memory.
+/// The alignment of slabs, which have a multiple of it as their length: the huge page of x86-64,
+/// and of aarch64 with pages of 4 KiB. Where huge pages have another size, slabs are like ordinary
+/// memory.
 pub(crate) const HUGE_PAGE: usize = 2 << 20;
+
+/// In which pages a pool has its memory.
+///
+/// A disk request is cut into segments of contiguous memory, and a device takes only so many
+/// segments at a time. 1 MiB in a huge page is one segment; in pages of 4 KiB it is 256.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum HugePages {
+    /// Ordinary pages, even where the system would use huge pages unasked.
+    Off,
+    /// Huge pages, where the system has a free one when the memory is first touched
+    /// (`MADV_HUGEPAGE`). This has no effect if `/sys/kernel/mm/transparent_hugepage/enabled` says
+    /// `never`.
+    #[default]
+    Transparent,
+    /// Huge pages of 2 MiB that the administrator has set aside (`vm.nr_hugepages`). When there are
+    /// none left the memory is as for `Transparent`, and
+    /// [`PoolStats`](crate::PoolStats::explicit_fallbacks) counts that.
+    ///
+    /// A copy of such a page takes another one. After a fork, a child that touches a buffer which
+    /// it or its parent has written to since then is ended by `SIGBUS` if there are none left.
+    Explicit,
+}
 
 /// Private zeroed memory, aligned to [`HUGE_PAGE`].
 pub(crate) struct Mapping {
@@ -33,8 +60,8 @@ unsafe impl Send for Mapping {}
 
 impl Mapping {
     /// `len` is a multiple of [`HUGE_PAGE`]. Nothing is faulted in yet, but explicit huge pages are
-    /// set aside at once, so that touching them doesn't fail; without enough of these the memory is
-    /// as for `Transparent`.
+    /// reserved at once, so that touching them doesn't fail. If there are not enough of them the
+    /// memory is as for `Transparent`.
     pub(crate) fn new(len: usize, huge_pages: HugePages) -> io::Result<Self> {
         debug_assert!(len.is_multiple_of(HUGE_PAGE) && len > 0);
         if huge_pages == HugePages::Explicit {
@@ -48,13 +75,13 @@ impl Mapping {
             HugePages::Off => libc::MADV_NOHUGEPAGE,
             HugePages::Transparent | HugePages::Explicit => libc::MADV_HUGEPAGE,
         };
-        // A kernel without transparent huge pages knows neither advice, and needs none.
+        // A kernel without transparent huge pages refuses both kinds of advice, and needs none.
         // SAFETY: the range is the mapping just made; the advice changes no contents.
         unsafe { libc::madvise(mapping.memory.as_ptr().cast(), len, advice) };
         Ok(mapping)
     }
 
-    /// Sets aside more addresses than needed, without memory, and keeps the aligned part of them.
+    /// Maps more addresses than needed, without memory, and keeps the aligned part of them.
     fn aligned(len: usize) -> io::Result<Self> {
         // The kernel's addresses are multiples of at least this.
         const SURPLUS: usize = HUGE_PAGE - 4096;
@@ -69,8 +96,9 @@ impl Mapping {
         let tail = unsafe { memory.add(len) };
         for (surplus, bytes) in [(start, head), (tail, SURPLUS - head)] {
             if bytes > 0 {
-                // If it can't be unmapped, it stays as addresses without memory.
-                // SAFETY: the part of the new mapping before or behind `mapping`; nobody knows it.
+                // If this fails, the surplus stays as addresses without memory.
+                // SAFETY: the part of the new mapping before or behind `mapping`, to which nothing
+                // refers.
                 unsafe { libc::munmap(surplus.as_ptr().cast(), bytes) };
             }
         }
@@ -86,7 +114,7 @@ impl Mapping {
         self.len
     }
 
-    /// Whether it is in pages that were set aside for huge mappings.
+    /// Whether it is in huge pages that the administrator has set aside.
     pub(crate) fn is_explicit(&self) -> bool {
         self.explicit
     }
@@ -106,11 +134,11 @@ impl Mapping {
 impl Drop for Mapping {
     fn drop(&mut self) {
         let start = self.memory.as_ptr().cast();
-        // SAFETY: the mapping is this value's own; whoever has handed out a part of it drops it
-        // only when that has come back.
+        // SAFETY: this value owns the mapping. Code that has handed out a part of it drops it only
+        // when that part has been returned.
         if unsafe { libc::munmap(start, self.len) } != 0 {
-            // It would split a mapping in two, and the process may have no more of them
-            // (vm.max_map_count). The memory can be given back all the same.
+            // The kernel would have to split a mapping in two, and the process may have no more
+            // mappings (vm.max_map_count). The memory can be given back all the same.
             // SAFETY: as above.
             unsafe { libc::madvise(start, self.len, libc::MADV_DONTNEED) };
         }
@@ -131,8 +159,7 @@ fn map(len: usize, protection: i32, flags: i32) -> io::Result<NonNull<u8>> {
 
 #[cfg(test)]
 mod tests {
-    use super::{HUGE_PAGE, Mapping};
-    use crate::pool::builder::HugePages;
+    use super::{HUGE_PAGE, HugePages, Mapping};
 
     #[test]
     fn all_kinds_are_aligned_and_as_long_as_asked() {
@@ -151,7 +178,7 @@ mod tests {
     #[test]
     fn what_can_not_be_mapped_is_an_error() {
         for len in [usize::MAX / 4, usize::MAX].map(|len| len / HUGE_PAGE * HUGE_PAGE) {
-            // What kind of error is the system's affair; valgrind has another than Linux.
+            // Systems differ in the kind of error: valgrind has another than Linux.
             let error = Mapping::new(len, HugePages::Transparent).err().unwrap();
             assert!(error.raw_os_error().is_some() || !error.to_string().is_empty());
         }

@@ -1,22 +1,25 @@
-//! A bounded pool of aligned buffers, in huge pages where the system grants them.
+//! Aligned buffers of a few sizes, cut from slabs, bounded in bytes. A returned buffer goes to the
+//! thread that has waited longest for it.
 //!
-//! From the bottom up: `mapping` gets memory from the system; a `slab` is a mapping cut into
-//! pieces; `slabs` are all of a pool's; the `ledger` has these and the line of threads that wait;
-//! `shared` is the lock around it, of which handles and buffers (`pool_buf`) own a share each.
+//! From the bottom up: `mapping` gets memory from the system. A `slab` is a mapping cut into
+//! buffers, and `slabs` are all slabs of a pool. The `allocator` has them and the line of waiting
+//! threads. `shared` is the lock around it; handles and buffers (`pool_buf`) own a share of it
+//! each.
 
+mod allocator;
 pub(crate) mod builder;
-mod census;
+mod counters;
 pub(crate) mod error;
-#[cfg(test)]
-mod fairness;
-mod ledger;
-mod mapping;
-mod piece;
+pub(crate) mod mapping;
 pub(crate) mod pool_buf;
+mod raw_buffer;
 mod shared;
 mod slab;
 mod slabs;
+mod smaps;
 pub(crate) mod stats;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 use std::io;
@@ -25,30 +28,30 @@ use std::time::Duration;
 
 use crate::wait::limit::WaitLimit;
 use builder::PoolBuilder;
-use error::AcquireError;
+use error::{AcquireError, PoolBuildError};
 use pool_buf::PoolBuf;
-use shared::Shared;
-use slabs::Slabs;
+use shared::PoolShared;
 use stats::PoolStats;
 
-/// Aligned memory for direct I/O, bounded in bytes and used again: a pool of [`PoolBuf`]s.
+/// A pool of aligned buffers for direct I/O, bounded in bytes.
 ///
-/// Buffers come in a few sizes, the *classes*, and are cut from *slabs* that are mapped when they
-/// are needed, until the capacity is reached. A slab whose buffers are all home can serve another
-/// class. Memory stays mapped until [`trim`](Self::trim), or until the pool and its buffers are
-/// gone.
+/// Buffers ([`PoolBuf`]) come in a few sizes, the *classes*. They are cut from *slabs*, which the
+/// pool maps when it needs them, until it reaches its capacity. A slab whose buffers are all free
+/// can be cut again for another class. Memory stays mapped until [`trim`](Self::trim), or until the
+/// pool and all its buffers are dropped.
 ///
-/// Who finds no buffer can wait. Those who wait for the same class are served in the order in which
-/// they came. So is memory for slabs: nobody gets any before the one who has waited longest. While
-/// that one waits for a whole slab to come home, others can be given what is left in slabs of their
-/// own class, but for each 64 times one more slab is kept back, so large buffers don't starve.
+/// A thread that finds no free buffer can wait. Threads that wait for buffers of the same class get
+/// them in the order in which they came. Memory for slabs goes to the thread that has waited
+/// longest, before all others. While that thread waits until a whole slab is free, others can still
+/// take buffers from slabs of their own class. But each time that they have taken 64, the pool
+/// keeps one more slab back for it, so that large buffers don't starve.
 ///
-/// A thread that holds buffers while it waits for another may wait for ever, if all the others do
-/// the same: give the pool the capacity for what is held together. Callbacks never wait, whatever
-/// their dispatcher: buffers are given back by callbacks, and workers that all wait run none.
+/// A thread that holds buffers while it waits for another may wait for ever if all others do the
+/// same: give the pool capacity for all that is held at once. Callbacks never wait, whichever
+/// dispatcher runs them: callbacks return buffers, and none would run if all workers waited.
 ///
-/// A clone is another handle on the same pool. A forked child can use the buffers that it has copies
-/// of, but not its parent's pool.
+/// A clone is another handle to the same pool. A forked child can use its copies of buffers, but
+/// not its parent's pool.
 ///
 /// # Examples
 ///
@@ -61,10 +64,10 @@ use stats::PoolStats;
 /// let pool = BufferPool::builder().capacity(8 << 20).build()?;
 /// let file = FileHandle::from(std::fs::File::open("Cargo.toml")?);
 /// for offset in (0..1 << 20).step_by(4096) {
-///     let buffer = pool.acquire(4096)?; // waits when all are under way
+///     let buffer = pool.acquire(4096)?; // waits when all are in use
 ///     dispatcher.submit(Job::read(&file, buffer, offset, |done| {
 ///         assert!(done.result.is_ok() && done.data().len() <= 4096);
-///     }))?; // dropped at the end of the callback, the buffer goes home
+///     }))?; // dropped at the end of the callback, the buffer is returned to the pool
 /// }
 /// dispatcher.drain()?;
 /// assert_eq!(pool.stats().buffers_out, 0);
@@ -72,28 +75,24 @@ use stats::PoolStats;
 /// ```
 #[derive(Clone)]
 pub struct BufferPool {
-    shared: Arc<Shared>,
+    shared: Arc<PoolShared>,
 }
 
 impl BufferPool {
-    /// Settings to begin with.
+    /// The default settings.
     pub fn builder() -> PoolBuilder {
         PoolBuilder::default()
     }
 
-    pub(crate) fn over(slabs: Slabs, sizes: Box<[usize]>) -> Self {
-        Self { shared: Arc::new(Shared::new(slabs, sizes)) }
-    }
-
-    /// Takes a buffer of the smallest class that has `len` bytes, waiting until one is free. Its
-    /// length is 0.
+    /// Takes a buffer of the smallest class with at least `len` bytes. Blocks until one is free.
+    /// The buffer has length 0.
     ///
     /// # Errors
     ///
-    /// - [`TooLarge`](AcquireError::TooLarge): no class has as much.
+    /// - [`TooLarge`](AcquireError::TooLarge): no class has buffers of `len` bytes.
     /// - [`InCallback`](AcquireError::InCallback): it would have to wait, in a callback.
     /// - [`NoMemory`](AcquireError::NoMemory): the system has none. The pool stays usable.
-    /// - [`Forked`](AcquireError::Forked): this is a forked child.
+    /// - [`Forked`](AcquireError::Forked): this process is a forked child.
     ///
     /// # Examples
     ///
@@ -103,24 +102,24 @@ impl BufferPool {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn acquire(&self, len: usize) -> Result<PoolBuf, AcquireError> {
-        self.shared.acquire(len, Some(WaitLimit::NEVER))
+        self.acquire_until(len, Some(WaitLimit::NEVER))
     }
 
-    /// As [`acquire`](Self::acquire), but waits no longer than `limit`.
+    /// As [`acquire`](Self::acquire), but blocks no longer than `limit`.
     ///
     /// # Errors
     ///
     /// As for [`acquire`](Self::acquire), and [`TimedOut`](AcquireError::TimedOut).
     pub fn acquire_timeout(&self, len: usize, limit: Duration) -> Result<PoolBuf, AcquireError> {
-        self.shared.acquire(len, Some(WaitLimit::after(limit)))
+        self.acquire_until(len, Some(WaitLimit::after(limit)))
     }
 
-    /// As [`acquire`](Self::acquire), but does not wait.
+    /// As [`acquire`](Self::acquire), but does not block.
     ///
     /// # Errors
     ///
-    /// As for [`acquire`](Self::acquire), and [`Exhausted`](AcquireError::Exhausted), in a callback
-    /// too.
+    /// As for [`acquire`](Self::acquire), but [`Exhausted`](AcquireError::Exhausted) where it would
+    /// have to wait, in a callback too.
     ///
     /// # Examples
     ///
@@ -135,14 +134,18 @@ impl BufferPool {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn try_acquire(&self, len: usize) -> Result<PoolBuf, AcquireError> {
-        self.shared.acquire(len, None)
+        self.acquire_until(len, None)
     }
 
-    /// Gives all slabs whose buffers are home back to the system, and returns how many bytes these
-    /// are.
+    fn acquire_until(&self, len: usize, limit: Option<WaitLimit>) -> Result<PoolBuf, AcquireError> {
+        let raw = self.shared.acquire(len, limit)?;
+        Ok(PoolBuf::new(raw, Arc::clone(&self.shared)))
+    }
+
+    /// Unmaps all slabs whose buffers are all free, and returns how many bytes they had.
     ///
-    /// Others can use the pool meanwhile: they wait for one slab at a time. In a forked child it
-    /// does nothing.
+    /// Other threads can use the pool meanwhile: they wait for one slab at a time. In a forked
+    /// child it does nothing.
     ///
     /// # Examples
     ///
@@ -154,47 +157,67 @@ impl BufferPool {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn trim(&self) -> usize {
-        let Some(ledger) = self.shared.ledger() else { return 0 };
-        // No more than there are now, as others may go on making slabs idle.
-        let slabs = ledger.stats().slabs;
-        drop(ledger);
-        (0..slabs).map_while(|_| self.shared.ledger()?.unmap_one()).sum()
+        // At most as many as there are now, because other threads may go on making slabs idle.
+        let count = self.shared.allocator().map_or(0, |allocator| allocator.slabs().count());
+        (0..count).map_while(|_| self.shared.allocator()?.unmap_one()).sum()
     }
 
-    /// A snapshot of the counters. In a forked child all is zero.
+    /// A snapshot of the counters. In a forked child all of them are 0.
     #[must_use]
     pub fn stats(&self) -> PoolStats {
-        self.shared.ledger().map(|ledger| ledger.stats()).unwrap_or_default()
+        self.shared.allocator().map(|allocator| allocator.stats()).unwrap_or_default()
     }
 
     /// How many bytes of the pool are in huge pages now, transparent or explicit.
     ///
-    /// It reads `/proc/self/smaps`, which takes longer the more memory the process has mapped; not
-    /// for each job. Where slabs of two pools are neighbours the kernel counts them together, so
-    /// that it can be too much, but never more than is mapped. Memory counts once it has been
-    /// touched.
+    /// It reads `/proc/self/smaps`, which takes longer the more memory the process has mapped:
+    /// don't call it for each job. Where slabs of two pools are neighbours the kernel counts them
+    /// together. The answer can then be too large, but is never more than is mapped. Memory counts
+    /// once it has been touched.
     ///
     /// # Errors
     ///
-    /// If `/proc` can't be read.
+    /// If `/proc/self/smaps` can't be read.
     pub fn huge_page_bytes(&self) -> io::Result<usize> {
-        let Some(ledger) = self.shared.ledger() else { return Ok(0) };
-        let ranges = ledger.slabs().ranges();
-        drop(ledger);
-        census::huge_bytes(&ranges)
+        let Some(allocator) = self.shared.allocator() else { return Ok(0) };
+        let ranges = allocator.slabs().ranges();
+        drop(allocator);
+        smaps::huge_page_bytes(&ranges)
     }
 
-    /// The sizes of the buffers there are, in bytes, in order.
+    /// The sizes of the buffers, in bytes and in ascending order.
     #[must_use]
     pub fn classes(&self) -> &[usize] {
-        &self.shared.sizes
+        self.shared.sizes()
+    }
+}
+
+impl PoolBuilder {
+    /// Makes the pool. It maps memory when buffers are acquired.
+    ///
+    /// # Errors
+    ///
+    /// If a setting makes no sense: see [`PoolBuildError`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use reapool::{BufferPool, PoolBuildError};
+    ///
+    /// let error = BufferPool::builder().capacity(4096).build().unwrap_err();
+    /// let least = 2 << 20;
+    /// assert_eq!(error, PoolBuildError::CapacityTooSmall { capacity: 4096, least });
+    /// ```
+    pub fn build(self) -> Result<BufferPool, PoolBuildError> {
+        let (slabs, sizes) = self.slabs()?;
+        Ok(BufferPool { shared: Arc::new(PoolShared::new(slabs, sizes)) })
     }
 }
 
 impl fmt::Debug for BufferPool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("BufferPool")
-            .field("classes", &self.shared.sizes)
+            .field("classes", &self.classes())
             .field("stats", &self.stats())
             .finish()
     }

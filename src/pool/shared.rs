@@ -1,93 +1,90 @@
-//! What a pool's handles and its buffers own together: the ledger, and a lock around it.
+//! The part of a pool that its handles and its buffers share: the allocator, behind a lock.
 //!
-//! In a forked child the lock may be held for ever by a thread that doesn't exist there. So nobody
-//! takes it, and buffers that the child drops don't go home. That the last owner's drop frees the
-//! slabs without asking is right there too: a thread that was in the middle of something at the
-//! fork had, or had borrowed, a share that nobody in the child can drop.
+//! In a forked child this lock may be held for ever by a thread that does not exist there. So
+//! nothing takes it in a child, and buffers that the child drops are not returned. Dropping the
+//! last share unmaps the slabs without the lock, in a child too. That is right, as a thread that
+//! was using the pool at the time of the fork had, or borrowed, a share, and nothing in the child
+//! can drop that one.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
+use crate::pool::allocator::{Allocator, Waiter};
 use crate::pool::error::AcquireError;
-use crate::pool::ledger::{Ledger, Seat};
-use crate::pool::piece::{Home, Piece};
-use crate::pool::pool_buf::PoolBuf;
+use crate::pool::raw_buffer::{BufferId, RawBuffer};
 use crate::pool::slabs::{Shortage, Slabs};
+use crate::sync::{Mutex, MutexGuard, lock};
 use crate::sys::fork::ForkMark;
 use crate::wait::limit::WaitLimit;
 use crate::wait::worker_mark;
 
-pub(crate) struct Shared {
+pub(crate) struct PoolShared {
     fork_mark: ForkMark,
-    /// The classes' sizes, in order.
-    pub(crate) sizes: Box<[usize]>,
-    ledger: Mutex<Ledger>,
+    /// The sizes of the classes, in ascending order.
+    sizes: Box<[usize]>,
+    allocator: Mutex<Allocator>,
 }
 
-impl Shared {
+impl PoolShared {
     pub(crate) fn new(slabs: Slabs, sizes: Box<[usize]>) -> Self {
-        Self { fork_mark: ForkMark::of_this_process(), sizes, ledger: Mutex::new(Ledger::new(slabs)) }
+        let allocator = Mutex::new(Allocator::new(slabs));
+        Self { fork_mark: ForkMark::of_this_process(), sizes, allocator }
     }
 
-    /// Locks the ledger; `None` in a forked child.
-    pub(crate) fn ledger(&self) -> Option<MutexGuard<'_, Ledger>> {
-        if self.fork_mark.is_forked() {
-            return None;
-        }
-        Some(self.ledger.lock().unwrap_or_else(PoisonError::into_inner))
+    pub(crate) fn sizes(&self) -> &[usize] {
+        &self.sizes
+    }
+
+    /// Locks the allocator. `None` in a forked child.
+    pub(crate) fn allocator(&self) -> Option<MutexGuard<'_, Allocator>> {
+        (!self.fork_mark.is_forked()).then(|| lock(&self.allocator))
     }
 
     /// Takes a buffer back.
-    pub(crate) fn put(&self, home: Home) {
-        if let Some(mut ledger) = self.ledger() {
-            ledger.put(home);
+    pub(crate) fn put(&self, id: BufferId) {
+        if let Some(mut allocator) = self.allocator() {
+            allocator.put(id);
         }
     }
 
-    /// Hands a buffer out; waits for it until the deadline, or not at all without one.
+    /// Hands a buffer out. If none is free, waits for one until the limit; does not wait without a
+    /// limit.
     pub(crate) fn acquire(
-        self: &Arc<Self>,
+        &self,
         len: usize,
-        deadline: Option<WaitLimit>,
-    ) -> Result<PoolBuf, AcquireError> {
-        let mut ledger = self.ledger().ok_or(AcquireError::Forked)?;
+        limit: Option<WaitLimit>,
+    ) -> Result<RawBuffer, AcquireError> {
+        let mut allocator = self.allocator().ok_or(AcquireError::Forked)?;
         let class = self.sizes.partition_point(|&size| size < len);
-        let Some(&size) = self.sizes.get(class) else {
+        if class == self.sizes.len() {
             return Err(AcquireError::TooLarge { requested: len, largest: self.sizes[class - 1] });
-        };
-        let refusal = match (ledger.take(class), deadline) {
-            (Ok(piece), _) => {
-                drop(ledger);
-                return Ok(PoolBuf::new(piece, size, Arc::clone(self)));
-            }
+        }
+        let refusal = match (allocator.take(class), limit) {
+            (Ok(buffer), _) => return Ok(buffer),
             (Err(Shortage::NoMemory(error)), _) => AcquireError::NoMemory(error),
             (Err(Shortage::Full), None) => AcquireError::Exhausted,
             (Err(Shortage::Full), Some(_)) if worker_mark::is_any_worker() => {
                 AcquireError::InCallback
             }
-            (Err(Shortage::Full), Some(deadline)) => {
-                let seat = ledger.join(class);
-                drop(ledger);
-                let piece = self.wait(&seat, deadline)?;
-                return Ok(PoolBuf::new(piece, size, Arc::clone(self)));
+            (Err(Shortage::Full), Some(limit)) => {
+                let waiter = allocator.join(class);
+                drop(allocator);
+                return self.wait(&waiter, limit);
             }
         };
-        ledger.refuse();
+        allocator.refuse();
         Err(refusal)
     }
 
-    /// Waits at the seat; leaves the line if there is no answer in time.
-    fn wait(&self, seat: &Arc<Seat>, deadline: WaitLimit) -> Result<Piece, AcquireError> {
-        let mut answer = seat.wait(deadline);
+    /// Waits for the answer. Leaves the line if it does not come in time.
+    fn wait(&self, waiter: &Arc<Waiter>, limit: WaitLimit) -> Result<RawBuffer, AcquireError> {
+        let mut answer = waiter.wait(limit);
         if answer.is_none() {
-            let mut ledger = self.ledger().ok_or(AcquireError::Forked)?;
-            if ledger.leave(seat) {
-                ledger.refuse();
-                return Err(AcquireError::TimedOut);
+            let mut allocator = self.allocator().ok_or(AcquireError::Forked)?;
+            answer = allocator.leave(waiter);
+            if answer.is_none() {
+                allocator.refuse();
             }
-            drop(ledger);
-            // Answered since; it is there already.
-            answer = seat.wait(WaitLimit::NEVER);
         }
-        answer.expect("an endless wait ends with an answer").map_err(AcquireError::NoMemory)
+        answer.ok_or(AcquireError::TimedOut)?.map_err(AcquireError::NoMemory)
     }
 }

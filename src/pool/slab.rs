@@ -2,26 +2,31 @@
 
 use std::io;
 
-use crate::pool::mapping::Mapping;
-use crate::pool::piece::{Home, Piece};
+use crate::pool::mapping::{HUGE_PAGE, Mapping};
+use crate::pool::raw_buffer::{BufferId, RawBuffer};
 
 pub(crate) struct Slab {
     mapping: Mapping,
     class: usize,
     /// Of each buffer, in bytes.
     size: usize,
-    /// How many buffers it is cut into.
+    /// How many buffers the mapping is cut into.
     count: usize,
-    /// The numbers of the buffers that are home; the one that came last is at the end, and the
-    /// first to go, as it may still be in a cache. Has room for all.
-    home: Vec<u32>,
-    /// Where it is in its class's list of slabs to take from, if it is.
-    pub(crate) rank: Option<usize>,
-    /// Nothing is taken from it: somebody waits for the whole of it.
-    pub(crate) reserved: bool,
+    /// The indexes of the free buffers. It has room for all of them. The one that was returned last
+    /// is taken first, as it may still be in a cache.
+    free: Vec<u32>,
+    /// Where the slab is in its class's list of ready slabs, if it is listed.
+    ready_index: Option<usize>,
+    /// No buffer is taken, because a thread waits for the whole slab.
+    draining: bool,
 }
 
 impl Slab {
+    /// The length of slabs for buffers of this size.
+    pub(crate) fn len_for(buffer_size: usize) -> usize {
+        buffer_size.next_multiple_of(HUGE_PAGE)
+    }
+
     /// Gives the mapping back if there is no memory for the list of its buffers.
     pub(crate) fn cut(
         mapping: Mapping,
@@ -29,30 +34,30 @@ impl Slab {
         size: usize,
     ) -> Result<Self, (Mapping, io::Error)> {
         let count = mapping.len() / size;
-        let mut home = Vec::new();
-        if home.try_reserve_exact(count).is_err() {
+        let mut free = Vec::new();
+        if free.try_reserve_exact(count).is_err() {
             return Err((mapping, io::ErrorKind::OutOfMemory.into()));
         }
-        // Slabs are of 2 MiB, or of one buffer. The first goes first.
-        home.extend((0..count as u32).rev());
-        Ok(Self { mapping, class, size, count, home, rank: None, reserved: false })
+        // A slab has 2 MiB or a single buffer, so the indexes fit. The first buffer is taken first.
+        free.extend((0..count as u32).rev());
+        Ok(Self { mapping, class, size, count, free, ready_index: None, draining: false })
     }
 
-    /// Takes the buffer that came home last.
-    pub(crate) fn take(&mut self, number: u32) -> Option<Piece> {
-        let place = self.home.pop()?;
-        let memory = self.mapping.at(place as usize * self.size);
-        Some(Piece { memory, home: Home { slab: number, place } })
+    /// Takes the free buffer that was returned last. `number` is the slab's own.
+    pub(crate) fn take(&mut self, number: u32) -> Option<RawBuffer> {
+        let index = self.free.pop()?;
+        let memory = self.mapping.at(index as usize * self.size);
+        Some(RawBuffer { memory, size: self.size, id: BufferId { slab: number, index } })
     }
 
-    pub(crate) fn put(&mut self, home: Home) {
-        debug_assert!(!self.home.contains(&home.place) && (home.place as usize) < self.count);
-        self.home.push(home.place);
+    pub(crate) fn put(&mut self, id: BufferId) {
+        debug_assert!(!self.free.contains(&id.index) && (id.index as usize) < self.count);
+        self.free.push(id.index);
     }
 
-    /// Gives up the memory; all of its buffers are home.
+    /// Gives up the memory. All buffers are free.
     pub(crate) fn into_mapping(self) -> Mapping {
-        assert!(self.is_idle(), "the memory of a buffer that is out stays");
+        assert!(self.is_idle(), "memory stays mapped while one of its buffers is out");
         self.mapping
     }
 
@@ -70,14 +75,32 @@ impl Slab {
     }
 
     pub(crate) fn buffers_out(&self) -> usize {
-        self.count - self.home.len()
+        self.count - self.free.len()
     }
 
+    /// Whether all of its buffers are free.
     pub(crate) fn is_idle(&self) -> bool {
         self.buffers_out() == 0
     }
 
+    /// Whether none of its buffers is free.
     pub(crate) fn is_used_up(&self) -> bool {
-        self.home.is_empty()
+        self.free.is_empty()
+    }
+
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining
+    }
+
+    pub(crate) fn set_draining(&mut self, draining: bool) {
+        self.draining = draining;
+    }
+
+    pub(crate) fn ready_index(&self) -> Option<usize> {
+        self.ready_index
+    }
+
+    pub(crate) fn set_ready_index(&mut self, index: Option<usize>) {
+        self.ready_index = index;
     }
 }

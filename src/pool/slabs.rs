@@ -1,166 +1,174 @@
-//! All slabs of a pool: what they are cut for, and how many bytes they are.
+//! All slabs of a pool: which classes they are cut for, and how many bytes they have.
 //!
-//! New memory is mapped while the capacity allows it, as slabs that are there may be in use again
-//! soon. After that a slab of another class all of whose buffers are home is cut anew, or unmapped
-//! if the class needs slabs of another length.
+//! As long as the capacity allows it, a class that needs a slab gets new memory, because the slabs
+//! that are there may soon be used again. After that an idle slab of another class is cut again, or
+//! unmapped if the two classes have slabs of different lengths.
 
 use std::io;
 use std::ops::Range;
 
-use crate::pool::builder::HugePages;
-use crate::pool::mapping::{HUGE_PAGE, Mapping};
-use crate::pool::piece::{Home, Piece};
+use crate::pool::counters::SlabCounters;
+use crate::pool::mapping::{HugePages, Mapping};
+use crate::pool::raw_buffer::{BufferId, RawBuffer};
 use crate::pool::slab::Slab;
 use crate::pool::stats::PoolStats;
 
 /// Why there is no buffer at once.
 #[derive(Debug)]
 pub(crate) enum Shortage {
-    /// All that fit are out, and so is the capacity.
+    /// No buffer that fits is free, and the capacity has no room for a slab.
     Full,
     NoMemory(io::Error),
 }
 
 struct Class {
-    /// Of its buffers, in bytes.
-    size: usize,
+    buffer_size: usize,
     slab_len: usize,
-    slabs: usize,
-    /// The slabs with a buffer to take, in no order but that the last is the one to which a buffer
-    /// came home last. Has room for all slabs of the class.
+    slab_count: usize,
+    /// The numbers of the slabs to take from. The last is the one to which a buffer was returned
+    /// last; the others are in no order. It has room for all slabs of the class.
     ready: Vec<u32>,
 }
 
 pub(crate) struct Slabs {
+    capacity: usize,
+    /// Bytes mapped now: at most the capacity.
+    mapped: usize,
     classes: Box<[Class]>,
-    /// By number; slabs keep theirs.
+    /// By number. A slab keeps its number.
     slabs: Vec<Option<Slab>>,
+    /// The numbers that no slab has.
     vacant: Vec<u32>,
-    /// Slabs from which nothing is taken.
-    reserved: Vec<u32>,
-    /// The length of all slabs whose buffers are all home.
+    /// The numbers of the slabs from which nothing is taken.
+    draining: Vec<u32>,
+    /// The length of all idle slabs together.
     idle_bytes: usize,
     huge_pages: HugePages,
-    pub(crate) tally: PoolStats,
-}
-
-/// How long the slabs of a class are.
-pub(crate) fn slab_len(size: usize) -> usize {
-    size.next_multiple_of(HUGE_PAGE)
+    counters: SlabCounters,
 }
 
 impl Slabs {
     pub(crate) fn new(capacity: usize, sizes: &[usize], huge_pages: HugePages) -> Self {
-        let class = |&size| Class { size, slab_len: slab_len(size), slabs: 0, ready: Vec::new() };
+        let class = |&buffer_size| {
+            let slab_len = Slab::len_for(buffer_size);
+            Class { buffer_size, slab_len, slab_count: 0, ready: Vec::new() }
+        };
         Self {
+            capacity,
+            mapped: 0,
             classes: sizes.iter().map(class).collect(),
             slabs: Vec::new(),
             vacant: Vec::new(),
-            reserved: Vec::new(),
+            draining: Vec::new(),
             idle_bytes: 0,
             huge_pages,
-            tally: PoolStats { capacity, ..PoolStats::default() },
+            counters: SlabCounters::default(),
         }
     }
 
-    /// Takes a buffer of the class that is home.
-    pub(crate) fn take(&mut self, class: usize) -> Option<Piece> {
+    /// Takes a free buffer of the class.
+    pub(crate) fn take(&mut self, class: usize) -> Option<RawBuffer> {
         let number = *self.classes[class].ready.last()?;
-        self.tally.hits += 1;
+        self.counters.hits += 1;
         self.take_from(number)
     }
 
-    /// Takes a buffer of the class, mapping memory for it or cutting an idle slab if need be.
-    pub(crate) fn provide(&mut self, class: usize) -> Result<Piece, Shortage> {
-        if let Some(piece) = self.take(class) {
-            return Ok(piece);
+    /// Takes a buffer of the class. If none is free, maps memory or cuts an idle slab for it.
+    pub(crate) fn provide(&mut self, class: usize) -> Result<RawBuffer, Shortage> {
+        if let Some(buffer) = self.take(class) {
+            return Ok(buffer);
         }
-        let number = self.add(class)?;
-        self.tally.misses += 1;
+        let number = self.add_slab(class)?;
+        self.counters.misses += 1;
         Ok(self.take_from(number).expect("a new slab has all its buffers"))
     }
 
-    fn take_from(&mut self, number: u32) -> Option<Piece> {
+    fn take_from(&mut self, number: u32) -> Option<RawBuffer> {
         let slab = self.slabs[number as usize].as_mut()?;
         let was_idle = slab.is_idle();
-        let piece = slab.take(number)?;
-        let (used_up, size, len) = (slab.is_used_up(), slab.size(), slab.mapping().len());
-        self.tally.buffers_out += 1;
-        self.tally.bytes_out += size;
+        let buffer = slab.take(number)?;
+        let (used_up, len) = (slab.is_used_up(), slab.mapping().len());
+        self.counters.buffers_out += 1;
+        self.counters.bytes_out += buffer.size;
         if was_idle {
             self.idle_bytes -= len;
         }
         if used_up {
-            self.withdraw(number);
+            self.unlist(number);
         }
-        Some(piece)
+        Some(buffer)
     }
 
-    pub(crate) fn put(&mut self, home: Home) {
-        let slab = self.slab_mut(home.slab);
-        slab.put(home);
-        let (idle, reserved) = (slab.is_idle(), slab.reserved);
+    pub(crate) fn put(&mut self, id: BufferId) {
+        let slab = self.slab_mut(id.slab);
+        slab.put(id);
+        let (idle, draining) = (slab.is_idle(), slab.is_draining());
         let (size, len) = (slab.size(), slab.mapping().len());
-        self.tally.buffers_out -= 1;
-        self.tally.bytes_out -= size;
+        self.counters.buffers_out -= 1;
+        self.counters.bytes_out -= size;
         if idle {
             self.idle_bytes += len;
         }
-        if !reserved {
-            self.offer(home.slab);
+        if !draining {
+            self.list(id.slab);
         }
     }
 
     /// Adds a slab to a class, if there is memory for it.
-    fn add(&mut self, class: usize) -> Result<u32, Shortage> {
+    fn add_slab(&mut self, class: usize) -> Result<u32, Shortage> {
         let len = self.classes[class].slab_len;
-        let room = self.tally.capacity - self.tally.mapped;
         let mut failure = None;
-        if len <= room {
+        if len <= self.room() {
             match self.map(len) {
-                Ok(mapping) => return self.settle(mapping, class),
+                Ok(mapping) => return self.cut(mapping, class),
                 Err(error) => failure = Some(error),
             }
         }
         if let Some(number) = self.find_idle(|slab| slab.mapping().len() == len) {
             let mapping = self.remove(number).into_mapping();
-            self.tally.recuts += 1;
-            return self.settle(mapping, class);
+            self.counters.repurposed += 1;
+            return self.cut(mapping, class);
         }
         if let Some(error) = failure {
             return Err(Shortage::NoMemory(error));
         }
-        if room + self.idle_bytes < len {
+        if self.room() + self.idle_bytes < len {
             return Err(Shortage::Full);
         }
-        while self.tally.capacity - self.tally.mapped < len && self.unmap_one().is_some() {}
+        while self.room() < len && self.unmap_one().is_some() {}
         let mapping = self.map(len).map_err(Shortage::NoMemory)?;
-        self.settle(mapping, class)
+        self.cut(mapping, class)
+    }
+
+    /// How many bytes may still be mapped.
+    fn room(&self) -> usize {
+        self.capacity - self.mapped
     }
 
     fn map(&mut self, len: usize) -> io::Result<Mapping> {
         let mapping = Mapping::new(len, self.huge_pages)?;
-        self.tally.mapped += len;
-        self.tally.maps += 1;
+        self.mapped += len;
+        self.counters.maps += 1;
         if mapping.is_explicit() {
-            self.tally.explicit_slabs += 1;
+            self.counters.explicit_slabs += 1;
         } else if self.huge_pages == HugePages::Explicit {
-            self.tally.explicit_fallbacks += 1;
+            self.counters.explicit_fallbacks += 1;
         }
         Ok(mapping)
     }
 
-    /// Under the lock, so that the bound holds for what is mapped and not only for what is counted.
+    /// Unmaps before the lock is released. So the capacity bounds the bytes that are mapped, and
+    /// not only those that are counted.
     fn unmap(&mut self, mapping: Mapping) {
-        self.tally.mapped -= mapping.len();
-        self.tally.unmaps += 1;
-        self.tally.explicit_slabs -= usize::from(mapping.is_explicit());
+        self.mapped -= mapping.len();
+        self.counters.unmaps += 1;
+        self.counters.explicit_slabs -= usize::from(mapping.is_explicit());
     }
 
-    /// Cuts a mapping for a class, and offers it.
-    fn settle(&mut self, mapping: Mapping, class: usize) -> Result<u32, Shortage> {
+    /// Cuts a mapping into a slab of the class, and lists it. Returns its number.
+    fn cut(&mut self, mapping: Mapping, class: usize) -> Result<u32, Shortage> {
         let len = mapping.len();
-        let slab = match Slab::cut(mapping, class, self.classes[class].size) {
+        let slab = match Slab::cut(mapping, class, self.classes[class].buffer_size) {
             Ok(slab) => slab,
             Err((mapping, error)) => {
                 self.unmap(mapping);
@@ -169,20 +177,19 @@ impl Slabs {
         };
         let number = self.vacant.pop().unwrap_or_else(|| {
             self.slabs.push(None);
-            // The capacity has room for fewer than 2^32.
+            // The capacity has room for fewer than 2^32 slabs.
             self.slabs.len() as u32 - 1
         });
         self.slabs[number as usize] = Some(slab);
-        self.tally.slabs += 1;
         self.idle_bytes += len;
         let class = &mut self.classes[class];
-        class.slabs += 1;
-        class.ready.reserve(class.slabs - class.ready.len());
-        self.offer(number);
+        class.slab_count += 1;
+        class.ready.reserve(class.slab_count - class.ready.len());
+        self.list(number);
         Ok(number)
     }
 
-    /// Unmaps one slab whose buffers are all home, and returns its length.
+    /// Unmaps one idle slab, and returns its length.
     pub(crate) fn unmap_one(&mut self) -> Option<usize> {
         let number = self.find_idle(|_| true)?;
         let mapping = self.remove(number).into_mapping();
@@ -202,75 +209,76 @@ impl Slabs {
 
     /// Takes an idle slab out of the pool.
     fn remove(&mut self, number: u32) -> Slab {
-        self.withdraw(number);
-        self.reserved.retain(|&reserved| reserved != number);
+        self.unlist(number);
+        self.draining.retain(|&draining| draining != number);
         let slab = self.slabs[number as usize].take().expect("only slabs that exist are removed");
         self.vacant.push(number);
-        self.classes[slab.class()].slabs -= 1;
+        self.classes[slab.class()].slab_count -= 1;
         self.idle_bytes -= slab.mapping().len();
-        self.tally.slabs -= 1;
         slab
     }
 
-    /// Takes one more slab of another class than this out of circulation: nothing more is taken
-    /// from it, so that it becomes idle when what is out comes home. That with the fewest out.
-    pub(crate) fn reserve_one(&mut self, class: usize) {
+    /// Drains one more slab that was cut for another class than this: no buffer is taken from it,
+    /// so it becomes idle when those that are out have been returned. It is the slab with the
+    /// fewest buffers out.
+    pub(crate) fn drain_one(&mut self, class: usize) {
         let slabs = self.slabs.iter_mut().zip(0..);
         let candidates = slabs.filter_map(|(slab, number)| Some((slab.as_mut()?, number)));
-        let candidates = candidates.filter(|(slab, _)| slab.class() != class && !slab.reserved);
+        let candidates =
+            candidates.filter(|(slab, _)| slab.class() != class && !slab.is_draining());
         if let Some((slab, number)) = candidates.min_by_key(|(slab, _)| slab.buffers_out()) {
-            slab.reserved = true;
-            self.reserved.push(number);
-            self.withdraw(number);
+            slab.set_draining(true);
+            self.draining.push(number);
+            self.unlist(number);
         }
     }
 
-    /// Puts all slabs back into circulation.
-    pub(crate) fn release_reserved(&mut self) {
-        while let Some(number) = self.reserved.pop() {
+    /// Lets buffers be taken from all slabs again.
+    pub(crate) fn stop_draining(&mut self) {
+        while let Some(number) = self.draining.pop() {
             let slab = self.slab_mut(number);
-            slab.reserved = false;
+            slab.set_draining(false);
             if !slab.is_used_up() {
-                self.offer(number);
+                self.list(number);
             }
         }
     }
 
-    /// Makes a slab the first to take from.
-    fn offer(&mut self, number: u32) {
-        let (class, rank) = {
-            let slab = self.slab_mut(number);
-            (slab.class(), slab.rank)
-        };
+    /// Makes a slab the first of its class to take from.
+    fn list(&mut self, number: u32) {
+        let slab = self.slab_mut(number);
+        let (class, listed_at) = (slab.class(), slab.ready_index());
         let ready = &mut self.classes[class].ready;
-        let Some(rank) = rank else {
+        let index = listed_at.unwrap_or_else(|| {
             ready.push(number);
-            let last = ready.len() - 1;
-            self.slab_mut(number).rank = Some(last);
-            return;
-        };
+            ready.len() - 1
+        });
         let last = ready.len() - 1;
-        if rank < last {
-            ready.swap(rank, last);
-            let other = ready[rank];
-            self.slab_mut(other).rank = Some(rank);
-            self.slab_mut(number).rank = Some(last);
-        }
+        ready.swap(index, last);
+        let moved = ready[index];
+        self.slab_mut(moved).set_ready_index(Some(index));
+        self.slab_mut(number).set_ready_index(Some(last));
     }
 
-    /// Takes a slab from its class's list, if it is there.
-    fn withdraw(&mut self, number: u32) {
+    /// Takes a slab off its class's list, if it is there.
+    fn unlist(&mut self, number: u32) {
         let slab = self.slab_mut(number);
-        let (class, Some(rank)) = (slab.class(), slab.rank.take()) else { return };
+        let (class, Some(index)) = (slab.class(), slab.ready_index()) else { return };
+        slab.set_ready_index(None);
         let ready = &mut self.classes[class].ready;
-        ready.swap_remove(rank);
-        if let Some(&moved) = ready.get(rank) {
-            self.slab_mut(moved).rank = Some(rank);
+        ready.swap_remove(index);
+        if let Some(&moved) = ready.get(index) {
+            self.slab_mut(moved).set_ready_index(Some(index));
         }
     }
 
     fn slab_mut(&mut self, number: u32) -> &mut Slab {
         self.slabs[number as usize].as_mut().expect("a slab stays while it is listed or in use")
+    }
+
+    /// How many slabs are mapped now.
+    pub(crate) fn count(&self) -> usize {
+        self.slabs.len() - self.vacant.len()
     }
 
     /// The addresses of all slabs.
@@ -280,5 +288,11 @@ impl Slabs {
             start..start + slab.mapping().len()
         };
         self.slabs.iter().flatten().map(range).collect()
+    }
+
+    /// The counters of slabs and buffers. Those of waiting threads are 0.
+    pub(crate) fn stats(&self) -> PoolStats {
+        let (capacity, mapped, slabs) = (self.capacity, self.mapped, self.count());
+        PoolStats { capacity, mapped, slabs, ..self.counters.stats() }
     }
 }

@@ -2,7 +2,7 @@
 
 /// A snapshot of a pool's counters.
 ///
-/// In every snapshot `bytes_out <= mapped <= capacity`, and `hits + misses` acquisitions have got a
+/// In every snapshot `bytes_out <= mapped <= capacity`, and `hits + misses` acquisitions got a
 /// buffer.
 ///
 /// # Examples
@@ -28,31 +28,32 @@ pub struct PoolStats {
     pub mapped: usize,
     /// Slabs mapped now.
     pub slabs: usize,
-    /// Of these, slabs in huge pages that the administrator has set aside. Only asked for with
-    /// [`HugePages::Explicit`](crate::HugePages::Explicit).
+    /// Of these, the slabs in huge pages that the administrator has set aside. There are some only
+    /// with [`HugePages::Explicit`](crate::HugePages::Explicit).
     pub explicit_slabs: usize,
-    /// Buffers that have been acquired and not come home, the leaked ones included.
+    /// Buffers that were acquired and have not been returned, leaked ones included.
     pub buffers_out: usize,
-    /// Their capacities, in bytes.
+    /// The capacities of these buffers together, in bytes.
     pub bytes_out: usize,
     /// Threads that wait for a buffer now.
     pub waiting: usize,
-    /// Buffers handed out from a slab that was there.
+    /// Buffers that came from a slab that was there already.
     pub hits: u64,
-    /// Buffers for which a slab had to be mapped, or cut anew.
+    /// Buffers for which a slab had to be mapped, or cut again.
     pub misses: u64,
-    /// Acquisitions that began to wait, whatever they got in the end.
+    /// Acquisitions that began to wait, whether or not they got a buffer in the end.
     pub waits: u64,
-    /// Acquisitions that got nothing: none was free at once, or in time, or there was no memory.
-    /// Lengths beyond the largest class are not counted.
+    /// Acquisitions that got nothing: no buffer was free at once, or in time, or there was no
+    /// memory. Lengths beyond the largest class are not counted.
     pub refused: u64,
-    /// Slabs mapped since the start.
+    /// Slabs that have been mapped so far.
     pub maps: u64,
-    /// Slabs of one class that were cut anew for another.
-    pub recuts: u64,
-    /// Slabs unmapped, by [`trim`](crate::BufferPool::trim) or to make room for longer or shorter
-    /// ones.
+    /// Slabs of one class that were cut again for another.
+    pub repurposed: u64,
+    /// Slabs that have been unmapped, by [`trim`](crate::BufferPool::trim) or to make room for
+    /// slabs of another length.
     pub unmaps: u64,
-    /// Slabs for which no explicit huge pages were left, so that transparent ones were asked for.
+    /// Slabs for which no explicit huge pages were left, so that the pool asked for transparent
+    /// ones.
     pub explicit_fallbacks: u64,
 }

@@ -1,33 +1,34 @@
-//! How much of some memory is in huge pages, as the kernel tells it.
+//! How much memory is in huge pages, according to `/proc/self/smaps`.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
 use std::ops::Range;
 
-/// The bytes in huge pages in all mappings that have a part in one of the ranges. The kernel joins
-/// neighbouring mappings and counts for both, but of what such a mapping has, no more than its part
-/// in the ranges is counted here.
-pub(crate) fn huge_bytes(ranges: &[Range<usize>]) -> io::Result<usize> {
+/// The bytes in huge pages of all mappings that overlap with the ranges. The kernel joins
+/// neighbouring mappings and counts their huge pages together. So of each mapping this counts no
+/// more bytes than overlap.
+pub(crate) fn huge_page_bytes(ranges: &[Range<usize>]) -> io::Result<usize> {
     count(BufReader::new(File::open("/proc/self/smaps")?), ranges)
 }
 
-/// See proc_pid_smaps(5): a line with a mapping's addresses, and lines with its figures in KiB.
+/// The format is that of proc_pid_smaps(5): a line with a mapping's addresses, then lines with its
+/// figures in KiB.
 fn count(smaps: impl BufRead, ranges: &[Range<usize>]) -> io::Result<usize> {
-    let (mut total, mut shared, mut huge) = (0, 0, 0);
+    let (mut total, mut overlapping, mut huge) = (0, 0, 0);
     for line in smaps.lines() {
         let line = line?;
         let mut words = line.split_ascii_whitespace();
         let (Some(first), second) = (words.next(), words.next()) else { continue };
         if let Some(mapping) = addresses(first) {
-            total += shared.min(huge);
+            total += overlapping.min(huge);
             huge = 0;
-            shared = ranges.iter().map(|range| overlap(range, &mapping)).sum();
+            overlapping = ranges.iter().map(|range| overlap(range, &mapping)).sum();
         } else if matches!(first, "AnonHugePages:" | "Private_Hugetlb:" | "Shared_Hugetlb:") {
             let kib: usize = second.and_then(|word| word.parse().ok()).unwrap_or(0);
             huge += kib * 1024;
         }
     }
-    Ok(total + shared.min(huge))
+    Ok(total + overlapping.min(huge))
 }
 
 fn addresses(word: &str) -> Option<Range<usize>> {
