@@ -272,7 +272,7 @@ mod sys;
 mod unwind;
 mod wait;
 
-pub use admission::refusal::SubmitErrorKind;
+pub use admission::refusal::Refusal;
 pub use buffer::aligned::AlignedBuf;
 pub use buffer::{IoBuf, IoBufMut};
 pub use dispatcher::builder::Builder;

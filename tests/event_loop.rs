@@ -272,7 +272,7 @@ fn results_and_refusals_are_as_elsewhere() {
     let (tell, told) = mpsc::channel();
     jobs.submit(Job::read(null(), vec![0; 8], 0, move |done| tell.send(done).unwrap())).unwrap();
     let error = jobs.submit(Job::write(null(), vec![7; 9], 0, |_| ())).unwrap_err();
-    assert_eq!(error.kind(), reapool::SubmitErrorKind::Full);
+    assert_eq!(error.kind(), reapool::Refusal::Full);
     assert_eq!(error.into_job().into_buffer::<Vec<u8>>().unwrap(), [7; 9]);
     jobs.drain_timeout(HANG).unwrap();
     let done = bad.join().unwrap();

@@ -10,8 +10,8 @@ use std::task::{Context, Poll, Waker};
 use std::thread;
 
 use reapool::{
-    AlignedBuf, Cancel, Dispatcher, DrainError, Job, JobHandle, JoinError, PollEvents,
-    ShutdownError, Stats, SubmitError, SubmitErrorKind, WaitError,
+    AlignedBuf, Cancel, Dispatcher, DrainError, Job, JobHandle, JoinError, PollEvents, Refusal,
+    ShutdownError, Stats, SubmitError, WaitError,
 };
 use util::child::{first_failure, in_child};
 use util::{
@@ -32,7 +32,7 @@ fn job() -> Job {
 /// Whether a job was refused for the right reason, and came back.
 fn refused(result: Result<(), SubmitError>) -> bool {
     let Err(error) = result else { return false };
-    let told = error.kind() == SubmitErrorKind::Forked && error.to_string().contains("forked");
+    let told = error.kind() == Refusal::Forked && error.to_string().contains("forked");
     told && error.into_job().into_buffer::<Vec<u8>>().is_ok_and(|buffer| buffer == [7; 9])
 }
 
@@ -45,11 +45,11 @@ fn ask(dispatcher: &Dispatcher) -> i32 {
         refused(dispatcher.submit_timeout(job(), HANG)),
         refused(dispatcher.spawn(job()).map(drop)),
         refused(dispatcher.try_spawn(job()).map(drop)),
-        (batch.kind(), batch.accepted()) == (SubmitErrorKind::Forked, 0),
+        (batch.kind(), batch.accepted()) == (Refusal::Forked, 0),
         batch.into_jobs().len() == 2,
         dispatcher.drain() == Err(DrainError::Forked),
         dispatcher.drain_timeout(HANG) == Err(DrainError::Forked),
-        dispatcher.flush() == Err(SubmitErrorKind::Forked),
+        dispatcher.flush() == Err(Refusal::Forked),
         dispatcher.stats() == Stats::default(),
     ])
 }
@@ -128,7 +128,7 @@ fn a_childs_tasks_are_refused_and_the_parents_get_on() {
             let polled = || Pin::new(&mut handle).poll(&mut context).is_ready();
             let panics = catch_unwind(AssertUnwindSafe(polled)).is_err();
             let left = match standing.as_mut().poll(&mut context) {
-                Poll::Ready(Err(error)) => error.kind() == SubmitErrorKind::Forked,
+                Poll::Ready(Err(error)) => error.kind() == Refusal::Forked,
                 _ => false,
             };
             let came_back = match fresh.as_mut().poll(&mut context) {

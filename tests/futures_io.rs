@@ -9,7 +9,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use reapool::{AlignedBuf, FileHandle, IoFuture, PollEvents, SubmitErrorKind};
+use reapool::{AlignedBuf, FileHandle, IoFuture, PollEvents, Refusal};
 use tasks::{Task, on_each_executor};
 use util::{
     Drops, Gate, HANG, bad_file, contents, eventfd, known_file, make_readable, null, null_read,
@@ -130,7 +130,7 @@ fn refused<B: Send + 'static>(operation: IoFuture<B>) -> B {
     let (result, buffer): (io::Result<usize>, B) = futures::executor::block_on(operation);
     let error = result.unwrap_err();
     let kind = error.get_ref().and_then(|source| source.downcast_ref());
-    assert_eq!(kind, Some(&SubmitErrorKind::ShutDown));
+    assert_eq!(kind, Some(&Refusal::ShutDown));
     buffer
 }
 

@@ -9,7 +9,7 @@ use std::sync::{Arc, mpsc};
 use std::task::Poll;
 use std::thread;
 
-use reapool::{Cancel, Dispatcher, Job, SubmitErrorKind, SubmitFuture, Submitter};
+use reapool::{Cancel, Dispatcher, Job, Refusal, SubmitFuture, Submitter};
 use tasks::{Task, on_each_executor, yield_once};
 use util::{Drops, Gate, HANG, SCALE, null, null_read, watched};
 
@@ -166,11 +166,11 @@ fn the_end_of_the_dispatcher_calls_everybody_and_gives_the_jobs_back() {
         for (task, future) in &mut line {
             task.wait_for(1);
             let Poll::Ready(Err(refused)) = task.poll(future) else { panic!("not refused") };
-            assert_eq!(refused.kind(), SubmitErrorKind::ShutDown);
+            assert_eq!(refused.kind(), Refusal::ShutDown);
         }
         task.wait_for(1);
         let Poll::Ready(Err(refused)) = task.poll(&mut spawning) else { panic!("not refused") };
-        assert_eq!(refused.kind(), SubmitErrorKind::ShutDown);
+        assert_eq!(refused.kind(), Refusal::ShutDown);
         let other = util::builder().build().unwrap();
         let handle = other.spawn(refused.into_job()).unwrap();
         assert_eq!(handle.join().unwrap(), [7; 9], "and it can be spawned elsewhere");
@@ -219,7 +219,7 @@ fn in_a_callback_it_is_ready_at_once() {
             })
         });
         let results = dispatcher.spawn(in_callback).unwrap().join().unwrap();
-        assert_eq!(results, [Ok(()), Ok(()), Err(SubmitErrorKind::Full)]);
+        assert_eq!(results, [Ok(()), Ok(()), Err(Refusal::Full)]);
         dispatcher.drain().unwrap();
         assert_eq!(ran.try_iter().collect::<Vec<_>>(), [1, 2]);
     });

@@ -6,7 +6,7 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
 use std::time::Duration;
 
-use reapool::{Job, SubmitError, SubmitErrorKind, Submitter};
+use reapool::{Job, Refusal, SubmitError, Submitter};
 use util::proc::{is_asleep, this_thread};
 use util::{Counted, Drops, Gate, HANG, Tended, eventually, null, watched};
 
@@ -80,7 +80,7 @@ fn check_buffer(job: Job, offset: u64, address: usize) {
 type Submit = fn(&Submitter, Job) -> Result<(), SubmitError>;
 
 /// Refuses two jobs that are submitted in this way; takes one apart and runs the other later.
-fn refused_when_full(submit: Submit, kind: SubmitErrorKind) {
+fn refused_when_full(submit: Submit, kind: Refusal) {
     let (dispatcher, gate) = held(1);
     let parts = Parts::new();
     dispatcher.try_submit(parts.job(1).0).unwrap();
@@ -107,13 +107,13 @@ fn refused_when_full(submit: Submit, kind: SubmitErrorKind) {
 
 #[test]
 fn a_job_comes_back_if_there_is_no_room() {
-    refused_when_full(Submitter::try_submit, SubmitErrorKind::Full);
+    refused_when_full(Submitter::try_submit, Refusal::Full);
 }
 
 #[test]
 fn a_job_comes_back_if_there_is_no_room_in_time() {
     let submit: Submit = |submitter, job| submitter.submit_timeout(job, Duration::from_millis(1));
-    refused_when_full(submit, SubmitErrorKind::TimedOut);
+    refused_when_full(submit, Refusal::TimedOut);
 }
 
 #[test]
@@ -128,12 +128,12 @@ fn a_job_comes_back_after_the_shutdown() {
     for (round, submit) in submits.into_iter().enumerate() {
         let (job, address) = parts.job(7);
         let error = submit(&submitter, job).unwrap_err();
-        assert_eq!(error.kind(), SubmitErrorKind::ShutDown);
+        assert_eq!(error.kind(), Refusal::ShutDown);
         assert_eq!(parts.dropped(), [round; 3]);
         check_buffer(error.into_job(), 7, address);
     }
     let error = submitter.submit_batch(parts.jobs(0..5)).unwrap_err();
-    assert_eq!((error.kind(), error.accepted()), (SubmitErrorKind::ShutDown, 0));
+    assert_eq!((error.kind(), error.accepted()), (Refusal::ShutDown, 0));
     assert_eq!((submitter.stats().refused, parts.dropped()), (8, [3; 3]));
 
     // Another dispatcher takes them.
@@ -161,7 +161,7 @@ fn a_caller_that_waits_for_room_gets_its_job_back_at_the_shutdown() {
     eventually("the caller waits for room", || is_asleep(&task));
     let shutdown = thread::spawn(move || dispatcher.into_inner().shutdown_timeout(HANG));
     let error = receiver.recv_timeout(HANG).unwrap().unwrap_err();
-    assert_eq!((error.kind(), parts.dropped()), (SubmitErrorKind::ShutDown, [0; 3]));
+    assert_eq!((error.kind(), parts.dropped()), (Refusal::ShutDown, [0; 3]));
     check_buffer(error.into_job(), 2, address);
     gate.open();
     submission.join().unwrap();
@@ -191,7 +191,7 @@ fn the_tail_of_a_batch_comes_back_in_order() {
     let (dispatcher, gate) = held(3);
     let parts = Parts::new();
     let error = dispatcher.try_submit_batch(parts.jobs(0..8)).unwrap_err();
-    assert_eq!((error.kind(), error.accepted()), (SubmitErrorKind::Full, 3));
+    assert_eq!((error.kind(), error.accepted()), (Refusal::Full, 3));
     assert!(error.to_string().starts_with("5 jobs of 8 were not accepted: "), "{error}");
     let tail = error.into_jobs();
     assert_eq!(tail.iter().map(Job::offset).collect::<Vec<_>>(), [3, 4, 5, 6, 7]);
@@ -220,8 +220,8 @@ fn a_callback_gets_back_what_is_too_much_to_park() {
     });
     dispatcher.submit_timeout(job, HANG).unwrap();
     let (batch, single) = receiver.recv_timeout(HANG).unwrap();
-    assert_eq!((batch.kind(), batch.accepted()), (SubmitErrorKind::Full, 2));
-    assert_eq!(single.kind(), SubmitErrorKind::Full);
+    assert_eq!((batch.kind(), batch.accepted()), (Refusal::Full, 2));
+    assert_eq!(single.kind(), Refusal::Full);
     dispatcher.quiesce();
     assert_eq!((parts.ran(), parts.dropped()), (vec![0, 1], [2; 3]));
     assert_eq!(batch.into_jobs().iter().map(Job::offset).collect::<Vec<_>>(), [2, 3, 4, 5]);
@@ -240,7 +240,7 @@ fn a_job_whose_spawning_is_refused_can_be_spawned_again() {
         (done.buffer.inner.as_ptr().addr(), done.buffer.inner.clone())
     });
     let error = dispatcher.try_spawn(job).unwrap_err();
-    assert_eq!((error.kind(), drops.count()), (SubmitErrorKind::Full, 0));
+    assert_eq!((error.kind(), drops.count()), (Refusal::Full, 0));
     gate.open();
     dispatcher.quiesce();
     let handle = dispatcher.try_spawn(error.into_job()).unwrap();

@@ -23,7 +23,7 @@ use std::sync::PoisonError;
 use crate::admission::backlog::Backlog;
 use crate::admission::batch::Batch;
 use crate::admission::ended_early::Early;
-use crate::admission::refusal::SubmitErrorKind;
+use crate::admission::refusal::Refusal;
 use crate::admission::slots::Slots;
 use crate::engine::operation::Operation;
 use crate::job::Job;
@@ -190,9 +190,9 @@ impl Admission {
         &self,
         state: &mut State,
         jobs: &mut impl ExactSizeIterator<Item = Job>,
-    ) -> Result<(), SubmitErrorKind> {
+    ) -> Result<(), Refusal> {
         if state.closing {
-            return Err(SubmitErrorKind::ShutDown);
+            return Err(Refusal::ShutDown);
         }
         let room = self.room(state);
         state.accept(jobs.take(room));
@@ -204,10 +204,10 @@ impl Admission {
         &self,
         state: &mut State,
         jobs: &mut impl ExactSizeIterator<Item = Job>,
-    ) -> Result<(), SubmitErrorKind> {
+    ) -> Result<(), Refusal> {
         let most = self.limits.parked.saturating_add(self.limits.backlog);
         state.accept(jobs.take(most.saturating_sub(state.waiting.len())));
-        if jobs.len() == 0 { Ok(()) } else { Err(SubmitErrorKind::Full) }
+        if jobs.len() == 0 { Ok(()) } else { Err(Refusal::Full) }
     }
 
     /// Waits until the backlog has room or the dispatcher closes.
@@ -215,16 +215,16 @@ impl Admission {
         &'a self,
         mut state: MutexGuard<'a, State>,
         patience: Patience,
-    ) -> Result<MutexGuard<'a, State>, SubmitErrorKind> {
+    ) -> Result<MutexGuard<'a, State>, Refusal> {
         while self.room(&state) == 0 && !state.closing {
-            let Patience::Until(deadline) = patience else { return Err(SubmitErrorKind::Full) };
+            let Patience::Until(deadline) = patience else { return Err(Refusal::Full) };
             state.room.thread_waits();
             let waited = deadline.wait(&self.room, state);
             let timed_out = waited.is_err();
             state = waited.unwrap_or_else(|state| state);
             state.room.thread_came();
             if timed_out {
-                return Err(SubmitErrorKind::TimedOut);
+                return Err(Refusal::TimedOut);
             }
         }
         Ok(state)

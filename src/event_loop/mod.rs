@@ -73,7 +73,7 @@ const PAUSE: Duration = Duration::from_millis(10);
 ///
 /// The owner can't: it would wait for itself. So on the thread that last called `run` or
 /// [`drain`](Self::drain), whatever would wait for room is refused with
-/// [`Full`](crate::SubmitErrorKind::Full), and [`JobHandle::join`] as in a callback. Waiting for what
+/// [`Full`](crate::Refusal::Full), and [`JobHandle::join`] as in a callback. Waiting for what
 /// only callbacks bring by other means, a channel or a full [`BufferPool`](crate::BufferPool), is not
 /// found out, and lasts for ever; nor is it found out before the first `run` or `drain`, nor if a
 /// [scope](Submitter::scope)'s body is what calls them first.
@@ -153,8 +153,8 @@ impl LoopDispatcher {
     ///
     /// # Errors
     ///
-    /// The job comes back with [`Full`](crate::SubmitErrorKind::Full) if as many are outstanding as
-    /// depth and backlog together, and with [`Forked`](crate::SubmitErrorKind::Forked) in a forked
+    /// The job comes back with [`Full`](crate::Refusal::Full) if as many are outstanding as
+    /// depth and backlog together, and with [`Forked`](crate::Refusal::Forked) in a forked
     /// child.
     pub fn submit(&self, job: Job) -> Result<(), SubmitError> {
         self.submitter.try_submit(job)

@@ -25,7 +25,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 
 use crate::admission::batch::Batch;
 use crate::admission::counters::Counters;
-use crate::admission::refusal::SubmitErrorKind;
+use crate::admission::refusal::Refusal;
 use crate::admission::slots::Slots;
 use crate::admission::{Admission, Cached, Limits, Outcome, Patience, State};
 use crate::blocking::{BlockingPool, BlockingService};
@@ -133,9 +133,9 @@ impl Pipeline {
         &self,
         jobs: &mut impl ExactSizeIterator<Item = Job>,
         patience: Patience,
-    ) -> Result<(), SubmitErrorKind> {
+    ) -> Result<(), Refusal> {
         if self.is_forked() {
-            return Err(SubmitErrorKind::Forked);
+            return Err(Refusal::Forked);
         }
         let result = if self.on_worker() {
             self.park(jobs)
@@ -154,7 +154,7 @@ impl Pipeline {
         &self,
         jobs: &mut impl ExactSizeIterator<Item = Job>,
         patience: Patience,
-    ) -> Result<(), SubmitErrorKind> {
+    ) -> Result<(), Refusal> {
         while jobs.len() > 0 {
             let state = self.admission.lock();
             let waited = self.admission.wait_for_room(state, patience);
@@ -198,7 +198,7 @@ impl Pipeline {
     /// they enter the kernel together, but, unless callbacks are quick, not beside a free slot while
     /// another worker is idle: then the callback's first go at once, and an idle worker comes for
     /// the rest.
-    fn park(&self, jobs: &mut impl ExactSizeIterator<Item = Job>) -> Result<(), SubmitErrorKind> {
+    fn park(&self, jobs: &mut impl ExactSizeIterator<Item = Job>) -> Result<(), Refusal> {
         let mut state = self.admission.lock();
         let result = self.admission.accept_parked(&mut state, jobs);
         self.see_to_parked(state);

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::fmt;
 
-use crate::admission::refusal::SubmitErrorKind;
+use crate::admission::refusal::Refusal;
 
 /// Why [`scope`](crate::Submitter::scope) did not run its body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,7 +39,7 @@ impl Error for ScopeError {}
 ///
 /// ```
 /// use std::error::Error;
-/// use reapool::{Dispatcher, ScopedJob, SubmitErrorKind};
+/// use reapool::{Dispatcher, ScopedJob, Refusal};
 ///
 /// let dispatcher = Dispatcher::builder().depth(1).backlog(0).build()?;
 /// let mut hello = String::from("hello");
@@ -47,7 +47,7 @@ impl Error for ScopeError {}
 ///     let mut job = ScopedJob::nop(|| hello.push_str(" from a worker"));
 ///     // Until there is room, something else could be done.
 ///     while let Err(refused) = scope.try_submit(job) {
-///         assert_eq!(refused.kind(), SubmitErrorKind::Full);
+///         assert_eq!(refused.kind(), Refusal::Full);
 ///         job = refused.into_inner();
 ///     }
 ///     scope.submit(ScopedJob::nop(|| ()))?;
@@ -57,18 +57,18 @@ impl Error for ScopeError {}
 /// # Ok::<(), Box<dyn Error>>(())
 /// ```
 pub struct Refused<J> {
-    kind: SubmitErrorKind,
+    kind: Refusal,
     inner: J,
 }
 
 impl<J> Refused<J> {
-    pub(super) fn new(kind: SubmitErrorKind, inner: J) -> Self {
+    pub(super) fn new(kind: Refusal, inner: J) -> Self {
         Self { kind, inner }
     }
 
     /// Why it was not accepted.
     #[must_use]
-    pub fn kind(&self) -> SubmitErrorKind {
+    pub fn kind(&self) -> Refusal {
         self.kind
     }
 
@@ -90,7 +90,7 @@ impl<J> fmt::Display for Refused<J> {
     }
 }
 
-impl<J> From<Refused<J>> for SubmitErrorKind {
+impl<J> From<Refused<J>> for Refusal {
     fn from(refused: Refused<J>) -> Self {
         refused.kind
     }

@@ -19,7 +19,7 @@ use std::process;
 use std::sync::Arc;
 
 use crate::admission::Patience;
-use crate::admission::refusal::SubmitErrorKind;
+use crate::admission::refusal::Refusal;
 use crate::job::Job;
 use crate::job::deadline::JobDeadline;
 use crate::job::task::Task;
@@ -318,7 +318,7 @@ impl<'scope> Scope<'scope, '_> {
     /// # Errors
     ///
     /// As `Submitter::flush`.
-    pub fn flush(&self) -> Result<(), SubmitErrorKind> {
+    pub fn flush(&self) -> Result<(), Refusal> {
         self.submitter.flush()
     }
 
@@ -329,7 +329,7 @@ impl<'scope> Scope<'scope, '_> {
         jobs: impl IntoIterator<Item = J, IntoIter: ExactSizeIterator>,
         patience: Patience,
         enter: impl FnMut(J) -> Job,
-    ) -> Result<(), (SubmitErrorKind, Vec<J>)> {
+    ) -> Result<(), (Refusal, Vec<J>)> {
         let mut jobs = jobs.into_iter();
         let result = self.submitter.pipeline.accept(&mut jobs.by_ref().map(enter), patience);
         result.map_err(|kind| (kind, jobs.collect()))

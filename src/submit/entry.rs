@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use crate::admission::Patience;
-use crate::admission::refusal::SubmitErrorKind;
+use crate::admission::refusal::Refusal;
 use crate::job::Job;
 use crate::pipeline::Pipeline;
 use crate::wait::line::{Leave, Place};
@@ -26,10 +26,7 @@ impl Entry {
     /// # Panics
     ///
     /// If it has been ready before.
-    pub(crate) fn poll(
-        &mut self,
-        context: &Context<'_>,
-    ) -> Poll<Result<(), (SubmitErrorKind, Job)>> {
+    pub(crate) fn poll(&mut self, context: &Context<'_>) -> Poll<Result<(), (Refusal, Job)>> {
         let mut one = self.job.take().into_iter();
         assert!(one.len() > 0, "polled again after it was ready");
         let result = self.pipeline.poll_accept(&mut one, &mut self.place, context);
@@ -58,7 +55,7 @@ impl Pipeline {
         one: &mut impl ExactSizeIterator<Item = Job>,
         place: &mut Place,
         context: &Context<'_>,
-    ) -> Poll<Result<(), SubmitErrorKind>> {
+    ) -> Poll<Result<(), Refusal>> {
         if self.is_forked() || self.on_worker() {
             self.leave_line(place);
             return Poll::Ready(self.accept(one, Patience::None));
@@ -71,7 +68,7 @@ impl Pipeline {
             let left = state.room.line.leave(place);
             drop(state);
             drop(left);
-            return Poll::Ready(Err(SubmitErrorKind::ShutDown));
+            return Poll::Ready(Err(Refusal::ShutDown));
         }
         let room = self.admission.room(&state);
         let Some(ahead) = state.room.turn(place, room) else {

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::fmt;
 
-use crate::admission::refusal::SubmitErrorKind;
+use crate::admission::refusal::Refusal;
 use crate::job::Job;
 use crate::sync::{Mutex, lock};
 
@@ -12,31 +12,31 @@ use crate::sync::{Mutex, lock};
 /// # Examples
 ///
 /// ```
-/// use reapool::{Dispatcher, Job, SubmitErrorKind};
+/// use reapool::{Dispatcher, Job, Refusal};
 ///
 /// let dispatcher = Dispatcher::new()?;
 /// let submitter = dispatcher.submitter();
 /// drop(dispatcher);
 /// let file = std::fs::File::open("Cargo.toml")?;
 /// let error = submitter.submit(Job::read(file, vec![0; 16], 0, |_| ())).unwrap_err();
-/// assert_eq!(error.kind(), SubmitErrorKind::ShutDown);
+/// assert_eq!(error.kind(), Refusal::ShutDown);
 /// assert_eq!(error.into_job().into_buffer::<Vec<u8>>().unwrap().len(), 16);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct SubmitError<R: 'static = ()> {
-    kind: SubmitErrorKind,
+    kind: Refusal,
     /// A job is not `Sync`, but an error must be, to travel as `Box<dyn Error + Send + Sync>`.
     job: Mutex<Job<R>>,
 }
 
 impl<R: 'static> SubmitError<R> {
-    pub(crate) fn new(kind: SubmitErrorKind, job: Job<R>) -> Self {
+    pub(crate) fn new(kind: Refusal, job: Job<R>) -> Self {
         Self { kind, job: Mutex::new(job) }
     }
 
     /// Why the job was not accepted.
     #[must_use]
-    pub fn kind(&self) -> SubmitErrorKind {
+    pub fn kind(&self) -> Refusal {
         self.kind
     }
 
@@ -71,20 +71,20 @@ impl<R: 'static> Error for SubmitError<R> {
 
 /// The jobs of a batch that were not accepted, and why. Those before them were.
 pub struct BatchError {
-    kind: SubmitErrorKind,
+    kind: Refusal,
     accepted: usize,
     /// See [`SubmitError`].
     jobs: Mutex<Vec<Job>>,
 }
 
 impl BatchError {
-    pub(crate) fn new(kind: SubmitErrorKind, accepted: usize, jobs: Vec<Job>) -> Self {
+    pub(crate) fn new(kind: Refusal, accepted: usize, jobs: Vec<Job>) -> Self {
         Self { kind, accepted, jobs: Mutex::new(jobs) }
     }
 
     /// Why the jobs were not accepted.
     #[must_use]
-    pub fn kind(&self) -> SubmitErrorKind {
+    pub fn kind(&self) -> Refusal {
         self.kind
     }
 

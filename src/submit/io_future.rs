@@ -36,7 +36,7 @@ use crate::submit::submit_future::SpawnFuture;
 ///
 /// Beside what the kernel says: if the dispatcher has been shut down, if this is a forked child, or
 /// if, in a callback, too many jobs are parked, the error's source is a
-/// [`SubmitErrorKind`](crate::SubmitErrorKind).
+/// [`Refusal`](crate::Refusal).
 ///
 /// # Panics
 ///

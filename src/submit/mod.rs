@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::admission::Patience;
-use crate::admission::refusal::SubmitErrorKind;
+use crate::admission::refusal::Refusal;
 use crate::job::Job;
 use crate::pipeline::Pipeline;
 use crate::submit::handle::JobHandle;
@@ -209,10 +209,10 @@ impl Submitter {
     ///
     /// # Errors
     ///
-    /// [`SubmitErrorKind::Forked`] in a forked child.
-    pub fn flush(&self) -> Result<(), SubmitErrorKind> {
+    /// [`Refusal::Forked`] in a forked child.
+    pub fn flush(&self) -> Result<(), Refusal> {
         if self.pipeline.is_forked() {
-            return Err(SubmitErrorKind::Forked);
+            return Err(Refusal::Forked);
         }
         self.pipeline.flush();
         Ok(())

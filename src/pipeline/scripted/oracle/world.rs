@@ -11,7 +11,7 @@ use super::gate::Gate;
 use super::ledger::{Fate, Ledger, Seen};
 use super::plan::{Act, How, Op, Plan};
 use super::program::Kind;
-use crate::admission::refusal::SubmitErrorKind;
+use crate::admission::refusal::Refusal;
 use crate::engine::fake::Fake;
 use crate::file::FileHandle;
 use crate::file::alignment::Alignment;
@@ -130,7 +130,7 @@ impl World {
     pub(super) fn answered<R: 'static>(
         &self,
         name: usize,
-        result: Result<(), (SubmitErrorKind, Job<R>)>,
+        result: Result<(), (Refusal, Job<R>)>,
     ) -> bool {
         let Err((kind, job)) = result else {
             self.ledger().accept(name);
