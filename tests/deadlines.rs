@@ -55,7 +55,7 @@ fn what_waits_ends_in_time_and_the_others_go_on() {
             assert!(timed_out(&done));
             assert_eq!((done.offset, done.requested, done.transferred), (5, 16, 0));
         }
-        assert_eq!(withdrawn.cancel(), Cancel::Withdrawn);
+        assert_eq!(withdrawn.cancel(), Cancel::Cancelled);
         assert!(!timed_out(&withdrawn.join_timeout(HANG).unwrap()));
         dispatcher_stats(&dispatcher, 10, 1);
         make_readable(&eventfd);
@@ -86,7 +86,7 @@ fn polls_have_a_limit_to_their_wait() {
                 assert!(timed_out(&handle.join_timeout(HANG).unwrap()));
             }
             assert!(!patient.is_finished());
-            assert_eq!(patient.cancel(), Cancel::Withdrawn);
+            assert_eq!(patient.cancel(), Cancel::Cancelled);
             assert!(!timed_out(&patient.join_timeout(HANG).unwrap()));
         }
         dispatcher_stats(&dispatcher, 60, 20);

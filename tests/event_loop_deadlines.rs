@@ -165,10 +165,10 @@ fn a_withdrawn_job_makes_the_descriptor_readable_and_its_callback_runs_once() {
         let mut held = Held::new();
         let [first, second, third] = [(); 3].map(|()| held.spawn(held.read().timeout(HOUR)));
         held.settle();
-        assert_eq!(first.cancel(), Cancel::Withdrawn);
+        assert_eq!(first.cancel(), Cancel::Cancelled);
         assert!(is_readable(&*held.jobs));
         let second = thread::spawn(move || (second.cancel(), second)).join().unwrap();
-        assert_eq!(second.0, Cancel::Withdrawn);
+        assert_eq!(second.0, Cancel::Cancelled);
         assert_eq!(held.jobs.run(0).unwrap(), 0);
         for left in [1, 0] {
             assert!(is_readable(&*held.jobs), "what is left keeps it readable");
@@ -194,7 +194,7 @@ fn a_poll_in_the_kernel_ends_when_it_is_withdrawn_and_at_its_deadline() {
         let eventfd = eventfd();
         let [withdrawn, other] = [(); 2].map(|()| jobs.spawn(poll(&eventfd)).unwrap());
         assert!(!is_readable(&*jobs));
-        assert_eq!(withdrawn.cancel(), Cancel::Withdrawn);
+        assert_eq!(withdrawn.cancel(), Cancel::Cancelled);
         while !withdrawn.is_finished() {
             turn_in_time(&mut jobs);
         }
@@ -306,9 +306,9 @@ fn whatever_is_late_or_withdrawn_meanwhile_in_the_end_nothing_is_left_to_do() {
                         .unwrap();
                     if number % 3 == 0 {
                         let answer = handle.cancel();
-                        withdrawn += u64::from(answer == Cancel::Withdrawn);
+                        withdrawn += u64::from(answer == Cancel::Cancelled);
                         let told = handle.join_timeout(HANG).unwrap();
-                        assert_eq!(told == Some(libc::ECANCELED), answer == Cancel::Withdrawn);
+                        assert_eq!(told == Some(libc::ECANCELED), answer == Cancel::Cancelled);
                     }
                 }
                 withdrawn

@@ -215,7 +215,7 @@ fn what_waits_for_a_slot_need_not_wait_for_the_file_system() {
         let late = dispatcher.spawn(errno(&scene.fine[0]).timeout(BRIEFLY)).unwrap();
         let full = dispatcher.try_submit(Job::nop(|| ())).unwrap_err();
         assert_eq!(full.kind(), Refusal::Full);
-        assert_eq!(withdrawn.cancel(), Cancel::Withdrawn);
+        assert_eq!(withdrawn.cancel(), Cancel::Cancelled);
         assert_eq!(withdrawn.join_timeout(HANG).unwrap(), libc::ECANCELED);
         assert_eq!(late.join_timeout(HANG).unwrap(), libc::ETIMEDOUT);
         assert!(!hung.is_finished());

@@ -243,7 +243,7 @@ fn a_child_withdraws_nothing_and_the_parent_does() {
         let waiting = dispatcher.spawn(null_read(&null(), || ())).unwrap();
         let mut cancel = || first_failure(&[waiting.cancel() == Cancel::TooLate]);
         assert_eq!(in_child(&mut cancel), Some(0));
-        assert_eq!(waiting.cancel(), Cancel::Withdrawn);
+        assert_eq!(waiting.cancel(), Cancel::Cancelled);
         waiting.join_timeout(HANG).unwrap();
         make_readable(&eventfd);
         assert_eq!(dispatcher.shutdown().unwrap().stats.cancelled, 1);

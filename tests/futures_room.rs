@@ -347,7 +347,7 @@ fn a_job_that_ends_without_a_slot_calls_the_next_too() {
             let next = dispatcher.spawn_async(null_read(&null, || ()));
             let (task, mut future) = (Task::new(), next);
             assert!(task.poll(&mut future).is_pending());
-            assert_eq!(inside.cancel(), Cancel::Withdrawn);
+            assert_eq!(inside.cancel(), Cancel::Cancelled);
             inside.join_timeout(HANG).unwrap();
             task.wait_for(1);
             let Poll::Ready(Ok(handle)) = task.poll(&mut future) else { panic!("there is room") };

@@ -67,7 +67,7 @@ fn no_thread_wakes_up_while_there_is_nothing_to_do() {
         let later = || null_read(&null(), || ()).timeout(Duration::from_secs(3600));
         dispatcher.submit_batch((0..10).map(|_| later())).unwrap();
         let withdrawn = dispatcher.spawn(later()).unwrap();
-        assert_eq!(withdrawn.cancel(), Cancel::Withdrawn);
+        assert_eq!(withdrawn.cancel(), Cancel::Cancelled);
         let soon = null_read(&null(), || ()).timeout(Duration::from_millis(1));
         dispatcher.spawn(soon).unwrap().join().unwrap();
         assert_idle("with deadlines to come");

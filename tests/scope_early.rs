@@ -53,13 +53,13 @@ fn jobs_that_wait_are_withdrawn_and_given_up_in_the_scope() {
                 let overdue = scope.try_spawn(read(3).deadline(Instant::now())).unwrap();
                 // Nobody waits for this one, but the scope.
                 drop(scope.spawn(read(4).timeout(Duration::ZERO)).unwrap());
-                assert_eq!(withdrawn.cancel(), Cancel::Withdrawn);
+                assert_eq!(withdrawn.cancel(), Cancel::Cancelled);
                 assert_eq!(withdrawn.cancel(), Cancel::TooLate);
                 for (handle, name) in [(withdrawn, 1), (late, 2), (overdue, 3)] {
                     assert_eq!(handle.join_timeout(HANG).unwrap(), name);
                 }
                 // The kernel has this one, and nothing else would end it.
-                assert_eq!(poll.cancel(), Cancel::Withdrawn);
+                assert_eq!(poll.cancel(), Cancel::Cancelled);
                 assert_eq!(poll.join_timeout(HANG).unwrap(), Some(libc::ECANCELED));
             })
             .unwrap();

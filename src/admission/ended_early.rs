@@ -87,12 +87,12 @@ impl State {
     pub(crate) fn withdraw(&mut self, ticket: Ticket) -> Cancel {
         match self.waiting.find(ticket) {
             None => return Cancel::TooLate,
-            Some(job) if !job.has_result() => return Cancel::NoResult,
+            Some(job) if !job.has_result() => return Cancel::WillRun,
             Some(_) => {}
         }
         let job = self.waiting.take(ticket).expect("it was just found there");
         self.end_early(job, CancelReason::Cancelled);
-        Cancel::Withdrawn
+        Cancel::Cancelled
     }
 
     /// Ends the jobs that wait and whose deadline has come, and has late polls ended. Returns the next

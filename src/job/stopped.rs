@@ -9,13 +9,13 @@ use crate::engine::operation::Operation;
 pub enum Cancel {
     /// The job was not under way, or waited for an event, and ends: its callback runs with
     /// `ECANCELED`.
-    Withdrawn,
+    Cancelled,
     /// It is in the kernel, or on its way to its callback or in it, or over; nothing has changed. In
     /// a forked child, always: the job is the parent's.
     TooLate,
     /// It waits, but has no result that could say so: a [`nop`](Job::nop) or a
     /// [`blocking`](Job::blocking) job will run.
-    NoResult,
+    WillRun,
 }
 
 /// Why a job ended that was not done.

@@ -21,12 +21,12 @@ impl Pipeline {
     pub(crate) fn withdraw(&self, ticket: Ticket) -> Cancel {
         let answer = self.admission.lock().withdraw(ticket);
         match answer {
-            Cancel::Withdrawn => {
+            Cancel::Cancelled => {
                 // Whoever is not idle looks before it sleeps, and at the end of a run of callbacks.
                 self.call_for_early();
             }
             Cancel::TooLate => return self.withdraw_from_lane(ticket),
-            Cancel::NoResult => {}
+            Cancel::WillRun => {}
         }
         answer
     }
@@ -44,7 +44,7 @@ impl Pipeline {
         let Some(errand) = errand else { return self.withdraw_poll(ticket) };
         self.admission.lock().tally.count_early(CancelReason::Cancelled, true);
         self.end_unbegun(&errand, CancelReason::Cancelled);
-        Cancel::Withdrawn
+        Cancel::Cancelled
     }
 
     /// Withdraws a poll that the kernel has: of all that jobs ask for the one thing that it cancels.
@@ -55,7 +55,7 @@ impl Pipeline {
         let wanted = |job: &Job| job.ticket() == Some(ticket) && job.stopped.is_none();
         let found = (0..self.admission.limits().depth)
             .any(|index| self.end_poll(index, wanted, CancelReason::Cancelled));
-        if found { Cancel::Withdrawn } else { Cancel::TooLate }
+        if found { Cancel::Cancelled } else { Cancel::TooLate }
     }
 
     /// Has the poll in this slot ended that is wanted. False if there is none.

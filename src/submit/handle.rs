@@ -177,7 +177,7 @@ impl<T> JobHandle<T> {
     /// let handle = dispatcher.spawn(Job::read(file, vec![0; 512], 0, |done| done.result))?;
     /// let answer = handle.cancel();
     /// match (answer, handle.join()?) {
-    ///     (Cancel::Withdrawn, Err(error)) => assert_eq!(error.raw_os_error(), Some(125)),
+    ///     (Cancel::Cancelled, Err(error)) => assert_eq!(error.raw_os_error(), Some(125)),
     ///     (Cancel::TooLate, Ok(count)) => assert_eq!(count, 512),
     ///     (_, other) => panic!("{other:?}"),
     /// }

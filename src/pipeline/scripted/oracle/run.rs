@@ -171,10 +171,10 @@ impl Run {
         let waits = !given_up && self.stage.waits_in_line();
         match track.phase {
             _ if record.withdrawn || !record.seen.is_empty() => Some(Cancel::TooLate),
-            Phase::InKernel if is_poll => Some(Cancel::Withdrawn),
+            Phase::InKernel if is_poll => Some(Cancel::Cancelled),
             Phase::InKernel => Some(Cancel::TooLate),
             // It may be asked for again while nobody looks.
-            Phase::Backlog => waits.then_some(Cancel::Withdrawn),
+            Phase::Backlog => waits.then_some(Cancel::Cancelled),
             Phase::Ended(_) if is_poll => None,
             Phase::Ended(_) => Some(Cancel::TooLate),
         }

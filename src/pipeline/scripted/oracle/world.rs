@@ -184,11 +184,11 @@ impl World {
         let (name, answer) = (*name, handle.cancel());
         let record = &mut ledger.records[name];
         match answer {
-            Cancel::Withdrawn => {
+            Cancel::Cancelled => {
                 assert!(!record.withdrawn, "job {name} was withdrawn twice");
                 record.withdrawn = true;
             }
-            Cancel::NoResult => record.astray |= record.plan.operation.has_result(),
+            Cancel::WillRun => record.astray |= record.plan.operation.has_result(),
             Cancel::TooLate => {}
         }
         Some(answer)
