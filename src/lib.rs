@@ -85,7 +85,7 @@
 //! - **A [`LoopDispatcher`]** has no threads: it is a descriptor for epoll(7), poll(2) or select(2), and
 //!   when that is readable, [`run`](LoopDispatcher::run) runs callbacks on the calling thread. There is
 //!   no hand-off, and each microsecond in a callback is one in which the loop answers nobody.
-//! - **Jobs that wait** can be [withdrawn](JobHandle::cancel) and have [deadlines](Job::deadline): the
+//! - **Jobs that wait** can be [withdrawn](JobHandle::cancel) and have [deadlines](Job::start_by): the
 //!   callback then runs with `ECANCELED` or `ETIMEDOUT`, and gets its buffer back.
 //!
 //! # Buffers

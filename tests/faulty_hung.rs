@@ -212,7 +212,7 @@ fn what_waits_for_a_slot_need_not_wait_for_the_file_system() {
             })
         };
         let withdrawn = dispatcher.spawn(errno(&scene.fine[0])).unwrap();
-        let late = dispatcher.spawn(errno(&scene.fine[0]).timeout(BRIEFLY)).unwrap();
+        let late = dispatcher.spawn(errno(&scene.fine[0]).start_within(BRIEFLY)).unwrap();
         let full = dispatcher.try_submit(Job::nop(|| ())).unwrap_err();
         assert_eq!(full.kind(), Refusal::Full);
         assert_eq!(withdrawn.cancel(), Cancel::Cancelled);

@@ -183,10 +183,10 @@ fn operations_have_deadlines() {
         let poll = || dispatcher.poll(&never, PollEvents::READABLE);
         let late = Instant::now();
         let kinds = futures::executor::block_on(async {
-            let polled = poll().timeout(Duration::from_millis(1)).await.0;
+            let polled = poll().start_within(Duration::from_millis(1)).await.0;
             // The first has the one slot.
-            let holds = poll().timeout(Duration::from_millis(20));
-            let read = dispatcher.read(null(), vec![7; 16], 0).deadline(late);
+            let holds = poll().start_within(Duration::from_millis(20));
+            let read = dispatcher.read(null(), vec![7; 16], 0).start_by(late);
             let (holds, (read, buffer)) = futures::future::join(holds, read).await;
             assert_eq!(buffer, [7; 16], "it comes back as it was");
             [polled, read, holds.0].map(|result| result.unwrap_err().kind())

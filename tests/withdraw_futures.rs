@@ -33,7 +33,7 @@ fn a_task_that_waits_for_room_in_a_loop_gets_that_of_a_late_job() {
         let mut jobs = TendedLoop::new(Dispatcher::builder().depth(1).backlog(1));
         let eventfd = eventfd();
         jobs.submit(Job::poll(&eventfd, PollEvents::READABLE, |_| ())).unwrap();
-        let late = Job::read(null(), vec![0; 9], 0, |_| ()).timeout(Duration::from_millis(20));
+        let late = Job::read(null(), vec![0; 9], 0, |_| ()).start_within(Duration::from_millis(20));
         jobs.submit(late).unwrap();
         let submitter = jobs.submitter();
         let (task, mut future) =

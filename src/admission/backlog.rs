@@ -213,7 +213,7 @@ mod tests {
             // Several have the same deadline.
             let deadline = random.is_multiple_of(3).then_some(random % 1000);
             if let Some(deadline) = deadline {
-                job = job.deadline(self.time(deadline));
+                job = job.start_by(self.time(deadline));
             }
             if random % 5 < 2 {
                 return (job, Known { name, handle: None, deadline });

@@ -205,7 +205,7 @@ impl LoopDispatcher {
     }
 
     /// When [`run`](Self::run) is to be called although the descriptor may not be readable: the first
-    /// [deadline](Job::deadline) of a job that waits. To be asked after each `run`, for the loop's
+    /// [deadline](Job::start_by) of a job that waits. To be asked after each `run`, for the loop's
     /// timer; if an earlier one comes up meanwhile, the descriptor gets readable. `None` in a forked
     /// child.
     #[must_use]

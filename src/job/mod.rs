@@ -218,7 +218,7 @@ impl<R: Send + 'static> Job<R> {
     /// Such a job holds a slot until the event comes, so there should be more of these than polls; a
     /// single one does for many descriptors, if what it polls is an epoll(7) instance that watches
     /// them. [`drain`](crate::Dispatcher::drain) and [`shutdown`](crate::Dispatcher::shutdown) wait
-    /// for it. It may have a [`timeout`](Self::timeout), and be [withdrawn](crate::JobHandle::cancel).
+    /// for it. It may have a [time limit](Self::start_within), and be [cancelled](crate::JobHandle::cancel).
     ///
     /// # Examples
     ///

@@ -21,7 +21,7 @@ impl<R: 'static> Job<R> {
     /// [`Stats::timed_out`](crate::Stats::timed_out) counts what was given up.
     ///
     /// Has no effect on [`nop`](Self::nop) and [`blocking`](Self::blocking), whose callbacks are not
-    /// given a result. Of several calls of this and of [`timeout`](Self::timeout) the last counts.
+    /// given a result. Of several calls of this and of [`start_within`](Self::start_within) the last counts.
     ///
     /// No thread is needed for it: idle workers mind the time, and cost nothing where there is none to
     /// mind.
@@ -35,18 +35,18 @@ impl<R: 'static> Job<R> {
     ///
     /// let dispatcher = Dispatcher::new()?;
     /// let file = std::fs::File::open("Cargo.toml")?;
-    /// let late = Job::read(file, vec![0; 512], 0, |done| done).deadline(Instant::now());
+    /// let late = Job::read(file, vec![0; 512], 0, |done| done).start_by(Instant::now());
     /// let done = dispatcher.spawn(late)?.join()?;
     /// assert_eq!(done.result.unwrap_err().kind(), ErrorKind::TimedOut);
     /// assert_eq!(done.buffer.len(), 512);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn deadline(mut self, deadline: Instant) -> Self {
+    pub fn start_by(mut self, deadline: Instant) -> Self {
         self.due = JobDeadline::At(deadline).of(self.operation());
         self
     }
 
-    /// As [`deadline`](Self::deadline), so long after the dispatcher has accepted the job. The time
+    /// As [`start_by`](Self::start_by), so long after the dispatcher has accepted the job. The time
     /// that a caller waits for room before that doesn't count;
     /// [`submit_timeout`](crate::Submitter::submit_timeout) limits it.
     ///
@@ -60,11 +60,11 @@ impl<R: 'static> Job<R> {
     ///
     /// let dispatcher = Dispatcher::new()?;
     /// let file = std::fs::File::open("Cargo.toml")?;
-    /// let job = Job::read(file, vec![0; 9], 0, |done| done.buffer).timeout(Duration::from_secs(60));
+    /// let job = Job::read(file, vec![0; 9], 0, |done| done.buffer).start_within(Duration::from_secs(60));
     /// assert_eq!(dispatcher.spawn(job)?.join()?, b"[package]");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn timeout(mut self, limit: Duration) -> Self {
+    pub fn start_within(mut self, limit: Duration) -> Self {
         self.due = JobDeadline::after(limit).of(self.operation());
         self
     }
@@ -103,7 +103,7 @@ mod tests {
     #[test]
     fn the_time_begins_when_a_job_is_accepted() {
         let limit = Duration::from_secs(1000);
-        let mut job = read().timeout(limit);
+        let mut job = read().start_within(limit);
         assert_eq!(job.deadline_set(), None);
         let before = Instant::now();
         job.start_clock();
@@ -118,19 +118,19 @@ mod tests {
     #[test]
     fn the_last_word_counts_and_some_are_for_ever() {
         let now = Instant::now();
-        let mut job = read().timeout(Duration::ZERO).deadline(now);
+        let mut job = read().start_within(Duration::ZERO).start_by(now);
         job.start_clock();
         assert_eq!(job.deadline_set(), Some(now));
         assert!(job.is_overdue());
         for limit in [Duration::MAX, Duration::from_nanos(u64::MAX), Duration::from_secs(u64::MAX)]
         {
-            let mut job = read().deadline(now).timeout(limit);
+            let mut job = read().start_by(now).start_within(limit);
             job.start_clock();
             assert!(!job.is_overdue());
         }
-        let mut nop = Job::nop(|| ()).deadline(now);
+        let mut nop = Job::nop(|| ()).start_by(now);
         nop.start_clock();
         assert!(!nop.is_overdue());
-        assert!(!Job::blocking(|| (), |()| ()).deadline(now).is_overdue());
+        assert!(!Job::blocking(|| (), |()| ()).start_by(now).is_overdue());
     }
 }

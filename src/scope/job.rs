@@ -214,14 +214,14 @@ impl<'a, R> ScopedJob<'a, R> {
         self
     }
 
-    /// Gives the job up if it is not under way at this moment; see [`Job::deadline`].
-    pub fn deadline(mut self, deadline: Instant) -> Self {
+    /// Gives the job up if it is not under way at this moment; see [`Job::start_by`].
+    pub fn start_by(mut self, deadline: Instant) -> Self {
         self.due = JobDeadline::At(deadline).of(self.operation());
         self
     }
 
-    /// Gives the job up if it is not under way so long after it was accepted; see [`Job::timeout`].
-    pub fn timeout(mut self, limit: Duration) -> Self {
+    /// Gives the job up if it is not under way so long after it was accepted; see [`Job::start_within`].
+    pub fn start_within(mut self, limit: Duration) -> Self {
         self.due = JobDeadline::after(limit).of(self.operation());
         self
     }

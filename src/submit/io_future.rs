@@ -221,14 +221,14 @@ impl<B: Send + 'static> IoFuture<B> {
     }
 
     /// Gives the operation up if it is not under way at this moment, or of a poll, if its event has
-    /// not come: [`Job::deadline`]. Has no effect once it has been polled, and none while it waits for
+    /// not come: [`Job::start_by`]. Has no effect once it has been polled, and none while it waits for
     /// room.
-    pub fn deadline(self, deadline: Instant) -> Self {
-        self.change(|job| job.deadline(deadline))
+    pub fn start_by(self, deadline: Instant) -> Self {
+        self.change(|job| job.start_by(deadline))
     }
 
-    /// As [`deadline`](Self::deadline), so long after the dispatcher has accepted the operation:
-    /// [`Job::timeout`]. Has no effect once it has been polled.
+    /// As [`start_by`](Self::start_by), so long after the dispatcher has accepted the operation:
+    /// [`Job::start_within`]. Has no effect once it has been polled.
     ///
     /// # Examples
     ///
@@ -241,13 +241,13 @@ impl<B: Send + 'static> IoFuture<B> {
     /// let dispatcher = Dispatcher::new()?;
     /// let (reader, _writer) = io::pipe()?;
     /// let silent = FileHandle::from(OwnedFd::from(reader));
-    /// let poll = dispatcher.poll(&silent, PollEvents::READABLE).timeout(Duration::from_millis(10));
+    /// let poll = dispatcher.poll(&silent, PollEvents::READABLE).start_within(Duration::from_millis(10));
     /// let (result, ()) = futures::executor::block_on(poll);
     /// assert_eq!(result.unwrap_err().kind(), ErrorKind::TimedOut);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn timeout(self, limit: Duration) -> Self {
-        self.change(|job| job.timeout(limit))
+    pub fn start_within(self, limit: Duration) -> Self {
+        self.change(|job| job.start_within(limit))
     }
 
     fn change(self, how: impl FnOnce(Job<Io<B>>) -> Job<Io<B>>) -> Self {

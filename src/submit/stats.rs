@@ -57,7 +57,7 @@ pub struct Stats {
     /// Jobs that were [withdrawn](crate::JobHandle::cancel). Once their callbacks have returned they
     /// are finished, and failed, as are those that timed out.
     pub cancelled: u64,
-    /// Jobs that were given up at their [deadline](crate::Job::deadline).
+    /// Jobs that were given up at their [deadline](crate::Job::start_by).
     pub timed_out: u64,
     /// Reads and writes that went through the page cache.
     pub buffered: u64,
