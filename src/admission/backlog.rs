@@ -123,7 +123,7 @@ impl Backlog {
         if let Some(ticket) = job.ticket() {
             self.tickets.insert(ticket, place);
         }
-        if let Some(deadline) = job.deadline_set() {
+        if let Some(deadline) = job.deadline() {
             self.deadlines.insert((deadline, place));
         }
         self.places[place as usize] = Place { job: Some(job), previous: NOWHERE, next: NOWHERE };
@@ -148,7 +148,7 @@ impl Backlog {
         if let Some(ticket) = job.ticket() {
             self.tickets.remove(&ticket);
         }
-        if let Some(deadline) = job.deadline_set() {
+        if let Some(deadline) = job.deadline() {
             self.deadlines.remove(&(deadline, place));
         }
         self.len -= 1;

@@ -2,7 +2,7 @@
 
 use crate::blocking::{BlockingRequest, ReplyTo};
 use crate::engine::Request;
-use crate::job::task::{JobView, Route};
+use crate::job::view::{JobView, Route};
 
 /// Kept by each thread that fills slots, so that its lists are allocated once.
 pub(crate) struct Batch {
@@ -24,7 +24,7 @@ impl Batch {
         let request = Request { token, transfer: brief.transfer };
         match brief.route {
             Route::Engine => self.requests.push(request),
-            Route::Cache => self.look = Some((request, brief.progress.rest())),
+            Route::LookInPageCache => self.look = Some((request, brief.progress.rest())),
             Route::Blocking => {
                 self.blocking.push(BlockingRequest {
                     request,

@@ -48,7 +48,7 @@ impl Early {
     /// Takes note of a poll that is moved into a slot.
     pub(crate) fn poll_begins(&mut self, job: &Job, index: u32) {
         self.polls += 1;
-        if let Some(deadline) = job.deadline_set() {
+        if let Some(deadline) = job.deadline() {
             self.look_again(index, deadline);
         }
     }
@@ -56,7 +56,7 @@ impl Early {
     /// Takes note that it leaves the slot, or is not with the engine any more.
     pub(crate) fn poll_ends(&mut self, job: &Job, index: u32) {
         self.polls -= 1;
-        if let Some(deadline) = job.deadline_set() {
+        if let Some(deadline) = job.deadline() {
             self.minded.remove(&(deadline, index));
         }
     }
@@ -109,7 +109,7 @@ impl State {
 
     fn end_early(&mut self, mut job: Job, why: CancelReason) {
         // The kernel may have done a part and then had no request for the rest.
-        job.leave_off();
+        job.submit_no_more();
         self.tally.count_early(why, true);
         self.early.push(job, why);
     }

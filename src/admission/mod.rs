@@ -28,7 +28,7 @@ use crate::admission::slots::Slots;
 use crate::engine::operation::Operation;
 use crate::job::Job;
 use crate::job::stopped::CancelReason;
-use crate::job::task::{JobView, Route};
+use crate::job::view::{JobView, Route};
 use crate::sync::{Condvar, Mutex, MutexGuard};
 use crate::wait::limit::WaitLimit;
 use crate::wait::room::Room;
@@ -267,7 +267,7 @@ impl Admission {
         state.give_up_overdue();
         while state.can_fill() {
             let Some(brief) = state.next().map(Job::view) else { break };
-            let looks = brief.route == Route::Cache;
+            let looks = brief.route == Route::LookInPageCache;
             if looks && cached == Cached::Leave {
                 break;
             }
@@ -293,7 +293,7 @@ impl Admission {
                 state.early.poll_ends(&job, index);
             }
             state.tally.buffered -= u64::from(job.view().buffered);
-            match job.stopped {
+            match job.cancel_reason() {
                 None => state.waiting.push_front(job),
                 Some(why) => state.early.push(job, why),
             }
@@ -385,7 +385,7 @@ impl State {
 
     /// Accepts a job without asking for room.
     pub(crate) fn post(&mut self, mut job: Job) {
-        job.posted = true;
+        job.mark_uncounted();
         self.posted += 1;
         self.accept(std::iter::once(job));
     }

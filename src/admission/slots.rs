@@ -73,8 +73,8 @@ impl Slots {
         let mut entry = lock(&slot.0);
         let token = token_of(index, entry.generation);
         let job = entry.job.as_mut().filter(|job| job.is_poll() && wanted(job))?;
-        let first = job.stopped.is_none();
-        job.stopped.get_or_insert(why);
+        let first = job.cancel_reason().is_none();
+        job.set_cancel_reason(why);
         Some(cancel(token, first))
     }
 

@@ -150,14 +150,15 @@ impl FileHandle {
         Metadata::of(self.as_fd())
     }
 
-    /// Whether reads of this file, which is buffered, can be asked not to wait for the device.
-    pub(crate) fn tells_what_is_cached(&self) -> bool {
+    /// Whether a read of this file, which is buffered, can be asked not to wait for the device
+    /// (`RWF_NOWAIT`).
+    pub(crate) fn supports_nowait(&self) -> bool {
         // A fact about the file that orders nothing.
         !self.shared.always_waits.load(Ordering::Relaxed)
     }
 
-    /// Takes note that they can't.
-    pub(crate) fn not_told_what_is_cached(&self) {
+    /// Records that it can't.
+    pub(crate) fn mark_nowait_unsupported(&self) {
         self.shared.always_waits.store(true, Ordering::Relaxed);
     }
 

@@ -39,7 +39,7 @@ fn deliver(pipeline: &Pipeline, errand: &BlockingRequest, res: i64, job: Job) {
 fn is_late(pipeline: &Pipeline, errand: &BlockingRequest) -> bool {
     let mut late = false;
     pipeline.slots.look_at(errand.request.token, |job| {
-        late = errand.done == 0 && job.is_unbegun() && job.is_overdue();
+        late = errand.done == 0 && job.has_transferred_nothing() && job.is_overdue();
     });
     late
 }

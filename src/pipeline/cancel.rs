@@ -36,7 +36,7 @@ impl Pipeline {
         let errand = self.blocking.withdraw(|errand| {
             let mut found = false;
             self.slots.look_at(errand.request.token, |job| {
-                let unbegun = errand.done == 0 && job.is_unbegun() && job.has_result();
+                let unbegun = errand.done == 0 && job.has_transferred_nothing() && job.has_result();
                 found = unbegun && job.ticket() == Some(ticket);
             });
             found
@@ -52,7 +52,7 @@ impl Pipeline {
         if !self.admission.lock().early.has_polls() {
             return Cancel::TooLate;
         }
-        let wanted = |job: &Job| job.ticket() == Some(ticket) && job.stopped.is_none();
+        let wanted = |job: &Job| job.ticket() == Some(ticket) && job.cancel_reason().is_none();
         let found = (0..self.admission.limits().depth)
             .any(|index| self.end_poll(index, wanted, CancelReason::Cancelled));
         if found { Cancel::Cancelled } else { Cancel::TooLate }
@@ -123,7 +123,7 @@ impl Pipeline {
         let more = state.early.is_waiting();
         drop(state);
         for index in polls {
-            let wanted = |job: &Job| job.stopped.is_some() || job.is_overdue();
+            let wanted = |job: &Job| job.cancel_reason().is_some() || job.is_overdue();
             self.end_poll(index, wanted, CancelReason::TimedOut);
         }
         let early = early?;

@@ -8,9 +8,9 @@ use crossbeam_channel::TryRecvError;
 use crate::admission::Outcome;
 use crate::engine::operation::Operation;
 use crate::job::Job;
-use crate::job::progress::End;
+use crate::job::progress::JobEnd;
 use crate::job::stopped::CancelReason;
-use crate::job::task::JobView;
+use crate::job::view::JobView;
 use crate::pipeline::idle::{NAP_MIN, Rest};
 use crate::pipeline::{Completed, Pipeline};
 use crate::unwind::{AbortOnUnwind, catch, discard};
@@ -124,13 +124,13 @@ pub(crate) fn end(pipeline: &Pipeline, completed: Completed) -> bool {
     if brief.transfer.operation == Operation::Poll {
         pipeline.admission.lock().early.poll_ends(&job, index);
     }
-    if let Some(why) = job.stopped {
+    if let Some(why) = job.cancel_reason() {
         res = why.res();
-    } else if brief.progress.exact && job.resume(res) {
+    } else if brief.progress.is_exact() && job.resume(res) {
         if !job.is_overdue() {
             return pipeline.resume(index, job);
         }
-        job.leave_off();
+        job.submit_no_more();
         brief = job.view();
         pipeline.admission.lock().tally.count_early(CancelReason::TimedOut, true);
         res = CancelReason::TimedOut.res();
@@ -156,9 +156,9 @@ pub(crate) fn end_early(pipeline: &Pipeline) -> bool {
 
 /// Runs a job's callback, whatever that does.
 fn call_back(pipeline: &Pipeline, job: Job, brief: &JobView, res: i64) -> Outcome {
-    let End { transferred, fault, .. } = brief.end(res);
-    let short = fault.is_none() && transferred < brief.progress.requested;
-    let outcome = Outcome { failed: fault.is_some(), short, posted: job.posted };
+    let JobEnd { transferred, fault, .. } = brief.end(res);
+    let short = fault.is_none() && transferred < brief.progress.requested();
+    let outcome = Outcome { failed: fault.is_some(), short, posted: job.is_uncounted() };
     worker_mark::begin_callback();
     if let Err(payload) = catch(|| job.run(res)) {
         pipeline.panics.report(&payload, brief.transfer.operation, brief.offset());

@@ -21,8 +21,7 @@ use std::sync::Arc;
 use crate::admission::Patience;
 use crate::admission::refusal::Refusal;
 use crate::job::Job;
-use crate::job::deadline::JobDeadline;
-use crate::job::task::Task;
+use crate::job::task::{Task, UserTask};
 use crate::submit::Submitter;
 use crate::submit::handle::JobHandle;
 use crate::submit::spawned::Spawned;
@@ -30,7 +29,7 @@ use crate::unwind::catch;
 use crate::wait::delivery::Delivery;
 use crate::wait::limit::WaitLimit;
 
-use erased::{Erased, Place, Ticket};
+use erased::{Counted, Erased, Place};
 use error::{Refused, ScopeError};
 use job::ScopedJob;
 
@@ -210,8 +209,7 @@ impl<'scope> Scope<'scope, '_> {
     ) -> Result<(), Refused<ScopedJob<'scope>>> {
         let refused = |(job, _)| job;
         self.accept([(job, Erased::place())], patience, |(job, place)| {
-            let due = job.due;
-            self.enter(job.into_task(), due, place)
+            job.erase(|task| self.enter(task, place))
         })
         .map_err(|(kind, mut rest)| {
             let job = rest.pop().map(refused).expect("a refused job comes back");
@@ -236,11 +234,10 @@ impl<'scope> Scope<'scope, '_> {
         // Collected first: the iterator is the user's code, and may itself submit or wait.
         let jobs: Vec<_> = jobs.into_iter().map(|job| (job, Erased::place())).collect();
         let patience = Patience::Until(WaitLimit::NEVER);
-        self.accept(jobs, patience, |(job, place)| {
-            let due = job.due;
-            self.enter(job.into_task(), due, place)
-        })
-        .map_err(|(kind, rest)| Refused::new(kind, rest.into_iter().map(|(job, _)| job).collect()))
+        self.accept(jobs, patience, |(job, place)| job.erase(|task| self.enter(task, place)))
+            .map_err(|(kind, rest)| {
+                Refused::new(kind, rest.into_iter().map(|(job, _)| job).collect())
+            })
     }
 
     /// Submits a job, waiting for room, and returns a handle for the callback's value.
@@ -300,11 +297,12 @@ impl<'scope> Scope<'scope, '_> {
         let delivery = Delivery::pending();
         let places = (Box::new_uninit(), Erased::place());
         self.accept([(job, places)], patience, |(job, (place, outer))| {
-            let due = job.due;
-            let (panics, scope) = (&pipeline.panics, Some(Arc::clone(&self.jobs)));
-            let spawned = Spawned::new(job.into_task(), &delivery, panics, scope);
-            let spawned = Box::write(place, spawned);
-            self.enter(spawned, due, outer)
+            job.erase(|task| {
+                let (panics, scope) = (&pipeline.panics, Some(Arc::clone(&self.jobs)));
+                let spawned = Spawned::new(task, &delivery, panics, scope);
+                let spawned = Box::write(place, spawned);
+                self.enter(spawned, outer)
+            })
         })
         .map_err(|(kind, mut rest)| {
             let job = rest.pop().map(|(job, _)| job).expect("a refused job comes back");
@@ -336,17 +334,14 @@ impl<'scope> Scope<'scope, '_> {
     }
 
     /// Counts a job in that is accepted now, and makes it one for the dispatcher.
-    fn enter(&self, task: Box<dyn Task<()> + 'scope>, due: JobDeadline, place: Place) -> Job {
-        let ticket = Ticket::new(&self.jobs);
+    fn enter(&self, task: Box<dyn Task<()> + 'scope>, place: Place) -> Box<dyn UserTask<()>> {
+        let counted = Counted::new(&self.jobs);
         // SAFETY: what is borrowed for `'scope` is so until `Submitter::scope` returns or unwinds:
         // `'scope` is any lifetime for the body, so it has nothing that lives exactly so long but the
         // scope itself, and what lives longer outlives that call. The one scope that there is with
         // this lifetime, which is invariant, is that function's own, and whether the body returns or
         // panics, it waits until this headcount is empty; should it be unable to, it aborts.
-        let erased = unsafe { Erased::new(task, &self.submitter.pipeline.panics, ticket, place) };
-        let mut job = Job::from_task(erased);
-        job.due = due;
-        job
+        unsafe { Erased::new(task, &self.submitter.pipeline.panics, counted, place) }
     }
 
     /// Waits until all jobs are over.

@@ -126,10 +126,10 @@ fn a_submission_that_takes_its_time_holds_up_no_other() {
 fn a_file_that_cannot_be_asked_not_to_wait_is_not_asked_again() {
     let rig = Rig::new(Fake::default(), 4, 4, 1);
     let file = FileHandle::from(std::fs::File::open("/proc/version").unwrap());
-    assert!(file.tells_what_is_cached());
+    assert!(file.supports_nowait());
     let job = Job::read(&file, vec![0; 100], 0, |done| done.result);
     assert!(rig.dispatcher.spawn(job).unwrap().join().unwrap().is_ok());
-    assert!(!file.tells_what_is_cached(), "nor its other handles");
+    assert!(!file.supports_nowait(), "nor its other handles");
     assert_eq!(rig.dispatcher.stats().blocking_transfers, 1);
     // A worker isn't needed to look, and the one that there is may be busy.
     let gate = rig.held_worker();
