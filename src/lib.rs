@@ -311,13 +311,13 @@ pub use queue::CompletionQueue;
 pub use queue::drain::QueueDrain;
 pub use queue::sender::{QueuePlace, QueueSender};
 pub use scope::Scope;
-pub use scope::error::{Refused, ScopeError};
+pub use scope::error::ScopeError;
 pub use scope::job::ScopedJob;
 pub use submit::Submitter;
-pub use submit::error::{BatchError, SubmitError};
 pub use submit::handle::JobHandle;
 pub use submit::io_future::IoFuture;
 pub use submit::join_error::{JoinError, WaitError};
+pub use submit::refused::Refused;
 pub use submit::stats::Stats;
 pub use submit::submit_future::{SpawnFuture, SubmitFuture};
 

@@ -143,8 +143,8 @@ fn more_parked_jobs_than_allowed_come_back_with_their_buffers() {
             let spawned = submitter.spawn(job(8)).unwrap_err();
             let kinds = [batch.kind(), one.kind(), spawned.kind()];
             let accepted = batch.accepted();
-            let mut jobs = batch.into_jobs();
-            jobs.extend([one.into_job(), spawned.into_job()]);
+            let mut jobs = batch.into_inner();
+            jobs.extend([one.into_inner(), spawned.into_inner()]);
             let buffers = jobs.into_iter().map(|job| job.into_buffer::<Vec<u8>>().unwrap());
             sender.send((kinds, accepted, buffers.collect::<Vec<_>>())).unwrap();
         });

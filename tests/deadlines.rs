@@ -166,10 +166,10 @@ fn a_refused_job_keeps_its_deadline() {
         drop(dispatcher);
         let refused = closed.spawn(null_job().start_within(Duration::ZERO)).unwrap_err();
         let dispatcher = Tended::new(util::builder().depth(1).workers(1));
-        let done = dispatcher.spawn(refused.into_job()).unwrap().join_timeout(HANG).unwrap();
+        let done = dispatcher.spawn(refused.into_inner()).unwrap().join_timeout(HANG).unwrap();
         assert!(timed_out(&done));
         let refused = closed.spawn(null_job().start_within(LATER)).unwrap_err();
-        let done = dispatcher.spawn(refused.into_job()).unwrap().join_timeout(HANG).unwrap();
+        let done = dispatcher.spawn(refused.into_inner()).unwrap().join_timeout(HANG).unwrap();
         assert_eq!(done.result.unwrap(), 0);
     });
 }

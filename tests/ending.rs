@@ -134,17 +134,17 @@ fn a_shutdown_reports() {
 fn submit(submitter: &Submitter, way: usize) -> (Refusal, Vec<u8>) {
     let job = Job::write(null(), vec![way as u8; 9], 0, |_| ());
     let (kind, job) = match way {
-        0 => submitter.submit(job).map_err(|error| (error.kind(), error.into_job())).unwrap_err(),
+        0 => submitter.submit(job).map_err(|error| (error.kind(), error.into_inner())).unwrap_err(),
         1 => {
             let refused = submitter.submit_timeout(job, HANG);
-            refused.map_err(|error| (error.kind(), error.into_job())).unwrap_err()
+            refused.map_err(|error| (error.kind(), error.into_inner())).unwrap_err()
         }
         2 => {
             let refused = submitter.submit_batch([job]).unwrap_err();
             assert_eq!(refused.accepted(), 0);
-            (refused.kind(), refused.into_jobs().remove(0))
+            (refused.kind(), refused.into_inner().remove(0))
         }
-        3 => submitter.spawn(job).map_err(|error| (error.kind(), error.into_job())).unwrap_err(),
+        3 => submitter.spawn(job).map_err(|error| (error.kind(), error.into_inner())).unwrap_err(),
         _ => unreachable!("there are 4 ways"),
     };
     (kind, job.into_buffer().unwrap())

@@ -59,7 +59,7 @@ fn the_owner_is_refused_what_it_would_wait_for() {
         let submitter = jobs.submitter();
         let handle = submitter.spawn(Job::nop(|| 5)).unwrap();
         submitter.submit(Job::nop(|| ())).unwrap();
-        let full = |error: reapool::SubmitError| error.kind() == Refusal::Full;
+        let full = |error: reapool::Refused<Job>| error.kind() == Refusal::Full;
         assert!(full(submitter.submit(Job::nop(|| ())).unwrap_err()));
         assert!(full(submitter.submit_timeout(Job::nop(|| ()), HANG).unwrap_err()));
         let batch = submitter.submit_batch((0..3).map(|_| Job::nop(|| ()))).unwrap_err();

@@ -11,7 +11,7 @@ use std::thread;
 
 use reapool::{
     AlignedBuf, Cancel, Dispatcher, DrainError, Job, JobHandle, JoinError, PollEvents, Refusal,
-    ShutdownError, Stats, SubmitError, WaitError,
+    Refused, ShutdownError, Stats, WaitError,
 };
 use util::child::{first_failure, in_child};
 use util::{
@@ -30,10 +30,10 @@ fn job() -> Job {
 }
 
 /// Whether a job was refused for the right reason, and came back.
-fn refused(result: Result<(), SubmitError>) -> bool {
+fn refused(result: Result<(), Refused<Job>>) -> bool {
     let Err(error) = result else { return false };
     let told = error.kind() == Refusal::Forked && error.to_string().contains("forked");
-    told && error.into_job().into_buffer::<Vec<u8>>().is_ok_and(|buffer| buffer == [7; 9])
+    told && error.into_inner().into_buffer::<Vec<u8>>().is_ok_and(|buffer| buffer == [7; 9])
 }
 
 /// All that a child can ask of its parent's dispatcher without giving it up.
@@ -46,7 +46,7 @@ fn ask(dispatcher: &Dispatcher) -> i32 {
         refused(dispatcher.spawn(job()).map(drop)),
         refused(dispatcher.try_spawn(job()).map(drop)),
         (batch.kind(), batch.accepted()) == (Refusal::Forked, 0),
-        batch.into_jobs().len() == 2,
+        batch.into_inner().len() == 2,
         dispatcher.drain() == Err(DrainError::Forked),
         dispatcher.drain_timeout(HANG) == Err(DrainError::Forked),
         dispatcher.flush() == Err(Refusal::Forked),

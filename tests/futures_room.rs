@@ -172,7 +172,7 @@ fn the_end_of_the_dispatcher_calls_everybody_and_gives_the_jobs_back() {
         let Poll::Ready(Err(refused)) = task.poll(&mut spawning) else { panic!("not refused") };
         assert_eq!(refused.kind(), Refusal::ShutDown);
         let other = util::builder().build().unwrap();
-        let handle = other.spawn(refused.into_job()).unwrap();
+        let handle = other.spawn(refused.into_inner()).unwrap();
         assert_eq!(handle.join().unwrap(), [7; 9], "and it can be spawned elsewhere");
         gate.open();
         let report = ending.join().unwrap();

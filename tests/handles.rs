@@ -113,8 +113,8 @@ fn a_refused_spawn_gives_the_job_back_and_it_can_be_spawned_elsewhere() {
         let job = Job::write(null(), vec![7; 9], 0, |done| done.buffer);
         let refused = submitter.spawn(job).unwrap_err();
         assert_eq!(refused.kind(), Refusal::ShutDown);
-        let refused = submitter.try_spawn(refused.into_job()).unwrap_err();
-        let handle = build().spawn(refused.into_job()).unwrap();
+        let refused = submitter.try_spawn(refused.into_inner()).unwrap_err();
+        let handle = build().spawn(refused.into_inner()).unwrap();
         assert_eq!(handle.join().unwrap(), [7; 9]);
     });
 }

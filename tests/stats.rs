@@ -68,7 +68,7 @@ fn submit_all_sorts(submitter: &Submitter) {
         };
         if let Err(error) = submitter.try_submit(job) {
             assert_eq!(error.kind(), Refusal::Full);
-            submitter.submit(error.into_job()).unwrap();
+            submitter.submit(error.into_inner()).unwrap();
         }
     }
 }

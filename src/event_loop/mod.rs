@@ -24,8 +24,8 @@ use crate::job::Job;
 use crate::pipeline::Pipeline;
 use crate::pipeline::doorbell::Doorbell;
 use crate::submit::Submitter;
-use crate::submit::error::{BatchError, SubmitError};
 use crate::submit::handle::JobHandle;
+use crate::submit::refused::Refused;
 use crate::submit::stats::Stats;
 use crate::wait::limit::WaitLimit;
 
@@ -156,7 +156,7 @@ impl LoopDispatcher {
     /// The job comes back with [`Full`](crate::Refusal::Full) if as many are outstanding as
     /// depth and backlog together, and with [`Forked`](crate::Refusal::Forked) in a forked
     /// child.
-    pub fn submit(&self, job: Job) -> Result<(), SubmitError> {
+    pub fn submit(&self, job: Job) -> Result<(), Refused<Job>> {
         self.submitter.try_submit(job)
     }
 
@@ -165,7 +165,10 @@ impl LoopDispatcher {
     /// # Errors
     ///
     /// As for [`submit`](Self::submit); those that were not accepted come back.
-    pub fn submit_batch(&self, jobs: impl IntoIterator<Item = Job>) -> Result<(), BatchError> {
+    pub fn submit_batch(
+        &self,
+        jobs: impl IntoIterator<Item = Job>,
+    ) -> Result<(), Refused<Vec<Job>>> {
         self.submitter.try_submit_batch(jobs)
     }
 
@@ -175,7 +178,7 @@ impl LoopDispatcher {
     /// # Errors
     ///
     /// As for [`submit`](Self::submit).
-    pub fn spawn<R: Send + 'static>(&self, job: Job<R>) -> Result<JobHandle<R>, SubmitError<R>> {
+    pub fn spawn<R: Send + 'static>(&self, job: Job<R>) -> Result<JobHandle<R>, Refused<Job<R>>> {
         self.submitter.try_spawn(job)
     }
 

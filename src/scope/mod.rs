@@ -24,13 +24,14 @@ use crate::job::Job;
 use crate::job::task::{Task, UserTask};
 use crate::submit::Submitter;
 use crate::submit::handle::JobHandle;
+use crate::submit::refused::Refused;
 use crate::submit::spawned::Spawned;
 use crate::unwind::catch;
 use crate::wait::delivery::Delivery;
 use crate::wait::limit::WaitLimit;
 
 use erased::{Counted, Erased, Place};
-use error::{Refused, ScopeError};
+use error::ScopeError;
 use job::ScopedJob;
 
 /// Takes jobs that borrow, between the beginning and the end of a call of
@@ -213,7 +214,7 @@ impl<'scope> Scope<'scope, '_> {
         })
         .map_err(|(kind, mut rest)| {
             let job = rest.pop().map(refused).expect("a refused job comes back");
-            Refused::new(kind, job)
+            Refused::scoped(kind, job)
         })
     }
 
@@ -233,10 +234,11 @@ impl<'scope> Scope<'scope, '_> {
     ) -> Result<(), Refused<Vec<ScopedJob<'scope>>>> {
         // Collected first: the iterator is the user's code, and may itself submit or wait.
         let jobs: Vec<_> = jobs.into_iter().map(|job| (job, Erased::place())).collect();
-        let patience = Patience::Until(WaitLimit::NEVER);
+        let (count, patience) = (jobs.len(), Patience::Until(WaitLimit::NEVER));
         self.accept(jobs, patience, |(job, place)| job.erase(|task| self.enter(task, place)))
             .map_err(|(kind, rest)| {
-                Refused::new(kind, rest.into_iter().map(|(job, _)| job).collect())
+                let refused: Vec<_> = rest.into_iter().map(|(job, _)| job).collect();
+                Refused::scoped_batch(kind, count - refused.len(), refused)
             })
     }
 
@@ -306,7 +308,7 @@ impl<'scope> Scope<'scope, '_> {
         })
         .map_err(|(kind, mut rest)| {
             let job = rest.pop().map(|(job, _)| job).expect("a refused job comes back");
-            Refused::new(kind, job)
+            Refused::scoped(kind, job)
         })?;
         Ok(JobHandle::new(delivery, Arc::clone(pipeline)).in_scope(&self.jobs))
     }

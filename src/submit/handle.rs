@@ -55,7 +55,7 @@ use crate::wait::limit::WaitLimit;
 /// let dispatcher = Dispatcher::new()?;
 /// let sum = futures::executor::block_on(async {
 ///     let (one, two) = (dispatcher.spawn(Job::nop(|| 1))?, dispatcher.spawn(Job::nop(|| 2))?);
-///     Ok::<_, reapool::SubmitError<_>>(one.await + two.await)
+///     Ok::<_, reapool::Refused<Job<_>>>(one.await + two.await)
 /// })?;
 /// assert_eq!(sum, 3);
 /// # Ok::<(), Box<dyn std::error::Error>>(())

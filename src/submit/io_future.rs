@@ -275,7 +275,7 @@ impl<B: Send + 'static> Future for IoFuture<B> {
                     }
                     Poll::Ready(Err(refused)) => {
                         let error = io::Error::other(refused.kind());
-                        let buffer = refused.into_job().into_buffer();
+                        let buffer = refused.into_inner().into_buffer();
                         return Poll::Ready((Err(error), buffer.expect("it is of this type")));
                     }
                     Poll::Pending => {

@@ -1,10 +1,11 @@
 //! The ways into the dispatcher, for any thread and for callbacks.
 
 mod entry;
-pub(crate) mod error;
 pub(crate) mod handle;
 pub(crate) mod io_future;
 pub(crate) mod join_error;
+mod not_shared;
+pub(crate) mod refused;
 pub(crate) mod spawned;
 pub(crate) mod stats;
 pub(crate) mod submit_future;
@@ -18,10 +19,10 @@ use crate::admission::refusal::Refusal;
 use crate::job::Job;
 use crate::pipeline::Pipeline;
 use crate::submit::handle::JobHandle;
+use crate::submit::refused::Refused;
 use crate::submit::spawned::Spawned;
 use crate::submit::stats::Stats;
 use crate::wait::limit::WaitLimit;
-use error::{BatchError, SubmitError};
 
 /// A cheaply cloneable handle for submitting jobs, from other threads and from callbacks.
 ///
@@ -80,7 +81,7 @@ impl Submitter {
     ///
     /// The job comes back if the dispatcher has been shut down, if this is a forked child, or, in a
     /// callback, if too many jobs are parked. What the kernel has to say comes to the callback.
-    pub fn submit(&self, job: Job) -> Result<(), SubmitError> {
+    pub fn submit(&self, job: Job) -> Result<(), Refused<Job>> {
         self.submit_with(job, Patience::Until(WaitLimit::NEVER))
     }
 
@@ -89,7 +90,7 @@ impl Submitter {
     /// # Errors
     ///
     /// As for [`submit`](Self::submit), and the job comes back if there is no room.
-    pub fn try_submit(&self, job: Job) -> Result<(), SubmitError> {
+    pub fn try_submit(&self, job: Job) -> Result<(), Refused<Job>> {
         self.submit_with(job, Patience::None)
     }
 
@@ -98,15 +99,15 @@ impl Submitter {
     /// # Errors
     ///
     /// As for [`submit`](Self::submit), and the job comes back if there was no room in time.
-    pub fn submit_timeout(&self, job: Job, limit: Duration) -> Result<(), SubmitError> {
+    pub fn submit_timeout(&self, job: Job, limit: Duration) -> Result<(), Refused<Job>> {
         self.submit_with(job, Patience::Until(WaitLimit::after(limit)))
     }
 
-    fn submit_with(&self, job: Job, patience: Patience) -> Result<(), SubmitError> {
+    fn submit_with(&self, job: Job, patience: Patience) -> Result<(), Refused<Job>> {
         let mut one = Some(job).into_iter();
         self.pipeline.accept(&mut one, patience).map_err(|kind| {
             let job = one.next().expect("a refused job stays in the iterator");
-            SubmitError::new(kind, job)
+            Refused::job(kind, job)
         })
     }
 
@@ -136,7 +137,10 @@ impl Submitter {
     /// assert_eq!(dispatcher.shutdown()?.jobs, 10);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn submit_batch(&self, jobs: impl IntoIterator<Item = Job>) -> Result<(), BatchError> {
+    pub fn submit_batch(
+        &self,
+        jobs: impl IntoIterator<Item = Job>,
+    ) -> Result<(), Refused<Vec<Job>>> {
         self.submit_batch_with(jobs, Patience::Until(WaitLimit::NEVER))
     }
 
@@ -145,7 +149,10 @@ impl Submitter {
     /// # Errors
     ///
     /// As for [`submit_batch`](Self::submit_batch), and those come back for which there is no room.
-    pub fn try_submit_batch(&self, jobs: impl IntoIterator<Item = Job>) -> Result<(), BatchError> {
+    pub fn try_submit_batch(
+        &self,
+        jobs: impl IntoIterator<Item = Job>,
+    ) -> Result<(), Refused<Vec<Job>>> {
         self.submit_batch_with(jobs, Patience::None)
     }
 
@@ -153,14 +160,14 @@ impl Submitter {
         &self,
         jobs: impl IntoIterator<Item = Job>,
         patience: Patience,
-    ) -> Result<(), BatchError> {
+    ) -> Result<(), Refused<Vec<Job>>> {
         // Collected first: the iterator is the user's code, and may itself submit or wait.
         let jobs: Vec<Job> = jobs.into_iter().collect();
         let count = jobs.len();
         let mut jobs = jobs.into_iter();
         self.pipeline
             .accept(&mut jobs, patience)
-            .map_err(|kind| BatchError::new(kind, count - jobs.len(), jobs.collect()))
+            .map_err(|kind| Refused::batch(kind, count - jobs.len(), jobs.collect()))
     }
 
     /// Submits a job, waiting for room, and returns a handle that waits for the callback's value.
@@ -172,7 +179,7 @@ impl Submitter {
     /// # Errors
     ///
     /// As for [`submit`](Self::submit).
-    pub fn spawn<R: Send + 'static>(&self, job: Job<R>) -> Result<JobHandle<R>, SubmitError<R>> {
+    pub fn spawn<R: Send + 'static>(&self, job: Job<R>) -> Result<JobHandle<R>, Refused<Job<R>>> {
         self.spawn_with(job, Patience::Until(WaitLimit::NEVER))
     }
 
@@ -184,7 +191,7 @@ impl Submitter {
     pub fn try_spawn<R: Send + 'static>(
         &self,
         job: Job<R>,
-    ) -> Result<JobHandle<R>, SubmitError<R>> {
+    ) -> Result<JobHandle<R>, Refused<Job<R>>> {
         self.spawn_with(job, Patience::None)
     }
 
@@ -192,13 +199,13 @@ impl Submitter {
         &self,
         job: Job<R>,
         patience: Patience,
-    ) -> Result<JobHandle<R>, SubmitError<R>> {
+    ) -> Result<JobHandle<R>, Refused<Job<R>>> {
         let (job, handle) = Spawned::tie(job, &self.pipeline);
         match self.submit_with(job, patience) {
             Ok(()) => Ok(handle),
-            Err(error) => {
-                let kind = error.kind();
-                Err(SubmitError::new(kind, Spawned::untie(error.into_job())))
+            Err(refused) => {
+                let kind = refused.kind();
+                Err(Refused::job(kind, Spawned::untie(refused.into_inner())))
             }
         }
     }

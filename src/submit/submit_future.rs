@@ -4,11 +4,11 @@ use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use super::error::SubmitError;
 use crate::job::Job;
 use crate::submit::Submitter;
 use crate::submit::entry::Entry;
 use crate::submit::handle::JobHandle;
+use crate::submit::refused::Refused;
 use crate::submit::spawned::Spawned;
 
 /// The future of [`submit_async`](Submitter::submit_async): ready when the job has been accepted.
@@ -55,7 +55,7 @@ impl Submitter {
     /// ```
     /// use std::sync::atomic::{AtomicUsize, Ordering};
     /// use std::sync::Arc;
-    /// use reapool::{Dispatcher, Job, SubmitError};
+    /// use reapool::{Dispatcher, Job, Refused};
     ///
     /// let dispatcher = Dispatcher::builder().depth(1).backlog(0).build()?;
     /// let count = Arc::new(AtomicUsize::new(0));
@@ -67,7 +67,7 @@ impl Submitter {
     ///         });
     ///         dispatcher.submit_async(job).await?;
     ///     }
-    ///     Ok::<_, SubmitError>(())
+    ///     Ok::<_, Refused<Job>>(())
     /// })?;
     /// dispatcher.drain()?;
     /// assert_eq!(count.load(Ordering::Relaxed), 10);
@@ -91,7 +91,7 @@ impl Submitter {
     /// # Examples
     ///
     /// ```
-    /// use reapool::{Dispatcher, Job, SubmitError};
+    /// use reapool::{Dispatcher, Job, Refused};
     ///
     /// let dispatcher = Dispatcher::new()?;
     /// let file = std::fs::File::open("Cargo.toml")?;
@@ -99,7 +99,7 @@ impl Submitter {
     ///     // On a worker, which is the place for computations.
     ///     let count = |done: reapool::Completion<Vec<u8>>| done.data().split(|&b| b == b'\n').count();
     ///     let handle = dispatcher.spawn_async(Job::read(file, vec![0; 1 << 16], 0, count)).await?;
-    ///     Ok::<_, SubmitError<usize>>(handle.await)
+    ///     Ok::<_, Refused<Job<usize>>>(handle.await)
     /// })?;
     /// assert!(lines > 10);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -111,15 +111,15 @@ impl Submitter {
 }
 
 impl Future for SubmitFuture {
-    type Output = Result<(), SubmitError>;
+    type Output = Result<(), Refused<Job>>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        self.0.poll(context).map_err(|(kind, job)| SubmitError::new(kind, job))
+        self.0.poll(context).map_err(|(kind, job)| Refused::job(kind, job))
     }
 }
 
 impl<R: Send + 'static> Future for SpawnFuture<R> {
-    type Output = Result<JobHandle<R>, SubmitError<R>>;
+    type Output = Result<JobHandle<R>, Refused<Job<R>>>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         match self.entry.poll(context) {
@@ -128,7 +128,7 @@ impl<R: Send + 'static> Future for SpawnFuture<R> {
                 Poll::Ready(Ok(self.handle.take().expect("the entry was ready once")))
             }
             Poll::Ready(Err((kind, job))) => {
-                Poll::Ready(Err(SubmitError::new(kind, Spawned::untie(job))))
+                Poll::Ready(Err(Refused::job(kind, Spawned::untie(job))))
             }
         }
     }

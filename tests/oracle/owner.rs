@@ -34,7 +34,7 @@ impl Owner {
             Self::Loop(dispatcher) => {
                 while let Err(error) = dispatcher.submit_batch(jobs) {
                     assert_eq!(error.kind(), Refusal::Full);
-                    jobs = error.into_jobs();
+                    jobs = error.into_inner();
                     take_turn(dispatcher);
                 }
             }

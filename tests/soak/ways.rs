@@ -87,7 +87,7 @@ fn batch(realm: &Arc<Realm>, dice: &mut Dice) {
     if let Err(error) = realm.submitter.try_submit_batch(jobs) {
         refused(realm, error.kind(), Refusal::Full);
         let accepted = error.accepted();
-        let jobs = error.into_jobs();
+        let jobs = error.into_inner();
         realm.world.troubles.compare(
             "a batch and its parts",
             count as u64,

@@ -75,7 +75,7 @@ impl World {
             world.called_back(name, Seen::nothing(Operation::Nop));
         });
         let result = self.submitter.try_submit(job);
-        self.answered(name, result.map_err(|error| (error.kind(), error.into_job())));
+        self.answered(name, result.map_err(|error| (error.kind(), error.into_inner())));
     }
 
     fn transfer<R: Send + 'static>(

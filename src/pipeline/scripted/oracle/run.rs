@@ -142,7 +142,7 @@ impl Run {
         match result {
             Ok(handle) => self.stage.world.spawned(name, handle),
             Err(error) => {
-                let refused = (error.kind(), error.into_job());
+                let refused = (error.kind(), error.into_inner());
                 self.stage.world.answered(name, Err(refused));
             }
         }
@@ -239,7 +239,7 @@ impl Patient {
             for plan in received {
                 let (name, job) = world.job(&plan, |_| ());
                 let result = world.submitter.submit(job);
-                world.answered(name, result.map_err(|error| (error.kind(), error.into_job())));
+                world.answered(name, result.map_err(|error| (error.kind(), error.into_inner())));
                 counter.fetch_sub(1, Ordering::SeqCst);
             }
         });

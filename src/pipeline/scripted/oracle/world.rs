@@ -18,7 +18,7 @@ use crate::file::alignment::Alignment;
 use crate::file::metadata::{DirectIo, Metadata};
 use crate::job::Job;
 use crate::submit::handle::JobHandle;
-use crate::{BatchError, Cancel, JoinError, Submitter};
+use crate::{Cancel, JoinError, Refused, Submitter};
 
 pub(super) struct World {
     pub(super) submitter: Submitter,
@@ -85,7 +85,7 @@ impl World {
         } else {
             self.submitter.try_submit(job)
         };
-        self.answered(name, result.map_err(|error| (error.kind(), error.into_job())))
+        self.answered(name, result.map_err(|error| (error.kind(), error.into_inner())))
     }
 
     fn offer_spawned(self: &Arc<Self>, plan: &Plan) -> bool {
@@ -95,7 +95,7 @@ impl World {
                 self.spawned(name, handle);
                 true
             }
-            Err(error) => self.answered(name, Err((error.kind(), error.into_job()))),
+            Err(error) => self.answered(name, Err((error.kind(), error.into_inner()))),
         }
     }
 
@@ -113,10 +113,10 @@ impl World {
         } else {
             self.submitter.try_submit_batch(jobs)
         };
-        let accepted = result.as_ref().map_or_else(BatchError::accepted, |()| names.len());
+        let accepted = result.as_ref().map_or_else(Refused::accepted, |()| names.len());
         names[..accepted].iter().for_each(|&name| self.ledger().accept(name));
         if let Err(error) = result {
-            let (kind, jobs) = (error.kind(), error.into_jobs());
+            let (kind, jobs) = (error.kind(), error.into_inner());
             assert_eq!(accepted + jobs.len(), names.len());
             for (&name, job) in names[accepted..].iter().zip(jobs) {
                 self.answered(name, Err((kind, job)));
