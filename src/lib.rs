@@ -316,10 +316,11 @@ pub use scope::job::ScopedJob;
 pub use submit::Submitter;
 pub use submit::handle::JobHandle;
 pub use submit::io_future::IoFuture;
-pub use submit::join_error::{JoinError, WaitError};
+pub use submit::join::JoinError;
 pub use submit::refused::Refused;
 pub use submit::stats::Stats;
 pub use submit::submit_future::{SpawnFuture, SubmitFuture};
+pub use submit::wait_first::WaitError;
 
 /// What is promised, claim by claim, and the tests that show it.
 pub mod guarantees {

@@ -3,12 +3,13 @@
 mod entry;
 pub(crate) mod handle;
 pub(crate) mod io_future;
-pub(crate) mod join_error;
+pub(crate) mod join;
 mod not_shared;
 pub(crate) mod refused;
 pub(crate) mod spawned;
 pub(crate) mod stats;
 pub(crate) mod submit_future;
+pub(crate) mod wait_first;
 
 use std::fmt;
 use std::sync::Arc;
