@@ -1,5 +1,5 @@
-//! The argument of a callback: the operation that was asked for, its result, and everything that went
-//! into the job.
+//! The argument of a callback: the operation that was asked for, its result, and everything that
+//! went into the job.
 
 use std::error::Error;
 use std::fmt;

@@ -24,8 +24,8 @@ impl PollEvents {
     pub const PRIORITY: Self = Self(libc::POLLPRI.cast_unsigned());
     /// An error, `POLLERR`; always reported, also when not asked for.
     pub const ERROR: Self = Self(libc::POLLERR.cast_unsigned());
-    /// The other end hung up, `POLLHUP`; always reported, also when not asked for. A pipe reports it
-    /// without [`READABLE`](Self::READABLE) once everything has been read.
+    /// The other end hung up, `POLLHUP`; always reported, also when not asked for. A pipe reports
+    /// it without [`READABLE`](Self::READABLE) once everything has been read.
     pub const HANG_UP: Self = Self(libc::POLLHUP.cast_unsigned());
     /// The other end of a stream socket writes no more, `POLLRDHUP`. There may still be data to
     /// read.

@@ -1,5 +1,5 @@
-//! The progress of a job: the bytes that are done, the bytes that the kernel has, and the meaning of
-//! its answer.
+//! The progress of a job: the bytes that are done, the bytes that the kernel has, and the meaning
+//! of its answer.
 
 use std::io;
 
