@@ -150,7 +150,7 @@
 //!    job, at submission or at completion, reaches its callback. (`refusal`, `batch`)
 //! 3. **Safe code cannot make the kernel write freed memory**, by dropping, forgetting, panicking or
 //!    leaking anything, borrowed or not. (`ownership`, `scope`, `scope_ending`, what must not compile in
-//!    `src/scope/rejected.rs`, and all of them under memcheck)
+//!    `src/scope/compile_fail_tests.rs`, and all of them under memcheck)
 //! 4. **A callback may submit**, which neither blocks nor deadlocks; beyond the depth its jobs wait in
 //!    order. Outside callbacks `submit` waits for room, `try_submit` does not, and `submit_async` waits
 //!    without a thread. (`callbacks`, `futures_room`)

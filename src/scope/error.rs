@@ -1,4 +1,4 @@
-//! Why a scope was not opened, or did not take a job.
+//! Errors of scopes: why one was not opened, and how `?` takes a refused job out of one.
 
 use std::error::Error;
 use std::fmt;
@@ -10,7 +10,7 @@ use crate::submit::refused::Refused;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ScopeError {
-    /// Called in a callback of the same dispatcher, or by the owner of the event loop: this thread
+    /// The caller is a callback of the same dispatcher, or the owner of its event loop. This thread
     /// might be the one that has to run the jobs that the scope waits for.
     InCallback,
     /// This is a forked child; the dispatcher's threads are the parent's.
@@ -30,6 +30,8 @@ impl fmt::Display for ScopeError {
 }
 
 impl Error for ScopeError {}
+
+// A refused scoped job borrows, so it can't be an `Error` that is boxed. Its kind can.
 
 impl<R> From<Refused<ScopedJob<'_, R>>> for Box<dyn Error> {
     fn from(refused: Refused<ScopedJob<'_, R>>) -> Self {
