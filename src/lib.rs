@@ -161,7 +161,7 @@
 //!    a job, at submission or at completion, reaches its callback. (`refusal`, `batch`)
 //! 3. **Safe code cannot make the kernel write freed memory**, by dropping, forgetting, panicking
 //!    or leaking anything, borrowed or not. (`ownership`, `scope`, `scope_ending`, the code in
-//!    `src/scope/rejected.rs` that must not compile, and all of them under memcheck)
+//!    `src/scope/compile_fail_tests.rs` that must not compile, and all of them under memcheck)
 //! 4. **A callback may submit**, which neither blocks nor deadlocks. Beyond the depth its jobs wait
 //!    in order. Outside callbacks `submit` waits for room, `try_submit` does not, and
 //!    `submit_async` waits without a thread. (`callbacks`, `futures_room`)
@@ -286,7 +286,7 @@ mod sys;
 mod unwind;
 mod wait;
 
-pub use admission::refusal::SubmitErrorKind;
+pub use admission::refusal::Refusal;
 pub use buffer::aligned::AlignedBuf;
 pub use buffer::{IoBuf, IoBufMut};
 pub use dispatcher::builder::Builder;
@@ -326,15 +326,16 @@ pub use queue::CompletionQueue;
 pub use queue::drain::QueueDrain;
 pub use queue::sender::{QueuePermit, QueueSender};
 pub use scope::Scope;
-pub use scope::error::{Refused, ScopeError};
+pub use scope::error::ScopeError;
 pub use scope::job::ScopedJob;
 pub use submit::Submitter;
-pub use submit::error::{BatchError, SubmitError};
 pub use submit::handle::JobHandle;
 pub use submit::io_future::IoFuture;
-pub use submit::join_error::{JoinError, WaitError};
+pub use submit::join::JoinError;
+pub use submit::refused::Refused;
 pub use submit::stats::Stats;
 pub use submit::submit_future::{SpawnFuture, SubmitFuture};
+pub use submit::wait_first::WaitError;
 
 /// What is promised, claim by claim, and the tests that show it.
 pub mod guarantees {

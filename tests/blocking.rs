@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
-use reapool::{BuildErrorKind, DrainError, Job, JoinError, Operation, SubmitErrorKind};
+use reapool::{BuildErrorKind, DrainError, Job, JoinError, Operation, Refusal};
 use util::{Drops, Gate, HANG, SCALE, eventually, null, null_read, watched};
 
 #[test]
@@ -142,7 +142,7 @@ fn what_is_refused_in_callbacks_is_refused_in_work() {
         gate.open();
         let (drained, refused, handle) = answers.join_timeout(HANG).unwrap().unwrap();
         assert_eq!(drained, Err(DrainError::InCallback));
-        assert_eq!(refused, SubmitErrorKind::Full);
+        assert_eq!(refused, Refusal::Full);
         handle.join_timeout(HANG).unwrap();
         eventually("what it submitted runs", || dispatcher.stats().finished == 5);
     });

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread;
 
-use reapool::{FileHandle, Job, SubmitErrorKind, Submitter};
+use reapool::{FileHandle, Job, Refusal, Submitter};
 use util::{Gate, HANG, null, null_read, watched};
 
 /// The ways to submit that take a plain job.
@@ -102,7 +102,7 @@ fn all_workers_submit_while_every_slot_is_in_a_callback() {
             // The backlog is full too, so a caller outside would have to wait now.
             dispatcher.submit_batch((0..4).map(|_| null_read(&file, || ()))).unwrap();
             let refused = dispatcher.try_submit(null_read(&file, || ())).unwrap_err();
-            assert_eq!(refused.kind(), SubmitErrorKind::Full);
+            assert_eq!(refused.kind(), Refusal::Full);
             gate.open();
             let report = dispatcher.shutdown().unwrap();
             assert_eq!((report.jobs, report.panics), (4 + 4 + 400, 0), "way {way}");
@@ -143,14 +143,14 @@ fn more_parked_jobs_than_allowed_come_back_with_their_buffers() {
             let spawned = submitter.spawn(job(8)).unwrap_err();
             let kinds = [batch.kind(), one.kind(), spawned.kind()];
             let accepted = batch.accepted();
-            let mut jobs = batch.into_jobs();
-            jobs.extend([one.into_job(), spawned.into_job()]);
+            let mut jobs = batch.into_inner();
+            jobs.extend([one.into_inner(), spawned.into_inner()]);
             let buffers = jobs.into_iter().map(|job| job.into_buffer::<Vec<u8>>().unwrap());
             sender.send((kinds, accepted, buffers.collect::<Vec<_>>())).unwrap();
         });
         dispatcher.submit(job).unwrap();
         let (kinds, accepted, buffers) = seen.recv_timeout(HANG).unwrap();
-        assert_eq!(kinds, [SubmitErrorKind::Full; 3]);
+        assert_eq!(kinds, [Refusal::Full; 3]);
         assert_eq!(accepted, 3);
         assert_eq!(buffers, [[3; 5], [4; 5], [7; 5], [8; 5]]);
         let report = dispatcher.shutdown().unwrap();

@@ -31,7 +31,9 @@ fn null_job() -> Job<Completion<Vec<u8>>> {
 fn full() -> (Tended, Arc<fs::File>) {
     let dispatcher = Tended::new(util::builder().depth(1).backlog(64).workers(2));
     let eventfd = eventfd();
-    dispatcher.submit(Job::poll(&eventfd, PollEvents::READABLE, |_| ()).timeout(LATER)).unwrap();
+    dispatcher
+        .submit(Job::poll(&eventfd, PollEvents::READABLE, |_| ()).start_within(LATER))
+        .unwrap();
     (dispatcher, eventfd)
 }
 
@@ -42,20 +44,20 @@ fn what_waits_ends_in_time_and_the_others_go_on() {
         let spawn = |job| dispatcher.spawn(job).unwrap();
         let late: Vec<_> = (0..10)
             .map(|number| match number % 3 {
-                0 => spawn(null_job().timeout(SOON * number)),
-                1 => spawn(null_job().deadline(Instant::now() + SOON * number)),
-                _ => dispatcher.try_spawn(null_job().timeout(SOON * number).exact()).unwrap(),
+                0 => spawn(null_job().start_within(SOON * number)),
+                1 => spawn(null_job().start_by(Instant::now() + SOON * number)),
+                _ => dispatcher.try_spawn(null_job().start_within(SOON * number).exact()).unwrap(),
             })
             .collect();
         let (patient, withdrawn) =
-            (spawn(null_job().timeout(LATER)), spawn(null_job().timeout(LATER)));
-        let nop = dispatcher.spawn(Job::nop(|| ()).timeout(Duration::ZERO)).unwrap();
+            (spawn(null_job().start_within(LATER)), spawn(null_job().start_within(LATER)));
+        let nop = dispatcher.spawn(Job::nop(|| ()).start_within(Duration::ZERO)).unwrap();
         for handle in late {
             let done = handle.join_timeout(HANG).unwrap();
             assert!(timed_out(&done));
             assert_eq!((done.offset, done.requested, done.transferred), (5, 16, 0));
         }
-        assert_eq!(withdrawn.cancel(), Cancel::Withdrawn);
+        assert_eq!(withdrawn.cancel(), Cancel::Cancelled);
         assert!(!timed_out(&withdrawn.join_timeout(HANG).unwrap()));
         dispatcher_stats(&dispatcher, 10, 1);
         make_readable(&eventfd);
@@ -77,7 +79,7 @@ fn polls_have_a_limit_to_their_wait() {
         let dispatcher = Tended::new(util::builder().depth(4).workers(2));
         let eventfd = eventfd();
         let poll = |limit| {
-            let job = Job::poll(&eventfd, PollEvents::READABLE, |done| done).timeout(limit);
+            let job = Job::poll(&eventfd, PollEvents::READABLE, |done| done).start_within(limit);
             dispatcher.spawn(job).unwrap()
         };
         for number in 0..20 {
@@ -86,7 +88,7 @@ fn polls_have_a_limit_to_their_wait() {
                 assert!(timed_out(&handle.join_timeout(HANG).unwrap()));
             }
             assert!(!patient.is_finished());
-            assert_eq!(patient.cancel(), Cancel::Withdrawn);
+            assert_eq!(patient.cancel(), Cancel::Cancelled);
             assert!(!timed_out(&patient.join_timeout(HANG).unwrap()));
         }
         dispatcher_stats(&dispatcher, 60, 20);
@@ -112,7 +114,7 @@ fn batches_and_jobs_of_callbacks_have_deadlines_too() {
                 assert!(timed_out(&done));
                 ended.fetch_add(1, Ordering::SeqCst);
             })
-            .timeout(SOON)
+            .start_within(SOON)
         };
         dispatcher.submit_batch((0..20).map(|_| job(&ended))).unwrap();
         let (submitter, inner) = (dispatcher.submitter(), Arc::clone(&ended));
@@ -123,7 +125,7 @@ fn batches_and_jobs_of_callbacks_have_deadlines_too() {
             let last = job(&inner);
             submitter.submit(last).unwrap();
         });
-        dispatcher.submit(first.timeout(SOON)).unwrap();
+        dispatcher.submit(first.start_within(SOON)).unwrap();
         util::eventually("all time out", || ended.load(Ordering::SeqCst) == 41);
         dispatcher_stats(&dispatcher, 42, 0);
         make_readable(&eventfd);
@@ -143,8 +145,8 @@ fn what_has_to_wait_for_a_thread_is_not_begun_when_it_is_late() {
         let file = open_buffered(&path);
         let deadline = Instant::now() + SOON;
         let write = |offset| Job::write(&file, vec![0xff], offset, |done| done);
-        let late = dispatcher.spawn(write(1).deadline(deadline)).unwrap();
-        let in_time = dispatcher.spawn(write(2).timeout(LATER)).unwrap();
+        let late = dispatcher.spawn(write(1).start_by(deadline)).unwrap();
+        let in_time = dispatcher.spawn(write(2).start_within(LATER)).unwrap();
         // For this there is no event.
         thread::sleep(deadline.saturating_duration_since(Instant::now()));
         gate.open();
@@ -162,12 +164,12 @@ fn a_refused_job_keeps_its_deadline() {
         let dispatcher = util::builder().depth(1).workers(1).build().unwrap();
         let closed = dispatcher.submitter();
         drop(dispatcher);
-        let refused = closed.spawn(null_job().timeout(Duration::ZERO)).unwrap_err();
+        let refused = closed.spawn(null_job().start_within(Duration::ZERO)).unwrap_err();
         let dispatcher = Tended::new(util::builder().depth(1).workers(1));
-        let done = dispatcher.spawn(refused.into_job()).unwrap().join_timeout(HANG).unwrap();
+        let done = dispatcher.spawn(refused.into_inner()).unwrap().join_timeout(HANG).unwrap();
         assert!(timed_out(&done));
-        let refused = closed.spawn(null_job().timeout(LATER)).unwrap_err();
-        let done = dispatcher.spawn(refused.into_job()).unwrap().join_timeout(HANG).unwrap();
+        let refused = closed.spawn(null_job().start_within(LATER)).unwrap_err();
+        let done = dispatcher.spawn(refused.into_inner()).unwrap().join_timeout(HANG).unwrap();
         assert_eq!(done.result.unwrap(), 0);
     });
 }
@@ -194,7 +196,7 @@ fn each_job_of_many_is_either_done_or_given_up() {
                             bytes[index as usize].fetch_add(byte, Ordering::SeqCst);
                         });
                         let limit = Duration::from_micros(index * 7919 % 3000);
-                        dispatcher.submit(job.timeout(limit)).unwrap();
+                        dispatcher.submit(job.start_within(limit)).unwrap();
                     }
                 });
             }

@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use reapool::{
-    Dispatcher, DrainError, FileHandle, Job, PollEvents, ShutdownError, SubmitErrorKind, Submitter,
+    Dispatcher, DrainError, FileHandle, Job, PollEvents, Refusal, ShutdownError, Submitter,
 };
 use util::{
     Drops, Gate, HANG, bad_file, eventfd, eventually, make_readable, null, null_read, proc, watched,
@@ -131,20 +131,20 @@ fn a_shutdown_reports() {
 }
 
 /// The ways to submit that wait for room; each gives back its job's buffer if refused.
-fn submit(submitter: &Submitter, way: usize) -> (SubmitErrorKind, Vec<u8>) {
+fn submit(submitter: &Submitter, way: usize) -> (Refusal, Vec<u8>) {
     let job = Job::write(null(), vec![way as u8; 9], 0, |_| ());
     let (kind, job) = match way {
-        0 => submitter.submit(job).map_err(|error| (error.kind(), error.into_job())).unwrap_err(),
+        0 => submitter.submit(job).map_err(|error| (error.kind(), error.into_inner())).unwrap_err(),
         1 => {
             let refused = submitter.submit_timeout(job, HANG);
-            refused.map_err(|error| (error.kind(), error.into_job())).unwrap_err()
+            refused.map_err(|error| (error.kind(), error.into_inner())).unwrap_err()
         }
         2 => {
             let refused = submitter.submit_batch([job]).unwrap_err();
             assert_eq!(refused.accepted(), 0);
-            (refused.kind(), refused.into_jobs().remove(0))
+            (refused.kind(), refused.into_inner().remove(0))
         }
-        3 => submitter.spawn(job).map_err(|error| (error.kind(), error.into_job())).unwrap_err(),
+        3 => submitter.spawn(job).map_err(|error| (error.kind(), error.into_inner())).unwrap_err(),
         _ => unreachable!("there are 4 ways"),
     };
     (kind, job.into_buffer().unwrap())
@@ -181,14 +181,14 @@ fn a_shutdown_refuses_callers_also_those_that_wait_for_room_but_not_callbacks() 
         let shutdown = thread::spawn(move || dispatcher.shutdown().unwrap());
         for _ in 0..4 {
             let (way, answer) = refused.recv_timeout(HANG).unwrap();
-            assert_eq!(answer, (SubmitErrorKind::ShutDown, vec![way as u8; 9]));
+            assert_eq!(answer, (Refusal::ShutDown, vec![way as u8; 9]));
         }
-        assert_eq!(submit(&submitter, 0).0, SubmitErrorKind::ShutDown);
+        assert_eq!(submit(&submitter, 0).0, Refusal::ShutDown);
         gate.open();
         let report = shutdown.join().unwrap();
         assert_eq!((report.jobs, report.panics), (1 + 1 + 1, 0));
         for way in 0..4 {
-            assert_eq!(submit(&submitter, way), (SubmitErrorKind::ShutDown, vec![way as u8; 9]));
+            assert_eq!(submit(&submitter, way), (Refusal::ShutDown, vec![way as u8; 9]));
         }
         assert_eq!(submitter.stats().refused, 9);
     });
@@ -218,7 +218,7 @@ fn a_shutdown_that_times_out_frees_nothing_and_the_threads_see_to_the_rest() {
         let ShutdownError::TimedOut(stats) = error else { panic!("{error:?}") };
         assert_eq!((stats.outstanding, stats.in_flight, stats.parked), (2, 1, 1));
         assert_eq!(drops.count(), 0, "the kernel may still write");
-        assert_eq!(submit(&submitter, 0).0, SubmitErrorKind::ShutDown);
+        assert_eq!(submit(&submitter, 0).0, Refusal::ShutDown);
 
         make_readable(&eventfd);
         let events = PollEvents::from_result(ran.recv_timeout(HANG).unwrap());

@@ -56,7 +56,7 @@ fn read_all(jobs: &mut TendedLoop, mut turn: impl FnMut(&mut TendedLoop)) {
         match jobs.submit(job).and_then(|()| jobs.submit(counted(&nops))) {
             Ok(()) => block += 1,
             Err(error) => {
-                block += usize::from(error.into_job().requested() == 0);
+                block += usize::from(error.into_inner().requested() == 0);
                 turn(jobs);
             }
         }
@@ -272,8 +272,8 @@ fn results_and_refusals_are_as_elsewhere() {
     let (tell, told) = mpsc::channel();
     jobs.submit(Job::read(null(), vec![0; 8], 0, move |done| tell.send(done).unwrap())).unwrap();
     let error = jobs.submit(Job::write(null(), vec![7; 9], 0, |_| ())).unwrap_err();
-    assert_eq!(error.kind(), reapool::SubmitErrorKind::Full);
-    assert_eq!(error.into_job().into_buffer::<Vec<u8>>().unwrap(), [7; 9]);
+    assert_eq!(error.kind(), reapool::Refusal::Full);
+    assert_eq!(error.into_inner().into_buffer::<Vec<u8>>().unwrap(), [7; 9]);
     jobs.drain_timeout(HANG).unwrap();
     let done = bad.join().unwrap();
     assert_eq!(done.result.unwrap_err().raw_os_error(), Some(libc::EBADF));

@@ -5,7 +5,7 @@ mod util;
 use std::sync::mpsc;
 use std::thread;
 
-use reapool::{Backend, BuildErrorKind, Dispatcher, Job, SubmitErrorKind};
+use reapool::{Backend, BuildErrorKind, Dispatcher, Job, Refusal};
 use util::cache::evict;
 use util::event_loop::TendedLoop;
 use util::readiness::is_readable;
@@ -106,7 +106,7 @@ fn a_loop_dropped_by_its_own_work_is_leaked_and_hangs_nobody() {
         submitter.submit(Job::blocking(work, |()| unreachable!("nobody runs it"))).unwrap();
         told.recv_timeout(HANG).unwrap();
         let error = submitter.submit(Job::nop(|| ())).unwrap_err();
-        assert_eq!(error.kind(), SubmitErrorKind::ShutDown);
+        assert_eq!(error.kind(), Refusal::ShutDown);
     });
 }
 

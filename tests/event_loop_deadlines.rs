@@ -82,8 +82,8 @@ fn a_job_that_waits_is_given_up_when_run_is_called_at_its_deadline() {
     watched(|| {
         let mut held = Held::new();
         let start = Instant::now();
-        let later = held.spawn(held.read().deadline(start + HOUR));
-        let late = held.spawn(held.read().deadline(start + SOON));
+        let later = held.spawn(held.read().start_by(start + HOUR));
+        let late = held.spawn(held.read().start_by(start + SOON));
         held.settle();
         let told = held.jobs.next_deadline();
         assert!(told == Some(start + SOON) || late.is_finished());
@@ -110,7 +110,7 @@ fn an_earlier_deadline_of_another_thread_makes_the_descriptor_readable() {
         let mut held = Held::new();
         let start = Instant::now();
         let submit = |held: &Held, deadline| {
-            let (submitter, job) = (held.jobs.submitter(), held.read().deadline(deadline));
+            let (submitter, job) = (held.jobs.submitter(), held.read().start_by(deadline));
             thread::spawn(move || submitter.spawn(job).unwrap()).join().unwrap()
         };
         // At first none is known, then ever earlier ones come.
@@ -142,7 +142,7 @@ fn an_earlier_deadline_of_a_job_of_blocking_work_does_too() {
         let (held, tells) = (gate.clone(), done.clone());
         let deadline = Instant::now() + HOUR;
         let work = move || {
-            let job = Job::read(null(), vec![0; 9], 0, |_| ()).deadline(deadline);
+            let job = Job::read(null(), vec![0; 9], 0, |_| ()).start_by(deadline);
             submitter.submit(job).unwrap();
             tells.open();
             held.pass();
@@ -163,12 +163,12 @@ fn an_earlier_deadline_of_a_job_of_blocking_work_does_too() {
 fn a_withdrawn_job_makes_the_descriptor_readable_and_its_callback_runs_once() {
     watched(|| {
         let mut held = Held::new();
-        let [first, second, third] = [(); 3].map(|()| held.spawn(held.read().timeout(HOUR)));
+        let [first, second, third] = [(); 3].map(|()| held.spawn(held.read().start_within(HOUR)));
         held.settle();
-        assert_eq!(first.cancel(), Cancel::Withdrawn);
+        assert_eq!(first.cancel(), Cancel::Cancelled);
         assert!(is_readable(&*held.jobs));
         let second = thread::spawn(move || (second.cancel(), second)).join().unwrap();
-        assert_eq!(second.0, Cancel::Withdrawn);
+        assert_eq!(second.0, Cancel::Cancelled);
         assert_eq!(held.jobs.run(0).unwrap(), 0);
         for left in [1, 0] {
             assert!(is_readable(&*held.jobs), "what is left keeps it readable");
@@ -194,14 +194,14 @@ fn a_poll_in_the_kernel_ends_when_it_is_withdrawn_and_at_its_deadline() {
         let eventfd = eventfd();
         let [withdrawn, other] = [(); 2].map(|()| jobs.spawn(poll(&eventfd)).unwrap());
         assert!(!is_readable(&*jobs));
-        assert_eq!(withdrawn.cancel(), Cancel::Withdrawn);
+        assert_eq!(withdrawn.cancel(), Cancel::Cancelled);
         while !withdrawn.is_finished() {
             turn_in_time(&mut jobs);
         }
         assert_eq!(withdrawn.join().unwrap(), Some(libc::ECANCELED));
         assert!(!other.is_finished() && !is_readable(&*jobs));
 
-        let late = jobs.spawn(poll(&eventfd).timeout(SOON)).unwrap();
+        let late = jobs.spawn(poll(&eventfd).start_within(SOON)).unwrap();
         while !late.is_finished() {
             turn_in_time(&mut jobs);
         }
@@ -225,12 +225,12 @@ fn draining_minds_deadlines() {
         let mut held = Held::new();
         let (polled, start) = (eventfd(), Instant::now());
         let mut other = TendedLoop::new(Dispatcher::builder().depth(2));
-        let last = other.spawn(poll(&polled).deadline(start + 3 * SOON)).unwrap();
+        let last = other.spawn(poll(&polled).start_by(start + 3 * SOON)).unwrap();
         other.drain().unwrap();
         assert_eq!(last.join().unwrap(), Some(libc::ETIMEDOUT));
         assert!(start.elapsed() >= 3 * SOON && !is_readable(&*other));
         let start = Instant::now();
-        let late = [3, 1, 2].map(|times| held.spawn(held.read().deadline(start + times * SOON)));
+        let late = [3, 1, 2].map(|times| held.spawn(held.read().start_by(start + times * SOON)));
         assert!(held.jobs.drain_timeout(4 * SOON).is_err(), "the poll lasts");
         assert_eq!(late.map(|late| late.join().unwrap()), [Some(libc::ETIMEDOUT); 3]);
         assert!(!is_readable(&*held.jobs));
@@ -247,7 +247,7 @@ fn chain(submitter: Submitter, runs: Arc<AtomicUsize>, most: Arc<AtomicUsize>) -
         }
         errno(&done)
     });
-    job.timeout(Duration::ZERO)
+    job.start_within(Duration::ZERO)
 }
 
 #[test]
@@ -302,13 +302,13 @@ fn whatever_is_late_or_withdrawn_meanwhile_in_the_end_nothing_is_left_to_do() {
                         _ => Job::read(null(), vec![0; 9], 0, move |done| ends(errno(&done))),
                     };
                     let handle = submitter
-                        .spawn(job.timeout(Duration::from_micros(number as u64 * 7919 % 3000)))
+                        .spawn(job.start_within(Duration::from_micros(number as u64 * 7919 % 3000)))
                         .unwrap();
                     if number % 3 == 0 {
                         let answer = handle.cancel();
-                        withdrawn += u64::from(answer == Cancel::Withdrawn);
+                        withdrawn += u64::from(answer == Cancel::Cancelled);
                         let told = handle.join_timeout(HANG).unwrap();
-                        assert_eq!(told == Some(libc::ECANCELED), answer == Cancel::Withdrawn);
+                        assert_eq!(told == Some(libc::ECANCELED), answer == Cancel::Cancelled);
                     }
                 }
                 withdrawn

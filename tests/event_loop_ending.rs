@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use reapool::{
     AlignedBuf, Dispatcher, DrainError, Job, JobHandle, JoinError, LoopDispatcher, PollEvents,
-    SubmitErrorKind, Submitter, WaitError,
+    Refusal, Submitter, WaitError,
 };
 use util::event_loop::{TendedLoop, wait_readable};
 use util::readiness::is_readable;
@@ -59,11 +59,11 @@ fn the_owner_is_refused_what_it_would_wait_for() {
         let submitter = jobs.submitter();
         let handle = submitter.spawn(Job::nop(|| 5)).unwrap();
         submitter.submit(Job::nop(|| ())).unwrap();
-        let full = |error: reapool::SubmitError| error.kind() == SubmitErrorKind::Full;
+        let full = |error: reapool::Refused<Job>| error.kind() == Refusal::Full;
         assert!(full(submitter.submit(Job::nop(|| ())).unwrap_err()));
         assert!(full(submitter.submit_timeout(Job::nop(|| ()), HANG).unwrap_err()));
         let batch = submitter.submit_batch((0..3).map(|_| Job::nop(|| ()))).unwrap_err();
-        assert_eq!((batch.kind(), batch.accepted()), (SubmitErrorKind::Full, 0));
+        assert_eq!((batch.kind(), batch.accepted()), (Refusal::Full, 0));
         let JoinError::InCallback(handle) = handle.join().unwrap_err() else {
             panic!("it would wait for itself")
         };
@@ -189,7 +189,7 @@ fn dropped_with_jobs_in_flight_it_runs_them() {
             assert_eq!(drops.count(), 64);
             assert_eq!(submitter.stats().outstanding, 0);
             let error = submitter.submit(Job::nop(|| ())).unwrap_err();
-            assert_eq!(error.kind(), SubmitErrorKind::ShutDown);
+            assert_eq!(error.kind(), Refusal::ShutDown);
         }
     });
 }
@@ -248,7 +248,7 @@ fn those_that_wait_for_room_are_told_of_the_end() {
         let thread = told.recv_timeout(HANG).unwrap();
         util::eventually("it waits for room", || util::proc::is_asleep(&thread));
         let owner = thread::spawn(move || jobs.shutdown().unwrap().jobs);
-        assert_eq!(other.join().unwrap(), SubmitErrorKind::ShutDown);
+        assert_eq!(other.join().unwrap(), Refusal::ShutDown);
         make_readable(&eventfd);
         assert_eq!(owner.join().unwrap(), 1);
     });

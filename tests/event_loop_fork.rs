@@ -6,7 +6,7 @@ mod util;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use reapool::{Dispatcher, DrainError, Job, LoopDispatcher, ShutdownError, Stats, SubmitErrorKind};
+use reapool::{Dispatcher, DrainError, Job, LoopDispatcher, Refusal, ShutdownError, Stats};
 use util::child::{first_failure, in_child};
 use util::event_loop::TendedLoop;
 use util::readiness::{counter, is_readable};
@@ -24,7 +24,7 @@ fn tended() -> TendedLoop {
 
 /// All that a child can ask of its parent's loop without giving it up.
 fn ask(jobs: &mut LoopDispatcher) -> i32 {
-    let refused = |kind: SubmitErrorKind| kind == SubmitErrorKind::Forked;
+    let refused = |kind: Refusal| kind == Refusal::Forked;
     let submitter = jobs.submitter();
     let error = jobs.run(usize::MAX).unwrap_err();
     first_failure(&[

@@ -21,8 +21,8 @@ use std::time::Duration;
 
 use faulty::{Faulty, Hold, Op, Rule};
 use reapool::{
-    AlignedBuf, Cancel, Dispatcher, DrainError, FileHandle, Job, JobHandle, ScopedJob,
-    ShutdownError, SubmitErrorKind,
+    AlignedBuf, Cancel, Dispatcher, DrainError, FileHandle, Job, JobHandle, Refusal, ScopedJob,
+    ShutdownError,
 };
 use util::event_loop::TendedLoop;
 use util::{Drops, HANG, Tended, builder, contents, eventually, watched};
@@ -138,7 +138,7 @@ fn waits_end_in_time_and_what_hangs_ends_later() {
             assert_eq!((stats.outstanding, stats.accepted, stats.finished), (1, 1, 0));
             assert_eq!(stats.in_flight + stats.blocking, 1, "{stats:?}");
             let refused = submitter.submit(Job::nop(|| ())).unwrap_err();
-            assert_eq!(refused.kind(), SubmitErrorKind::ShutDown);
+            assert_eq!(refused.kind(), Refusal::ShutDown);
             assert_eq!(drops.count(), 0, "the kernel may still write into it");
             scene.hold.release();
             assert_eq!(ended.recv_timeout(HANG).unwrap(), (BLOCK, contents(0..BLOCK as u64)));
@@ -212,10 +212,10 @@ fn what_waits_for_a_slot_need_not_wait_for_the_file_system() {
             })
         };
         let withdrawn = dispatcher.spawn(errno(&scene.fine[0])).unwrap();
-        let late = dispatcher.spawn(errno(&scene.fine[0]).timeout(BRIEFLY)).unwrap();
+        let late = dispatcher.spawn(errno(&scene.fine[0]).start_within(BRIEFLY)).unwrap();
         let full = dispatcher.try_submit(Job::nop(|| ())).unwrap_err();
-        assert_eq!(full.kind(), SubmitErrorKind::Full);
-        assert_eq!(withdrawn.cancel(), Cancel::Withdrawn);
+        assert_eq!(full.kind(), Refusal::Full);
+        assert_eq!(withdrawn.cancel(), Cancel::Cancelled);
         assert_eq!(withdrawn.join_timeout(HANG).unwrap(), libc::ECANCELED);
         assert_eq!(late.join_timeout(HANG).unwrap(), libc::ETIMEDOUT);
         assert!(!hung.is_finished());

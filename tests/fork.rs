@@ -10,8 +10,8 @@ use std::task::{Context, Poll, Waker};
 use std::thread;
 
 use reapool::{
-    AlignedBuf, Cancel, Dispatcher, DrainError, Job, JobHandle, JoinError, PollEvents,
-    ShutdownError, Stats, SubmitError, SubmitErrorKind, WaitError,
+    AlignedBuf, Cancel, Dispatcher, DrainError, Job, JobHandle, JoinError, PollEvents, Refusal,
+    Refused, ShutdownError, Stats, WaitError,
 };
 use util::child::{first_failure, in_child};
 use util::{
@@ -30,10 +30,10 @@ fn job() -> Job {
 }
 
 /// Whether a job was refused for the right reason, and came back.
-fn refused(result: Result<(), SubmitError>) -> bool {
+fn refused(result: Result<(), Refused<Job>>) -> bool {
     let Err(error) = result else { return false };
-    let told = error.kind() == SubmitErrorKind::Forked && error.to_string().contains("forked");
-    told && error.into_job().into_buffer::<Vec<u8>>().is_ok_and(|buffer| buffer == [7; 9])
+    let told = error.kind() == Refusal::Forked && error.to_string().contains("forked");
+    told && error.into_inner().into_buffer::<Vec<u8>>().is_ok_and(|buffer| buffer == [7; 9])
 }
 
 /// All that a child can ask of its parent's dispatcher without giving it up.
@@ -45,11 +45,11 @@ fn ask(dispatcher: &Dispatcher) -> i32 {
         refused(dispatcher.submit_timeout(job(), HANG)),
         refused(dispatcher.spawn(job()).map(drop)),
         refused(dispatcher.try_spawn(job()).map(drop)),
-        (batch.kind(), batch.accepted()) == (SubmitErrorKind::Forked, 0),
-        batch.into_jobs().len() == 2,
+        (batch.kind(), batch.accepted()) == (Refusal::Forked, 0),
+        batch.into_inner().len() == 2,
         dispatcher.drain() == Err(DrainError::Forked),
         dispatcher.drain_timeout(HANG) == Err(DrainError::Forked),
-        dispatcher.flush() == Err(SubmitErrorKind::Forked),
+        dispatcher.flush() == Err(Refusal::Forked),
         dispatcher.stats() == Stats::default(),
     ])
 }
@@ -128,7 +128,7 @@ fn a_childs_tasks_are_refused_and_the_parents_get_on() {
             let polled = || Pin::new(&mut handle).poll(&mut context).is_ready();
             let panics = catch_unwind(AssertUnwindSafe(polled)).is_err();
             let left = match standing.as_mut().poll(&mut context) {
-                Poll::Ready(Err(error)) => error.kind() == SubmitErrorKind::Forked,
+                Poll::Ready(Err(error)) => error.kind() == Refusal::Forked,
                 _ => false,
             };
             let came_back = match fresh.as_mut().poll(&mut context) {
@@ -243,7 +243,7 @@ fn a_child_withdraws_nothing_and_the_parent_does() {
         let waiting = dispatcher.spawn(null_read(&null(), || ())).unwrap();
         let mut cancel = || first_failure(&[waiting.cancel() == Cancel::TooLate]);
         assert_eq!(in_child(&mut cancel), Some(0));
-        assert_eq!(waiting.cancel(), Cancel::Withdrawn);
+        assert_eq!(waiting.cancel(), Cancel::Cancelled);
         waiting.join_timeout(HANG).unwrap();
         make_readable(&eventfd);
         assert_eq!(dispatcher.shutdown().unwrap().stats.cancelled, 1);

@@ -9,7 +9,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use reapool::{AlignedBuf, FileHandle, IoFuture, PollEvents, SubmitErrorKind};
+use reapool::{AlignedBuf, FileHandle, IoFuture, PollEvents, Refusal};
 use tasks::{Task, on_each_executor};
 use util::{
     Drops, Gate, HANG, bad_file, contents, eventfd, known_file, make_readable, null, null_read,
@@ -130,7 +130,7 @@ fn refused<B: Send + 'static>(operation: IoFuture<B>) -> B {
     let (result, buffer): (io::Result<usize>, B) = futures::executor::block_on(operation);
     let error = result.unwrap_err();
     let kind = error.get_ref().and_then(|source| source.downcast_ref());
-    assert_eq!(kind, Some(&SubmitErrorKind::ShutDown));
+    assert_eq!(kind, Some(&Refusal::ShutDown));
     buffer
 }
 
@@ -183,10 +183,10 @@ fn operations_have_deadlines() {
         let poll = || dispatcher.poll(&never, PollEvents::READABLE);
         let late = Instant::now();
         let kinds = futures::executor::block_on(async {
-            let polled = poll().timeout(Duration::from_millis(1)).await.0;
+            let polled = poll().start_within(Duration::from_millis(1)).await.0;
             // The first has the one slot.
-            let holds = poll().timeout(Duration::from_millis(20));
-            let read = dispatcher.read(null(), vec![7; 16], 0).deadline(late);
+            let holds = poll().start_within(Duration::from_millis(20));
+            let read = dispatcher.read(null(), vec![7; 16], 0).start_by(late);
             let (holds, (read, buffer)) = futures::future::join(holds, read).await;
             assert_eq!(buffer, [7; 16], "it comes back as it was");
             [polled, read, holds.0].map(|result| result.unwrap_err().kind())

@@ -9,7 +9,7 @@ use std::sync::{Arc, mpsc};
 use std::task::Poll;
 use std::thread;
 
-use reapool::{Cancel, Dispatcher, Job, SubmitErrorKind, SubmitFuture, Submitter};
+use reapool::{Cancel, Dispatcher, Job, Refusal, SubmitFuture, Submitter};
 use tasks::{Task, on_each_executor, yield_once};
 use util::{Drops, Gate, HANG, SCALE, null, null_read, watched};
 
@@ -166,13 +166,13 @@ fn the_end_of_the_dispatcher_calls_everybody_and_gives_the_jobs_back() {
         for (task, future) in &mut line {
             task.wait_for(1);
             let Poll::Ready(Err(refused)) = task.poll(future) else { panic!("not refused") };
-            assert_eq!(refused.kind(), SubmitErrorKind::ShutDown);
+            assert_eq!(refused.kind(), Refusal::ShutDown);
         }
         task.wait_for(1);
         let Poll::Ready(Err(refused)) = task.poll(&mut spawning) else { panic!("not refused") };
-        assert_eq!(refused.kind(), SubmitErrorKind::ShutDown);
+        assert_eq!(refused.kind(), Refusal::ShutDown);
         let other = util::builder().build().unwrap();
-        let handle = other.spawn(refused.into_job()).unwrap();
+        let handle = other.spawn(refused.into_inner()).unwrap();
         assert_eq!(handle.join().unwrap(), [7; 9], "and it can be spawned elsewhere");
         gate.open();
         let report = ending.join().unwrap();
@@ -219,7 +219,7 @@ fn in_a_callback_it_is_ready_at_once() {
             })
         });
         let results = dispatcher.spawn(in_callback).unwrap().join().unwrap();
-        assert_eq!(results, [Ok(()), Ok(()), Err(SubmitErrorKind::Full)]);
+        assert_eq!(results, [Ok(()), Ok(()), Err(Refusal::Full)]);
         dispatcher.drain().unwrap();
         assert_eq!(ran.try_iter().collect::<Vec<_>>(), [1, 2]);
     });
@@ -347,7 +347,7 @@ fn a_job_that_ends_without_a_slot_calls_the_next_too() {
             let next = dispatcher.spawn_async(null_read(&null, || ()));
             let (task, mut future) = (Task::new(), next);
             assert!(task.poll(&mut future).is_pending());
-            assert_eq!(inside.cancel(), Cancel::Withdrawn);
+            assert_eq!(inside.cancel(), Cancel::Cancelled);
             inside.join_timeout(HANG).unwrap();
             task.wait_for(1);
             let Poll::Ready(Ok(handle)) = task.poll(&mut future) else { panic!("there is room") };

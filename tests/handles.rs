@@ -6,7 +6,7 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use reapool::{Dispatcher, Job, JobHandle, JoinError, PollEvents, SubmitErrorKind, WaitError};
+use reapool::{Dispatcher, Job, JobHandle, JoinError, PollEvents, Refusal, WaitError};
 use util::{Drops, Gate, HANG, eventfd, make_readable, null, null_read, watched};
 
 /// Short, for waits that have to end without what they wait for.
@@ -112,9 +112,9 @@ fn a_refused_spawn_gives_the_job_back_and_it_can_be_spawned_elsewhere() {
         let submitter = build().submitter();
         let job = Job::write(null(), vec![7; 9], 0, |done| done.buffer);
         let refused = submitter.spawn(job).unwrap_err();
-        assert_eq!(refused.kind(), SubmitErrorKind::ShutDown);
-        let refused = submitter.try_spawn(refused.into_job()).unwrap_err();
-        let handle = build().spawn(refused.into_job()).unwrap();
+        assert_eq!(refused.kind(), Refusal::ShutDown);
+        let refused = submitter.try_spawn(refused.into_inner()).unwrap_err();
+        let handle = build().spawn(refused.into_inner()).unwrap();
         assert_eq!(handle.join().unwrap(), [7; 9]);
     });
 }

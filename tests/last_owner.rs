@@ -6,7 +6,7 @@ use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 
-use reapool::{Dispatcher, Job, PollEvents, SubmitErrorKind, Submitter};
+use reapool::{Dispatcher, Job, PollEvents, Refusal, Submitter};
 use util::{Gate, HANG, eventfd, eventually, make_readable, null, null_read, proc, watched};
 
 /// Runs a body, alone, that leaves no owner of its dispatcher, and waits until that is gone.
@@ -18,7 +18,7 @@ fn leaves_nothing(body: impl Fn() -> Submitter + Send + 'static) {
         for _ in 0..20 {
             let submitter = body();
             let error = submitter.submit(null_read(&null(), || ())).unwrap_err();
-            assert_eq!(error.kind(), SubmitErrorKind::ShutDown);
+            assert_eq!(error.kind(), Refusal::ShutDown);
             proc::wait_for_the_end("with a submitter still there");
             assert_eq!(submitter.stats().outstanding, 0);
         }

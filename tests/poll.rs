@@ -14,9 +14,7 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use reapool::{
-    Completion, DrainError, FileHandle, Job, JobHandle, PollEvents, SubmitErrorKind, Submitter,
-};
+use reapool::{Completion, DrainError, FileHandle, Job, JobHandle, PollEvents, Refusal, Submitter};
 use util::readiness::{Epoll, Trigger};
 use util::{
     HANG, SCALE, Tended, bad_file, byte_at, completion_of, contents, eventfd, known_file,
@@ -293,7 +291,7 @@ fn polls_take_slots_and_leave_the_others_to_files() {
         let read = Job::read(&file, vec![0; 1], 7, |done| done.buffer[0]);
         let read = dispatcher.spawn(read).unwrap();
         let refused = dispatcher.try_submit(null_read(&null(), || ())).unwrap_err();
-        assert_eq!(refused.kind(), SubmitErrorKind::Full);
+        assert_eq!(refused.kind(), Refusal::Full);
         assert!(!read.is_finished());
         make_readable(&eventfd);
         assert_eq!(read.join_timeout(HANG).unwrap(), byte_at(7));

@@ -291,7 +291,7 @@ fn check(what: &str, file: &FileHandle, [read, written, synced]: [Said; 3], poll
     if let Some(handle) = handle {
         // Had there been something, it would have been told before all that came after it.
         assert!(!handle.is_finished(), "{what}: poll");
-        assert_eq!(handle.cancel(), Cancel::Withdrawn, "{what}: poll");
+        assert_eq!(handle.cancel(), Cancel::Cancelled, "{what}: poll");
         let ended = handle.join_timeout(HANG).unwrap();
         assert_eq!(said(&ended), Err(ECANCELED), "{what}: poll");
     }

@@ -6,7 +6,7 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;
 use std::time::Duration;
 
-use reapool::{Job, SubmitError, SubmitErrorKind, Submitter};
+use reapool::{Job, Refusal, Refused, Submitter};
 use util::proc::{is_asleep, this_thread};
 use util::{Counted, Drops, Gate, HANG, Tended, eventually, null, watched};
 
@@ -77,10 +77,10 @@ fn check_buffer(job: Job, offset: u64, address: usize) {
     assert_eq!(buffer.inner.as_ptr().addr(), address);
 }
 
-type Submit = fn(&Submitter, Job) -> Result<(), SubmitError>;
+type Submit = fn(&Submitter, Job) -> Result<(), Refused<Job>>;
 
 /// Refuses two jobs that are submitted in this way; takes one apart and runs the other later.
-fn refused_when_full(submit: Submit, kind: SubmitErrorKind) {
+fn refused_when_full(submit: Submit, kind: Refusal) {
     let (dispatcher, gate) = held(1);
     let parts = Parts::new();
     dispatcher.try_submit(parts.job(1).0).unwrap();
@@ -88,11 +88,11 @@ fn refused_when_full(submit: Submit, kind: SubmitErrorKind) {
     let (job, address) = parts.job(2);
     let error = submit(&dispatcher, job).unwrap_err();
     assert_eq!((error.kind(), parts.dropped()), (kind, [0; 3]));
-    check_buffer(error.into_job(), 2, address);
+    check_buffer(error.into_inner(), 2, address);
     assert_eq!(parts.dropped(), [1; 3], "once it was taken apart");
 
     let (job, address) = parts.job(3);
-    let again = submit(&dispatcher, job).unwrap_err().into_job();
+    let again = submit(&dispatcher, job).unwrap_err().into_inner();
     assert_eq!((again.offset(), again.requested()), (3, 8));
     gate.open();
     dispatcher.quiesce();
@@ -107,13 +107,13 @@ fn refused_when_full(submit: Submit, kind: SubmitErrorKind) {
 
 #[test]
 fn a_job_comes_back_if_there_is_no_room() {
-    refused_when_full(Submitter::try_submit, SubmitErrorKind::Full);
+    refused_when_full(Submitter::try_submit, Refusal::Full);
 }
 
 #[test]
 fn a_job_comes_back_if_there_is_no_room_in_time() {
     let submit: Submit = |submitter, job| submitter.submit_timeout(job, Duration::from_millis(1));
-    refused_when_full(submit, SubmitErrorKind::TimedOut);
+    refused_when_full(submit, Refusal::TimedOut);
 }
 
 #[test]
@@ -128,17 +128,17 @@ fn a_job_comes_back_after_the_shutdown() {
     for (round, submit) in submits.into_iter().enumerate() {
         let (job, address) = parts.job(7);
         let error = submit(&submitter, job).unwrap_err();
-        assert_eq!(error.kind(), SubmitErrorKind::ShutDown);
+        assert_eq!(error.kind(), Refusal::ShutDown);
         assert_eq!(parts.dropped(), [round; 3]);
-        check_buffer(error.into_job(), 7, address);
+        check_buffer(error.into_inner(), 7, address);
     }
     let error = submitter.submit_batch(parts.jobs(0..5)).unwrap_err();
-    assert_eq!((error.kind(), error.accepted()), (SubmitErrorKind::ShutDown, 0));
+    assert_eq!((error.kind(), error.accepted()), (Refusal::ShutDown, 0));
     assert_eq!((submitter.stats().refused, parts.dropped()), (8, [3; 3]));
 
     // Another dispatcher takes them.
     let other = Tended::new(util::builder().depth(1).workers(1));
-    let (jobs, submitter) = (error.into_jobs(), other.submitter());
+    let (jobs, submitter) = (error.into_inner(), other.submitter());
     watched(move || submitter.submit_batch(jobs).unwrap());
     other.quiesce();
     assert_eq!((parts.ran(), parts.dropped()), (vec![0, 1, 2, 3, 4], [8; 3]));
@@ -161,8 +161,8 @@ fn a_caller_that_waits_for_room_gets_its_job_back_at_the_shutdown() {
     eventually("the caller waits for room", || is_asleep(&task));
     let shutdown = thread::spawn(move || dispatcher.into_inner().shutdown_timeout(HANG));
     let error = receiver.recv_timeout(HANG).unwrap().unwrap_err();
-    assert_eq!((error.kind(), parts.dropped()), (SubmitErrorKind::ShutDown, [0; 3]));
-    check_buffer(error.into_job(), 2, address);
+    assert_eq!((error.kind(), parts.dropped()), (Refusal::ShutDown, [0; 3]));
+    check_buffer(error.into_inner(), 2, address);
     gate.open();
     submission.join().unwrap();
     assert_eq!(shutdown.join().unwrap().unwrap().jobs, 2);
@@ -178,10 +178,10 @@ fn refused_reads_leave_their_buffers_as_they_were() {
     buffer.extend([1, 2, 3]);
     let address = buffer.as_ptr().addr();
     let job = Job::read(null(), buffer, 0, |_| ());
-    let buffer = submitter.submit(job).unwrap_err().into_job().into_buffer::<Vec<u8>>().unwrap();
+    let buffer = submitter.submit(job).unwrap_err().into_inner().into_buffer::<Vec<u8>>().unwrap();
     assert_eq!((&buffer[..], buffer.as_ptr().addr()), (&[1, 2, 3][..], address));
     let job = Job::read_vectored(null(), vec![buffer, Vec::new(), vec![4; 5]], 0, |_| ());
-    let refused = submitter.try_submit(job).unwrap_err().into_job();
+    let refused = submitter.try_submit(job).unwrap_err().into_inner();
     let buffers = refused.into_buffer::<Vec<Vec<u8>>>().unwrap();
     assert_eq!(buffers, [vec![1, 2, 3], Vec::new(), vec![4; 5]]);
 }
@@ -191,9 +191,9 @@ fn the_tail_of_a_batch_comes_back_in_order() {
     let (dispatcher, gate) = held(3);
     let parts = Parts::new();
     let error = dispatcher.try_submit_batch(parts.jobs(0..8)).unwrap_err();
-    assert_eq!((error.kind(), error.accepted()), (SubmitErrorKind::Full, 3));
+    assert_eq!((error.kind(), error.accepted()), (Refusal::Full, 3));
     assert!(error.to_string().starts_with("5 jobs of 8 were not accepted: "), "{error}");
-    let tail = error.into_jobs();
+    let tail = error.into_inner();
     assert_eq!(tail.iter().map(Job::offset).collect::<Vec<_>>(), [3, 4, 5, 6, 7]);
     assert_eq!((parts.dropped(), dispatcher.stats().refused), ([0; 3], 5));
     gate.open();
@@ -220,12 +220,12 @@ fn a_callback_gets_back_what_is_too_much_to_park() {
     });
     dispatcher.submit_timeout(job, HANG).unwrap();
     let (batch, single) = receiver.recv_timeout(HANG).unwrap();
-    assert_eq!((batch.kind(), batch.accepted()), (SubmitErrorKind::Full, 2));
-    assert_eq!(single.kind(), SubmitErrorKind::Full);
+    assert_eq!((batch.kind(), batch.accepted()), (Refusal::Full, 2));
+    assert_eq!(single.kind(), Refusal::Full);
     dispatcher.quiesce();
     assert_eq!((parts.ran(), parts.dropped()), (vec![0, 1], [2; 3]));
-    assert_eq!(batch.into_jobs().iter().map(Job::offset).collect::<Vec<_>>(), [2, 3, 4, 5]);
-    check_buffer(single.into_job(), 9, address);
+    assert_eq!(batch.into_inner().iter().map(Job::offset).collect::<Vec<_>>(), [2, 3, 4, 5]);
+    check_buffer(single.into_inner(), 9, address);
     assert_eq!(dispatcher.stats().refused, 5);
 }
 
@@ -240,10 +240,10 @@ fn a_job_whose_spawning_is_refused_can_be_spawned_again() {
         (done.buffer.inner.as_ptr().addr(), done.buffer.inner.clone())
     });
     let error = dispatcher.try_spawn(job).unwrap_err();
-    assert_eq!((error.kind(), drops.count()), (SubmitErrorKind::Full, 0));
+    assert_eq!((error.kind(), drops.count()), (Refusal::Full, 0));
     gate.open();
     dispatcher.quiesce();
-    let handle = dispatcher.try_spawn(error.into_job()).unwrap();
+    let handle = dispatcher.try_spawn(error.into_inner()).unwrap();
     assert_eq!(handle.join_timeout(HANG).unwrap(), (address, vec![5; 100]));
     dispatcher.quiesce();
     assert_eq!((drops.count(), dispatcher.stats().refused), (1, 1));

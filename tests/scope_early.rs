@@ -48,18 +48,18 @@ fn jobs_that_wait_are_withdrawn_and_given_up_in_the_scope() {
                         name
                     })
                 };
-                let withdrawn = scope.spawn(read(1).timeout(LATER)).unwrap();
-                let late = scope.spawn(read(2).timeout(SOON)).unwrap();
-                let overdue = scope.try_spawn(read(3).deadline(Instant::now())).unwrap();
+                let withdrawn = scope.spawn(read(1).start_within(LATER)).unwrap();
+                let late = scope.spawn(read(2).start_within(SOON)).unwrap();
+                let overdue = scope.try_spawn(read(3).start_by(Instant::now())).unwrap();
                 // Nobody waits for this one, but the scope.
-                drop(scope.spawn(read(4).timeout(Duration::ZERO)).unwrap());
-                assert_eq!(withdrawn.cancel(), Cancel::Withdrawn);
+                drop(scope.spawn(read(4).start_within(Duration::ZERO)).unwrap());
+                assert_eq!(withdrawn.cancel(), Cancel::Cancelled);
                 assert_eq!(withdrawn.cancel(), Cancel::TooLate);
                 for (handle, name) in [(withdrawn, 1), (late, 2), (overdue, 3)] {
                     assert_eq!(handle.join_timeout(HANG).unwrap(), name);
                 }
                 // The kernel has this one, and nothing else would end it.
-                assert_eq!(poll.cancel(), Cancel::Withdrawn);
+                assert_eq!(poll.cancel(), Cancel::Cancelled);
                 assert_eq!(poll.join_timeout(HANG).unwrap(), Some(libc::ECANCELED));
             })
             .unwrap();
@@ -81,7 +81,7 @@ fn a_poll_without_a_handle_ends_its_scope_at_its_deadline() {
         let mut told = [None; 3];
         dispatcher
             .scope(|scope| {
-                let jobs = told.iter_mut().map(|told| poll(&never, told).timeout(SOON));
+                let jobs = told.iter_mut().map(|told| poll(&never, told).start_within(SOON));
                 scope.submit_batch(jobs).unwrap();
             })
             .unwrap();

@@ -36,9 +36,11 @@ fn another_thread_opens_scopes_on_a_loop_and_its_owner_none() {
                                 });
                                 if number % 2 == 0 {
                                     let handle = scope.spawn(poll).unwrap();
-                                    assert_eq!(handle.cancel(), Cancel::Withdrawn);
+                                    assert_eq!(handle.cancel(), Cancel::Cancelled);
                                 } else {
-                                    scope.submit(poll.timeout(Duration::from_millis(1))).unwrap();
+                                    scope
+                                        .submit(poll.start_within(Duration::from_millis(1)))
+                                        .unwrap();
                                 }
                             }
                         })

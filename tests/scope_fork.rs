@@ -8,7 +8,7 @@ mod util;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use reapool::{PollEvents, ScopeError, ScopedJob, SubmitErrorKind};
+use reapool::{PollEvents, Refusal, ScopeError, ScopedJob};
 use util::child::{first_failure, in_child};
 use util::{Tended, eventfd, eventually, make_readable, watched};
 
@@ -56,7 +56,7 @@ fn fork_inside(outstanding: bool, code: i32) -> i32 {
             let child = unsafe { libc::fork() };
             if child == 0 {
                 let refused = scope.submit(ScopedJob::nop(|| ())).unwrap_err();
-                assert_eq!(refused.kind(), SubmitErrorKind::Forked);
+                assert_eq!(refused.kind(), Refusal::Forked);
                 return true;
             }
             assert!(child > 0);

@@ -7,7 +7,7 @@ use std::error::Error;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 
-use reapool::{Job, JoinError, Refused, ScopeError, ScopedJob, SubmitErrorKind, Submitter};
+use reapool::{Job, JoinError, Refusal, Refused, ScopeError, ScopedJob, Submitter};
 use util::{Gate, Tended, null, watched};
 
 #[test]
@@ -28,11 +28,8 @@ fn what_finds_no_room_comes_back() {
                 let submitted = scope.try_submit(job).unwrap_err();
                 let value = ScopedJob::read(&null, &mut second[..], 16, |done| done.buffer.len());
                 let spawned = scope.try_spawn(value).unwrap_err();
-                assert_eq!(
-                    (submitted.kind(), spawned.kind()),
-                    (SubmitErrorKind::Full, SubmitErrorKind::Full)
-                );
-                assert!(submitted.to_string().contains(&SubmitErrorKind::Full.to_string()));
+                assert_eq!((submitted.kind(), spawned.kind()), (Refusal::Full, Refusal::Full));
+                assert!(submitted.to_string().contains(&Refusal::Full.to_string()));
                 let (job, value) = (submitted.into_inner(), spawned.into_inner());
                 assert_eq!((job.offset(), job.requested()), (8, 8));
                 assert_eq!((value.offset(), value.requested()), (16, 8));
@@ -65,7 +62,7 @@ fn a_callback_parks_no_more_than_it_may() {
                 scope.submit(parking).unwrap();
             })
             .unwrap();
-        assert_eq!(tell.recv().unwrap(), (SubmitErrorKind::Full, 3));
+        assert_eq!(tell.recv().unwrap(), (Refusal::Full, 3));
         assert_eq!(ran, [true, true, true, true, true, false, false, false]);
     });
 }
@@ -79,14 +76,14 @@ fn a_scope_of_a_dispatcher_that_is_gone_takes_nothing() {
         let mut touched = 0;
         let ended = submitter.scope(|scope| {
             let refused = scope.submit(ScopedJob::nop(|| touched += 1)).unwrap_err();
-            let kind = SubmitErrorKind::from(refused);
+            let kind = Refusal::from(refused);
             let mut two = [0, 0];
             let jobs = two.map(|_| ScopedJob::from(Job::nop(|| ())));
             let batch = scope.submit_batch(jobs).map_err(Refused::into_inner);
             two[0] = batch.unwrap_err().len();
             (kind, two[0])
         });
-        assert_eq!(ended, Ok((SubmitErrorKind::ShutDown, 2)));
+        assert_eq!(ended, Ok((Refusal::ShutDown, 2)));
         assert_eq!(touched, 0);
     });
 }
@@ -107,7 +104,7 @@ fn a_refusal_becomes_an_error_without_the_job() {
         body(&submitter).unwrap();
         drop(dispatcher);
         let error = body(&submitter).unwrap_err();
-        assert_eq!(error.downcast_ref(), Some(&SubmitErrorKind::ShutDown));
+        assert_eq!(error.downcast_ref(), Some(&Refusal::ShutDown));
     });
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use reapool::{Job, PollEvents, Stats, SubmitErrorKind, Submitter};
+use reapool::{Job, PollEvents, Refusal, Stats, Submitter};
 use util::{
     Gate, HANG, bad_file, eventfd, eventually, known_file, make_readable, null, null_read,
     open_buffered, scratch, watched,
@@ -67,8 +67,8 @@ fn submit_all_sorts(submitter: &Submitter) {
             _ => null_read(&null, || ()),
         };
         if let Err(error) = submitter.try_submit(job) {
-            assert_eq!(error.kind(), SubmitErrorKind::Full);
-            submitter.submit(error.into_job()).unwrap();
+            assert_eq!(error.kind(), Refusal::Full);
+            submitter.submit(error.into_inner()).unwrap();
         }
     }
 }
@@ -137,7 +137,7 @@ fn a_held_state_has_exact_numbers() {
         let batch = dispatcher.try_submit_batch((0..9).map(|_| null_read(&null(), || ())));
         assert_eq!(batch.unwrap_err().accepted(), 3);
         let one = dispatcher.try_submit(null_read(&null(), || ())).unwrap_err();
-        assert_eq!(one.kind(), SubmitErrorKind::Full);
+        assert_eq!(one.kind(), Refusal::Full);
         first.open();
         second.wait_for(1);
 

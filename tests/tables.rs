@@ -90,7 +90,7 @@ fn what_happens_when_something_fails_is_tested() {
 fn each_claim_is_tested() {
     let text = text("src/GUARANTEES.md");
     check("the table of guarantees", &text, 100);
-    check_rows("the table of guarantees", &text.replace("`src/scope/rejected.rs`", ""));
+    check_rows("the table of guarantees", &text.replace("`src/scope/compile_fail_tests.rs`", ""));
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use reapool::{Dispatcher, FileHandle, Job, SubmitErrorKind, Submitter};
+use reapool::{Dispatcher, FileHandle, Job, Refusal, Submitter};
 use util::{Gate, null, null_read, watched};
 
 fn build() -> Dispatcher {
@@ -83,7 +83,7 @@ fn the_callback_of_another_dispatcher_is_outside() {
             target.try_submit(null_read(&null(), || ())).unwrap_err().kind()
         });
         let refusal = other.spawn(job).unwrap().join().unwrap();
-        assert_eq!(refusal, SubmitErrorKind::Full, "its own callbacks would have it parked");
+        assert_eq!(refusal, Refusal::Full, "its own callbacks would have it parked");
         gate.open();
     });
 }

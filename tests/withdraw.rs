@@ -38,7 +38,7 @@ fn jobs_behind_a_full_depth_are_withdrawn_and_their_buffers_come_back() {
         let reads: Vec<_> = (0..10).map(read).collect();
         assert_eq!(dispatcher.stats().parked, 10);
         for handle in &reads {
-            assert_eq!(handle.cancel(), Cancel::Withdrawn);
+            assert_eq!(handle.cancel(), Cancel::Cancelled);
             assert_eq!(handle.cancel(), Cancel::TooLate);
         }
         for (handle, number) in reads.into_iter().zip(0..) {
@@ -80,7 +80,7 @@ fn polls_are_withdrawn_wherever_they_are() {
         for round in 1..=3 {
             let polls: Vec<_> = (0..DEPTH + 4).map(poll).collect();
             for handle in &polls {
-                assert_eq!(handle.cancel(), Cancel::Withdrawn);
+                assert_eq!(handle.cancel(), Cancel::Cancelled);
                 assert_eq!(handle.cancel(), Cancel::TooLate);
             }
             for handle in polls {
@@ -90,7 +90,7 @@ fn polls_are_withdrawn_wherever_they_are() {
         }
         // Their slots serve others, which are not affected, nor are polls among these.
         let (one, other) = (poll(0), poll(1));
-        assert_eq!(one.cancel(), Cancel::Withdrawn);
+        assert_eq!(one.cancel(), Cancel::Cancelled);
         assert_eq!(one.join_timeout(HANG).unwrap(), Some(libc::ECANCELED));
         for _ in 0..100 {
             let read =
@@ -119,8 +119,8 @@ fn an_event_and_a_withdrawal_at_the_same_time_are_one_end() {
                 cancel.join().unwrap()
             });
             let told = handle.join_timeout(HANG).unwrap();
-            assert_eq!(told == Some(libc::ECANCELED), answer == Cancel::Withdrawn);
-            withdrawn += u64::from(answer == Cancel::Withdrawn);
+            assert_eq!(told == Some(libc::ECANCELED), answer == Cancel::Cancelled);
+            withdrawn += u64::from(answer == Cancel::Cancelled);
         }
         dispatcher.quiesce();
         let stats = dispatcher.stats();
@@ -149,7 +149,7 @@ fn what_waits_for_a_thread_is_withdrawn_and_never_written() {
         let mut others = Vec::new();
         for (handle, number) in writes.into_iter().zip(0..WRITES) {
             if number % 3 == 1 {
-                assert_eq!(handle.cancel(), Cancel::Withdrawn);
+                assert_eq!(handle.cancel(), Cancel::Cancelled);
                 assert_eq!(handle.cancel(), Cancel::TooLate);
                 let done = handle.join_timeout(HANG).unwrap();
                 assert_eq!(errno(&done), Some(libc::ECANCELED));
@@ -222,7 +222,7 @@ fn draining_waits_for_the_callbacks_of_withdrawn_jobs() {
         };
         let handles: Vec<_> = (0..4).map(spawn).collect();
         for handle in &handles {
-            assert_eq!(handle.cancel(), Cancel::Withdrawn);
+            assert_eq!(handle.cancel(), Cancel::Cancelled);
         }
         gate.wait_for(1);
         make_readable(&eventfd);
@@ -244,7 +244,7 @@ struct Tally {
 
 /// Whether a job that was asked to end did; its callback must say the same.
 fn settle(tally: &Tally, handle: JobHandle<Option<i32>>, asked: bool) {
-    let withdrawn = asked && handle.cancel() == Cancel::Withdrawn;
+    let withdrawn = asked && handle.cancel() == Cancel::Cancelled;
     tally.withdrawn.fetch_add(u64::from(withdrawn), Ordering::Relaxed);
     let errno = match handle.join_timeout(HANG) {
         Ok(errno) => errno,

@@ -20,7 +20,7 @@ fn a_task_that_waits_for_room_gets_that_of_a_job_that_was_withdrawn() {
         let parked = dispatcher.spawn(Job::read(null(), vec![0; 9], 0, |_| ())).unwrap();
         let (task, mut future) = (Task::new(), dispatcher.submit_async(Job::nop(|| ())));
         assert!(task.poll(&mut future).is_pending());
-        assert_eq!(parked.cancel(), Cancel::Withdrawn);
+        assert_eq!(parked.cancel(), Cancel::Cancelled);
         task.wait_for(1);
         assert!(task.poll(&mut future).is_ready());
         make_readable(&eventfd);
@@ -33,7 +33,7 @@ fn a_task_that_waits_for_room_in_a_loop_gets_that_of_a_late_job() {
         let mut jobs = TendedLoop::new(Dispatcher::builder().depth(1).backlog(1));
         let eventfd = eventfd();
         jobs.submit(Job::poll(&eventfd, PollEvents::READABLE, |_| ())).unwrap();
-        let late = Job::read(null(), vec![0; 9], 0, |_| ()).timeout(Duration::from_millis(20));
+        let late = Job::read(null(), vec![0; 9], 0, |_| ()).start_within(Duration::from_millis(20));
         jobs.submit(late).unwrap();
         let submitter = jobs.submitter();
         let (task, mut future) =

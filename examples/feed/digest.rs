@@ -7,7 +7,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use blake3::{Hash, Hasher};
-use reapool::{Completion, FileHandle, FileKind, Job, SubmitError, Submitter};
+use reapool::{Completion, FileHandle, FileKind, Job, Refused, Submitter};
 
 /// The result for a path.
 pub(crate) struct Digest {
@@ -29,7 +29,7 @@ pub(crate) fn digest<F>(
     path: PathBuf,
     chunk: usize,
     tell: F,
-) -> Result<(), SubmitError>
+) -> Result<(), Refused<Job>>
 where
     F: FnOnce(Digest) + Send + 'static,
 {

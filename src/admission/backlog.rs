@@ -94,7 +94,7 @@ impl Backlog {
         if let Some(ticket) = job.ticket() {
             self.tickets.insert(ticket, number);
         }
-        if let Some(deadline) = job.deadline_set() {
+        if let Some(deadline) = job.deadline() {
             self.deadlines.insert((deadline, number));
         }
     }
@@ -103,7 +103,7 @@ impl Backlog {
         if let Some(ticket) = job.ticket() {
             self.tickets.remove(&ticket);
         }
-        if let Some(deadline) = job.deadline_set() {
+        if let Some(deadline) = job.deadline() {
             self.deadlines.remove(&(deadline, number));
         }
     }
@@ -200,7 +200,7 @@ mod tests {
             // Several have the same deadline.
             let deadline = random.is_multiple_of(3).then_some(random % 1000);
             if let Some(deadline) = deadline {
-                job = job.deadline(self.time(deadline));
+                job = job.start_by(self.time(deadline));
             }
             if random % 5 < 2 {
                 return (job, Known { name, handle: None, deadline });

@@ -2,12 +2,12 @@
 
 use crate::blocking::{BlockingRequest, ReplyTo};
 use crate::engine::Request;
-use crate::job::task::{JobView, Route};
+use crate::job::view::{JobView, Route};
 
 /// Kept by each thread that fills slots, so that its lists are allocated once.
 pub(crate) struct Batch {
     pub(crate) requests: Vec<Request>,
-    /// For the blocking blocking.
+    /// For the blocking threads.
     pub(crate) blocking: Vec<BlockingRequest>,
     /// A read of so many bytes for which this thread looks into the page cache.
     pub(crate) look: Option<(Request, usize)>,
@@ -20,11 +20,11 @@ impl Batch {
         Self { requests: Vec::new(), blocking: Vec::new(), look: None, ready: Vec::new() }
     }
 
-    pub(crate) fn push(&mut self, token: u64, brief: &JobView) {
-        let request = Request { token, transfer: brief.transfer };
-        match brief.route {
+    pub(crate) fn push(&mut self, token: u64, view: &JobView) {
+        let request = Request { token, transfer: view.transfer };
+        match view.route {
             Route::Engine => self.requests.push(request),
-            Route::Cache => self.look = Some((request, brief.progress.rest())),
+            Route::LookInPageCache => self.look = Some((request, view.progress.rest())),
             Route::Blocking => {
                 self.blocking.push(BlockingRequest {
                     request,

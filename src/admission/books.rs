@@ -15,8 +15,8 @@ use super::waiting::Waiting;
 use crate::engine::operation::Operation;
 use crate::job::Job;
 use crate::job::stopped::{Cancel, CancelReason};
-use crate::job::task::JobView;
 use crate::job::ticket::Ticket;
+use crate::job::view::JobView;
 use crate::wait::room::Room;
 
 pub(crate) struct Books {
@@ -117,7 +117,7 @@ impl Books {
         if self.flags.is_ending() {
             return Err(job);
         }
-        job.posted = true;
+        job.mark_uncounted();
         self.uncounted += 1;
         self.accept(iter::once(job));
         Ok(())
@@ -140,7 +140,7 @@ impl Books {
             self.polls.end(&job, index);
         }
         self.tally.uncount_start(&job.view());
-        match job.stopped {
+        match job.cancel_reason() {
             None => self.waiting.backlog.push_front(job),
             Some(reason) => self.ended_early.push(job, reason),
         }
@@ -174,12 +174,12 @@ impl Books {
     pub(crate) fn cancel(&mut self, ticket: Ticket) -> Cancel {
         match self.waiting.backlog.find(ticket) {
             None => return Cancel::TooLate,
-            Some(job) if !job.has_result() => return Cancel::NoResult,
+            Some(job) if !job.has_result() => return Cancel::WillRun,
             Some(_) => {}
         }
         let job = self.waiting.backlog.take(ticket).expect("it was just found there");
         self.ended_early.end(job, CancelReason::Cancelled, &mut self.tally);
-        Cancel::Withdrawn
+        Cancel::Cancelled
     }
 
     /// Ends the jobs that wait and whose deadline has come, and marks the polls whose deadline has.

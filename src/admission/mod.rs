@@ -32,11 +32,11 @@ use std::sync::PoisonError;
 use crate::admission::batch::Batch;
 use crate::admission::books::{Books, Then};
 use crate::admission::limits::{Limits, Patience};
-use crate::admission::refusal::SubmitErrorKind;
+use crate::admission::refusal::Refusal;
 use crate::admission::slots::Slots;
 use crate::admission::tally::Outcome;
 use crate::job::Job;
-use crate::job::task::Route;
+use crate::job::view::Route;
 use crate::sync::{Condvar, Mutex, MutexGuard, lock};
 use crate::wait::limit::WaitLimit;
 use crate::wait::wake;
@@ -81,9 +81,9 @@ impl Admission {
         books: &mut Books,
         jobs: &mut impl ExactSizeIterator<Item = J>,
         make: impl FnMut(J) -> Job,
-    ) -> Result<(), SubmitErrorKind> {
+    ) -> Result<(), Refusal> {
         if books.flags().is_closing() {
-            return Err(SubmitErrorKind::ShutDown);
+            return Err(Refusal::ShutDown);
         }
         let room = self.room(books);
         books.accept(jobs.take(room).map(make));
@@ -96,10 +96,10 @@ impl Admission {
         books: &mut Books,
         jobs: &mut impl ExactSizeIterator<Item = J>,
         make: impl FnMut(J) -> Job,
-    ) -> Result<(), SubmitErrorKind> {
+    ) -> Result<(), Refusal> {
         let room = self.limits.waiting().saturating_sub(books.waiting().for_a_slot());
         books.accept(jobs.take(room).map(make));
-        if jobs.len() == 0 { Ok(()) } else { Err(SubmitErrorKind::Full) }
+        if jobs.len() == 0 { Ok(()) } else { Err(Refusal::Full) }
     }
 
     /// Waits until the backlog has room or the dispatcher closes.
@@ -107,16 +107,16 @@ impl Admission {
         &'a self,
         mut books: MutexGuard<'a, Books>,
         patience: Patience,
-    ) -> Result<MutexGuard<'a, Books>, SubmitErrorKind> {
+    ) -> Result<MutexGuard<'a, Books>, Refusal> {
         while self.room(&books) == 0 && !books.flags().is_closing() {
-            let Patience::Until(limit) = patience else { return Err(SubmitErrorKind::Full) };
+            let Patience::Until(limit) = patience else { return Err(Refusal::Full) };
             books.room_mut().thread_waits();
             let waited = limit.wait(&self.room, books);
             let timed_out = waited.is_err();
             books = waited.unwrap_or_else(|books| books);
             books.room_mut().thread_came();
             if timed_out {
-                return Err(SubmitErrorKind::TimedOut);
+                return Err(Refusal::TimedOut);
             }
         }
         Ok(books)
@@ -161,7 +161,7 @@ impl Admission {
         books.expire_overdue();
         while books.can_fill() {
             let Some(view) = books.waiting().next().map(Job::view) else { break };
-            let is_cache_read = view.route == Route::Cache;
+            let is_cache_read = view.route == Route::LookInPageCache;
             if is_cache_read && reads == CacheReads::Leave {
                 break;
             }

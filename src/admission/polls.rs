@@ -25,7 +25,7 @@ impl Polls {
         if let Some(ticket) = job.ticket() {
             self.slots.insert(ticket, index);
         }
-        if let Some(deadline) = job.deadline_set() {
+        if let Some(deadline) = job.deadline() {
             self.look_again(index, deadline);
         }
     }
@@ -35,7 +35,7 @@ impl Polls {
         if let Some(ticket) = job.ticket() {
             self.slots.remove(&ticket);
         }
-        if let Some(deadline) = job.deadline_set() {
+        if let Some(deadline) = job.deadline() {
             self.deadlines.remove(&(deadline, index));
         }
     }

@@ -6,7 +6,7 @@ use std::fmt;
 /// Why a job was not accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum SubmitErrorKind {
+pub enum Refusal {
     /// No slot is free and the backlog is full; in a callback: too many of the callbacks' jobs are
     /// parked already.
     Full,
@@ -19,7 +19,7 @@ pub enum SubmitErrorKind {
     Forked,
 }
 
-impl fmt::Display for SubmitErrorKind {
+impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Full => {
@@ -34,4 +34,4 @@ impl fmt::Display for SubmitErrorKind {
     }
 }
 
-impl Error for SubmitErrorKind {}
+impl Error for Refusal {}

@@ -2,7 +2,7 @@
 
 use crate::engine::operation::Operation;
 use crate::job::stopped::CancelReason;
-use crate::job::task::JobView;
+use crate::job::view::JobView;
 
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Tally {

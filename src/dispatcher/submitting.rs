@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use super::Dispatcher;
-use crate::admission::refusal::SubmitErrorKind;
+use crate::admission::refusal::Refusal;
 use crate::job::Job;
 use crate::scope::Scope;
 use crate::scope::error::ScopeError;
-use crate::submit::error::{BatchError, SubmitError};
 use crate::submit::handle::JobHandle;
+use crate::submit::refused::Refused;
 use crate::submit::stats::Stats;
 use crate::submit::submit_future::{SpawnFuture, SubmitFuture};
 
@@ -31,7 +31,7 @@ impl Dispatcher {
     /// dispatcher.drain()?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn submit(&self, job: Job) -> Result<(), SubmitError> {
+    pub fn submit(&self, job: Job) -> Result<(), Refused<Job>> {
         self.submitter.submit(job)
     }
 
@@ -42,7 +42,7 @@ impl Dispatcher {
     /// # Errors
     ///
     /// As for [`submit`](Self::submit), and the job comes back if there is no room.
-    pub fn try_submit(&self, job: Job) -> Result<(), SubmitError> {
+    pub fn try_submit(&self, job: Job) -> Result<(), Refused<Job>> {
         self.submitter.try_submit(job)
     }
 
@@ -53,7 +53,7 @@ impl Dispatcher {
     /// # Errors
     ///
     /// As for [`submit`](Self::submit), and the job comes back if there was no room in time.
-    pub fn submit_timeout(&self, job: Job, limit: Duration) -> Result<(), SubmitError> {
+    pub fn submit_timeout(&self, job: Job, limit: Duration) -> Result<(), Refused<Job>> {
         self.submitter.submit_timeout(job, limit)
     }
 
@@ -65,7 +65,10 @@ impl Dispatcher {
     /// # Errors
     ///
     /// Jobs that were not accepted come back, for the reasons of [`submit`](Self::submit).
-    pub fn submit_batch(&self, jobs: impl IntoIterator<Item = Job>) -> Result<(), BatchError> {
+    pub fn submit_batch(
+        &self,
+        jobs: impl IntoIterator<Item = Job>,
+    ) -> Result<(), Refused<Vec<Job>>> {
         self.submitter.submit_batch(jobs)
     }
 
@@ -76,7 +79,10 @@ impl Dispatcher {
     /// # Errors
     ///
     /// The others come back.
-    pub fn try_submit_batch(&self, jobs: impl IntoIterator<Item = Job>) -> Result<(), BatchError> {
+    pub fn try_submit_batch(
+        &self,
+        jobs: impl IntoIterator<Item = Job>,
+    ) -> Result<(), Refused<Vec<Job>>> {
         self.submitter.try_submit_batch(jobs)
     }
 
@@ -99,7 +105,7 @@ impl Dispatcher {
     /// assert_eq!(sum.join()?, 5050);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn spawn<R: Send + 'static>(&self, job: Job<R>) -> Result<JobHandle<R>, SubmitError<R>> {
+    pub fn spawn<R: Send + 'static>(&self, job: Job<R>) -> Result<JobHandle<R>, Refused<Job<R>>> {
         self.submitter.spawn(job)
     }
 
@@ -113,7 +119,7 @@ impl Dispatcher {
     pub fn try_spawn<R: Send + 'static>(
         &self,
         job: Job<R>,
-    ) -> Result<JobHandle<R>, SubmitError<R>> {
+    ) -> Result<JobHandle<R>, Refused<Job<R>>> {
         self.submitter.try_spawn(job)
     }
 
@@ -166,7 +172,7 @@ impl Dispatcher {
     /// # Errors
     ///
     /// If this is a forked child.
-    pub fn flush(&self) -> Result<(), SubmitErrorKind> {
+    pub fn flush(&self) -> Result<(), Refusal> {
         self.submitter.flush()
     }
 

@@ -23,8 +23,8 @@ use crate::job::Job;
 use crate::pipeline::wakeups::doorbell::Doorbell;
 use crate::pipeline::{Pipeline, Runs};
 use crate::submit::Submitter;
-use crate::submit::error::{BatchError, SubmitError};
 use crate::submit::handle::JobHandle;
+use crate::submit::refused::Refused;
 use crate::submit::stats::Stats;
 use crate::wait::limit::WaitLimit;
 
@@ -72,7 +72,7 @@ const PAUSE: Duration = Duration::from_millis(10);
 ///
 /// The owner can't: it would wait for itself. So on the thread that last called `run` or
 /// [`drain`](Self::drain), whatever would wait for room is refused with
-/// [`Full`](crate::SubmitErrorKind::Full), and [`JobHandle::join`] as in a callback. Waiting for what
+/// [`Full`](crate::Refusal::Full), and [`JobHandle::join`] as in a callback. Waiting for what
 /// only callbacks bring by other means, a channel or a full [`BufferPool`](crate::BufferPool), is not
 /// found out, and lasts for ever; nor is it found out before the first `run` or `drain`, nor if a
 /// [scope](Submitter::scope)'s body is what calls them first.
@@ -148,10 +148,10 @@ impl LoopDispatcher {
     ///
     /// # Errors
     ///
-    /// The job comes back with [`Full`](crate::SubmitErrorKind::Full) if as many are outstanding as
-    /// depth and backlog together, and with [`Forked`](crate::SubmitErrorKind::Forked) in a forked
+    /// The job comes back with [`Full`](crate::Refusal::Full) if as many are outstanding as
+    /// depth and backlog together, and with [`Forked`](crate::Refusal::Forked) in a forked
     /// child.
-    pub fn try_submit(&self, job: Job) -> Result<(), SubmitError> {
+    pub fn try_submit(&self, job: Job) -> Result<(), Refused<Job>> {
         self.submitter.try_submit(job)
     }
 
@@ -160,7 +160,10 @@ impl LoopDispatcher {
     /// # Errors
     ///
     /// As for [`submit`](Self::submit); those that were not accepted come back.
-    pub fn try_submit_batch(&self, jobs: impl IntoIterator<Item = Job>) -> Result<(), BatchError> {
+    pub fn try_submit_batch(
+        &self,
+        jobs: impl IntoIterator<Item = Job>,
+    ) -> Result<(), Refused<Vec<Job>>> {
         self.submitter.try_submit_batch(jobs)
     }
 
@@ -173,7 +176,7 @@ impl LoopDispatcher {
     pub fn try_spawn<R: Send + 'static>(
         &self,
         job: Job<R>,
-    ) -> Result<JobHandle<R>, SubmitError<R>> {
+    ) -> Result<JobHandle<R>, Refused<Job<R>>> {
         self.submitter.try_spawn(job)
     }
 
@@ -203,7 +206,7 @@ impl LoopDispatcher {
     }
 
     /// When [`run`](Self::run) is to be called although the descriptor may not be readable: the first
-    /// [deadline](Job::deadline) of a job that waits. To be asked after each `run`, for the loop's
+    /// [deadline](Job::start_by) of a job that waits. To be asked after each `run`, for the loop's
     /// timer; if an earlier one comes up meanwhile, the descriptor gets readable. `None` in a forked
     /// child.
     #[must_use]

@@ -34,7 +34,7 @@ use crate::file::owner::FileOwner;
 ///     for (number, bytes) in buffer.chunks_mut(9).enumerate() {
 ///         scope.submit(ScopedJob::read(&file, bytes, 9 * number as u64, |_| ()))?;
 ///     }
-///     Ok::<(), reapool::SubmitErrorKind>(())
+///     Ok::<(), reapool::Refusal>(())
 /// })??;
 /// assert_eq!(&buffer, b"[package]\nname = \"");
 /// # Ok::<(), Box<dyn std::error::Error>>(())

@@ -1,4 +1,5 @@
-//! What a callback is given: the operation that was asked for, and what became of it.
+//! The argument of a callback: the operation that was asked for, its result, and everything that
+//! went into the job.
 
 use std::error::Error;
 use std::fmt;
@@ -10,7 +11,7 @@ use crate::file::FileHandle;
 use crate::file::borrowed::BorrowedFile;
 use crate::file::shown::Shown;
 
-/// A job that the kernel is done with, as its callback gets it: everything that went in comes back.
+/// A job that has ended, as its callback gets it: the result, and everything that went in.
 ///
 /// # Examples
 ///
@@ -27,39 +28,43 @@ use crate::file::shown::Shown;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// `B` is the type of the buffer, and `H` how the job had its file: [`Job`](crate::Job) has a
-/// [`FileHandle`], [`ScopedJob`](crate::ScopedJob) a [`BorrowedFile`].
+/// `B` is the type of the buffer, and `H` that of the file: a [`Job`](crate::Job) has a
+/// [`FileHandle`], a [`ScopedJob`](crate::ScopedJob) a [`BorrowedFile`].
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Completion<B, H = FileHandle> {
-    /// What was asked for.
+    /// The operation that was asked for.
     pub operation: Operation,
-    /// The file; hand it to the next job on the same file, or drop it.
+    /// The file. Hand it to the next job on the same file, or drop it.
     pub file: H,
-    /// The offset in bytes at which the operation began.
+    /// The offset at which the operation began, in bytes.
     pub offset: u64,
-    /// How many bytes were asked for; 0 where none are transferred.
+    /// The number of bytes that were asked for; 0 for operations that transfer none.
     pub requested: usize,
-    /// The buffer, or the buffers, as they were handed in. After a read of `n` bytes, buffers with
-    /// a length of their own (`Vec<u8>`, [`AlignedBuf`](crate::AlignedBuf)) have the length `n`.
-    /// After an error they are as long as before, and what a read may have put into that length
-    /// is unspecified; but after an [exact](crate::Job::exact) read that failed they have what
-    /// was read until then, and that length.
-    pub buffer: B,
-    /// How many bytes were transferred, also if `result` is an error; 0 where none are.
+    /// The buffer, or the buffers, as they were handed in.
     ///
-    /// Only of an exact job it is more than 0 after an error. A write's bytes are counted when the
+    /// After a read of `n` bytes, buffers with a length of their own (`Vec<u8>`,
+    /// [`AlignedBuf`](crate::AlignedBuf)) have the length `n`. After an error they are as long as
+    /// before, and the contents of a read's buffer are unspecified. Only after an
+    /// [exact](crate::Job::exact) read that failed they have the bytes that were read until then,
+    /// and that length.
+    pub buffer: B,
+    /// The number of bytes that were transferred, also if `result` is an error; 0 for operations
+    /// that transfer none.
+    ///
+    /// After an error only an exact job has more than 0 here. A write's bytes are counted when the
     /// kernel has taken them.
     pub transferred: usize,
-    /// How many bytes were transferred, or the events of a poll, or 0 after a sync; or what the
-    /// kernel reported, at submission or at completion.
+    /// The number of bytes that were transferred, the events of a poll, or 0 after a sync.
+    /// Otherwise the error that the kernel reported, at submission or at completion.
     ///
     /// Fewer bytes than requested are not an error: a read came to the end of the file, a device
     /// filled up, or the request was longer than the 0x7ffff000 bytes that Linux transfers at once
-    /// (read(2), notes). Whoever wants all or nothing asks for [exact](crate::Job::exact) transfers.
+    /// (read(2), notes). For all or nothing make the job [exact](crate::Job::exact).
     ///
-    /// `EINVAL` says that a direct file wants other alignment, or that this kind of file knows no
-    /// such operation, as directories don't (`EISDIR` without AIO).
+    /// `EINVAL` means that a direct file requires another alignment, or that this kind of file
+    /// does not support the operation. Directories, for example, don't; without AIO they answer
+    /// `EISDIR`.
     pub result: io::Result<usize>,
 }
 
@@ -70,7 +75,7 @@ impl<B, H> Completion<B, H> {
         self.operation.transfers() && self.result.is_ok() && self.transferred < self.requested
     }
 
-    /// Whether a read that asked for something got nothing: the end of the file.
+    /// Whether a read asked for bytes and got none, because the file ends there.
     #[must_use]
     pub fn is_eof(&self) -> bool {
         let ended = match &self.result {
@@ -101,12 +106,12 @@ impl<B, H> Completion<B, H> {
 }
 
 impl<B> Completion<B> {
-    /// Splits off a failure, with everything that a message to a person needs.
+    /// Returns count and buffer, or an error with everything that a message to a person needs.
     ///
     /// # Errors
     ///
     /// If `result` is an error, an [`OperationError`] that names operation, length, offset and
-    /// file; buffer and file are dropped.
+    /// file. Buffer and file are dropped.
     ///
     /// # Examples
     ///
@@ -127,20 +132,20 @@ impl<B> Completion<B> {
 }
 
 impl<B> Completion<B, BorrowedFile<'_>> {
-    /// Splits off a failure, with everything that a message to a person needs.
+    /// Returns count and buffer, or an error with everything that a message to a person needs.
     ///
     /// # Errors
     ///
     /// If `result` is an error, an [`OperationError`] that names operation, length, offset and
-    /// file; the buffer is given up.
+    /// file. The buffer is dropped.
     pub fn into_success(self) -> Result<(usize, B), OperationError> {
         self.success_of(BorrowedFile::handle)
     }
 }
 
 impl<B: IoBuf, H> Completion<B, H> {
-    /// The bytes that were transferred; none if the operation failed, unless it was
-    /// [exact](crate::Job::exact) and came a part of the way.
+    /// The bytes that were transferred. There are none if the operation failed, unless it was
+    /// [exact](crate::Job::exact) and did a part.
     #[must_use]
     pub fn data(&self) -> &[u8] {
         let bytes = self.buffer.as_bytes();
@@ -148,26 +153,26 @@ impl<B: IoBuf, H> Completion<B, H> {
     }
 }
 
-/// A failed operation: what was tried, where, and the kernel's reason.
+/// A failed operation: its kind, its place, and the kernel's reason.
 ///
-/// Shown, it is one line: what in the path's name a terminal would obey, or would end the line, is
-/// escaped.
+/// It is shown as one line. Characters of the path that a terminal would obey, or that would end
+/// the line, are escaped.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct OperationError {
-    /// What was asked for.
+    /// The operation that was asked for.
     pub operation: Operation,
-    /// How many bytes.
+    /// The number of bytes that were asked for.
     pub requested: usize,
-    /// How many of them were transferred before it failed.
+    /// The number of bytes that were transferred before it failed.
     pub transferred: usize,
-    /// From which offset, in bytes.
+    /// The offset at which the operation began, in bytes.
     pub offset: u64,
     /// Whether the file was opened with `O_DIRECT`.
     pub direct: bool,
-    /// The file's path when the error was made, where `/proc` can tell.
+    /// The file's path when the error was made, if `/proc` can tell.
     pub path: Option<std::path::PathBuf>,
-    /// What the kernel said.
+    /// The kernel's error.
     pub source: io::Error,
 }
 
@@ -182,7 +187,7 @@ impl fmt::Display for OperationError {
             None => write!(f, " of a file without a name")?,
         }
         f.write_str(" failed")?;
-        // The errors that don't come from the kernel say it themselves.
+        // The errors that don't come from the kernel name the count themselves.
         if self.transferred > 0 && self.source.raw_os_error().is_some() {
             write!(f, " after {} bytes", self.transferred)?;
         }

@@ -24,11 +24,11 @@ impl PollEvents {
     pub const PRIORITY: Self = Self(libc::POLLPRI.cast_unsigned());
     /// An error, `POLLERR`; always reported, also when not asked for.
     pub const ERROR: Self = Self(libc::POLLERR.cast_unsigned());
-    /// The other end hung up, `POLLHUP`; always reported, also when not asked for. Of a pipe it comes
-    /// without [`READABLE`](Self::READABLE) once all has been read.
+    /// The other end hung up, `POLLHUP`; always reported, also when not asked for. A pipe reports
+    /// it without [`READABLE`](Self::READABLE) once everything has been read.
     pub const HANG_UP: Self = Self(libc::POLLHUP.cast_unsigned());
-    /// The other end of a stream socket writes no more, `POLLRDHUP`: there may be data to read before
-    /// the end.
+    /// The other end of a stream socket writes no more, `POLLRDHUP`. There may still be data to
+    /// read.
     pub const READ_HANG_UP: Self = Self(libc::POLLRDHUP.cast_unsigned());
 
     /// The events in the result of a poll's completion.
@@ -38,12 +38,13 @@ impl PollEvents {
         Self((result & 0xffff) as u16)
     }
 
-    /// What a poll for `events` has to say when the kernel said `res`. The kernel passes on all that it
-    /// was woken with, be it asked for or not (`aio_poll_wake` in `fs/aio.c`), but never nothing of
-    /// what was.
+    /// The result of a poll for `events`, given the kernel's answer.
+    ///
+    /// The kernel passes on every event that it was woken with, asked for or not (`aio_poll_wake`
+    /// in `fs/aio.c`). At least one of them was asked for.
     pub(crate) fn answer(events: u64, res: i64) -> i64 {
         let always = Self::ERROR | Self::HANG_UP;
-        // An error is negative.
+        // A negative answer is an error.
         if res < 0 { res } else { res & (events | u64::from(always.0)).cast_signed() }
     }
 

@@ -1,4 +1,5 @@
-//! How far a job has come: what is done, what the kernel has, and what its answer makes of that.
+//! The progress of a job: the bytes that are done, the bytes that the kernel has, and the meaning
+//! of its answer.
 
 use std::io;
 
@@ -15,26 +16,28 @@ use crate::engine::operation::Operation;
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Progress {
-    /// Bytes that are to be transferred, the last of them if there are so many.
-    pub(crate) whole: usize,
-    /// Bytes of these, at the front, that nobody asked for.
-    pub(crate) skip: usize,
-    /// Bytes after those that were asked for: all others, or nobody wants the rest.
-    pub(crate) requested: usize,
-    /// Bytes at the front that are done: by earlier requests, or without one.
-    pub(crate) done: usize,
-    /// Where the request begins that the kernel has: at `done`, or before it, for alignment.
-    pub(crate) begin: usize,
-    /// All of it is wanted, or the reason why not.
-    pub(crate) exact: bool,
+    /// The number of bytes that are to be transferred. The file may end before.
+    whole: usize,
+    /// Bytes at the front that the user did not ask for.
+    skip: usize,
+    /// Bytes after those that the user asked for. Bytes behind them are transferred too, but are
+    /// not missed.
+    requested: usize,
+    /// Bytes at the front that are done.
+    done: usize,
+    /// The beginning of the request that the kernel has: at `done`, or before it, for alignment.
+    begin: usize,
+    /// Whether the job goes on until all requested bytes are transferred, or ends with the reason
+    /// why not.
+    exact: bool,
 }
 
 /// How a job ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct End {
-    /// Bytes at the front that are there, asked for or not.
+pub(crate) struct JobEnd {
+    /// Bytes at the front that are there, requested or not.
     pub(crate) filled: usize,
-    /// Bytes of these that were asked for.
+    /// Bytes among these that the user asked for.
     pub(crate) transferred: usize,
     pub(crate) fault: Option<Fault>,
 }
@@ -42,72 +45,116 @@ pub(crate) struct End {
 /// Why a job failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// What the kernel said, as it encodes it.
+    /// The kernel's error, as it encodes it.
     Kernel(i64),
     /// The file ended before an exact read did.
     EndOfFile,
     /// The kernel wrote no more, and gave no reason.
     NoProgress,
-    /// The rest of a write could only be appended from where no direct write may begin.
+    /// The rest of a write could only be appended at a place where no direct write may begin.
     Unaligned,
 }
 
 impl Progress {
-    /// Nothing is done.
     pub(crate) fn new(whole: usize) -> Self {
         Self { whole, skip: 0, requested: whole, done: 0, begin: 0, exact: false }
     }
 
-    /// How many bytes that were asked for are among so many at the front.
-    fn wanted(&self, filled: usize) -> usize {
-        filled.saturating_sub(self.skip).min(self.requested)
+    /// Makes it the progress of a user who asked for a part of the bytes.
+    pub(crate) fn select(&mut self, skip: usize, requested: usize) {
+        (self.skip, self.requested) = (skip, requested);
     }
 
-    /// How many bytes the request asks for that the kernel is to have next.
+    /// Makes the job ask for no more than `bytes`.
+    pub(crate) fn limit(&mut self, bytes: usize) {
+        self.requested = self.requested.min(bytes);
+        self.whole = self.requested;
+    }
+
+    pub(crate) fn make_exact(&mut self) {
+        self.exact = true;
+    }
+
+    pub(crate) fn is_exact(&self) -> bool {
+        self.exact
+    }
+
+    pub(crate) fn requested(&self) -> usize {
+        self.requested
+    }
+
+    pub(crate) fn done(&self) -> usize {
+        self.done
+    }
+
+    pub(crate) fn begin(&self) -> usize {
+        self.begin
+    }
+
+    pub(crate) fn whole(&self) -> usize {
+        self.whole
+    }
+
+    /// Records that the first `done` bytes are done, and that the next request begins after the
+    /// first `begin`.
+    pub(crate) fn advance(&mut self, done: usize, begin: usize) {
+        assert!(begin <= done && done <= self.whole, "no more is done than was asked for");
+        (self.done, self.begin) = (done, begin);
+    }
+
+    /// The file offset of the first requested byte, if `offset` is that of the request that the
+    /// kernel has.
+    pub(crate) fn start_of(&self, offset: u64) -> u64 {
+        offset.wrapping_sub(self.begin as u64).wrapping_add(self.skip as u64)
+    }
+
+    /// How many bytes the request asks for that the kernel has or is to get.
     pub(crate) fn rest(&self) -> usize {
         self.whole - self.begin
     }
 
-    /// How many bytes are done now if it makes sense to ask the kernel for the rest of an exact
-    /// job: some are missing, and its last answer brought more than there was before.
-    pub(crate) fn goes_on(&self, res: i64) -> Option<usize> {
+    /// How many of the first `filled` bytes the user asked for.
+    fn requested_among(&self, filled: usize) -> usize {
+        filled.saturating_sub(self.skip).min(self.requested)
+    }
+
+    /// How many bytes are done after this answer, if the kernel is to be asked for the rest: the
+    /// job is exact, requested bytes are missing, and the answer brought more than there was.
+    pub(crate) fn done_before_rest(&self, res: i64) -> Option<usize> {
         let count = usize::try_from(res).ok()?;
         let reached = self.begin.saturating_add(count);
-        let missing = self.wanted(reached) < self.requested;
+        let missing = self.requested_among(reached) < self.requested;
         (self.exact && self.done < reached && missing).then_some(reached)
     }
 
-    /// What becomes of a job that ends with this answer.
-    pub(crate) fn end(&self, operation: Operation, res: i64) -> End {
+    /// How the job ends if this answer of the kernel is its last.
+    pub(crate) fn end(&self, operation: Operation, res: i64) -> JobEnd {
         if !operation.transfers() {
-            return End {
-                filled: 0,
-                transferred: 0,
-                fault: (res < 0).then_some(Fault::Kernel(res)),
-            };
+            let fault = (res < 0).then_some(Fault::Kernel(res));
+            return JobEnd { filled: 0, transferred: 0, fault };
         }
         let Ok(count) = usize::try_from(res) else {
-            // What was read a second time, and failed, is not there any more.
+            // A second read of the same bytes has failed, so that they are not there any more.
             let filled = if operation.reads() { self.begin } else { self.done };
-            let transferred = self.wanted(filled);
-            return End { filled, transferred, fault: Some(Fault::Kernel(res)) };
+            let transferred = self.requested_among(filled);
+            return JobEnd { filled, transferred, fault: Some(Fault::Kernel(res)) };
         };
         let reached = self.begin.saturating_add(count);
         let filled = if operation.reads() { reached } else { reached.max(self.done) };
-        let transferred = self.wanted(filled);
+        let transferred = self.requested_among(filled);
         let fault = match () {
             () if !self.exact || transferred >= self.requested => None,
             () if operation.reads() => Some(Fault::EndOfFile),
             () if reached <= self.done => Some(Fault::NoProgress),
-            // It made progress, and was not gone on with nevertheless.
+            // The write made progress, and yet the dispatcher did not go on with it.
             () => Some(Fault::Unaligned),
         };
-        End { filled, transferred, fault }
+        JobEnd { filled, transferred, fault }
     }
 }
 
-impl End {
-    /// The result for the user, who asked for so many bytes.
+impl JobEnd {
+    /// The result for a user who asked for `requested` bytes.
     pub(crate) fn result(&self, requested: usize) -> io::Result<usize> {
         let so_far = format_args!("{} of {requested} bytes", self.transferred);
         match self.fault {
@@ -131,7 +178,7 @@ impl End {
 
 #[cfg(test)]
 mod tests {
-    use super::{End, Fault, Progress};
+    use super::{Fault, JobEnd, Progress};
     use crate::engine::operation::Operation::{Read, Write};
 
     const EIO: i64 = -(libc::EIO as i64);
@@ -142,20 +189,20 @@ mod tests {
 
     #[test]
     fn an_exact_job_goes_on_as_long_as_there_is_more() {
-        assert_eq!(at(0, 0).goes_on(40), Some(40));
-        assert_eq!(at(40, 40).goes_on(1), Some(41));
-        assert_eq!(at(32, 40).goes_on(9), Some(41));
+        assert_eq!(at(0, 0).done_before_rest(40), Some(40));
+        assert_eq!(at(40, 40).done_before_rest(1), Some(41));
+        assert_eq!(at(32, 40).done_before_rest(9), Some(41));
         for (progress, res) in [(at(0, 0), 100), (at(0, 0), 101), (at(0, 0), 0), (at(0, 0), EIO)] {
-            assert_eq!(progress.goes_on(res), None, "{progress:?} {res}");
+            assert_eq!(progress.done_before_rest(res), None, "{progress:?} {res}");
         }
-        assert_eq!(at(32, 40).goes_on(8), None, "what was there before");
-        assert_eq!(at(32, 40).goes_on(i64::MAX), None);
-        assert_eq!(Progress { exact: false, ..at(0, 0) }.goes_on(40), None);
+        assert_eq!(at(32, 40).done_before_rest(8), None, "what was there before");
+        assert_eq!(at(32, 40).done_before_rest(i64::MAX), None);
+        assert_eq!(Progress { exact: false, ..at(0, 0) }.done_before_rest(40), None);
     }
 
     #[test]
     fn what_ends_it_is_told_apart() {
-        let end = |filled, fault| End { filled, transferred: filled, fault };
+        let end = |filled, fault| JobEnd { filled, transferred: filled, fault };
         assert_eq!(at(40, 40).end(Read, 60), end(100, None));
         assert_eq!(at(40, 40).end(Read, 0), end(40, Some(Fault::EndOfFile)));
         assert_eq!(at(32, 40).end(Read, 8), end(40, Some(Fault::EndOfFile)));
@@ -170,28 +217,28 @@ mod tests {
     #[test]
     fn what_is_not_exact_ends_with_what_is_done() {
         let plain = Progress::new(100);
-        let data = |filled| End { filled, transferred: filled, fault: None };
+        let data = |filled| JobEnd { filled, transferred: filled, fault: None };
         assert_eq!(plain.end(Read, 40), data(40));
         assert_eq!(plain.end(Read, 0), data(0));
-        let failed = End { filled: 0, transferred: 0, fault: Some(Fault::Kernel(EIO)) };
+        let failed = JobEnd { filled: 0, transferred: 0, fault: Some(Fault::Kernel(EIO)) };
         assert_eq!(plain.end(Read, EIO), failed);
     }
 
     #[test]
     fn a_range_within_counts_for_itself() {
         let within = Progress { skip: 30, requested: 40, ..at(0, 0) };
-        assert_eq!(within.goes_on(30), Some(30));
-        assert_eq!(within.goes_on(69), Some(69));
-        assert_eq!(within.goes_on(70), None, "nobody wants the rest");
+        assert_eq!(within.done_before_rest(30), Some(30));
+        assert_eq!(within.done_before_rest(69), Some(69));
+        assert_eq!(within.done_before_rest(70), None, "nobody wants the rest");
         for (filled, transferred, enough) in
             [(70, 40, true), (100, 40, true), (69, 39, false), (20, 0, false)]
         {
             let fault = (!enough).then_some(Fault::EndOfFile);
-            let expected = End { filled: filled as usize, transferred, fault };
+            let expected = JobEnd { filled: filled as usize, transferred, fault };
             assert_eq!(within.end(Read, filled), expected);
         }
         let later = Progress { begin: 40, done: 45, ..within };
-        let failed = End { filled: 40, transferred: 10, fault: Some(Fault::Kernel(EIO)) };
+        let failed = JobEnd { filled: 40, transferred: 10, fault: Some(Fault::Kernel(EIO)) };
         assert_eq!(later.end(Read, EIO), failed);
     }
 
@@ -204,7 +251,7 @@ mod tests {
 
     #[test]
     fn messages_say_how_far_it_came() {
-        let message = |end: End| end.result(100).unwrap_err().to_string();
+        let message = |end: JobEnd| end.result(100).unwrap_err().to_string();
         assert_eq!(message(at(40, 40).end(Read, 0)), "end of file after 40 of 100 bytes");
         assert!(message(at(40, 40).end(Write, 0)).ends_with("after 40 of 100 bytes"));
         assert!(message(at(0, 0).end(Write, 41)).starts_with("41 of 100 bytes"));

@@ -1,7 +1,7 @@
-//! A range of a buffer: what was asked for, within what alignment made necessary.
+//! Reads of a range: the bytes that the user asked for, within those that alignment requires.
 //!
-//! Safety: as in `target.rs`: the address is given out only as a number for a request, and the buffer
-//! is not touched until its event has been reaped.
+//! Safety: as in `target.rs`. The address is given out only as a number for a request, and nothing
+//! touches the buffer until the request's event has been reaped.
 
 #![expect(unsafe_code, reason = "hands a buffer to the kernel and takes its byte count")]
 
@@ -11,10 +11,10 @@ use std::ops::{Deref, Range};
 use crate::buffer::{IoBuf, IoBufMut};
 use crate::engine::TRANSFER_MAX;
 use crate::job::completion::Completion;
-use crate::job::target::{Region, Target, number};
+use crate::job::target::{Region, Target, expose};
 
-/// The bytes that [`Job::read_range`](crate::Job::read_range) was asked for, in the buffer that they
-/// were read into.
+/// The bytes that [`Job::read_range`](crate::Job::read_range) was asked for, within the buffer that
+/// they were read into.
 ///
 /// # Examples
 ///
@@ -35,7 +35,7 @@ pub struct Ranged<B> {
 }
 
 impl<B> Ranged<B> {
-    /// The buffer itself, for another job. What it holds around the range is part of the file too.
+    /// The buffer itself, for another job. The bytes around the range are of the file too.
     #[must_use]
     pub fn into_inner(self) -> B {
         self.buffer
@@ -57,25 +57,26 @@ impl<B> fmt::Debug for Ranged<B> {
 }
 
 impl<B: IoBuf, H> Completion<Ranged<B>, H> {
-    /// The bytes that were read, of those that were asked for; none if the operation failed, unless
-    /// it was [exact](crate::Job::exact) and came a part of the way.
+    /// The bytes of the range that were read. There are none if the operation failed, unless it was
+    /// [exact](crate::Job::exact) and did a part.
     #[must_use]
     pub fn data(&self) -> &[u8] {
         &self.buffer
     }
 }
 
-/// One buffer of which a range is wanted.
+/// One buffer that is read into for the sake of a range.
 pub(crate) struct ReadRange<B> {
     buffer: B,
-    /// How many bytes are read, and which of them are wanted.
+    /// The number of bytes that are read.
     span: usize,
+    /// The bytes among them that the user asked for.
     wanted: Range<usize>,
 }
 
 impl<B: IoBufMut> ReadRange<B> {
     pub(crate) fn new(buffer: B, span: u64, skip: usize, len: usize) -> Self {
-        // One that doesn't fit an address is more than any buffer has.
+        // A span that doesn't fit an address is more than any buffer has.
         let span = usize::try_from(span).unwrap_or(usize::MAX);
         Self { buffer, span, wanted: skip..skip.saturating_add(len) }
     }
@@ -84,11 +85,11 @@ impl<B: IoBufMut> ReadRange<B> {
 impl<B: IoBufMut> Target for ReadRange<B> {
     type Buffer = Ranged<B>;
 
-    const RANGE: bool = true;
+    const IS_RANGE: bool = true;
 
     fn region(&mut self) -> Region {
-        // In this order: the contract begins with the pointer.
-        let address = number(self.buffer.stable_mut_ptr());
+        // Before `capacity`, as the contract of `IoBufMut` begins with the pointer.
+        let address = expose(self.buffer.stable_mut_ptr());
         let (capacity, span) = (self.buffer.capacity(), self.span);
         assert!(
             span <= capacity,
@@ -101,7 +102,8 @@ impl<B: IoBufMut> Target for ReadRange<B> {
     fn into_buffer(mut self, filled: Option<usize>) -> Ranged<B> {
         let Some(count) = filled else { return Ranged { buffer: self.buffer, range: 0..0 } };
         assert!(count <= self.span, "the kernel read more than was asked for");
-        // SAFETY: at most the span, which is at most `capacity`; the kernel has written these bytes.
+        // SAFETY: `count` is at most the span, which is at most `capacity`, and the kernel has
+        // written these bytes.
         unsafe { self.buffer.set_filled(count) };
         let range = self.wanted.start.min(count)..self.wanted.end.min(count);
         Ranged { buffer: self.buffer, range }

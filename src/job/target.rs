@@ -1,46 +1,51 @@
-//! What a job's operation works on: the buffer's side of a request, one type for each kind.
+//! Targets: the buffer's side of a request, one type for each kind of operation.
 //!
-//! Safety: addresses are given out here only as numbers for a request; the dispatcher keeps the
-//! target unmoved in memory terms (its buffers are stable) and untouched until the event is reaped.
+//! Safety: addresses are given out here only as numbers for a request. The dispatcher keeps the
+//! target until the request's event has been reaped, and touches it only then. Buffers keep their
+//! memory in place meanwhile.
 
 #![expect(unsafe_code, reason = "hands buffers to the kernel and takes its byte counts")]
 
 use crate::buffer::{IoBuf, IoBufMut};
 use crate::engine::TRANSFER_MAX;
+use crate::job::poll_events::PollEvents;
 
-/// What the kernel is told of the memory behind an operation: `aio_buf` and `aio_nbytes`.
+/// The memory behind an operation as a request describes it: `aio_buf` and `aio_nbytes`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Region {
     pub(crate) address: u64,
     pub(crate) length: u64,
-    /// The bytes that this asks for.
+    /// The number of bytes that this asks for.
     pub(crate) requested: usize,
 }
 
-/// The memory that an operation works on, and how it gets back to the user.
+/// The memory that an operation works on, and the way it gets back to the user.
 pub(crate) trait Target: Send {
-    /// What the user handed in and gets back.
+    /// The type that the user handed in and gets back.
     type Buffer: Send;
 
-    /// Whether the user asked for a range of what is transferred, which is longer for a reason.
-    const RANGE: bool = false;
+    /// Whether more is transferred than the user asked for.
+    const IS_RANGE: bool = false;
 
-    /// Describes the memory. It stays valid while the target lives and is only moved.
+    /// Describes the memory. The description stays valid while the target lives, also when it is
+    /// moved.
     fn region(&mut self) -> Region;
 
-    /// Describes the memory from `begin` bytes on, with `whole` being what `region` said of it, but
-    /// for its length. Calls nothing of the buffer's.
+    /// Describes the memory from `begin` bytes on. `whole` is the answer of `region`, but for its
+    /// length. Calls no method of the buffer.
     fn advance(&mut self, whole: Region, begin: usize) -> Region {
         let requested = whole.requested - begin;
         let length = requested.min(TRANSFER_MAX) as u64;
         Region { address: whole.address + begin as u64, length, requested }
     }
 
-    /// Gives the buffer back, with `transferred` bytes in it that the kernel reported, if it did.
+    /// Gives the buffer back, with the number of bytes that the kernel reported, if it reported
+    /// any.
     fn into_buffer(self, transferred: Option<usize>) -> Self::Buffer;
 }
 
-pub(crate) fn number(pointer: *const u8) -> u64 {
+/// The number that stands for a buffer's address in a request.
+pub(crate) fn expose(pointer: *const u8) -> u64 {
     pointer.expose_provenance() as u64
 }
 
@@ -51,18 +56,19 @@ impl<B: IoBufMut> Target for ReadInto<B> {
     type Buffer = B;
 
     fn region(&mut self) -> Region {
-        // In this order: the contract begins with the pointer.
-        let address = number(self.0.stable_mut_ptr());
+        // Before `capacity`, as the contract of `IoBufMut` begins with the pointer.
+        let address = expose(self.0.stable_mut_ptr());
         let capacity = self.0.capacity();
         Region { address, length: capacity.min(TRANSFER_MAX) as u64, requested: capacity }
     }
 
     fn into_buffer(mut self, transferred: Option<usize>) -> B {
         if let Some(count) = transferred {
-            // A kernel that reports more than it was asked for would be broken; believing it would
-            // show memory that nobody initialised.
+            // A kernel that reports more than it was asked for would be broken. To believe it would
+            // expose memory that nobody has initialised.
             assert!(count <= self.0.capacity(), "the kernel read more than was asked for");
-            // SAFETY: at most `capacity`, just checked; the kernel has written these bytes.
+            // SAFETY: `count` is at most `capacity`, as just checked, and the kernel has written
+            // these bytes.
             unsafe { self.0.set_filled(count) };
         }
         self.0
@@ -76,7 +82,7 @@ impl<B: IoBuf> Target for WriteFrom<B> {
     type Buffer = B;
 
     fn region(&mut self) -> Region {
-        let address = number(self.0.stable_ptr());
+        let address = expose(self.0.stable_ptr());
         let initialised = self.0.initialised();
         Region { address, length: initialised.min(TRANSFER_MAX) as u64, requested: initialised }
     }
@@ -86,18 +92,18 @@ impl<B: IoBuf> Target for WriteFrom<B> {
     }
 }
 
-/// The array of buffers that a vectored operation passes to the kernel, which copies it during the
+/// The array of segments that a vectored operation passes to the kernel, which copies it during the
 /// submission.
 struct Segments {
     list: Vec<libc::iovec>,
-    /// How many of them are behind what the kernel is to have.
+    /// How many segments at the front are done.
     passed: usize,
-    /// The one after them as it was, if its front has been cut off.
+    /// The segment after them as it was, if its front has been cut off.
     whole: Option<libc::iovec>,
 }
 
-// SAFETY: the pointers in it are never followed by this program; they are numbers for the kernel,
-// and the memory behind them belongs to buffers that are `Send` and travel along.
+// SAFETY: this program never follows the pointers in it. They are numbers for the kernel, and the
+// memory behind them belongs to buffers that are `Send` and travel along.
 unsafe impl Send for Segments {}
 
 impl Segments {
@@ -105,14 +111,14 @@ impl Segments {
         Self { list, passed: 0, whole: None }
     }
 
-    /// Those that the kernel is to have.
+    /// Describes the segments that the kernel is to have.
     fn region(&self) -> Region {
         let rest = &self.list[self.passed..];
         let requested = rest.iter().map(|segment| segment.iov_len).fold(0, usize::saturating_add);
-        Region { address: number(rest.as_ptr().cast()), length: rest.len() as u64, requested }
+        Region { address: expose(rest.as_ptr().cast()), length: rest.len() as u64, requested }
     }
 
-    /// Leaves out so many bytes from the beginning of all.
+    /// Leaves out the first `begin` bytes of the whole array.
     fn advance(&mut self, begin: usize) -> Region {
         if let Some(whole) = self.whole.take() {
             self.list[self.passed] = whole;
@@ -133,7 +139,7 @@ impl Segments {
     }
 }
 
-/// Several buffers that are read into, one after the other.
+/// Several buffers that are read into, each before the next.
 pub(crate) struct ReadIntoEach<B> {
     buffers: Vec<B>,
     segments: Segments,
@@ -166,8 +172,8 @@ impl<B: IoBufMut> Target for ReadIntoEach<B> {
             for buffer in &mut self.buffers {
                 let count = left.min(buffer.capacity());
                 left -= count;
-                // SAFETY: at most `capacity`; the kernel fills the buffers in order, so these
-                // bytes of this one are among those that it reports.
+                // SAFETY: `count` is at most `capacity`. The kernel fills the buffers in order, so
+                // these bytes of this buffer are among those that it reports.
                 unsafe { buffer.set_filled(count) };
             }
             assert_eq!(left, 0, "the kernel read more than was asked for");
@@ -209,9 +215,19 @@ impl<B: IoBuf> Target for WriteFromEach<B> {
     }
 }
 
-/// No memory: syncs have none, a poll puts its events where the address would be.
+/// No memory. A poll has its events where the address would be.
 pub(crate) struct NoBuffer {
-    pub(crate) events: u64,
+    events: u64,
+}
+
+impl NoBuffer {
+    pub(crate) fn of_sync() -> Self {
+        Self { events: 0 }
+    }
+
+    pub(crate) fn of_poll(events: PollEvents) -> Self {
+        Self { events: u64::from(events.bits()) }
+    }
 }
 
 impl Target for NoBuffer {

@@ -1,9 +1,10 @@
-//! What a handle knows its job by.
+//! The identity by which a handle finds its job.
 
 use std::ptr;
 use std::sync::Arc;
 
-/// The address of what a job shares with its handle: nobody else's while either has it.
+/// The address of the value that a job shares with its handle. No other job has the same as long
+/// as job or handle lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Ticket(usize);
 

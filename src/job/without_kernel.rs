@@ -1,4 +1,4 @@
-//! Jobs that the kernel has no part in: work of the program's own, and a callback for its value.
+//! Jobs without a file: the kernel has no part in them. Their work is the program's own.
 
 use std::any::{Any, TypeId};
 use std::mem;
@@ -7,11 +7,71 @@ use std::panic::resume_unwind;
 use crate::engine::Transfer;
 use crate::engine::operation::Operation;
 use crate::file::FileHandle;
+use crate::job::Job;
 use crate::job::progress::Progress;
-use crate::job::task::{JobView, Route, Task};
+use crate::job::task::{Task, UserTask, give_back};
+use crate::job::view::{JobView, Route};
 use crate::unwind::{Payload, catch};
 
-/// A blocking job, or a nop, which is one whose work is done from the beginning.
+impl<R: Send + 'static> Job<R> {
+    /// Does nothing but run the callback, on a worker: for computations that are to be bounded,
+    /// waited for and shared out among the workers like the callbacks of operations.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use reapool::{Dispatcher, Job};
+    ///
+    /// let dispatcher = Dispatcher::new()?;
+    /// let sum = dispatcher.spawn(Job::nop(|| (1..=100).sum::<u64>()))?;
+    /// assert_eq!(sum.join()?, 5050);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn nop<F>(callback: F) -> Self
+    where
+        F: FnOnce() -> R + Send + 'static,
+    {
+        Self::from_task(PureTask::nop(move |()| callback()))
+    }
+
+    /// Runs `work` on a blocking thread, and then the callback with its value on a worker: for
+    /// system calls that Linux doesn't do asynchronously, such as open(2), stat(2) or readdir(3).
+    /// A worker in such a call would keep other callbacks waiting.
+    ///
+    /// Blocking threads are started when they are needed, at most
+    /// [`blocking_threads`](crate::Builder::blocking_threads), and end when they have had nothing
+    /// to do for a while. If not even one can be started, `work` runs on the worker.
+    ///
+    /// The rules for callbacks hold for `work` too: it may submit jobs, which doesn't block there,
+    /// and may not wait for the dispatcher's jobs. If it panics, that is reported as the callback's
+    /// panic, and the callback doesn't run.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::fs;
+    /// use reapool::{Dispatcher, Job};
+    ///
+    /// let dispatcher = Dispatcher::new()?;
+    /// let size = Job::blocking(
+    ///     || fs::metadata("Cargo.toml"),
+    ///     |metadata| metadata.map(|metadata| metadata.len()),
+    /// );
+    /// assert!(dispatcher.spawn(size)?.join()?? > 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn blocking<V, W, F>(work: W, callback: F) -> Self
+    where
+        V: Send + 'static,
+        W: FnOnce() -> V + Send + 'static,
+        F: FnOnce(V) -> R + Send + 'static,
+    {
+        Self::from_task(PureTask::blocking(work, callback))
+    }
+}
+
+/// The task of a blocking job, or of a nop, which is a blocking job whose work is done from the
+/// beginning.
 pub(crate) struct PureTask<W, V, F> {
     operation: Operation,
     stage: Stage<W, V>,
@@ -22,19 +82,19 @@ enum Stage<W, V> {
     Todo(W),
     Done(V),
     Panicked(Payload),
-    /// Only while the work runs, and in a child that it forked.
+    /// Only while the work runs, and in a child that the work forked.
     Begun,
 }
 
-impl<V, F> PureTask<fn() -> V, V, F> {
-    pub(crate) fn nop(value: V, callback: F) -> Self {
-        Self { operation: Operation::Nop, stage: Stage::Done(value), callback }
+impl<F> PureTask<fn(), (), F> {
+    pub(crate) fn nop(callback: F) -> Box<Self> {
+        Box::new(Self { operation: Operation::Nop, stage: Stage::Done(()), callback })
     }
 }
 
 impl<W, V, F> PureTask<W, V, F> {
-    pub(crate) fn blocking(work: W, callback: F) -> Self {
-        Self { operation: Operation::Blocking, stage: Stage::Todo(work), callback }
+    pub(crate) fn blocking(work: W, callback: F) -> Box<Self> {
+        Box::new(Self { operation: Operation::Blocking, stage: Stage::Todo(work), callback })
     }
 }
 
@@ -45,17 +105,21 @@ where
     F: FnOnce(V) -> R + Send,
 {
     fn view(&self) -> JobView {
-        let route = match self.operation {
+        let operation = self.operation;
+        let route = match operation {
             Operation::Nop => Route::Worker,
             _ => Route::Blocking,
         };
-        let operation = self.operation;
         let transfer =
             Transfer { operation, fd: -1, address: 0, length: 0, offset: 0, nowait: false };
         JobView { transfer, progress: Progress::new(0), buffered: false, route }
     }
 
-    fn limit(&mut self, _bytes: usize) {}
+    fn file(&self) -> Option<&FileHandle> {
+        None
+    }
+
+    fn advance(&mut self, _done: usize, _begin: usize) {}
 
     fn work(&mut self) {
         self.stage = match mem::replace(&mut self.stage, Stage::Begun) {
@@ -67,19 +131,11 @@ where
         };
     }
 
-    fn exact(&mut self) {}
-
-    fn file(&self) -> Option<&FileHandle> {
-        None
-    }
-
-    fn advance(&mut self, _done: usize, _begin: usize) {}
-
     fn run(self: Box<Self>, _res: i64) -> R {
         let Self { stage, callback, .. } = *self;
         match stage {
             Stage::Done(value) => callback(value),
-            // There is no thread of the lane.
+            // No blocking thread could be started.
             Stage::Todo(work) => callback(work()),
             Stage::Panicked(payload) => {
                 // Not while the panic unwinds: its destructor is users' code and may panic too.
@@ -89,21 +145,26 @@ where
             Stage::Begun => unreachable!("work ends before its job is sent on"),
         }
     }
+}
 
-    fn buffer_type(&self) -> TypeId {
-        TypeId::of::<()>()
-    }
-
-    fn buffer_into(self: Box<Self>, place: &mut dyn Any) {
-        if let Some(place) = place.downcast_mut::<Option<()>>() {
-            *place = Some(());
-        }
-    }
-
-    fn into_any(self: Box<Self>) -> Box<dyn Any>
+/// The settings have no effect on these jobs, and they have no buffer.
+impl<W, V, F, R> UserTask<R> for PureTask<W, V, F>
+where
+    W: FnOnce() -> V + Send,
+    V: Send,
+    F: FnOnce(V) -> R + Send,
+{
+    fn reclaimable(&self) -> Option<TypeId>
     where
         Self: 'static,
     {
-        self
+        Some(TypeId::of::<()>())
+    }
+
+    fn reclaim(self: Box<Self>, place: &mut dyn Any)
+    where
+        Self: 'static,
+    {
+        give_back((), place);
     }
 }

@@ -5,9 +5,9 @@ use super::{Pipeline, cancel};
 use crate::admission::tally::Outcome;
 use crate::engine::operation::Operation;
 use crate::job::Job;
-use crate::job::progress::End;
+use crate::job::progress::JobEnd;
 use crate::job::stopped::CancelReason;
-use crate::job::task::JobView;
+use crate::job::view::JobView;
 use crate::pipeline::wakeups::hints::FillNow;
 use crate::unwind::{catch, discard};
 use crate::wait::worker_mark;
@@ -29,13 +29,13 @@ pub(crate) fn end(pipeline: &Pipeline, completed: Completed) -> FillNow {
     if view.transfer.operation == Operation::Poll {
         pipeline.admission().lock().polls_mut().end(&job, index);
     }
-    if let Some(reason) = job.stopped {
+    if let Some(reason) = job.cancel_reason() {
         res = reason.res();
-    } else if view.progress.exact && job.resume(res) {
+    } else if view.progress.is_exact() && job.resume(res) {
         if !job.is_overdue() {
             return pipeline.resume(index, job);
         }
-        job.leave_off();
+        job.submit_no_more();
         view = job.view();
         pipeline.admission().lock().tally_mut().count_cancelled(CancelReason::TimedOut);
         res = CancelReason::TimedOut.res();
@@ -60,9 +60,9 @@ pub(crate) fn end_one_early(pipeline: &Pipeline) {
 
 /// Runs a job's callback, and reports its panic.
 fn run(pipeline: &Pipeline, job: Job, view: &JobView, res: i64) -> Outcome {
-    let End { transferred, fault, .. } = view.end(res);
-    let short = fault.is_none() && transferred < view.progress.requested;
-    let outcome = Outcome { failed: fault.is_some(), short, uncounted: job.posted };
+    let JobEnd { transferred, fault, .. } = view.end(res);
+    let short = fault.is_none() && transferred < view.progress.requested();
+    let outcome = Outcome { failed: fault.is_some(), short, uncounted: job.is_uncounted() };
     worker_mark::begin_callback();
     if let Err(payload) = catch(|| job.run(res)) {
         pipeline.panics().report(&payload, view.transfer.operation, view.offset());

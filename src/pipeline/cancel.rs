@@ -19,12 +19,12 @@ const RETRY: Duration = Duration::from_millis(1);
 pub(crate) fn cancel(pipeline: &Pipeline, ticket: Ticket) -> Cancel {
     let answer = pipeline.admission().lock().cancel(ticket);
     match answer {
-        Cancel::Withdrawn => {
+        Cancel::Cancelled => {
             // A worker that is not idle looks before it sleeps, and at the end of each run.
             pipeline.wakeups().for_ended_early(pipeline.admission());
         }
         Cancel::TooLate => return cancel_blocking(pipeline, ticket),
-        Cancel::NoResult => {}
+        Cancel::WillRun => {}
     }
     answer
 }
@@ -35,7 +35,7 @@ fn cancel_blocking(pipeline: &Pipeline, ticket: Ticket) -> Cancel {
     let request = launcher.blocking().withdraw(|request| {
         let mut found = false;
         launcher.slots().look_at(request.request.token, |job| {
-            let unbegun = request.done == 0 && job.is_unbegun() && job.has_result();
+            let unbegun = request.done == 0 && job.has_transferred_nothing() && job.has_result();
             found = unbegun && job.ticket() == Some(ticket);
         });
         found
@@ -43,7 +43,7 @@ fn cancel_blocking(pipeline: &Pipeline, ticket: Ticket) -> Cancel {
     let Some(request) = request else { return cancel_poll(pipeline, ticket) };
     pipeline.admission().lock().tally_mut().count_cancelled(CancelReason::Cancelled);
     launcher.end_unbegun(pipeline.admission(), &request, CancelReason::Cancelled);
-    Cancel::Withdrawn
+    Cancel::Cancelled
 }
 
 /// Cancels a poll that is in a slot: of all that jobs ask the kernel for, the one thing that it
@@ -52,9 +52,9 @@ fn cancel_poll(pipeline: &Pipeline, ticket: Ticket) -> Cancel {
     let Some(index) = pipeline.admission().lock().polls_mut().find(ticket) else {
         return Cancel::TooLate;
     };
-    let wanted = |job: &Job| job.ticket() == Some(ticket) && job.stopped.is_none();
+    let wanted = |job: &Job| job.ticket() == Some(ticket) && job.cancel_reason().is_none();
     match end_poll(pipeline, index, wanted, CancelReason::Cancelled) {
-        Found::Poll => Cancel::Withdrawn,
+        Found::Poll => Cancel::Cancelled,
         Found::Nothing => Cancel::TooLate,
     }
 }
@@ -105,7 +105,7 @@ pub(crate) fn next_ended_early(pipeline: &Pipeline) -> Option<(Job, CancelReason
     let has_more = books.ended_early() > 0;
     drop(books);
     for index in polls {
-        let wanted = |job: &Job| job.stopped.is_some() || job.is_overdue();
+        let wanted = |job: &Job| job.cancel_reason().is_some() || job.is_overdue();
         let _ = end_poll(pipeline, index, wanted, CancelReason::TimedOut);
     }
     let next = next?;

@@ -8,7 +8,7 @@ use super::Pipeline;
 use crate::admission::CacheReads;
 use crate::admission::books::Books;
 use crate::admission::limits::Patience;
-use crate::admission::refusal::SubmitErrorKind;
+use crate::admission::refusal::Refusal;
 use crate::job::Job;
 use crate::sync::MutexGuard;
 use crate::wait::line::{Leave, Place};
@@ -23,13 +23,13 @@ pub(crate) fn accept<J, I>(
     mut jobs: I,
     make: impl FnMut(J) -> Job,
     patience: Patience,
-) -> Result<(), (SubmitErrorKind, I)>
+) -> Result<(), (Refusal, I)>
 where
     I: ExactSizeIterator<Item = J>,
 {
     if pipeline.is_forked() {
         // Not counted: a child's copy of the lock may be held for ever.
-        return Err((SubmitErrorKind::Forked, jobs));
+        return Err((Refusal::Forked, jobs));
     }
     let result = if pipeline.is_worker_here() {
         park(pipeline, &mut jobs, make)
@@ -49,7 +49,7 @@ fn accept_outside<J>(
     jobs: &mut impl ExactSizeIterator<Item = J>,
     mut make: impl FnMut(J) -> Job,
     patience: Patience,
-) -> Result<(), SubmitErrorKind> {
+) -> Result<(), Refusal> {
     let admission = pipeline.admission();
     while jobs.len() > 0 {
         let mut books = match admission.wait_for_room(admission.lock(), patience) {
@@ -72,7 +72,7 @@ fn park<J>(
     pipeline: &Pipeline,
     jobs: &mut impl ExactSizeIterator<Item = J>,
     make: impl FnMut(J) -> Job,
-) -> Result<(), SubmitErrorKind> {
+) -> Result<(), Refusal> {
     let mut books = pipeline.admission().lock();
     let result = pipeline.admission().accept_parked(&mut books, jobs, make);
     pipeline.after_parking(books);
@@ -86,7 +86,7 @@ pub(crate) fn poll_accept(
     job: &mut Option<Job>,
     place: &mut Place,
     context: &Context<'_>,
-) -> Poll<Result<(), SubmitErrorKind>> {
+) -> Poll<Result<(), Refusal>> {
     if pipeline.is_forked() || pipeline.is_worker_here() {
         leave_line(pipeline, place);
         let accepted = accept(pipeline, job.take().into_iter(), identity, Patience::None);
@@ -104,7 +104,7 @@ pub(crate) fn poll_accept(
         let left = books.room_mut().line.leave(place);
         drop(books);
         drop(left);
-        return Poll::Ready(Err(SubmitErrorKind::ShutDown));
+        return Poll::Ready(Err(Refusal::ShutDown));
     }
     let room = admission.room(&books);
     let Some(ahead) = books.room_mut().turn(place, room) else {

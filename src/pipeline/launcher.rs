@@ -113,7 +113,7 @@ impl Launcher {
             }
             CacheRead::Miss(done) => done,
             CacheRead::Unsupported => {
-                self.slots.look_at(request.token, Job::not_told_what_is_cached);
+                self.slots.look_at(request.token, Job::mark_nowait_unsupported);
                 0
             }
         };

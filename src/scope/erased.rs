@@ -1,60 +1,62 @@
 //! A scoped job as the dispatcher sees it, which knows no lifetimes but `'static`.
 //!
-//! Safety: the one place where a lifetime is hidden. [`Erased`] is a `'static` type, as the dispatcher
-//! wants it, around a task that isn't, and these keep the task from outliving what it borrows:
+//! Safety: this is the one place where a lifetime is hidden. [`Erased`] is a `'static` type, as the
+//! dispatcher requires, around a task that borrows. The task doesn't outlive its borrows, because:
 //!
-//! - It is in an [`Erased`] together with its [`Ticket`], from before the dispatcher has it, and
-//!   `Submitter::scope` doesn't return, nor unwind, before the ticket is given up. Leaking the job
-//!   leaks the ticket, and the scope never returns.
-//! - The ticket is given up last: when the task has been run or dropped, its callback's value too,
-//!   and each function that had it among its arguments has returned. What is left of the job then,
-//!   its box and the ticket's share of the headcount, borrows nothing.
-//! - Nothing of the task is handed out. What leaves a callback otherwise than through references that
-//!   it borrowed itself is `'static`: a panic's payload (`Box<dyn Any + Send>`), what its handler is
-//!   told, the numbers in `JobView`, which nobody uses when the job's event has been reaped, and what
-//!   the job's handle knows it by, a number that is only compared. A callback's value goes to a handle
-//!   whose type has its lifetime.
-//! - The hidden type is never asked for: the dispatcher's questions of that kind, `buffer_type`,
-//!   `buffer_into` and `into_any`, are answered for `Erased` itself.
+//! - The task is in an [`Erased`] together with a [`Counted`] from before the dispatcher gets it,
+//!   and `Submitter::scope` neither returns nor unwinds before the `Counted` is dropped. To leak
+//!   the job is to leak the `Counted`, and then the scope never returns.
+//! - The `Counted` is dropped last: after the task has been run or dropped, after its callback's
+//!   value has been dropped, and after each function that had one of them as an argument has
+//!   returned. The rest of the job, its box and the `Counted`'s share of the headcount, borrows
+//!   nothing.
+//! - Nothing of the task is handed out. A callback can pass things on through references that it
+//!   borrowed itself. Everything else that leaves it is `'static`: the payload of a panic
+//!   (`Box<dyn Any + Send>`), the report to the panic handler, and the numbers in `JobView`, which
+//!   nobody uses after the job's event has been reaped. The ticket by which the job's handle finds
+//!   it is a number that is only compared. A callback's value goes to a handle whose type has the
+//!   value's lifetime.
+//! - Nobody learns the hidden type. The methods of `UserTask` could tell it, or give a part of the
+//!   task back, but `Erased` has only their defaults, which do neither.
 
 #![expect(unsafe_code, reason = "hides the lifetime of what a scoped job borrows")]
 
-use std::any::{Any, TypeId};
 use std::mem::{self, MaybeUninit};
 use std::sync::Arc;
 
 use crate::file::FileHandle;
-use crate::job::task::{JobView, Task};
-use crate::job::ticket;
+use crate::job::task::{Task, UserTask};
+use crate::job::ticket::Ticket;
+use crate::job::view::JobView;
 use crate::pipeline::panics::PanicSink;
 use crate::unwind::{catch, discard};
 use crate::wait::headcount::Headcount;
 
-/// A job's place in the headcount of its scope.
-pub(super) struct Ticket(Arc<Headcount>);
+/// The place of one job in the headcount of its scope.
+pub(super) struct Counted(Arc<Headcount>);
 
-impl Ticket {
+impl Counted {
     pub(super) fn new(jobs: &Arc<Headcount>) -> Self {
         jobs.enter();
         Self(Arc::clone(jobs))
     }
 }
 
-impl Drop for Ticket {
+impl Drop for Counted {
     fn drop(&mut self) {
         self.0.leave();
     }
 }
 
-/// A scoped job.
+/// The task of a scoped job.
 pub(super) struct Erased {
-    /// Before the ticket, as fields are dropped in this order.
+    /// Before `counted`, as fields are dropped in this order.
     task: Box<dyn Task<()>>,
     panics: Arc<PanicSink>,
-    ticket: Ticket,
+    counted: Counted,
 }
 
-/// The memory for one, so that none need be allocated at a time when that is not welcome.
+/// The memory for one, allocated before it is needed: a job is erased under a lock.
 pub(super) type Place = Box<MaybeUninit<Erased>>;
 
 impl Erased {
@@ -64,18 +66,19 @@ impl Erased {
 
     /// # Safety
     ///
-    /// All that `'a` is the lifetime of outlives the ticket: whoever borrowed it out waits until the
-    /// ticket's headcount is empty, before doing anything else with it, on whatever way out.
+    /// Everything that the task borrows for `'a` outlives `counted`: on every way out, the owner of
+    /// the borrowed things waits until the headcount of `counted` is empty before it does anything
+    /// else with them.
     pub(super) unsafe fn new<'a>(
         task: Box<dyn Task<()> + 'a>,
         panics: &Arc<PanicSink>,
-        ticket: Ticket,
+        counted: Counted,
         place: Place,
     ) -> Box<Self> {
         // SAFETY: the two types differ in a lifetime alone, which has no part in their layout or
-        // behaviour. That nothing is used after that lifetime is for the reasons above.
+        // behaviour. The module's documentation argues that nothing is used after that lifetime.
         let task = unsafe { mem::transmute::<Box<dyn Task<()> + 'a>, Box<dyn Task<()>>>(task) };
-        Box::write(place, Self { task, panics: Arc::clone(panics), ticket })
+        Box::write(place, Self { task, panics: Arc::clone(panics), counted })
     }
 }
 
@@ -84,20 +87,8 @@ impl Task<()> for Erased {
         self.task.view()
     }
 
-    fn ticket(&self) -> Option<ticket::Ticket> {
+    fn ticket(&self) -> Option<Ticket> {
         self.task.ticket()
-    }
-
-    fn limit(&mut self, bytes: usize) {
-        self.task.limit(bytes);
-    }
-
-    fn work(&mut self) {
-        self.task.work();
-    }
-
-    fn exact(&mut self) {
-        self.task.exact();
     }
 
     fn file(&self) -> Option<&FileHandle> {
@@ -108,26 +99,23 @@ impl Task<()> for Erased {
         self.task.advance(done, begin);
     }
 
+    fn work(&mut self) {
+        self.task.work();
+    }
+
     fn run(self: Box<Self>, res: i64) {
-        let brief = self.task.view();
-        let Self { task, panics, ticket } = *self;
+        let view = self.task.view();
+        let Self { task, panics, counted } = *self;
         // In here the callback runs, and everything that it had is dropped, whatever it does.
         let outcome = catch(|| task.run(res));
         if let Err(payload) = outcome {
-            panics.report(&payload, brief.transfer.operation, brief.offset());
+            panics.report(&payload, view.transfer.operation, view.offset());
             discard(payload);
-            ticket.0.panicked();
+            counted.0.panicked();
         }
-        drop(ticket);
-    }
-
-    fn buffer_type(&self) -> TypeId {
-        TypeId::of::<Self>()
-    }
-
-    fn buffer_into(self: Box<Self>, _place: &mut dyn Any) {}
-
-    fn into_any(self: Box<Self>) -> Box<dyn Any> {
-        self
+        drop(counted);
     }
 }
+
+/// Users don't change an accepted job, and get nothing of it back.
+impl UserTask<()> for Erased {}

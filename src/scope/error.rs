@@ -1,15 +1,16 @@
-//! Why a scope was not opened, or did not take a job.
+//! Errors of scopes: why one was not opened, and how `?` takes a refused job out of one.
 
 use std::error::Error;
 use std::fmt;
 
-use crate::admission::refusal::SubmitErrorKind;
+use crate::scope::job::ScopedJob;
+use crate::submit::refused::Refused;
 
 /// Why [`scope`](crate::Submitter::scope) did not run its body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ScopeError {
-    /// Called in a callback of the same dispatcher, or by the owner of the event loop: this thread
+    /// The caller is a callback of the same dispatcher, or the owner of its event loop. This thread
     /// might be the one that has to run the jobs that the scope waits for.
     InCallback,
     /// This is a forked child; the dispatcher's threads are the parent's.
@@ -30,80 +31,28 @@ impl fmt::Display for ScopeError {
 
 impl Error for ScopeError {}
 
-/// What a scope did not take, and why: a [`ScopedJob`](crate::ScopedJob), or several.
-///
-/// It borrows what the job does, so it can't leave the scope, nor be an [`Error`] that is boxed. With
-/// `?` it becomes what can: its [kind](Self::kind), and the job is given up.
-///
-/// # Examples
-///
-/// ```
-/// use std::error::Error;
-/// use reapool::{Dispatcher, ScopedJob, SubmitErrorKind};
-///
-/// let dispatcher = Dispatcher::builder().depth(1).backlog(0).build()?;
-/// let mut hello = String::from("hello");
-/// dispatcher.scope(|scope| {
-///     let mut job = ScopedJob::nop(|| hello.push_str(" from a worker"));
-///     // Until there is room, something else could be done.
-///     while let Err(refused) = scope.try_submit(job) {
-///         assert_eq!(refused.kind(), SubmitErrorKind::Full);
-///         job = refused.into_inner();
-///     }
-///     scope.submit(ScopedJob::nop(|| ()))?;
-///     Ok::<(), Box<dyn Error>>(())
-/// })??;
-/// assert_eq!(hello, "hello from a worker");
-/// # Ok::<(), Box<dyn Error>>(())
-/// ```
-pub struct Refused<J> {
-    kind: SubmitErrorKind,
-    inner: J,
-}
+// A refused scoped job borrows, so it can't be an `Error` that is boxed. Its kind can.
 
-impl<J> Refused<J> {
-    pub(super) fn new(kind: SubmitErrorKind, inner: J) -> Self {
-        Self { kind, inner }
-    }
-
-    /// Why it was not accepted.
-    #[must_use]
-    pub fn kind(&self) -> SubmitErrorKind {
-        self.kind
-    }
-
-    /// The job, or the jobs in their order, to be submitted again.
-    pub fn into_inner(self) -> J {
-        self.inner
+impl<R> From<Refused<ScopedJob<'_, R>>> for Box<dyn Error> {
+    fn from(refused: Refused<ScopedJob<'_, R>>) -> Self {
+        refused.kind().into()
     }
 }
 
-impl<J> fmt::Debug for Refused<J> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Refused").field("kind", &self.kind).finish_non_exhaustive()
+impl<R> From<Refused<ScopedJob<'_, R>>> for Box<dyn Error + Send + Sync> {
+    fn from(refused: Refused<ScopedJob<'_, R>>) -> Self {
+        refused.kind().into()
     }
 }
 
-impl<J> fmt::Display for Refused<J> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "a scope's job was not accepted: {}", self.kind)
+impl<R> From<Refused<Vec<ScopedJob<'_, R>>>> for Box<dyn Error> {
+    fn from(refused: Refused<Vec<ScopedJob<'_, R>>>) -> Self {
+        refused.kind().into()
     }
 }
 
-impl<J> From<Refused<J>> for SubmitErrorKind {
-    fn from(refused: Refused<J>) -> Self {
-        refused.kind
-    }
-}
-
-impl<J> From<Refused<J>> for Box<dyn Error> {
-    fn from(refused: Refused<J>) -> Self {
-        refused.kind.into()
-    }
-}
-
-impl<J> From<Refused<J>> for Box<dyn Error + Send + Sync> {
-    fn from(refused: Refused<J>) -> Self {
-        refused.kind.into()
+impl<R> From<Refused<Vec<ScopedJob<'_, R>>>> for Box<dyn Error + Send + Sync> {
+    fn from(refused: Refused<Vec<ScopedJob<'_, R>>>) -> Self {
+        refused.kind().into()
     }
 }

@@ -1,4 +1,4 @@
-//! Scoped jobs: what a job is, but that what it owns may borrow.
+//! Scoped jobs: jobs that may borrow.
 
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -9,22 +9,27 @@ use crate::file::borrowed::BorrowedFile;
 use crate::job::Job;
 use crate::job::completion::Completion;
 use crate::job::deadline::JobDeadline;
+use crate::job::file_task::FileTask;
+use crate::job::meta::Meta;
 use crate::job::poll_events::PollEvents;
-use crate::job::ranged::{Ranged, ReadRange};
-use crate::job::target::{NoBuffer, ReadInto, ReadIntoEach, Target, WriteFrom, WriteFromEach};
-use crate::job::task::{Pending, Task};
+use crate::job::ranged::Ranged;
+use crate::job::target::{NoBuffer, ReadInto, ReadIntoEach, WriteFrom, WriteFromEach};
+use crate::job::task::UserTask;
 use crate::job::without_kernel::PureTask;
 
-/// A [`Job`] for a [`Scope`](crate::Scope): its buffer may be a `&mut [u8]` or a `&[u8]`, its file a
-/// `&File`, and its callback may hold references, all to what lives for `'a`.
+/// A [`Job`] for a [`Scope`](crate::Scope), which may borrow for `'a`: its buffer may be a
+/// `&mut [u8]` or a `&[u8]`, its file a `&File`, and its callback may hold references.
 ///
-/// Buffers that own their memory, such as [`AlignedBuf`](crate::AlignedBuf), are as welcome as in a
-/// `Job`, and so is a job that borrows nothing: `ScopedJob::from(job)`.
+/// A buffer that owns its memory, such as an [`AlignedBuf`](crate::AlignedBuf), will do too, and so
+/// will a job that borrows nothing: `ScopedJob::from(job)`.
 ///
-/// The constructors are those of `Job`, which say what each does. What differs: the completion's
-/// file is a [`BorrowedFile`]; a slice is as long as it is, so [`Completion::data`] or the count say
-/// how much of it was read; and for direct I/O it is up to you to have slices whose address and
-/// length are [aligned](crate::Job#alignment), as those that an `AlignedBuf` is divided into are.
+/// The constructors are those of `Job`, where their documentation is. The differences:
+///
+/// - The completion's file is a [`BorrowedFile`].
+/// - A read doesn't change the length of a slice. [`Completion::data`] or the count tell how much
+///   of it was read.
+/// - For direct I/O, address and length of a slice must be [aligned](crate::Job#alignment), which
+///   is up to you. Those that an `AlignedBuf` is divided into can be.
 ///
 /// # Examples
 ///
@@ -44,8 +49,8 @@ use crate::job::without_kernel::PureTask;
 /// ```
 #[must_use = "a job does nothing until it is submitted"]
 pub struct ScopedJob<'a, R = ()> {
-    task: Box<dyn Task<R> + 'a>,
-    pub(super) due: JobDeadline,
+    task: Box<dyn UserTask<R> + 'a>,
+    meta: Meta,
 }
 
 impl<'a, R: Send + 'a> ScopedJob<'a, R> {
@@ -61,7 +66,8 @@ impl<'a, R: Send + 'a> ScopedJob<'a, R> {
         F: FnOnce(Completion<B, BorrowedFile<'f>>) -> R + Send + 'a,
         'f: 'a,
     {
-        Self::new(Operation::Read, file.into(), ReadInto(buffer), offset, callback)
+        let target = ReadInto(buffer);
+        Self::from_task(FileTask::new(Operation::Read, file.into(), target, offset, callback))
     }
 
     /// Reads `len` bytes from `offset` on, wherever that is; see [`Job::read_range`].
@@ -81,12 +87,7 @@ impl<'a, R: Send + 'a> ScopedJob<'a, R> {
         F: FnOnce(Completion<Ranged<B>, BorrowedFile<'f>>) -> R + Send + 'a,
         'f: 'a,
     {
-        let file = file.into();
-        let span = file.handle().span(offset, len);
-        let skip = (offset - span.start) as usize;
-        let target = ReadRange::new(buffer, span.end - span.start, skip, len);
-        let pending = Pending::prepare(Operation::Read, file, target, span.start, callback);
-        Self { task: pending.select(skip, len), due: JobDeadline::Never }
+        Self::from_task(FileTask::read_range(file.into(), buffer, offset, len, callback))
     }
 
     /// Writes the bytes of `buffer`; see [`Job::write`].
@@ -101,7 +102,8 @@ impl<'a, R: Send + 'a> ScopedJob<'a, R> {
         F: FnOnce(Completion<B, BorrowedFile<'f>>) -> R + Send + 'a,
         'f: 'a,
     {
-        Self::new(Operation::Write, file.into(), WriteFrom(buffer), offset, callback)
+        let target = WriteFrom(buffer);
+        Self::from_task(FileTask::new(Operation::Write, file.into(), target, offset, callback))
     }
 
     /// Reads into several buffers; see [`Job::read_vectored`].
@@ -116,8 +118,8 @@ impl<'a, R: Send + 'a> ScopedJob<'a, R> {
         F: FnOnce(Completion<Vec<B>, BorrowedFile<'f>>) -> R + Send + 'a,
         'f: 'a,
     {
-        let target = ReadIntoEach::new(buffers);
-        Self::new(Operation::ReadVectored, file.into(), target, offset, callback)
+        let (operation, target) = (Operation::ReadVectored, ReadIntoEach::new(buffers));
+        Self::from_task(FileTask::new(operation, file.into(), target, offset, callback))
     }
 
     /// Writes several buffers; see [`Job::write_vectored`].
@@ -132,8 +134,8 @@ impl<'a, R: Send + 'a> ScopedJob<'a, R> {
         F: FnOnce(Completion<Vec<B>, BorrowedFile<'f>>) -> R + Send + 'a,
         'f: 'a,
     {
-        let target = WriteFromEach::new(buffers);
-        Self::new(Operation::WriteVectored, file.into(), target, offset, callback)
+        let (operation, target) = (Operation::WriteVectored, WriteFromEach::new(buffers));
+        Self::from_task(FileTask::new(operation, file.into(), target, offset, callback))
     }
 
     /// Makes data and metadata durable; see [`Job::sync_all`].
@@ -142,7 +144,8 @@ impl<'a, R: Send + 'a> ScopedJob<'a, R> {
         F: FnOnce(Completion<(), BorrowedFile<'f>>) -> R + Send + 'a,
         'f: 'a,
     {
-        Self::new(Operation::SyncAll, file.into(), NoBuffer { events: 0 }, 0, callback)
+        let target = NoBuffer::of_sync();
+        Self::from_task(FileTask::new(Operation::SyncAll, file.into(), target, 0, callback))
     }
 
     /// Makes data durable; see [`Job::sync_data`].
@@ -151,7 +154,8 @@ impl<'a, R: Send + 'a> ScopedJob<'a, R> {
         F: FnOnce(Completion<(), BorrowedFile<'f>>) -> R + Send + 'a,
         'f: 'a,
     {
-        Self::new(Operation::SyncData, file.into(), NoBuffer { events: 0 }, 0, callback)
+        let target = NoBuffer::of_sync();
+        Self::from_task(FileTask::new(Operation::SyncData, file.into(), target, 0, callback))
     }
 
     /// Waits until one of `events` is there; see [`Job::poll`]. The scope waits for it too.
@@ -160,8 +164,8 @@ impl<'a, R: Send + 'a> ScopedJob<'a, R> {
         F: FnOnce(Completion<(), BorrowedFile<'f>>) -> R + Send + 'a,
         'f: 'a,
     {
-        let target = NoBuffer { events: u64::from(events.bits()) };
-        Self::new(Operation::Poll, file.into(), target, 0, callback)
+        let target = NoBuffer::of_poll(events);
+        Self::from_task(FileTask::new(Operation::Poll, file.into(), target, 0, callback))
     }
 
     /// Does nothing but run the callback, on a worker; see [`Job::nop`].
@@ -169,34 +173,18 @@ impl<'a, R: Send + 'a> ScopedJob<'a, R> {
     where
         F: FnOnce() -> R + Send + 'a,
     {
-        Self { task: Box::new(PureTask::nop((), move |()| callback())), due: JobDeadline::Never }
+        Self::from_task(PureTask::nop(move |()| callback()))
     }
 
-    /// Runs `work` on a thread for what blocks, and then the callback with its value on a worker;
-    /// see [`Job::blocking`].
+    /// Runs `work` on a blocking thread, and then the callback with its value on a worker; see
+    /// [`Job::blocking`].
     pub fn blocking<V, W, F>(work: W, callback: F) -> Self
     where
         V: Send + 'a,
         W: FnOnce() -> V + Send + 'a,
         F: FnOnce(V) -> R + Send + 'a,
     {
-        Self { task: Box::new(PureTask::blocking(work, callback)), due: JobDeadline::Never }
-    }
-
-    fn new<'f, T, F>(
-        operation: Operation,
-        file: BorrowedFile<'f>,
-        target: T,
-        offset: u64,
-        callback: F,
-    ) -> Self
-    where
-        T: Target + 'a,
-        F: FnOnce(Completion<T::Buffer, BorrowedFile<'f>>) -> R + Send + 'a,
-        'f: 'a,
-    {
-        let task = Pending::prepare(operation, file, target, offset, callback);
-        Self { task, due: JobDeadline::Never }
+        Self::from_task(PureTask::blocking(work, callback))
     }
 }
 
@@ -214,46 +202,55 @@ impl<'a, R> ScopedJob<'a, R> {
         self
     }
 
-    /// Gives the job up if it is not under way at this moment; see [`Job::deadline`].
-    pub fn deadline(mut self, deadline: Instant) -> Self {
-        self.due = JobDeadline::At(deadline).of(self.operation());
+    /// Ends the job if it has not started by `deadline`; see [`Job::start_by`].
+    pub fn start_by(mut self, deadline: Instant) -> Self {
+        self.meta.set_deadline(JobDeadline::By(deadline).for_operation(self.operation()));
         self
     }
 
-    /// Gives the job up if it is not under way so long after it was accepted; see [`Job::timeout`].
-    pub fn timeout(mut self, limit: Duration) -> Self {
-        self.due = JobDeadline::after(limit).of(self.operation());
+    /// Ends the job if it has not started within `limit` after it was accepted; see
+    /// [`Job::start_within`].
+    pub fn start_within(mut self, limit: Duration) -> Self {
+        self.meta.set_deadline(JobDeadline::within(limit).for_operation(self.operation()));
         self
     }
 
-    /// What the job asks for.
+    /// The operation that the job asks for.
     #[must_use]
     pub fn operation(&self) -> Operation {
         self.task.view().transfer.operation
     }
 
-    /// From which offset on, in bytes.
+    /// The offset at which the operation begins, in bytes.
     #[must_use]
     pub fn offset(&self) -> u64 {
         self.task.view().offset()
     }
 
-    /// How many bytes it asks for.
+    /// The number of bytes that the job asks for.
     #[must_use]
     pub fn requested(&self) -> usize {
-        self.task.view().progress.requested
+        self.task.view().progress.requested()
     }
 
-    pub(super) fn into_task(self) -> Box<dyn Task<R> + 'a> {
-        self.task
+    fn from_task(task: Box<dyn UserTask<R> + 'a>) -> Self {
+        Self { task, meta: Meta::default() }
+    }
+
+    /// Makes a job for the dispatcher, whose task wraps this one's. The job's side data stays.
+    pub(super) fn erase(
+        self,
+        erase: impl FnOnce(Box<dyn UserTask<R> + 'a>) -> Box<dyn UserTask<()>>,
+    ) -> Job {
+        Job::from_parts(erase(self.task), self.meta)
     }
 }
 
 /// A job that borrows nothing.
 impl<R: 'static> From<Job<R>> for ScopedJob<'_, R> {
     fn from(job: Job<R>) -> Self {
-        let due = job.due;
-        Self { task: job.into_task(), due }
+        let (task, meta) = job.into_parts();
+        Self { task, meta }
     }
 }
 

@@ -1,39 +1,32 @@
-//! One callback's value, waited for: the other end of `spawn`.
+//! The handle of a spawned job, by which the callback's value is waited for.
 
 use std::fmt;
-use std::panic::resume_unwind;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
-use std::time::Duration;
 
 use crate::job::stopped::Cancel;
 use crate::job::ticket::Ticket;
 use crate::pipeline::{Pipeline, cancel};
-use crate::submit::join_error::{JoinError, WaitError};
-use crate::wait::bell::Bell;
-use crate::wait::delivery::{Delivery, End};
+use crate::wait::delivery::Delivery;
 use crate::wait::headcount::Headcount;
-use crate::wait::limit::WaitLimit;
 
 /// A handle to a spawned job: waits for the *callback*, and has its return value.
 ///
-/// It owns nothing of the job: dropped or forgotten, the job goes on, and its value is discarded.
-/// [`cancel`](Self::cancel) withdraws a job that is not under way.
+/// It owns nothing of the job. If the handle is dropped or forgotten, the job goes on, and the
+/// callback's value is discarded. [`cancel`](Self::cancel) ends a job that has not started.
 ///
 /// # In a task
 ///
-/// It is a [`Future`] of the callback's value, for any executor: the worker that ran the callback
-/// wakes the task. Polled by several tasks in turn, it wakes the last one. Polling never blocks, so
-/// a task may also be polled in a callback. Having been polled, it can still be
-/// [joined](Self::join).
+/// A handle is a [`Future`] of the callback's value, for any executor: the worker that ran the
+/// callback wakes the task. If several tasks poll it in turn, the last one is woken. Polling never
+/// blocks, so an executor may also poll it in a callback. A handle that has been polled can still
+/// be [joined](Self::join).
 ///
 /// # Panics
 ///
-/// Polling goes on panicking with what the callback panicked with, as awaiting a task that panicked
-/// does; to have that as an error, join the handle when it [is finished](Self::is_finished). It also
-/// panics after it has returned the value, in a forked child, where nobody would wake the task, and
-/// if the callback will never run, which is not to be met, as every accepted job's does.
+/// If the callback panicked, polling continues that panic, as awaiting a task that panicked does.
+/// To have the panic as an error, join the handle when it [is finished](Self::is_finished). Polling
+/// also panics after it has returned the value, in a forked child, where nobody would wake the
+/// task, and if the callback will never run, which should not happen.
 ///
 /// # Examples
 ///
@@ -55,7 +48,7 @@ use crate::wait::limit::WaitLimit;
 /// let dispatcher = Dispatcher::new()?;
 /// let sum = futures::executor::block_on(async {
 ///     let (one, two) = (dispatcher.spawn(Job::nop(|| 1))?, dispatcher.spawn(Job::nop(|| 2))?);
-///     Ok::<_, reapool::SubmitError<_>>(one.await + two.await)
+///     Ok::<_, reapool::Refused<Job<_>>>(one.await + two.await)
 /// })?;
 /// assert_eq!(sum, 3);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -63,9 +56,9 @@ use crate::wait::limit::WaitLimit;
 #[must_use = "a handle that is dropped discards the callback's value; `submit` needs none"]
 pub struct JobHandle<T> {
     delivery: Arc<Delivery<T>>,
-    /// To find out whether a wait is asked for by one of the workers that it would wait for.
+    /// To find out whether the caller is one of the workers that it would wait for.
     pipeline: Arc<Pipeline>,
-    /// A scope's job: it hears that somebody has got its panic.
+    /// If it is a scope's job: the scope, which has to hear that somebody has got the job's panic.
     scope: Option<Arc<Headcount>>,
 }
 
@@ -80,18 +73,22 @@ impl<T> JobHandle<T> {
         self
     }
 
-    /// Tells the scope that somebody has got its job's panic.
-    fn tell_scope(&self) {
+    /// Tells the scope, if there is one, that somebody has got the job's panic.
+    pub(super) fn panic_is_taken(&self) {
         if let Some(jobs) = &self.scope {
             jobs.taken();
         }
+    }
+
+    pub(super) fn delivery(&self) -> &Delivery<T> {
+        &self.delivery
     }
 
     pub(crate) fn pipeline(&self) -> &Pipeline {
         &self.pipeline
     }
 
-    /// What the dispatcher knows the job by.
+    /// The identity by which the dispatcher knows the job.
     pub(crate) fn ticket(&self) -> Ticket {
         Ticket::of(&self.delivery)
     }
@@ -102,69 +99,25 @@ impl<T> JobHandle<T> {
         !self.pipeline.is_forked() && self.delivery.is_over()
     }
 
-    /// Waits until the callback has returned, and takes its value.
+    /// Cancels the job, if it has not started.
     ///
-    /// # Blocking
+    /// Its callback then runs once, as every accepted job's does, on a worker and without waiting
+    /// for a slot. Its result is the error `ECANCELED`, and it gets file and buffer back. The
+    /// handle gets the callback's value as always.
     ///
-    /// Until the callback has ended. In a callback of the same dispatcher it doesn't block: the
-    /// worker might be the one that has to run the job waited for.
+    /// A job can be cancelled as long as it waits for a slot, in the backlog or parked. An
+    /// operation that goes through the page cache can be cancelled as long as it waits for a
+    /// blocking thread, and a [poll](crate::Job::poll) until its event has come.
     ///
-    /// # Errors
+    /// Reads, writes and syncs that have been submitted to the kernel can't be cancelled.
+    /// io_cancel(2) needs a function that cancels the request (`ki_cancel` in the kernel's
+    /// `fs/aio.c`). Polls have one, but no file system or block device sets one, and the kernel
+    /// answers `EINVAL`. To let go of the result of such a job, drop the handle. The job goes on,
+    /// and the kernel may still write into its buffer, which is kept until the job has ended. Then
+    /// the callback runs, and its value is discarded.
     ///
-    /// [`JoinError::Panicked`] with the payload if the callback panicked, and
-    /// [`JoinError::InCallback`] with the handle if this would have to wait in a callback.
-    pub fn join(self) -> Result<T, JoinError<T>> {
-        self.join_until(WaitLimit::NEVER)
-    }
-
-    /// Waits like [`join`](Self::join), but no longer than `limit`.
-    ///
-    /// # Errors
-    ///
-    /// As for `join`, and [`JoinError::TimedOut`] with the handle.
-    pub fn join_timeout(self, limit: Duration) -> Result<T, JoinError<T>> {
-        self.join_until(WaitLimit::after(limit))
-    }
-
-    fn join_until(self, deadline: WaitLimit) -> Result<T, JoinError<T>> {
-        if self.pipeline.is_forked() {
-            return Err(JoinError::Forked);
-        }
-        let mut in_callback = false;
-        let end = self.delivery.wait(|ended, state| {
-            in_callback = self.pipeline.must_not_wait();
-            if in_callback { Err(state) } else { deadline.wait(ended, state) }
-        });
-        match end {
-            Some(End::Returned(value)) => Ok(value),
-            Some(End::Panicked(payload)) => {
-                self.tell_scope();
-                Err(JoinError::Panicked(payload))
-            }
-            Some(End::Abandoned) => Err(JoinError::Abandoned),
-            Some(End::Taken) => Err(JoinError::Taken),
-            None if in_callback => Err(JoinError::InCallback(self)),
-            None => Err(JoinError::TimedOut(self)),
-        }
-    }
-
-    /// Withdraws the job, if it is not under way yet.
-    ///
-    /// Its callback then runs once, as every accepted job's does, on a worker and without waiting for
-    /// a slot, with the error `ECANCELED` as its result, and gets file and buffer back. The handle
-    /// has its value as ever.
-    ///
-    /// A job can be withdrawn as long as it waits for a slot, in the backlog or parked; what goes
-    /// through the page cache, as long as it waits for a thread for what blocks; and a
-    /// [poll](Job::poll) until its event has come.
-    ///
-    /// Reads, writes and syncs that have been submitted to the kernel can't be: io_cancel(2) needs a
-    /// function that cancels the request (`ki_cancel` in the kernel's `fs/aio.c`), which polls have,
-    /// and no file system or block device sets; the kernel answers `EINVAL`. The result of such a job
-    /// can be let go of: drop the handle. The job goes on, the kernel may still write into its
-    /// buffer, which is kept until it has ended; its callback runs, and its value is discarded.
-    ///
-    /// Can be called in callbacks. Does not wait for anything, and takes no longer if many jobs wait.
+    /// Can be called in callbacks. Does not wait for anything, and takes no longer if many jobs
+    /// wait.
     ///
     /// # Examples
     ///
@@ -177,101 +130,18 @@ impl<T> JobHandle<T> {
     /// let handle = dispatcher.spawn(Job::read(file, vec![0; 512], 0, |done| done.result))?;
     /// let answer = handle.cancel();
     /// match (answer, handle.join()?) {
-    ///     (Cancel::Withdrawn, Err(error)) => assert_eq!(error.raw_os_error(), Some(125)),
+    ///     (Cancel::Cancelled, Err(error)) => assert_eq!(error.raw_os_error(), Some(125)),
     ///     (Cancel::TooLate, Ok(count)) => assert_eq!(count, 512),
     ///     (_, other) => panic!("{other:?}"),
     /// }
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn cancel(&self) -> Cancel {
-        if self.pipeline().is_forked() {
-            // It is the parent's.
+        if self.pipeline.is_forked() {
+            // The job is the parent's.
             return Cancel::TooLate;
         }
-        cancel::cancel(self.pipeline(), self.ticket())
-    }
-
-    /// Waits for the first of several jobs and returns its index. If several have ended, it is the
-    /// lowest.
-    ///
-    /// # Blocking
-    ///
-    /// Until one of the callbacks has ended; not in a callback of the same dispatcher.
-    ///
-    /// # Errors
-    ///
-    /// [`WaitError`] says why it can't wait, or, with a limit, that none ended in time.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use std::sync::Arc;
-    /// use reapool::{Dispatcher, Job, JobHandle};
-    ///
-    /// let dispatcher = Dispatcher::new()?;
-    /// let file = Arc::new(std::fs::File::open("Cargo.toml")?);
-    /// let mut handles = Vec::new();
-    /// for offset in [0, 10, 20] {
-    ///     let job = Job::read(&file, vec![0; 10], offset, |done| done.offset);
-    ///     handles.push(dispatcher.spawn(job)?);
-    /// }
-    /// while !handles.is_empty() {
-    ///     let first = JobHandle::wait_first(&handles, None)?;
-    ///     assert!(handles.swap_remove(first).join()? <= 20);
-    /// }
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn wait_first(handles: &[Self], limit: Option<Duration>) -> Result<usize, WaitError> {
-        if handles.is_empty() {
-            return Err(WaitError::NoHandles);
-        }
-        if handles.iter().any(|handle| handle.pipeline.is_forked()) {
-            return Err(WaitError::Forked);
-        }
-        let deadline = limit.map_or(WaitLimit::NEVER, WaitLimit::after);
-        let bell = Arc::new(Bell::default());
-        let mut hung = 0;
-        let mut first = None;
-        for (index, handle) in handles.iter().enumerate() {
-            hung = index;
-            if !handle.delivery.hang(&bell) {
-                first = Some(index);
-                break;
-            }
-        }
-        let result = match first {
-            Some(index) => Ok(index),
-            None if handles.iter().any(|handle| handle.pipeline.must_not_wait()) => {
-                Err(WaitError::InCallback)
-            }
-            None if !bell.wait(|ring, rung| deadline.wait(ring, rung)) => Err(WaitError::TimedOut),
-            None => {
-                let ended = handles.iter().position(Self::is_finished);
-                Ok(ended.expect("the bell is rung by a job that has ended"))
-            }
-        };
-        for handle in &handles[..=hung] {
-            handle.delivery.unhang(&bell);
-        }
-        result
-    }
-}
-
-impl<T> Future for JobHandle<T> {
-    type Output = T;
-
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
-        assert!(!self.pipeline.is_forked(), "{}", JoinError::<T>::Forked);
-        match self.delivery.poll(context.waker()) {
-            None => Poll::Pending,
-            Some(End::Returned(value)) => Poll::Ready(value),
-            Some(End::Panicked(payload)) => {
-                self.tell_scope();
-                resume_unwind(payload)
-            }
-            Some(End::Abandoned) => panic!("{}", JoinError::<T>::Abandoned),
-            Some(End::Taken) => panic!("{}", JoinError::<T>::Taken),
-        }
+        cancel::cancel(&self.pipeline, self.ticket())
     }
 }
 

@@ -1,13 +1,21 @@
-//! The ways into the dispatcher, for any thread and for callbacks.
+//! Every way into the dispatcher, and every way to get a value out. A [`Submitter`] takes jobs from
+//! any thread and from callbacks: `submit` takes jobs whose callbacks return nothing, `spawn`
+//! returns a [handle](handle) of the callback's value, and tasks do the same [without blocking a
+//! thread](submit_future) or have an operation performed [without any callback](operations). Jobs
+//! that are not accepted come back in a [`Refused`]. All of it rests on `Pipeline::accept`, which
+//! decides.
 
-mod entry;
-pub(crate) mod error;
 pub(crate) mod handle;
 pub(crate) mod io_future;
-pub(crate) mod join_error;
+pub(crate) mod join;
+mod not_shared;
+mod operations;
+mod pending;
+pub(crate) mod refused;
 pub(crate) mod spawned;
 pub(crate) mod stats;
 pub(crate) mod submit_future;
+pub(crate) mod wait_first;
 
 use std::convert::identity;
 use std::fmt;
@@ -16,28 +24,28 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::admission::limits::Patience;
-use crate::admission::refusal::SubmitErrorKind;
+use crate::admission::refusal::Refusal;
 use crate::job::Job;
 use crate::pipeline::Pipeline;
 use crate::pipeline::entrance::accept;
 use crate::submit::handle::JobHandle;
+use crate::submit::refused::Refused;
 use crate::submit::spawned::Spawned;
 use crate::submit::stats::Stats;
 use crate::wait::limit::WaitLimit;
-use error::{BatchError, SubmitError};
 
 /// A cheaply cloneable handle for submitting jobs, from other threads and from callbacks.
 ///
-/// It does not keep the dispatcher open: once that is shut down or dropped, jobs from outside
-/// callbacks are refused. Callbacks may go on submitting, and their jobs are run too.
+/// It does not keep the dispatcher open. Once the dispatcher is shut down or dropped, jobs from
+/// outside callbacks are refused. Callbacks may go on submitting, and their jobs run too.
 ///
 /// # In a callback
 ///
-/// Nothing here blocks in a callback of the same dispatcher. What it submits waits for the end of
-/// the worker's run of callbacks, to enter the kernel together with what the others submit, but
-/// not for a slow callback while another worker is idle; beyond the depth it waits in order for
-/// free slots. [`flush`](Self::flush) sends it now. The only refusal is for more waiting jobs than
-/// [`parked_limit`](crate::Builder::parked_limit).
+/// Nothing here blocks in a callback of the same dispatcher. A job that a callback submits waits
+/// for the end of the worker's run of callbacks, to enter the kernel together with the jobs of the
+/// others. It doesn't wait for a slow callback while another worker is idle.
+/// [`flush`](Self::flush) sends it now. Beyond the depth, jobs wait in order for free slots. A job
+/// is refused only if more than [`parked_limit`](crate::Builder::parked_limit) jobs wait.
 ///
 /// # Examples
 ///
@@ -73,17 +81,17 @@ impl Submitter {
     ///
     /// # Blocking
     ///
-    /// Until fewer jobs than depth and backlog are outstanding; never in a callback. A caller that
-    /// waits is called when the backlog is half empty, or half as many jobs as it holds have ended:
-    /// not for each job, as waking somebody costs more than a job does. If a slot is free, the calling thread
-    /// enters the kernel itself, once; reads and writes that go through the page cache are left to
-    /// workers and threads for what blocks.
+    /// Until fewer jobs than depth and backlog together are outstanding; never in a callback. The
+    /// dispatcher wakes a waiting caller when the backlog is half empty, or when half as many jobs
+    /// as it holds have ended. It doesn't do so for each job, as waking a thread costs more than a
+    /// job does. If a slot is free, the calling thread enters the kernel itself, once. It leaves
+    /// reads and writes that go through the page cache to workers and blocking threads.
     ///
     /// # Errors
     ///
     /// The job comes back if the dispatcher has been shut down, if this is a forked child, or, in a
-    /// callback, if too many jobs are parked. What the kernel has to say comes to the callback.
-    pub fn submit(&self, job: Job) -> Result<(), SubmitError> {
+    /// callback, if too many jobs are parked. Errors of the kernel come to the callback.
+    pub fn submit(&self, job: Job) -> Result<(), Refused<Job>> {
         self.submit_with(job, Patience::Until(WaitLimit::NEVER))
     }
 
@@ -92,7 +100,7 @@ impl Submitter {
     /// # Errors
     ///
     /// As for [`submit`](Self::submit), and the job comes back if there is no room.
-    pub fn try_submit(&self, job: Job) -> Result<(), SubmitError> {
+    pub fn try_submit(&self, job: Job) -> Result<(), Refused<Job>> {
         self.submit_with(job, Patience::None)
     }
 
@@ -101,22 +109,21 @@ impl Submitter {
     /// # Errors
     ///
     /// As for [`submit`](Self::submit), and the job comes back if there was no room in time.
-    pub fn submit_timeout(&self, job: Job, limit: Duration) -> Result<(), SubmitError> {
+    pub fn submit_timeout(&self, job: Job, limit: Duration) -> Result<(), Refused<Job>> {
         self.submit_with(job, Patience::Until(WaitLimit::after(limit)))
     }
 
-    fn submit_with(&self, job: Job, patience: Patience) -> Result<(), SubmitError> {
-        accept(&self.pipeline, iter::once(job), identity, patience).map_err(
-            |(kind, mut refused)| {
-                SubmitError::new(kind, refused.next().expect("a refused job comes back"))
-            },
-        )
+    fn submit_with(&self, job: Job, patience: Patience) -> Result<(), Refused<Job>> {
+        accept(&self.pipeline, iter::once(job), identity, patience).map_err(|(why, mut refused)| {
+            Refused::job(why, refused.next().expect("a refused job comes back"))
+        })
     }
 
     /// Submits many jobs, with one call of `io_submit` for all that find a free slot, and waits for
     /// room for the others.
     ///
-    /// A job that the kernel refuses hears of it in its own callback; the others are not affected.
+    /// If the kernel refuses a job, that job's callback gets the error. The others are not
+    /// affected.
     ///
     /// # Blocking
     ///
@@ -124,7 +131,7 @@ impl Submitter {
     ///
     /// # Errors
     ///
-    /// Those that were not accepted come back, for the reasons of `submit`.
+    /// The jobs that were not accepted come back, for the reasons of `submit`.
     ///
     /// # Examples
     ///
@@ -139,7 +146,10 @@ impl Submitter {
     /// assert_eq!(dispatcher.shutdown()?.jobs, 10);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn submit_batch(&self, jobs: impl IntoIterator<Item = Job>) -> Result<(), BatchError> {
+    pub fn submit_batch(
+        &self,
+        jobs: impl IntoIterator<Item = Job>,
+    ) -> Result<(), Refused<Vec<Job>>> {
         self.submit_batch_with(jobs, Patience::Until(WaitLimit::NEVER))
     }
 
@@ -147,8 +157,12 @@ impl Submitter {
     ///
     /// # Errors
     ///
-    /// As for [`submit_batch`](Self::submit_batch), and those come back for which there is no room.
-    pub fn try_submit_batch(&self, jobs: impl IntoIterator<Item = Job>) -> Result<(), BatchError> {
+    /// As for [`submit_batch`](Self::submit_batch), and the jobs for which there is no room come
+    /// back.
+    pub fn try_submit_batch(
+        &self,
+        jobs: impl IntoIterator<Item = Job>,
+    ) -> Result<(), Refused<Vec<Job>>> {
         self.submit_batch_with(jobs, Patience::None)
     }
 
@@ -156,13 +170,12 @@ impl Submitter {
         &self,
         jobs: impl IntoIterator<Item = Job>,
         patience: Patience,
-    ) -> Result<(), BatchError> {
-        // Collected first: the iterator is the user's code, and may itself submit or wait.
+    ) -> Result<(), Refused<Vec<Job>>> {
+        // Collected first, as the iterator is the user's code and may itself submit or wait.
         let jobs: Vec<Job> = jobs.into_iter().collect();
         let count = jobs.len();
-        accept(&self.pipeline, jobs.into_iter(), identity, patience).map_err(|(kind, refused)| {
-            BatchError::new(kind, count - refused.len(), refused.collect())
-        })
+        accept(&self.pipeline, jobs.into_iter(), identity, patience)
+            .map_err(|(why, refused)| Refused::batch(why, count - refused.len(), refused.collect()))
     }
 
     /// Submits a job, waiting for room, and returns a handle that waits for the callback's value.
@@ -174,7 +187,7 @@ impl Submitter {
     /// # Errors
     ///
     /// As for [`submit`](Self::submit).
-    pub fn spawn<R: Send + 'static>(&self, job: Job<R>) -> Result<JobHandle<R>, SubmitError<R>> {
+    pub fn spawn<R: Send + 'static>(&self, job: Job<R>) -> Result<JobHandle<R>, Refused<Job<R>>> {
         self.spawn_with(job, Patience::Until(WaitLimit::NEVER))
     }
 
@@ -186,7 +199,7 @@ impl Submitter {
     pub fn try_spawn<R: Send + 'static>(
         &self,
         job: Job<R>,
-    ) -> Result<JobHandle<R>, SubmitError<R>> {
+    ) -> Result<JobHandle<R>, Refused<Job<R>>> {
         self.spawn_with(job, Patience::None)
     }
 
@@ -194,27 +207,27 @@ impl Submitter {
         &self,
         job: Job<R>,
         patience: Patience,
-    ) -> Result<JobHandle<R>, SubmitError<R>> {
+    ) -> Result<JobHandle<R>, Refused<Job<R>>> {
         let (job, handle) = Spawned::tie(job, &self.pipeline);
         match self.submit_with(job, patience) {
             Ok(()) => Ok(handle),
-            Err(error) => {
-                let kind = error.kind();
-                Err(SubmitError::new(kind, Spawned::untie(error.into_job())))
+            Err(refused) => {
+                let kind = refused.kind();
+                Err(Refused::job(kind, Spawned::untie(refused.into_inner())))
             }
         }
     }
 
     /// Sends waiting jobs to the kernel as far as slots are free, without waiting for the end of
-    /// the worker's run: for a callback that submits something and then goes on for long. Reads
-    /// of buffered files, which would take this thread's time, are left to the workers.
+    /// the worker's run of callbacks: for a callback that submits jobs and then goes on for long.
+    /// Reads of buffered files, which would take this thread's time, are left to the workers.
     ///
     /// # Errors
     ///
-    /// [`SubmitErrorKind::Forked`] in a forked child.
-    pub fn flush(&self) -> Result<(), SubmitErrorKind> {
+    /// [`Refusal::Forked`] in a forked child.
+    pub fn flush(&self) -> Result<(), Refusal> {
         if self.pipeline.is_forked() {
-            return Err(SubmitErrorKind::Forked);
+            return Err(Refusal::Forked);
         }
         self.pipeline.flush();
         Ok(())

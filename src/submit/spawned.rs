@@ -1,12 +1,14 @@
-//! A job whose callback's value goes to a handle.
+//! The task of a spawned job: it wraps the job's own task, and gives the callback's value to the
+//! job's handle.
 
 use std::any::{Any, TypeId};
 use std::sync::Arc;
 
 use crate::file::FileHandle;
 use crate::job::Job;
-use crate::job::task::{JobView, Task};
+use crate::job::task::{Task, UserTask, give_back, reclaim};
 use crate::job::ticket::Ticket;
+use crate::job::view::JobView;
 use crate::pipeline::Pipeline;
 use crate::pipeline::panics::PanicSink;
 use crate::submit::handle::JobHandle;
@@ -15,16 +17,15 @@ use crate::wait::delivery::{Delivery, End};
 use crate::wait::headcount::Headcount;
 use crate::wait::wake;
 
-/// A spawned job as the dispatcher sees it: its callback's value goes to the handle.
 pub(crate) struct Spawned<'a, R> {
-    inner: Box<dyn Task<R> + 'a>,
+    inner: Box<dyn UserTask<R> + 'a>,
     promise: Promise<R>,
     panics: Arc<PanicSink>,
-    /// A scope's job: it hears of a panic.
+    /// If it is a scope's job: the scope, which has to hear of a panic.
     scope: Option<Arc<Headcount>>,
 }
 
-/// Ends the handle's wait, with a value, a panic, or, dropped before, with neither.
+/// Ends the handle's wait: with a value, with a panic, or, if it is dropped before, with neither.
 struct Promise<R>(Arc<Delivery<R>>);
 
 impl<R> Promise<R> {
@@ -40,9 +41,8 @@ impl<R> Drop for Promise<R> {
 }
 
 impl<'a, R> Spawned<'a, R> {
-    /// One whose value comes by this delivery.
     pub(crate) fn new(
-        inner: Box<dyn Task<R> + 'a>,
+        inner: Box<dyn UserTask<R> + 'a>,
         delivery: &Arc<Delivery<R>>,
         panics: &Arc<PanicSink>,
         scope: Option<Arc<Headcount>>,
@@ -55,25 +55,15 @@ impl<R: Send + 'static> Spawned<'static, R> {
     /// Ties a job to a handle.
     pub(crate) fn tie(job: Job<R>, pipeline: &Arc<Pipeline>) -> (Job, JobHandle<R>) {
         let delivery = Delivery::pending();
-        let due = job.due;
-        let spawned = Self::new(job.into_task(), &delivery, pipeline.panics(), None);
-        let handle = JobHandle::new(delivery, Arc::clone(pipeline));
-        let mut job = Job::from_task(Box::new(spawned));
-        job.due = due;
-        (job, handle)
+        let job = job.map_task(|task| {
+            Box::new(Self::new(task, &delivery, pipeline.panics(), None)) as Box<dyn UserTask<()>>
+        });
+        (job, JobHandle::new(delivery, Arc::clone(pipeline)))
     }
 
-    /// Takes a job that `tie` made, and that was refused, off its handle.
+    /// Unties a refused job, which `tie` made, from its handle.
     pub(crate) fn untie(job: Job) -> Job<R> {
-        let due = job.due;
-        let spawned = job
-            .into_task()
-            .into_any()
-            .downcast::<Self>()
-            .expect("the job is the one that was just tied");
-        let mut job = Job::from_task(spawned.inner);
-        job.due = due;
-        job
+        job.map_task(reclaim)
     }
 }
 
@@ -86,18 +76,6 @@ impl<R: Send> Task<()> for Spawned<'_, R> {
         Some(Ticket::of(&self.promise.0))
     }
 
-    fn limit(&mut self, bytes: usize) {
-        self.inner.limit(bytes);
-    }
-
-    fn work(&mut self) {
-        self.inner.work();
-    }
-
-    fn exact(&mut self) {
-        self.inner.exact();
-    }
-
     fn file(&self) -> Option<&FileHandle> {
         self.inner.file()
     }
@@ -106,46 +84,47 @@ impl<R: Send> Task<()> for Spawned<'_, R> {
         self.inner.advance(done, begin);
     }
 
+    fn work(&mut self) {
+        self.inner.work();
+    }
+
     fn run(self: Box<Self>, res: i64) {
-        let brief = self.inner.view();
+        let view = self.inner.view();
         let Self { inner, promise, panics, scope } = *self;
         match catch(|| inner.run(res)) {
-            // Without a handle the value is dropped at the end of this, by the job still.
+            // If the handle is gone, this drops the value, still as a part of the job.
             Ok(value) => promise.end(End::Returned(value)),
             Err(payload) => {
-                panics.report(&payload, brief.transfer.operation, brief.offset());
+                panics.report(&payload, view.transfer.operation, view.offset());
                 if let Some(jobs) = scope {
-                    // Before a handle can take it.
+                    // Before a handle can take the panic.
                     jobs.panicked();
                 }
                 promise.end(End::Panicked(payload));
-                // Without a handle this drops the payload, whose panic would be a second one.
+                // If the handle is gone, this drops the payload. A panic of that would be a second
+                // one.
                 if let Err(second) = catch(|| drop(promise)) {
                     discard(second);
                 }
             }
         }
     }
+}
 
-    fn buffer_type(&self) -> TypeId
+/// Users don't change a spawned job. A refused one gives back the task that it wraps.
+impl<R: Send> UserTask<()> for Spawned<'_, R> {
+    fn reclaimable(&self) -> Option<TypeId>
     where
         Self: 'static,
     {
-        self.inner.buffer_type()
+        Some(TypeId::of::<Box<dyn UserTask<R>>>())
     }
 
-    fn buffer_into(self: Box<Self>, place: &mut dyn Any)
+    fn reclaim(self: Box<Self>, place: &mut dyn Any)
     where
         Self: 'static,
     {
         let Self { inner, .. } = *self;
-        inner.buffer_into(place);
-    }
-
-    fn into_any(self: Box<Self>) -> Box<dyn Any>
-    where
-        Self: 'static,
-    {
-        self
+        give_back(inner, place);
     }
 }

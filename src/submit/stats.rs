@@ -1,4 +1,4 @@
-//! Counters: what happened since the start, and where the jobs are now.
+//! The counters of a dispatcher: the events since its start, and the places where its jobs are now.
 
 use std::sync::atomic::Ordering;
 
@@ -8,16 +8,17 @@ use crate::pipeline::Pipeline;
 ///
 /// In every snapshot:
 ///
-/// - `accepted == finished + outstanding`;
-/// - `outstanding == parked + ` the occupied slots, which are at most the depth, ` + ` the jobs that
-///   were withdrawn or timed out before they had a slot and whose callback has not returned;
-/// - `in_flight + blocking <= outstanding - parked`;
-/// - `failed`, `short` and `panics` are each at most `finished`, but that a callback's panic is
-///   counted a moment before its job is finished.
+/// - `accepted == finished + outstanding`.
+/// - `outstanding` is `parked`, plus the occupied slots, which are at most the depth, plus the jobs
+///   that were cancelled or timed out before they had a slot and whose callback has not returned.
+/// - `in_flight + blocking <= outstanding - parked`.
+/// - `failed`, `short` and `panics` are each at most `finished`. But a callback's panic is counted
+///   a moment before its job is finished.
 ///
-/// When nothing is outstanding, with AIO, `submitted + ` the requests that the kernel refused at
-/// submission `+ cached + blocking_transfers + nops + blocking_calls == finished + resumed`, less the
-/// jobs that were withdrawn or timed out while they waited for the first of these, or for the next.
+/// When nothing is outstanding, with AIO, two sums are equal. The first is `submitted`, plus the
+/// requests that the kernel refused at submission, plus `cached + blocking_transfers + nops +
+/// blocking_calls`. The second is `finished + resumed`, less the jobs that were cancelled or timed
+/// out while they waited for their first or next of these steps.
 ///
 /// # Examples
 ///
@@ -38,11 +39,11 @@ use crate::pipeline::Pipeline;
 pub struct Stats {
     /// Jobs accepted.
     pub accepted: u64,
-    /// Jobs handed back to the caller: no room, or too late.
+    /// Jobs handed back to the caller, as there was no room or the dispatcher was shut down.
     pub refused: u64,
     /// Requests that the kernel accepted: one a job, and one more each time that a job is resumed.
-    /// Without AIO, those that were left to threads as if to it; the same holds below for what is said
-    /// of the kernel and its calls.
+    /// Without AIO, blocking threads stand in for the kernel, here and in the counters below that
+    /// name the kernel and its calls.
     pub submitted: u64,
     /// Requests whose completion was reaped.
     pub completed: u64,
@@ -54,52 +55,52 @@ pub struct Stats {
     pub short: u64,
     /// How often the rest of an [exact](crate::Job::exact) job was submitted.
     pub resumed: u64,
-    /// Jobs that were [withdrawn](crate::JobHandle::cancel). Once their callbacks have returned they
-    /// are finished, and failed, as are those that timed out.
+    /// Jobs that were [cancelled](crate::JobHandle::cancel). When their callbacks have returned,
+    /// they are finished and failed, as are those that timed out.
     pub cancelled: u64,
-    /// Jobs that were given up at their [deadline](crate::Job::deadline).
+    /// Jobs that were ended at their [deadline](crate::Job::start_by).
     pub timed_out: u64,
     /// Reads and writes that went through the page cache.
     pub buffered: u64,
-    /// Reads of these that the page cache answered at once.
+    /// Reads among these that the page cache answered at once.
     pub cached: u64,
-    /// Operations that were performed by a thread for what blocks: all but polls, if the
-    /// [`backend`](crate::Dispatcher::backend) is threads.
+    /// Operations that a blocking thread performed. If the
+    /// [`backend`](crate::Dispatcher::backend) is threads, these are all but polls.
     pub blocking_transfers: u64,
-    /// Jobs of which there was nothing to do but the callback: [`Job::nop`](crate::Job::nop).
+    /// Jobs that only had a callback to run: [`Job::nop`](crate::Job::nop).
     pub nops: u64,
-    /// Jobs whose work was given to a thread for what blocks:
-    /// [`Job::blocking`](crate::Job::blocking).
+    /// Jobs whose work was given to a blocking thread: [`Job::blocking`](crate::Job::blocking).
     pub blocking_calls: u64,
-    /// How many threads for what blocks there are now.
+    /// The number of blocking threads that there are now.
     pub blocking_threads: usize,
-    /// Callbacks that panicked, and work of blocking jobs.
+    /// Panics of callbacks, and of the work of blocking jobs.
     pub panics: u64,
     /// Jobs accepted and not finished.
     pub outstanding: u64,
-    /// Of these, jobs that wait for a slot.
+    /// Outstanding jobs that wait for a slot.
     pub parked: usize,
-    /// Of these, jobs that are in the kernel.
+    /// Outstanding jobs that are in the kernel.
     pub in_flight: usize,
-    /// Of these, jobs that a thread for what blocks has or is to get.
+    /// Outstanding jobs that a blocking thread has or is to get.
     pub blocking: usize,
     /// Calls of io_submit(2).
     pub submit_calls: u64,
-    /// Calls of io_getevents(2), the one that is waiting included.
+    /// Calls of io_getevents(2), including the one that is waiting.
     pub reap_calls: u64,
-    /// The most completions that one of these calls returned.
+    /// The largest number of completions that one of these calls returned.
     pub largest_harvest: usize,
-    /// How often a worker that had found nothing to do woke up.
+    /// How often a worker woke up that had found nothing to do.
     pub worker_wakeups: u64,
-    /// Events that belong to no job in flight. The kernel doesn't produce such.
+    /// Events that belong to no job in flight. The kernel doesn't produce any.
     pub stray_events: u64,
-    /// Errors of io_getevents(2) other than an interruption. The kernel has none for a live context.
+    /// Errors of io_getevents(2) other than an interruption. The kernel has none for a live
+    /// context.
     pub reap_errors: u64,
 }
 
 impl Stats {
-    /// Takes a snapshot. In a forked child, where the lock may be held by a thread that doesn't
-    /// exist, all is zero.
+    /// Takes a snapshot. In a forked child all counters are zero, as the lock may be held there by
+    /// a thread that doesn't exist.
     pub(crate) fn of(pipeline: &Pipeline) -> Self {
         if pipeline.is_forked() {
             return Self::default();
@@ -110,12 +111,12 @@ impl Stats {
         let tally = books.tally();
         let outstanding = books.outstanding();
         let parked = books.waiting().for_a_slot();
-        // Read in this order, and bounded by the slots in use: a launch that the kernel has not
-        // answered yet counts as submitted.
+        // Read in this order, so that the difference is not negative, and bounded by the slots in
+        // use, as a launch that the kernel has not answered yet counts as submitted.
         let completed = counters.completed.load(Ordering::Relaxed);
         let submitted = counters.submitted.load(Ordering::Relaxed);
         let occupied = pipeline.admission().limits().depth as usize - books.waiting().free_slots();
-        // Under the lock, so that it is ahead only by callbacks that have not been finished yet.
+        // Read under the lock, so that it is ahead only by callbacks that have not been finished.
         let panics = pipeline.panics().count();
         drop(books);
         let in_flight = usize::try_from(submitted.saturating_sub(completed)).unwrap_or(usize::MAX);
@@ -141,7 +142,7 @@ impl Stats {
             outstanding,
             parked,
             in_flight,
-            // Read later than the slots were counted.
+            // Bounded, as the slots were counted before.
             blocking: launcher.blocking().jobs().min(occupied - in_flight),
             submit_calls: counters.submit_calls.load(Ordering::Relaxed),
             reap_calls: counters.reap_calls.load(Ordering::Relaxed),

@@ -1,50 +1,52 @@
-//! Submission by tasks: what waits for room without blocking a thread.
+//! Submission by tasks: where a thread would wait for room, a task's future is pending.
 
 use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use super::error::SubmitError;
 use crate::job::Job;
 use crate::submit::Submitter;
-use crate::submit::entry::Entry;
 use crate::submit::handle::JobHandle;
+use crate::submit::pending::PendingSubmission;
+use crate::submit::refused::Refused;
 use crate::submit::spawned::Spawned;
 
 /// The future of [`submit_async`](Submitter::submit_async): ready when the job has been accepted.
 ///
-/// Dropped before, it takes the job, with its buffer, along.
+/// A future that is dropped before drops the job, with its buffer.
 #[must_use = "the job is submitted when the future is polled"]
-pub struct SubmitFuture(Entry);
+pub struct SubmitFuture(PendingSubmission);
 
-/// The future of [`spawn_async`](Submitter::spawn_async): the handle of the job, when that has been
-/// accepted.
+/// The future of [`spawn_async`](Submitter::spawn_async): resolves to the job's handle when the job
+/// has been accepted.
 ///
-/// Dropped before, it takes the job, with its buffer, along.
+/// A future that is dropped before drops the job, with its buffer.
 #[must_use = "the job is submitted when the future is polled"]
 pub struct SpawnFuture<R> {
-    entry: Entry,
-    /// Until the job has been accepted.
+    submission: PendingSubmission,
+    /// `None` once the job has been accepted.
     handle: Option<JobHandle<R>>,
 }
 
 impl Submitter {
-    /// Submits a job like [`submit`](Self::submit), but for tasks: where that waits for room, the
-    /// future is pending.
+    /// Submits a job like [`submit`](Self::submit), but for tasks: where `submit` waits for room,
+    /// the future is pending.
     ///
-    /// The job is submitted when the future is polled for the first time, or stands in a line with
-    /// others that wait for room. Who came first is let in first; threads that wait in `submit` and
-    /// tasks are called by turns. A future that is dropped leaves the line. One that is woken is to
-    /// be polled or dropped before long, like every future: the others behind it are called by what
-    /// it does, or, if it does nothing, only as further jobs end.
+    /// The job is submitted when the future is polled for the first time. If there is no room, the
+    /// task stands in a line with others that wait, and the first in the line is let in first. The
+    /// dispatcher wakes tasks and threads that wait in `submit` in turn. A future that is dropped
+    /// leaves the line. Like every future, one that has been woken should be polled or dropped
+    /// before long: either wakes those behind it. If it does nothing, they are woken only as
+    /// further jobs end.
     ///
-    /// Polling it enters the kernel as `submit` does, and doesn't block otherwise. In a callback it
-    /// is ready at once. It belongs to no runtime.
+    /// Polling enters the kernel as `submit` does, and doesn't block otherwise. In a callback the
+    /// future is ready at once. It belongs to no runtime.
     ///
     /// # Errors
     ///
-    /// As for `submit`: the job comes back if the dispatcher has been shut down, also while it
-    /// waits, if this is a forked child, or, in a callback, if too many jobs are parked.
+    /// As for `submit`. The job comes back if the dispatcher has been shut down, also while the
+    /// future is pending, if this is a forked child, or, in a callback, if too many jobs are
+    /// parked.
     ///
     /// # Panics
     ///
@@ -55,7 +57,7 @@ impl Submitter {
     /// ```
     /// use std::sync::atomic::{AtomicUsize, Ordering};
     /// use std::sync::Arc;
-    /// use reapool::{Dispatcher, Job, SubmitError};
+    /// use reapool::{Dispatcher, Job, Refused};
     ///
     /// let dispatcher = Dispatcher::builder().depth(1).backlog(0).build()?;
     /// let count = Arc::new(AtomicUsize::new(0));
@@ -67,17 +69,17 @@ impl Submitter {
     ///         });
     ///         dispatcher.submit_async(job).await?;
     ///     }
-    ///     Ok::<_, SubmitError>(())
+    ///     Ok::<_, Refused<Job>>(())
     /// })?;
     /// dispatcher.drain()?;
     /// assert_eq!(count.load(Ordering::Relaxed), 10);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn submit_async(&self, job: Job) -> SubmitFuture {
-        SubmitFuture(Entry::new(&self.pipeline, job))
+        SubmitFuture(PendingSubmission::new(&self.pipeline, job))
     }
 
-    /// Spawns a job like [`spawn`](Self::spawn), but for tasks: where that waits for room, the
+    /// Spawns a job like [`spawn`](Self::spawn), but for tasks: where `spawn` waits for room, the
     /// future is pending. It resolves to the handle, which is a future of the callback's value.
     ///
     /// # Errors
@@ -91,44 +93,45 @@ impl Submitter {
     /// # Examples
     ///
     /// ```
-    /// use reapool::{Dispatcher, Job, SubmitError};
+    /// use reapool::{Completion, Dispatcher, Job, Refused};
     ///
     /// let dispatcher = Dispatcher::new()?;
     /// let file = std::fs::File::open("Cargo.toml")?;
     /// let lines = futures::executor::block_on(async {
-    ///     // On a worker, which is the place for computations.
-    ///     let count = |done: reapool::Completion<Vec<u8>>| done.data().split(|&b| b == b'\n').count();
+    ///     // Runs on a worker, which is the place for computations.
+    ///     let count = |done: Completion<Vec<u8>>| done.data().split(|&b| b == b'\n').count();
     ///     let handle = dispatcher.spawn_async(Job::read(file, vec![0; 1 << 16], 0, count)).await?;
-    ///     Ok::<_, SubmitError<usize>>(handle.await)
+    ///     Ok::<_, Refused<Job<usize>>>(handle.await)
     /// })?;
     /// assert!(lines > 10);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn spawn_async<R: Send + 'static>(&self, job: Job<R>) -> SpawnFuture<R> {
         let (job, handle) = Spawned::tie(job, &self.pipeline);
-        SpawnFuture { entry: Entry::new(&self.pipeline, job), handle: Some(handle) }
+        let submission = PendingSubmission::new(&self.pipeline, job);
+        SpawnFuture { submission, handle: Some(handle) }
     }
 }
 
 impl Future for SubmitFuture {
-    type Output = Result<(), SubmitError>;
+    type Output = Result<(), Refused<Job>>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        self.0.poll(context).map_err(|(kind, job)| SubmitError::new(kind, job))
+        self.0.poll(context).map_err(|(kind, job)| Refused::job(kind, job))
     }
 }
 
 impl<R: Send + 'static> Future for SpawnFuture<R> {
-    type Output = Result<JobHandle<R>, SubmitError<R>>;
+    type Output = Result<JobHandle<R>, Refused<Job<R>>>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        match self.entry.poll(context) {
+        match self.submission.poll(context) {
             Poll::Pending => Poll::Pending,
             Poll::Ready(Ok(())) => {
-                Poll::Ready(Ok(self.handle.take().expect("the entry was ready once")))
+                Poll::Ready(Ok(self.handle.take().expect("the submission was ready once")))
             }
             Poll::Ready(Err((kind, job))) => {
-                Poll::Ready(Err(SubmitError::new(kind, Spawned::untie(job))))
+                Poll::Ready(Err(Refused::job(kind, Spawned::untie(job))))
             }
         }
     }

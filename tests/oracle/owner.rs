@@ -1,6 +1,6 @@
 //! A dispatcher, or an event loop that the test itself gives its turns.
 
-use reapool::{Job, LoopDispatcher, Stats, SubmitErrorKind, Submitter};
+use reapool::{Job, LoopDispatcher, Refusal, Stats, Submitter};
 
 use super::program::{How, Program};
 use super::util::event_loop::wait_readable;
@@ -33,8 +33,8 @@ impl Owner {
             Self::Threads(dispatcher) => submit(dispatcher, how, jobs),
             Self::Loop(dispatcher) => {
                 while let Err(error) = dispatcher.submit_batch(jobs) {
-                    assert_eq!(error.kind(), SubmitErrorKind::Full);
-                    jobs = error.into_jobs();
+                    assert_eq!(error.kind(), Refusal::Full);
+                    jobs = error.into_inner();
                     take_turn(dispatcher);
                 }
             }

@@ -49,7 +49,7 @@ impl Terms {
     pub(crate) fn put<R: 'static>(self, job: Job<R>) -> Job<R> {
         let job = if self.exact { job.exact() } else { job };
         match self.timeout {
-            Some(timeout) => job.timeout(timeout),
+            Some(timeout) => job.start_within(timeout),
             None => job,
         }
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use futures::FutureExt;
 use futures::executor::block_on;
-use reapool::{Job, JobHandle, JoinError, SubmitErrorKind};
+use reapool::{Job, JobHandle, JoinError, Refusal};
 
 use crate::dice::Dice;
 use crate::ledger::take_back;
@@ -51,7 +51,7 @@ fn numbered(realm: &Arc<Realm>, dice: &mut Dice) -> Job<u64> {
 }
 
 /// A refusal has to have the reason that there is.
-fn refused(realm: &Realm, kind: SubmitErrorKind, expected: SubmitErrorKind) {
+fn refused(realm: &Realm, kind: Refusal, expected: Refusal) {
     if kind != expected {
         let what = format!("{}: refused with {kind:?}", realm.name);
         realm.world.troubles.tell(Trouble::Surprise, what);
@@ -61,11 +61,11 @@ fn refused(realm: &Realm, kind: SubmitErrorKind, expected: SubmitErrorKind) {
 fn one(realm: &Arc<Realm>, dice: &mut Dice) {
     let job = job(realm, dice);
     let (answer, expected) = match dice.below(3) {
-        0 => (realm.submitter.submit(job), SubmitErrorKind::ShutDown),
-        1 => (realm.submitter.try_submit(job), SubmitErrorKind::Full),
+        0 => (realm.submitter.submit(job), Refusal::ShutDown),
+        1 => (realm.submitter.try_submit(job), Refusal::Full),
         _ => {
             let limit = dice.micros(1000);
-            (realm.submitter.submit_timeout(job, limit), SubmitErrorKind::TimedOut)
+            (realm.submitter.submit_timeout(job, limit), Refusal::TimedOut)
         }
     };
     if let Err(error) = answer {
@@ -79,15 +79,15 @@ fn batch(realm: &Arc<Realm>, dice: &mut Dice) {
     let jobs: Vec<_> = (0..count).map(|_| job(realm, dice)).collect();
     if dice.one_in(2) {
         if let Err(error) = realm.submitter.submit_batch(jobs) {
-            refused(realm, error.kind(), SubmitErrorKind::ShutDown);
+            refused(realm, error.kind(), Refusal::ShutDown);
             take_back(error);
         }
         return;
     }
     if let Err(error) = realm.submitter.try_submit_batch(jobs) {
-        refused(realm, error.kind(), SubmitErrorKind::Full);
+        refused(realm, error.kind(), Refusal::Full);
         let accepted = error.accepted();
-        let jobs = error.into_jobs();
+        let jobs = error.into_inner();
         realm.world.troubles.compare(
             "a batch and its parts",
             count as u64,
@@ -103,7 +103,7 @@ fn handles(realm: &Arc<Realm>, dice: &mut Dice) {
         match realm.submitter.spawn(numbered(realm, dice)) {
             Ok(handle) => handles.push(handle),
             Err(error) => {
-                refused(realm, error.kind(), SubmitErrorKind::ShutDown);
+                refused(realm, error.kind(), Refusal::ShutDown);
                 take_back(error);
             }
         }
@@ -154,7 +154,7 @@ fn task(realm: &Arc<Realm>, dice: &mut Dice) {
         0 => {
             let future = realm.submitter.submit_async(job(realm, dice));
             if let Err(error) = block_on(future) {
-                refused(realm, error.kind(), SubmitErrorKind::ShutDown);
+                refused(realm, error.kind(), Refusal::ShutDown);
                 take_back(error);
             }
         }
@@ -176,7 +176,7 @@ fn task(realm: &Arc<Realm>, dice: &mut Dice) {
                         // Awaiting goes on panicking if the callback did.
                         Ok(handle) => drop(AssertUnwindSafe(handle).catch_unwind().await),
                         Err(error) => {
-                            refused(realm, error.kind(), SubmitErrorKind::ShutDown);
+                            refused(realm, error.kind(), Refusal::ShutDown);
                             take_back(error);
                         }
                     }

@@ -19,7 +19,7 @@ fn a_poll_that_is_to_end_is_counted_before_it_can() {
         rig.fake.blocked();
         let counted = rig.dispatcher.stats().cancelled;
         rig.fake.unblock();
-        assert_eq!(answer.join().unwrap(), Cancel::Withdrawn);
+        assert_eq!(answer.join().unwrap(), Cancel::Cancelled);
         assert_eq!(counted, 1);
     });
     let error = handle.join_timeout(HANG).unwrap().unwrap_err();

@@ -37,10 +37,10 @@ fn what_waits_ends_at_its_deadline_though_nothing_else_happens() {
         rig.fake.held(1);
         rig.all_asleep(workers);
         // The second wakes nobody before the first would, the third does.
-        rig.dispatcher.submit(rig.job(3).timeout(LATER)).unwrap();
-        rig.dispatcher.submit(rig.job(4).timeout(2 * LATER)).unwrap();
+        rig.dispatcher.submit(rig.job(3).start_within(LATER)).unwrap();
+        rig.dispatcher.submit(rig.job(4).start_within(2 * LATER)).unwrap();
         for name in [1, 2] {
-            rig.dispatcher.submit(rig.job(name).timeout(SOON)).unwrap();
+            rig.dispatcher.submit(rig.job(name).start_within(SOON)).unwrap();
             assert_eq!(rig.seen(1), timed_out(name..name + 1));
         }
         rig.all_asleep(workers);
@@ -64,8 +64,8 @@ fn many_deadlines_each_end_one_job() {
     let rig = Rig::new(Fake::default(), 1, JOBS as usize, 3);
     rig.dispatcher.submit(rig.job(JOBS)).unwrap();
     rig.fake.held(1);
-    let jobs =
-        (0..JOBS).map(|name| rig.job(name).timeout(Duration::from_micros(name * 7919 % 20_000)));
+    let jobs = (0..JOBS)
+        .map(|name| rig.job(name).start_within(Duration::from_micros(name * 7919 % 20_000)));
     rig.dispatcher.submit_batch(jobs).unwrap();
     assert_eq!(rig.seen(JOBS as usize), timed_out(0..JOBS));
     rig.fake.complete_all();
@@ -76,11 +76,11 @@ fn many_deadlines_each_end_one_job() {
 #[test]
 fn a_job_that_is_late_already_ends_at_once_though_slots_are_free() {
     let rig = Rig::new(Fake::default(), 4, 4, 2);
-    rig.dispatcher.submit(rig.job(0).timeout(Duration::ZERO)).unwrap();
-    rig.dispatcher.submit(rig.job(1).deadline(Instant::now())).unwrap();
+    rig.dispatcher.submit(rig.job(0).start_within(Duration::ZERO)).unwrap();
+    rig.dispatcher.submit(rig.job(1).start_by(Instant::now())).unwrap();
     assert_eq!(rig.seen(2), timed_out(0..2));
     // From a callback.
-    let (submitter, late) = (rig.dispatcher.submitter(), rig.job(2).timeout(Duration::ZERO));
+    let (submitter, late) = (rig.dispatcher.submitter(), rig.job(2).start_within(Duration::ZERO));
     rig.dispatcher.submit(Job::nop(move || submitter.submit(late).unwrap())).unwrap();
     assert_eq!(rig.seen(1), timed_out(2..3));
     assert!(rig.fake.calls().is_empty());
@@ -90,7 +90,7 @@ fn a_job_that_is_late_already_ends_at_once_though_slots_are_free() {
 #[test]
 fn an_idle_worker_minds_deadlines_while_another_is_in_a_callback() {
     let rig = Rig::new(Fake::default(), 2, 8, 2);
-    let (submitter, mine) = (rig.dispatcher.submitter(), rig.job(1).timeout(SOON));
+    let (submitter, mine) = (rig.dispatcher.submitter(), rig.job(1).start_within(SOON));
     rig.dispatcher.submit(rig.job(0)).unwrap();
     rig.fake.held(1);
     // The other slot is this callback's. What it submits ends while it still runs.
@@ -123,7 +123,7 @@ fn callbacks_of_jobs_that_timed_out_delay_nobody_while_a_worker_is_idle() {
         for (deadline, name) in deadlines.into_iter().zip(0..) {
             let guest = meeting.guest.clone();
             let job = Job::read(&rig.file, Vec::new(), name, move |_| guest.meet());
-            rig.dispatcher.submit(job.deadline(deadline)).unwrap();
+            rig.dispatcher.submit(job.start_by(deadline)).unwrap();
         }
         meeting.of(WORKERS);
         rig.all_asleep(WORKERS);
@@ -138,7 +138,7 @@ fn what_is_late_when_a_slot_becomes_free_does_not_get_it() {
     let rig = Rig::new(Fake::default(), 1, 8, 1);
     let release = rig.held_worker();
     let deadline = Instant::now() + SOON;
-    rig.dispatcher.submit(rig.job(0).deadline(deadline)).unwrap();
+    rig.dispatcher.submit(rig.job(0).start_by(deadline)).unwrap();
     rig.dispatcher.submit(rig.job(1)).unwrap();
     sleep_until(deadline);
     release.send(()).unwrap();
@@ -158,8 +158,8 @@ fn what_is_in_the_kernel_goes_on_but_is_not_resumed() {
     let (rig, handle, request) = loop {
         let rig = Rig::new(Fake::default(), 4, 4, 1);
         let read = |offset| Job::read(&file, vec![0; LENGTH], offset, |done| done);
-        let exact = rig.dispatcher.spawn(read(OFFSET).exact().timeout(limit)).unwrap();
-        let plain = rig.dispatcher.spawn(read(0).timeout(limit)).unwrap();
+        let exact = rig.dispatcher.spawn(read(OFFSET).exact().start_within(limit)).unwrap();
+        let plain = rig.dispatcher.spawn(read(0).start_within(limit)).unwrap();
         rig.dispatcher.submit(rig.job(1)).unwrap();
         let held = rig.fake.held(1);
         if held.len() == 3 {
@@ -193,7 +193,8 @@ fn late_in_submission(rig: &Rig, during: impl Fn(Duration, u64)) -> (io::Result<
     for (tries, limit) in (1..).map(|tries| (tries, SOON * (1 << tries))) {
         let calls = rig.fake.calls().len();
         rig.fake.block_caller();
-        let poll = Job::poll(&rig.file, PollEvents::READABLE, |done| done.result).timeout(limit);
+        let poll =
+            Job::poll(&rig.file, PollEvents::READABLE, |done| done.result).start_within(limit);
         let (held, handle) = thread::scope(|scope| {
             let caller = scope.spawn(|| dispatcher.spawn(poll).unwrap());
             while rig.fake.calls().len() == calls && !caller.is_finished() {
@@ -220,7 +221,7 @@ fn a_poll_ends_at_its_deadline_also_if_that_comes_while_it_is_submitted() {
     let rig = Rig::new(Fake::default(), 4, 4, 2);
     let poll = |limit| {
         let job = Job::poll(&rig.file, PollEvents::READABLE, |done| done.result);
-        rig.dispatcher.spawn(job.timeout(limit)).unwrap()
+        rig.dispatcher.spawn(job.start_within(limit)).unwrap()
     };
     let result = poll(SOON).join_timeout(HANG).unwrap();
     assert_eq!(result.unwrap_err().kind(), io::ErrorKind::TimedOut);

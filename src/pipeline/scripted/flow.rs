@@ -1,7 +1,7 @@
 //! Who submits what, when, and together with what.
 
 use super::{HANG, Rig, all_well};
-use crate::admission::refusal::SubmitErrorKind;
+use crate::admission::refusal::Refusal;
 use crate::engine::fake::{Fake, full};
 use crate::job::Job;
 
@@ -38,7 +38,7 @@ fn chains_let_nobody_in_before_they_end() {
         rig.fake.called(calls + 1);
         assert_eq!(rig.dispatcher.stats().outstanding, 3);
         let error = rig.dispatcher.try_submit(rig.job(200)).unwrap_err();
-        assert_eq!(error.kind(), SubmitErrorKind::Full);
+        assert_eq!(error.kind(), Refusal::Full);
     }
     rig.fake.held(2);
     rig.fake.complete_all();
@@ -47,7 +47,7 @@ fn chains_let_nobody_in_before_they_end() {
     assert_eq!(rig.seen(3), all_well(100..103));
     rig.dispatcher.drain_timeout(HANG).unwrap();
     rig.dispatcher.submit_batch(rig.jobs(200..203)).unwrap();
-    assert_eq!(rig.dispatcher.try_submit(rig.job(203)).unwrap_err().kind(), SubmitErrorKind::Full);
+    assert_eq!(rig.dispatcher.try_submit(rig.job(203)).unwrap_err().kind(), Refusal::Full);
     rig.fake.held(2);
     rig.fake.complete_all();
     rig.fake.held(1);

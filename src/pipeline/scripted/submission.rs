@@ -226,7 +226,7 @@ fn a_kernel_without_requests_is_asked_again_for_what_a_callback_submits() {
     let refused = rig.dispatcher.spawn(rig.job(1)).unwrap();
     rig.fake.called(4);
     // With it goes the reason to ask.
-    while refused.cancel() != Cancel::Withdrawn {
+    while refused.cancel() != Cancel::Cancelled {
         thread::yield_now();
     }
     assert_eq!(rig.seen(1), [(1, Err(libc::ECANCELED))]);

@@ -46,8 +46,8 @@ fn what_waits_for_a_slot_ends_without_one() {
     let handles: Vec<_> = (0..7).map(|name| spawn(&rig, name)).collect();
     rig.fake.held(2);
     for (name, handle) in handles.iter().enumerate() {
-        let expected = if [3, 6].contains(&name) { Cancel::Withdrawn } else { Cancel::TooLate };
-        if name < 2 || expected == Cancel::Withdrawn {
+        let expected = if [3, 6].contains(&name) { Cancel::Cancelled } else { Cancel::TooLate };
+        if name < 2 || expected == Cancel::Cancelled {
             assert_eq!(handle.cancel(), expected, "job {name}");
         }
     }
@@ -83,7 +83,7 @@ fn it_makes_room() {
     thread::scope(|scope| {
         let next = rig.job(2);
         let submitted = scope.spawn(|| rig.dispatcher.submit(next).unwrap());
-        assert_eq!(waiting.cancel(), Cancel::Withdrawn);
+        assert_eq!(waiting.cancel(), Cancel::Cancelled);
         submitted.join().unwrap();
     });
     rig.fake.held(1);
@@ -101,7 +101,7 @@ fn an_idle_worker_comes_while_another_is_in_a_callback() {
     let release = rig.held_worker();
     let (in_kernel, waiting) = (spawn(&rig, 0), spawn(&rig, 1));
     rig.fake.held(1);
-    assert_eq!(waiting.cancel(), Cancel::Withdrawn);
+    assert_eq!(waiting.cancel(), Cancel::Cancelled);
     assert_eq!(ended(waiting), withdrawn(1));
     assert!(!in_kernel.is_finished());
     release.send(()).unwrap();
@@ -116,7 +116,7 @@ fn a_busy_worker_comes_by_and_needs_no_completion() {
     let handles: Vec<_> = (0..4).map(|name| spawn(&rig, name)).collect();
     rig.fake.held(1);
     for handle in &handles[1..] {
-        assert_eq!(handle.cancel(), Cancel::Withdrawn);
+        assert_eq!(handle.cancel(), Cancel::Cancelled);
         assert!(!handle.is_finished(), "no worker is free");
     }
     release.send(()).unwrap();
@@ -141,7 +141,7 @@ fn callbacks_of_withdrawn_jobs_delay_nobody_while_a_worker_is_idle() {
         rig.dispatcher.spawn(job).unwrap()
     });
     rig.fake.held(1);
-    assert_eq!((handles[1].cancel(), handles[2].cancel()), (Cancel::Withdrawn, Cancel::Withdrawn));
+    assert_eq!((handles[1].cancel(), handles[2].cancel()), (Cancel::Cancelled, Cancel::Cancelled));
     rig.fake.complete_all();
     meeting.of(3);
     let well = handles.map(|handle| handle.join_timeout(HANG).unwrap());
@@ -161,7 +161,7 @@ fn a_worker_that_is_kept_busy_comes_by_all_the_same() {
     while pipeline.completed().len() < 63 {
         thread::yield_now();
     }
-    assert_eq!(waiting.cancel(), Cancel::Withdrawn);
+    assert_eq!(waiting.cancel(), Cancel::Cancelled);
     release.send(()).unwrap();
     let order: Vec<u64> = (0..64).map(|_| rig.seen(1)[0].0).collect();
     let place = order.iter().position(|&name| name == 63).unwrap();
@@ -183,7 +183,7 @@ fn what_was_left_to_a_worker_is_not_left_to_its_slow_callback() {
     submitter.submit(job()).unwrap();
     let waiting = submitter.spawn(job()).unwrap();
     (0..2).for_each(|worker| pipeline.wakeups().workers().sleepers().announce_idle(worker, None));
-    assert_eq!(waiting.cancel(), Cancel::Withdrawn);
+    assert_eq!(waiting.cancel(), Cancel::Cancelled);
     assert!(outlet.try_send(Completed { index: 0, res: 0, job: job() }).is_ok());
     pipeline.wakeups().for_unclaimed();
     assert_eq!(
@@ -217,13 +217,13 @@ fn callbacks_withdraw_others_and_may_submit_and_panic() {
     let nop = rig.dispatcher.spawn(Job::nop(|| ())).unwrap();
     tell.send(nop).unwrap();
     drop(tell);
-    assert_eq!(panics.cancel(), Cancel::Withdrawn);
+    assert_eq!(panics.cancel(), Cancel::Cancelled);
     let Err(JoinError::Panicked(payload)) = panics.join_timeout(HANG) else { panic!() };
     assert_eq!(payload.downcast_ref(), Some(&Some(libc::ECANCELED)));
     rig.fake.held(1);
     rig.fake.complete_all();
     let answers = withdrawing.join_timeout(HANG).unwrap();
-    assert_eq!(answers, [Cancel::Withdrawn, Cancel::NoResult]);
+    assert_eq!(answers, [Cancel::Cancelled, Cancel::WillRun]);
     // What the callback of a withdrawn job submits enters the kernel.
     rig.fake.held(1);
     rig.fake.complete_all();
@@ -262,7 +262,7 @@ fn what_the_kernel_has_no_request_for_can_be_withdrawn() {
 
 /// Withdraws a job for which the kernel is asked now and then.
 fn withdraw_starved<T>(handle: &JobHandle<T>) {
-    while handle.cancel() != Cancel::Withdrawn {
+    while handle.cancel() != Cancel::Cancelled {
         assert!(!handle.is_finished());
         thread::yield_now();
     }
@@ -277,9 +277,9 @@ fn thousands_are_withdrawn_from_wherever_they_are() {
     let (front, back) = handles[1..].split_at(JOBS as usize / 2);
     thread::scope(|scope| {
         // From the front, and from the back.
-        scope.spawn(|| assert!(front.iter().all(|handle| handle.cancel() == Cancel::Withdrawn)));
+        scope.spawn(|| assert!(front.iter().all(|handle| handle.cancel() == Cancel::Cancelled)));
         scope.spawn(|| {
-            assert!(back.iter().rev().all(|handle| handle.cancel() == Cancel::Withdrawn));
+            assert!(back.iter().rev().all(|handle| handle.cancel() == Cancel::Cancelled));
         });
     });
     assert!(handles.iter().all(|handle| handle.cancel() == Cancel::TooLate));

@@ -3,7 +3,7 @@
 use std::io::ErrorKind;
 
 use super::plan::Plan;
-use crate::admission::refusal::SubmitErrorKind;
+use crate::admission::refusal::Refusal;
 use crate::engine::operation::Operation;
 use crate::job::completion::Completion;
 use crate::submit::handle::JobHandle;
@@ -38,7 +38,7 @@ pub(super) enum Fate {
     Offered,
     /// As this one of those that were.
     Accepted(usize),
-    Refused(SubmitErrorKind),
+    Refused(Refusal),
     /// Given up by the program before it was accepted.
     Dropped,
 }

@@ -51,8 +51,8 @@ impl World {
         let job = plan.limit.into_iter().fold(job, Job::limit);
         let job = match plan.due {
             JobDeadline::Never => job,
-            JobDeadline::Past => job.deadline(Instant::now()),
-            JobDeadline::Later => job.timeout(LATER),
+            JobDeadline::Past => job.start_by(Instant::now()),
+            JobDeadline::Later => job.start_within(LATER),
         };
         (name, job)
     }
@@ -75,7 +75,7 @@ impl World {
             world.called_back(name, Seen::nothing(Operation::Nop));
         });
         let result = self.submitter.try_submit(job);
-        self.answered(name, result.map_err(|error| (error.kind(), error.into_job())));
+        self.answered(name, result.map_err(|error| (error.kind(), error.into_inner())));
     }
 
     fn transfer<R: Send + 'static>(

@@ -142,7 +142,7 @@ impl Run {
         match result {
             Ok(handle) => self.stage.world.spawned(name, handle),
             Err(error) => {
-                let refused = (error.kind(), error.into_job());
+                let refused = (error.kind(), error.into_inner());
                 self.stage.world.answered(name, Err(refused));
             }
         }
@@ -171,10 +171,10 @@ impl Run {
         let waits = !given_up && self.stage.waits_in_line();
         match track.phase {
             _ if record.withdrawn || !record.seen.is_empty() => Some(Cancel::TooLate),
-            Phase::InKernel if is_poll => Some(Cancel::Withdrawn),
+            Phase::InKernel if is_poll => Some(Cancel::Cancelled),
             Phase::InKernel => Some(Cancel::TooLate),
             // It may be asked for again while nobody looks.
-            Phase::Backlog => waits.then_some(Cancel::Withdrawn),
+            Phase::Backlog => waits.then_some(Cancel::Cancelled),
             Phase::Ended(_) if is_poll => None,
             Phase::Ended(_) => Some(Cancel::TooLate),
         }
@@ -239,7 +239,7 @@ impl Patient {
             for plan in received {
                 let (name, job) = world.job(&plan, |_| ());
                 let result = world.submitter.submit(job);
-                world.answered(name, result.map_err(|error| (error.kind(), error.into_job())));
+                world.answered(name, result.map_err(|error| (error.kind(), error.into_inner())));
                 counter.fetch_sub(1, Ordering::SeqCst);
             }
         });

@@ -11,7 +11,7 @@ use super::gate::Gate;
 use super::ledger::{Fate, Ledger, Seen};
 use super::plan::{Act, How, Op, Plan};
 use super::program::Kind;
-use crate::admission::refusal::SubmitErrorKind;
+use crate::admission::refusal::Refusal;
 use crate::engine::fake::Fake;
 use crate::file::FileHandle;
 use crate::file::alignment::Alignment;
@@ -19,7 +19,7 @@ use crate::file::metadata::{DirectIo, Metadata};
 use crate::job::Job;
 use crate::pipeline::wakeups::Wakeups;
 use crate::submit::handle::JobHandle;
-use crate::{BatchError, Cancel, JoinError, Submitter};
+use crate::{Cancel, JoinError, Refused, Submitter};
 
 pub(super) struct World {
     pub(super) submitter: Submitter,
@@ -86,7 +86,7 @@ impl World {
         } else {
             self.submitter.try_submit(job)
         };
-        self.answered(name, result.map_err(|error| (error.kind(), error.into_job())))
+        self.answered(name, result.map_err(|error| (error.kind(), error.into_inner())))
     }
 
     fn offer_spawned(self: &Arc<Self>, plan: &Plan) -> bool {
@@ -96,7 +96,7 @@ impl World {
                 self.spawned(name, handle);
                 true
             }
-            Err(error) => self.answered(name, Err((error.kind(), error.into_job()))),
+            Err(error) => self.answered(name, Err((error.kind(), error.into_inner()))),
         }
     }
 
@@ -114,10 +114,10 @@ impl World {
         } else {
             self.submitter.try_submit_batch(jobs)
         };
-        let accepted = result.as_ref().map_or_else(BatchError::accepted, |()| names.len());
+        let accepted = result.as_ref().map_or_else(Refused::accepted, |()| names.len());
         names[..accepted].iter().for_each(|&name| self.ledger().accept(name));
         if let Err(error) = result {
-            let (kind, jobs) = (error.kind(), error.into_jobs());
+            let (kind, jobs) = (error.kind(), error.into_inner());
             assert_eq!(accepted + jobs.len(), names.len());
             for (&name, job) in names[accepted..].iter().zip(jobs) {
                 self.answered(name, Err((kind, job)));
@@ -131,7 +131,7 @@ impl World {
     pub(super) fn answered<R: 'static>(
         &self,
         name: usize,
-        result: Result<(), (SubmitErrorKind, Job<R>)>,
+        result: Result<(), (Refusal, Job<R>)>,
     ) -> bool {
         let Err((kind, job)) = result else {
             self.ledger().accept(name);
@@ -185,11 +185,11 @@ impl World {
         let (name, answer) = (*name, handle.cancel());
         let record = &mut ledger.records[name];
         match answer {
-            Cancel::Withdrawn => {
+            Cancel::Cancelled => {
                 assert!(!record.withdrawn, "job {name} was withdrawn twice");
                 record.withdrawn = true;
             }
-            Cancel::NoResult => record.astray |= record.plan.operation.has_result(),
+            Cancel::WillRun => record.astray |= record.plan.operation.has_result(),
             Cancel::TooLate => {}
         }
         Some(answer)

@@ -1,7 +1,7 @@
-//! What must not compile, each behind something very similar that does.
+//! Tests of what must not compile, each behind something very similar that does.
 //!
-//! These are tests: `cargo test --doc rejected`. The error codes are compared on nightly toolchains
-//! only; elsewhere the similar one makes it likely that a failure has no other reason.
+//! They run with `cargo test --doc compile_fail_tests`. Only nightly toolchains compare the error
+//! codes. Elsewhere the similar one makes it likely that a failure has no other reason.
 //!
 //! # A buffer of the body's is gone before the scope is over
 //!

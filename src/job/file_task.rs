@@ -1,0 +1,164 @@
+//! The task of an operation on a file.
+
+use std::any::{Any, TypeId};
+
+use crate::buffer::IoBufMut;
+use crate::engine::operation::Operation;
+use crate::engine::{Transfer, decode};
+use crate::file::FileHandle;
+use crate::file::owner::FileOwner;
+use crate::job::completion::Completion;
+use crate::job::poll_events::PollEvents;
+use crate::job::progress::Progress;
+use crate::job::ranged::ReadRange;
+use crate::job::target::{Region, Target};
+use crate::job::task::{Task, UserTask, give_back};
+use crate::job::view::{JobView, Route};
+
+/// The one allocation that such a job takes.
+pub(crate) struct FileTask<T, F, H = FileHandle> {
+    target: T,
+    callback: F,
+    file: H,
+    /// The request that the kernel has or is to get.
+    transfer: Transfer,
+    progress: Progress,
+}
+
+impl<T: Target, F, H: FileOwner> FileTask<T, F, H> {
+    pub(crate) fn new(
+        operation: Operation,
+        file: H,
+        target: T,
+        offset: u64,
+        callback: F,
+    ) -> Box<Self> {
+        let handle = file.handle();
+        let (fd, nowait) = (handle.raw_fd(), operation.transfers() && handle.is_stream());
+        let transfer = Transfer { operation, fd, address: 0, length: 0, offset, nowait };
+        let progress = Progress::new(0);
+        let mut task = Box::new(Self { target, callback, file, transfer, progress });
+        // Asked only now: from here to the callback the target is not moved.
+        let region = task.target.region();
+        task.transfer.address = region.address;
+        task.transfer.length = region.length;
+        task.progress = Progress::new(region.requested);
+        task
+    }
+}
+
+impl<B: IoBufMut, F, H: FileOwner> FileTask<ReadRange<B>, F, H> {
+    /// A read of `len` bytes from `offset` on. On a direct file it reads more on both sides, for
+    /// the sake of alignment.
+    pub(crate) fn read_range(
+        file: H,
+        buffer: B,
+        offset: u64,
+        len: usize,
+        callback: F,
+    ) -> Box<Self> {
+        let span = file.handle().span(offset, len);
+        let skip = (offset - span.start) as usize;
+        let target = ReadRange::new(buffer, span.end - span.start, skip, len);
+        let mut task = Self::new(Operation::Read, file, target, span.start, callback);
+        task.progress.select(skip, len);
+        task
+    }
+}
+
+impl<T, F, H, R> Task<R> for FileTask<T, F, H>
+where
+    T: Target,
+    H: FileOwner,
+    F: FnOnce(Completion<T::Buffer, H>) -> R + Send,
+{
+    fn view(&self) -> JobView {
+        let operation = self.transfer.operation;
+        let file = self.file.handle();
+        let buffered = operation.transfers() && file.is_buffered();
+        let route = if !buffered {
+            Route::Engine
+        } else if operation.reads() && file.supports_nowait() {
+            Route::LookInPageCache
+        } else {
+            Route::Blocking
+        };
+        JobView { transfer: self.transfer, progress: self.progress, buffered, route }
+    }
+
+    fn file(&self) -> Option<&FileHandle> {
+        Some(self.file.handle())
+    }
+
+    fn advance(&mut self, done: usize, begin: usize) {
+        let before = self.progress.begin() as u64;
+        self.progress.advance(done, begin);
+        let whole = Region {
+            address: self.transfer.address.wrapping_sub(before),
+            length: self.transfer.length,
+            requested: self.progress.whole(),
+        };
+        let rest = self.target.advance(whole, begin);
+        (self.transfer.address, self.transfer.length) = (rest.address, rest.length);
+        let offset = self.transfer.offset.wrapping_sub(before);
+        self.transfer.offset = offset.wrapping_add(begin as u64);
+    }
+
+    fn run(self: Box<Self>, res: i64) -> R {
+        let view = self.view();
+        let (offset, end) = (view.offset(), view.end(res));
+        let Self { target, callback, file, transfer, progress } = *self;
+        let (operation, requested) = (transfer.operation, progress.requested());
+        // A failed read leaves the buffer as it was. A failed exact read hands over the bytes that
+        // it got.
+        let has_bytes = end.fault.is_none() || progress.is_exact();
+        callback(Completion {
+            operation,
+            file,
+            offset,
+            requested,
+            buffer: target.into_buffer(has_bytes.then_some(end.filled)),
+            transferred: end.transferred,
+            result: match operation {
+                Operation::Poll => decode(PollEvents::answer(transfer.address, res)),
+                _ if operation.transfers() => end.result(requested),
+                _ => decode(res),
+            },
+        })
+    }
+}
+
+impl<T, F, H, R> UserTask<R> for FileTask<T, F, H>
+where
+    T: Target,
+    H: FileOwner,
+    F: FnOnce(Completion<T::Buffer, H>) -> R + Send,
+{
+    fn limit(&mut self, bytes: usize) {
+        let is_plain = matches!(self.transfer.operation, Operation::Read | Operation::Write);
+        if is_plain && !T::IS_RANGE {
+            self.progress.limit(bytes);
+            self.transfer.length = self.transfer.length.min(bytes as u64);
+        }
+    }
+
+    fn exact(&mut self) {
+        if self.transfer.operation.transfers() {
+            self.progress.make_exact();
+        }
+    }
+
+    fn reclaimable(&self) -> Option<TypeId>
+    where
+        Self: 'static,
+    {
+        Some(TypeId::of::<T::Buffer>())
+    }
+
+    fn reclaim(self: Box<Self>, place: &mut dyn Any)
+    where
+        Self: 'static,
+    {
+        give_back(self.target.into_buffer(None), place);
+    }
+}

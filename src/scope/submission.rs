@@ -1,0 +1,194 @@
+//! The ways into a scope. A job is counted, and its lifetime hidden, at the moment of its
+//! acceptance.
+
+#![expect(unsafe_code, reason = "promises to wait for what jobs borrow")]
+
+use std::sync::Arc;
+
+use crate::admission::limits::Patience;
+use crate::admission::refusal::Refusal;
+use crate::job::Job;
+use crate::job::task::{Task, UserTask};
+use crate::pipeline::entrance::accept;
+use crate::scope::Scope;
+use crate::scope::erased::{Counted, Erased, Place};
+use crate::scope::job::ScopedJob;
+use crate::submit::handle::JobHandle;
+use crate::submit::refused::Refused;
+use crate::submit::spawned::Spawned;
+use crate::wait::delivery::Delivery;
+use crate::wait::limit::WaitLimit;
+
+impl<'scope> Scope<'scope, '_> {
+    /// Submits a job, waiting for room if there is none; see [`Submitter::submit`].
+    ///
+    /// A scoped job costs an allocation more than others.
+    ///
+    /// [`Submitter::submit`]: crate::Submitter::submit
+    ///
+    /// # Blocking
+    ///
+    /// As `Submitter::submit`: not in a callback.
+    ///
+    /// # Errors
+    ///
+    /// As `Submitter::submit`; the job comes back.
+    pub fn submit(&self, job: ScopedJob<'scope>) -> Result<(), Refused<ScopedJob<'scope>>> {
+        self.submit_with(job, Patience::Until(WaitLimit::NEVER))
+    }
+
+    /// Submits a job if there is room now; see
+    /// [`Submitter::try_submit`](crate::Submitter::try_submit).
+    ///
+    /// # Errors
+    ///
+    /// As `Submitter::try_submit`; the job comes back.
+    pub fn try_submit(&self, job: ScopedJob<'scope>) -> Result<(), Refused<ScopedJob<'scope>>> {
+        self.submit_with(job, Patience::None)
+    }
+
+    fn submit_with(
+        &self,
+        job: ScopedJob<'scope>,
+        patience: Patience,
+    ) -> Result<(), Refused<ScopedJob<'scope>>> {
+        self.accept([(job, Erased::place())], patience, |(job, place)| {
+            job.erase(|task| self.enter(task, place))
+        })
+        .map_err(|(kind, refused)| Refused::scoped(kind, only_job(refused)))
+    }
+
+    /// Submits many jobs, together as far as there is room, and waits for room for the others; see
+    /// [`Submitter::submit_batch`](crate::Submitter::submit_batch).
+    ///
+    /// # Blocking
+    ///
+    /// As `Submitter::submit_batch`: not in a callback.
+    ///
+    /// # Errors
+    ///
+    /// As `Submitter::submit_batch`; the jobs that were not accepted come back, in their order.
+    pub fn submit_batch(
+        &self,
+        jobs: impl IntoIterator<Item = ScopedJob<'scope>>,
+    ) -> Result<(), Refused<Vec<ScopedJob<'scope>>>> {
+        // Collected first, as the iterator is the user's code and may itself submit or wait.
+        let jobs: Vec<_> = jobs.into_iter().map(|job| (job, Erased::place())).collect();
+        let (count, patience) = (jobs.len(), Patience::Until(WaitLimit::NEVER));
+        self.accept(jobs, patience, |(job, place)| job.erase(|task| self.enter(task, place)))
+            .map_err(|(kind, refused)| {
+                let accepted = count - refused.len();
+                let jobs = refused.into_iter().map(|(job, _)| job).collect();
+                Refused::scoped_batch(kind, accepted, jobs)
+            })
+    }
+
+    /// Submits a job, waiting for room, and returns a handle for the callback's value.
+    ///
+    /// The handle owns nothing of the job, and lives as long as the value's type. If the callback
+    /// panics, the payload goes to the caller that [joins](JobHandle::join) the handle. If nobody
+    /// has joined it when the scope ends, the scope panics.
+    ///
+    /// # Blocking
+    ///
+    /// As [`Submitter::spawn`](crate::Submitter::spawn): not in a callback, nor does
+    /// [`join`](JobHandle::join) block there.
+    ///
+    /// # Errors
+    ///
+    /// As `Submitter::spawn`; the job comes back.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use reapool::{Dispatcher, ScopedJob};
+    ///
+    /// let (dispatcher, numbers) = (Dispatcher::new()?, [1, 2, 3, 4]);
+    /// let sum = dispatcher.scope(|scope| {
+    ///     let (left, right) = numbers.split_at(2);
+    ///     let left = scope.spawn(ScopedJob::nop(|| left.iter().sum::<u32>()))?;
+    ///     let right = scope.spawn(ScopedJob::nop(|| right.iter().sum::<u32>()))?;
+    ///     Ok::<u32, Box<dyn std::error::Error>>(left.join()? + right.join()?)
+    /// })??;
+    /// assert_eq!(sum, 10);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn spawn<R: Send + 'scope>(
+        &self,
+        job: ScopedJob<'scope, R>,
+    ) -> Result<JobHandle<R>, Refused<ScopedJob<'scope, R>>> {
+        self.spawn_with(job, Patience::Until(WaitLimit::NEVER))
+    }
+
+    /// Spawns a job if there is room now.
+    ///
+    /// # Errors
+    ///
+    /// As [`try_submit`](Self::try_submit).
+    pub fn try_spawn<R: Send + 'scope>(
+        &self,
+        job: ScopedJob<'scope, R>,
+    ) -> Result<JobHandle<R>, Refused<ScopedJob<'scope, R>>> {
+        self.spawn_with(job, Patience::None)
+    }
+
+    fn spawn_with<R: Send + 'scope>(
+        &self,
+        job: ScopedJob<'scope, R>,
+        patience: Patience,
+    ) -> Result<JobHandle<R>, Refused<ScopedJob<'scope, R>>> {
+        let pipeline = &self.submitter.pipeline;
+        let delivery = Delivery::pending();
+        let places = (Box::new_uninit(), Erased::place());
+        self.accept([(job, places)], patience, |(job, (place, outer))| {
+            job.erase(|task| {
+                let scope = Some(Arc::clone(&self.jobs));
+                let spawned = Spawned::new(task, &delivery, pipeline.panics(), scope);
+                let spawned = Box::write(place, spawned);
+                self.enter(spawned, outer)
+            })
+        })
+        .map_err(|(kind, refused)| Refused::scoped(kind, only_job(refused)))?;
+        Ok(JobHandle::new(delivery, Arc::clone(pipeline)).in_scope(&self.jobs))
+    }
+
+    /// Sends waiting jobs to the kernel as far as slots are free; see
+    /// [`Submitter::flush`](crate::Submitter::flush).
+    ///
+    /// # Errors
+    ///
+    /// As `Submitter::flush`.
+    pub fn flush(&self) -> Result<(), Refusal> {
+        self.submitter.flush()
+    }
+
+    /// Has jobs accepted. `erase` makes the dispatcher's job of each of `jobs` at the moment of its
+    /// acceptance. The others come back.
+    fn accept<J>(
+        &self,
+        jobs: impl IntoIterator<Item = J, IntoIter: ExactSizeIterator>,
+        patience: Patience,
+        erase: impl FnMut(J) -> Job,
+    ) -> Result<(), (Refusal, Vec<J>)> {
+        let accepted = accept(&self.submitter.pipeline, jobs.into_iter(), erase, patience);
+        accepted.map_err(|(kind, refused)| (kind, refused.collect()))
+    }
+
+    /// Counts a job that is accepted now, and hides the lifetime of its task.
+    fn enter(&self, task: Box<dyn Task<()> + 'scope>, place: Place) -> Box<dyn UserTask<()>> {
+        let counted = Counted::new(&self.jobs);
+        // SAFETY: everything that is borrowed for `'scope` stays borrowed until `Submitter::scope`
+        // returns or unwinds. The body of a scope has to work for any `'scope`, so nothing that it
+        // can lend lives exactly that long but the scope itself, and everything that lives longer
+        // outlives that call. The lifetime is invariant, so the only scope that has it is the one
+        // which that function made. Whether the body returns or panics, the function waits until
+        // this headcount is empty; if it can't, it aborts.
+        unsafe { Erased::new(task, self.submitter.pipeline.panics(), counted, place) }
+    }
+}
+
+/// The job of a refused submission of one.
+fn only_job<J, P>(refused: Vec<(J, P)>) -> J {
+    let job = refused.into_iter().next().map(|(job, _)| job);
+    job.expect("a refused job comes back")
+}

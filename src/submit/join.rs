@@ -1,0 +1,150 @@
+//! Waiting for one callback: to join its handle, or to await it.
+
+use std::error::Error;
+use std::fmt;
+use std::panic::resume_unwind;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use crate::submit::handle::JobHandle;
+use crate::unwind::Payload;
+use crate::wait::delivery::End;
+use crate::wait::limit::WaitLimit;
+
+impl<T> JobHandle<T> {
+    /// Waits until the callback has returned, and takes its value.
+    ///
+    /// # Blocking
+    ///
+    /// Until the callback has ended. In a callback of the same dispatcher it doesn't block: the
+    /// worker might be the one that has to run the awaited job.
+    ///
+    /// # Errors
+    ///
+    /// [`JoinError::Panicked`] with the payload if the callback panicked, and
+    /// [`JoinError::InCallback`] with the handle if this would have to wait in a callback.
+    pub fn join(self) -> Result<T, JoinError<T>> {
+        self.join_until(WaitLimit::NEVER)
+    }
+
+    /// Waits like [`join`](Self::join), but no longer than `limit`.
+    ///
+    /// # Errors
+    ///
+    /// As for `join`, and [`JoinError::TimedOut`] with the handle.
+    pub fn join_timeout(self, limit: Duration) -> Result<T, JoinError<T>> {
+        self.join_until(WaitLimit::after(limit))
+    }
+
+    fn join_until(self, deadline: WaitLimit) -> Result<T, JoinError<T>> {
+        if self.pipeline().is_forked() {
+            return Err(JoinError::Forked);
+        }
+        let mut in_callback = false;
+        let end = self.delivery().wait(|ended, state| {
+            in_callback = self.pipeline().must_not_wait();
+            if in_callback { Err(state) } else { deadline.wait(ended, state) }
+        });
+        match end {
+            Some(End::Returned(value)) => Ok(value),
+            Some(End::Panicked(payload)) => {
+                self.panic_is_taken();
+                Err(JoinError::Panicked(payload))
+            }
+            Some(End::Abandoned) => Err(JoinError::Abandoned),
+            Some(End::Taken) => Err(JoinError::Taken),
+            None if in_callback => Err(JoinError::InCallback(self)),
+            None => Err(JoinError::TimedOut(self)),
+        }
+    }
+}
+
+impl<T> Future for JobHandle<T> {
+    type Output = T;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
+        assert!(!self.pipeline().is_forked(), "{}", JoinError::<T>::Forked);
+        match self.delivery().poll(context.waker()) {
+            None => Poll::Pending,
+            Some(End::Returned(value)) => Poll::Ready(value),
+            Some(End::Panicked(payload)) => {
+                self.panic_is_taken();
+                resume_unwind(payload)
+            }
+            Some(End::Abandoned) => panic!("{}", JoinError::<T>::Abandoned),
+            Some(End::Taken) => panic!("{}", JoinError::<T>::Taken),
+        }
+    }
+}
+
+/// Why a handle has no value.
+#[non_exhaustive]
+pub enum JoinError<T> {
+    /// The callback panicked with this payload.
+    Panicked(Payload),
+    /// The callback had not ended within the time given. The handle comes back.
+    TimedOut(JobHandle<T>),
+    /// Waiting in a callback of the same dispatcher is refused: the worker might be the one that
+    /// has to run the awaited job. The handle comes back. Continue in the other job's callback
+    /// instead, or wait in a thread of your own.
+    InCallback(JobHandle<T>),
+    /// The callback will never run. This should not happen, as every accepted job's callback runs.
+    Abandoned,
+    /// The value has been taken: the handle had been awaited to the end.
+    Taken,
+    /// This is a forked child; the job is the parent's.
+    Forked,
+}
+
+impl<T> JoinError<T> {
+    /// The handle, to wait again; `None` if there is nothing more to wait for.
+    #[must_use]
+    pub fn into_handle(self) -> Option<JobHandle<T>> {
+        match self {
+            Self::TimedOut(handle) | Self::InCallback(handle) => Some(handle),
+            Self::Panicked(_) | Self::Abandoned | Self::Taken | Self::Forked => None,
+        }
+    }
+
+    /// Continues the callback's panic with its payload, if it panicked; otherwise the error itself
+    /// comes back.
+    #[must_use]
+    pub fn resume_panic(self) -> Self {
+        match self {
+            Self::Panicked(payload) => resume_unwind(payload),
+            other => other,
+        }
+    }
+}
+
+impl<T> fmt::Debug for JoinError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Panicked(_) => "Panicked(..)",
+            Self::TimedOut(_) => "TimedOut(..)",
+            Self::InCallback(_) => "InCallback(..)",
+            Self::Abandoned => "Abandoned",
+            Self::Taken => "Taken",
+            Self::Forked => "Forked",
+        })
+    }
+}
+
+impl<T> fmt::Display for JoinError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Panicked(_) => "the callback panicked",
+            Self::TimedOut(_) => "the callback had not ended within the time given",
+            Self::InCallback(_) => {
+                "a callback can't wait for another job of its dispatcher: go on in that job's \
+                 callback, or wait in a thread of your own"
+            }
+            Self::Abandoned => "the callback will never run",
+            Self::Taken => "the callback's value has been taken already",
+            Self::Forked => "this process was forked from the one that the job belongs to",
+        })
+    }
+}
+
+impl<T> Error for JoinError<T> {}

@@ -1,0 +1,128 @@
+//! Operations for tasks: each makes a job whose callback only passes on result and buffer.
+
+use crate::buffer::{IoBuf, IoBufMut};
+use crate::file::FileHandle;
+use crate::job::Job;
+use crate::job::completion::Completion;
+use crate::job::poll_events::PollEvents;
+use crate::job::ranged::Ranged;
+use crate::submit::Submitter;
+use crate::submit::io_future::{Io, IoFuture};
+
+/// The callback of these jobs.
+fn outcome<B>(done: Completion<B>) -> Io<B> {
+    (done.result, done.buffer)
+}
+
+impl Submitter {
+    /// Reads for a task: [`Job::read`], with a future of result and buffer instead of a callback.
+    pub fn read<B>(&self, file: impl Into<FileHandle>, buffer: B, offset: u64) -> IoFuture<B>
+    where
+        B: IoBufMut,
+    {
+        IoFuture::new(self, Job::read(file, buffer, offset, outcome))
+    }
+
+    /// Reads `len` bytes from anywhere for a task: [`Job::read_range`], with a future of the result
+    /// and the bytes, in their buffer, instead of a callback.
+    ///
+    /// # Panics
+    ///
+    /// If the buffer is smaller than the [span](FileHandle::span).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use reapool::{AlignedBuf, Dispatcher, FileHandle};
+    ///
+    /// let dispatcher = Dispatcher::new()?;
+    /// let file = FileHandle::open_direct_or_buffered("Cargo.toml")?;
+    /// let buffer = AlignedBuf::zeroed(4096);
+    /// let range = dispatcher.read_range(&file, buffer, 1, 7).exact();
+    /// let (result, bytes) = futures::executor::block_on(range);
+    /// assert_eq!((result?, &*bytes), (7, &b"package"[..]));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn read_range<B>(
+        &self,
+        file: impl Into<FileHandle>,
+        buffer: B,
+        offset: u64,
+        len: usize,
+    ) -> IoFuture<Ranged<B>>
+    where
+        B: IoBufMut,
+    {
+        IoFuture::new(self, Job::read_range(file, buffer, offset, len, outcome))
+    }
+
+    /// Reads into several buffers for a task: [`Job::read_vectored`], with a future of result and
+    /// buffers instead of a callback.
+    pub fn read_vectored<B>(
+        &self,
+        file: impl Into<FileHandle>,
+        buffers: Vec<B>,
+        offset: u64,
+    ) -> IoFuture<Vec<B>>
+    where
+        B: IoBufMut,
+    {
+        IoFuture::new(self, Job::read_vectored(file, buffers, offset, outcome))
+    }
+
+    /// Writes for a task: [`Job::write`], with a future of result and buffer instead of a callback.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use reapool::Dispatcher;
+    ///
+    /// let dispatcher = Dispatcher::new()?;
+    /// let file = reapool::FileHandle::from(tempfile::tempfile()?);
+    /// futures::executor::block_on(async {
+    ///     let (written, _) = dispatcher.write(&file, b"a line\n".to_vec(), 0).exact().await;
+    ///     written?;
+    ///     dispatcher.sync_data(&file).await.0
+    /// })?;
+    /// assert_eq!(file.size()?, 7);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn write<B>(&self, file: impl Into<FileHandle>, buffer: B, offset: u64) -> IoFuture<B>
+    where
+        B: IoBuf,
+    {
+        IoFuture::new(self, Job::write(file, buffer, offset, outcome))
+    }
+
+    /// Writes several buffers for a task: [`Job::write_vectored`], with a future of result and
+    /// buffers instead of a callback.
+    pub fn write_vectored<B>(
+        &self,
+        file: impl Into<FileHandle>,
+        buffers: Vec<B>,
+        offset: u64,
+    ) -> IoFuture<Vec<B>>
+    where
+        B: IoBuf,
+    {
+        IoFuture::new(self, Job::write_vectored(file, buffers, offset, outcome))
+    }
+
+    /// Makes data and metadata durable for a task: [`Job::sync_all`], with a future of the result
+    /// instead of a callback.
+    pub fn sync_all(&self, file: impl Into<FileHandle>) -> IoFuture<()> {
+        IoFuture::new(self, Job::sync_all(file, outcome))
+    }
+
+    /// Makes data durable for a task: [`Job::sync_data`], with a future of the result instead of a
+    /// callback.
+    pub fn sync_data(&self, file: impl Into<FileHandle>) -> IoFuture<()> {
+        IoFuture::new(self, Job::sync_data(file, outcome))
+    }
+
+    /// Waits for readiness for a task: [`Job::poll`], with a future of the result instead of a
+    /// callback. If the future is dropped before, the poll is cancelled.
+    pub fn poll(&self, file: impl Into<FileHandle>, events: PollEvents) -> IoFuture<()> {
+        IoFuture::new(self, Job::poll(file, events, outcome))
+    }
+}
