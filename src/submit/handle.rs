@@ -84,7 +84,7 @@ impl<T> JobHandle<T> {
         &self.delivery
     }
 
-    pub(crate) fn pipeline(&self) -> &Pipeline {
+    pub(super) fn pipeline(&self) -> &Pipeline {
         &self.pipeline
     }
 

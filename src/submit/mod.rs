@@ -1,9 +1,9 @@
 //! Every way into the dispatcher, and every way to get a value out. A [`Submitter`] takes jobs from
 //! any thread and from callbacks: `submit` takes jobs whose callbacks return nothing, `spawn`
-//! returns a [handle](handle) of the callback's value, and tasks do the same [without blocking a
-//! thread](submit_future) or have an operation performed [without any callback](operations). Jobs
-//! that are not accepted come back in a [`Refused`]. All of it rests on `Pipeline::accept`, which
-//! decides.
+//! returns a [handle](handle::JobHandle) of the callback's value, and tasks do the same [without
+//! blocking a thread](submit_future) or have an operation performed [without any
+//! callback](operations). Jobs that are not accepted come back in a [`Refused`]. All of it rests on
+//! `Pipeline::accept`, which decides.
 
 pub(crate) mod handle;
 pub(crate) mod io_future;

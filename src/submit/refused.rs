@@ -8,7 +8,7 @@ use crate::engine::operation::Operation;
 use crate::job::Job;
 use crate::submit::not_shared::NotShared;
 
-/// What was not accepted, and why.
+/// A job, or several, that were not accepted, and the reason.
 ///
 /// `T` is a [`Job`], a [`ScopedJob`](crate::ScopedJob), or a `Vec` of them: the jobs of a batch
 /// that were not accepted. Those before them were.
