@@ -3,10 +3,10 @@
 //! look into a map.
 
 use std::collections::{BTreeSet, HashMap};
-use std::time::Instant;
 
 use crate::job::Job;
 use crate::job::ticket::Ticket;
+use crate::sync::Instant;
 
 /// No place.
 const NOWHERE: u32 = u32::MAX;
@@ -162,7 +162,7 @@ impl Extend<Job> for Backlog {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod tests {
     use std::collections::VecDeque;
     use std::sync::Arc;

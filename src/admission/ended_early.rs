@@ -3,12 +3,12 @@
 
 use std::collections::{BTreeSet, VecDeque};
 use std::mem;
-use std::time::Instant;
 
 use crate::admission::State;
 use crate::job::Job;
 use crate::job::stopped::{Cancel, CancelReason};
 use crate::job::ticket::Ticket;
+use crate::sync::Instant;
 
 /// Guarded by the lock of the books.
 #[derive(Default)]

@@ -18,9 +18,9 @@ mod aio;
 pub(crate) mod backend;
 mod context;
 #[cfg(test)]
-mod device;
+pub(crate) mod device;
 mod errno;
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 pub(crate) mod fake;
 pub(crate) mod operation;
 mod ring;

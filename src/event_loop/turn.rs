@@ -1,7 +1,6 @@
 //! One turn of an event loop's owner: takes what it was told of, runs the callbacks, fills slots.
 
 use std::io;
-use std::sync::MutexGuard;
 use std::sync::atomic::Ordering;
 
 use crate::admission::{Cached, State};
@@ -10,6 +9,7 @@ use crate::engine::{Errno, Event};
 use crate::pipeline::doorbell::Doorbell;
 use crate::pipeline::worker;
 use crate::pipeline::{Completed, Pipeline};
+use crate::sync::MutexGuard;
 
 impl Pipeline {
     /// Takes no more completions than were counted, nor than `most`, and runs their callbacks. Returns

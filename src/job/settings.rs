@@ -1,9 +1,11 @@
 //! What a user may set of a job before it is submitted.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::Job;
 use super::deadline::JobDeadline;
+
+use crate::sync::Instant;
 
 impl<R: 'static> Job<R> {
     /// Gives the job up if it is not under way at this moment: its callback then runs with an error of
@@ -92,9 +94,10 @@ impl<R: 'static> Job<R> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::{Duration, Instant};
+    use std::time::Duration;
 
     use crate::job::Job;
+    use crate::sync::Instant;
 
     fn read() -> Job {
         Job::read(std::fs::File::open("/dev/null").unwrap(), Vec::new(), 0, |_| ())

@@ -3,7 +3,7 @@
 //! One that waits for a slot leaves the queue, and waits for none any more: a worker that looks for work
 //! takes it, and runs its callback with the reason. A poll that the kernel has is cancelled there.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::admission::State;
 use crate::blocking::{BlockingRequest, ReplyTo};
@@ -13,6 +13,7 @@ use crate::job::Job;
 use crate::job::stopped::{Cancel, CancelReason};
 use crate::job::ticket::Ticket;
 use crate::pipeline::{Completed, Pipeline};
+use crate::sync::Instant;
 
 /// How long after a poll that could not be ended this is tried again.
 const AGAIN: Duration = Duration::from_millis(1);

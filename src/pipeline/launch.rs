@@ -8,7 +8,6 @@
 
 use std::slice;
 use std::sync::atomic::Ordering;
-use std::thread;
 
 use crate::admission::batch::Batch;
 use crate::blocking::{BlockingRequest, CacheRead, ReplyTo, read_cached};
@@ -17,6 +16,7 @@ use crate::engine::token::index_of;
 use crate::engine::{Errno, Request, SubmitAction, submit_action};
 use crate::job::Job;
 use crate::pipeline::{Completed, Pipeline};
+use crate::sync::thread;
 
 /// How often the kernel is asked again that has no request to spare although none of ours is in
 /// use. After that the first job is told.

@@ -9,7 +9,7 @@ mod launch;
 mod pace;
 pub(crate) mod panics;
 pub(crate) mod reaper;
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod scripted;
 mod spin;
 mod wakeups;
@@ -18,10 +18,7 @@ pub(crate) mod worker;
 
 use std::cell::Cell;
 use std::ptr;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-
-use crossbeam_channel::{Receiver, Sender, bounded};
+use std::sync::PoisonError;
 
 use crate::admission::batch::Batch;
 use crate::admission::counters::Counters;
@@ -33,6 +30,9 @@ use crate::engine::Engine;
 use crate::job::Job;
 use crate::pipeline::doorbell::Doorbell;
 use crate::pipeline::pace::Pace;
+use crate::sync::atomic::{AtomicBool, Ordering};
+use crate::sync::channel::{Receiver, Sender, bounded};
+use crate::sync::{Arc, Mutex, MutexGuard};
 use crate::sys::fork::ForkMark;
 use crate::wait::sleepers::Sleepers;
 use crate::wait::{wake, worker_mark};

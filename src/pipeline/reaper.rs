@@ -5,10 +5,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::thread::{self, JoinHandle};
 use std::time::Duration;
-
-use crossbeam_channel::{Receiver, Sender, bounded};
 
 use crate::engine::token::index_of;
 use crate::engine::{Errno, Event, Retired, STOP};
@@ -16,6 +13,8 @@ use crate::pipeline::coalescing::Coalescing;
 use crate::pipeline::spin::Spin;
 use crate::pipeline::watch::{PATIENCE, Watch};
 use crate::pipeline::{Completed, Pipeline};
+use crate::sync::channel::{Receiver, Sender, bounded};
+use crate::sync::thread::{self, JoinHandle};
 use crate::unwind::AbortOnUnwind;
 
 /// The pauses after an error that io_getevents(2) doesn't have for a live context.

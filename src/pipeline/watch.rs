@@ -1,9 +1,10 @@
 //! The reaper's eye on what was left to awake workers while others sleep.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::pipeline::Pipeline;
 use crate::pipeline::wakeups::Left;
+use crate::sync::Instant;
 
 /// How long workers are trusted to get on with what was left to them.
 pub(crate) const PATIENCE: Duration = Duration::from_micros(100);

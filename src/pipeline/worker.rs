@@ -1,9 +1,7 @@
 //! The threads that run callbacks, and fill slots between them.
 
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
-
-use crossbeam_channel::TryRecvError;
+use std::time::Duration;
 
 use crate::admission::Outcome;
 use crate::engine::operation::Operation;
@@ -13,6 +11,8 @@ use crate::job::stopped::CancelReason;
 use crate::job::task::JobView;
 use crate::pipeline::idle::{NAP_MIN, Rest};
 use crate::pipeline::{Completed, Pipeline};
+use crate::sync::Instant;
+use crate::sync::channel::TryRecvError;
 use crate::unwind::{AbortOnUnwind, catch, discard};
 use crate::wait::worker_mark;
 

@@ -17,11 +17,12 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::PoisonError;
 
 use crate::pool::piece::{Home, Piece};
 use crate::pool::slabs::{Shortage, Slabs};
 use crate::pool::stats::PoolStats;
+use crate::sync::{Arc, Condvar, Mutex};
 use crate::wait::limit::WaitLimit;
 
 /// How often the first in line is overtaken before a slab is reserved for it.

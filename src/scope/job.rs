@@ -1,7 +1,7 @@
 //! Scoped jobs: what a job is, but that what it owns may borrow.
 
 use std::fmt;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::buffer::{IoBuf, IoBufMut};
 use crate::engine::operation::Operation;
@@ -14,6 +14,7 @@ use crate::job::ranged::{Ranged, ReadRange};
 use crate::job::target::{NoBuffer, ReadInto, ReadIntoEach, Target, WriteFrom, WriteFromEach};
 use crate::job::task::{Pending, Task};
 use crate::job::without_kernel::PureTask;
+use crate::sync::Instant;
 
 /// A [`Job`] for a [`Scope`](crate::Scope): its buffer may be a `&mut [u8]` or a `&[u8]`, its file a
 /// `&File`, and its callback may hold references, all to what lives for `'a`.

@@ -5,7 +5,7 @@ use std::io;
 use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::buffer::{IoBuf, IoBufMut};
 use crate::file::FileHandle;
@@ -16,6 +16,7 @@ use crate::job::ranged::Ranged;
 use crate::submit::Submitter;
 use crate::submit::handle::JobHandle;
 use crate::submit::submit_future::SpawnFuture;
+use crate::sync::Instant;
 
 /// An operation on a file, for a task: it resolves to the result, which is that of the
 /// [`Completion`], and the buffer, which comes back whatever happened.

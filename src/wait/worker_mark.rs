@@ -4,6 +4,8 @@
 
 use std::cell::{Cell, RefCell};
 
+use crate::sync::thread_local;
+
 thread_local! {
     /// Whose worker this thread is, by the address of its pipeline; 0 on all other threads.
     static WORKER_OF: Cell<usize> = const { Cell::new(0) };
@@ -15,22 +17,22 @@ thread_local! {
 
 /// Whether the calling thread runs a callback of the dispatcher with this address.
 pub(crate) fn is_worker_of(address: usize) -> bool {
-    let inner = WORKER_OF.get();
+    let inner = WORKER_OF.with(Cell::get);
     let outer = |outer: &RefCell<Vec<usize>>| outer.borrow().contains(&address);
     inner == address || inner != 0 && OUTER.try_with(outer).unwrap_or(false)
 }
 
 /// Whether the calling thread is a worker of any dispatcher.
 pub(crate) fn is_any_worker() -> bool {
-    WORKER_OF.get() != 0
+    WORKER_OF.with(Cell::get) != 0
 }
 
 /// Runs `work` with the calling thread marked as a worker. Not longer: when destructors of
 /// thread-local values submit, nobody is left to run it.
 pub(crate) fn as_worker_of(address: usize, work: impl FnOnce()) {
-    let outer = WORKER_OF.replace(address);
+    let outer = WORKER_OF.with(|inner| inner.replace(address));
     if outer != 0 {
-        OUTER.with_borrow_mut(|all| all.push(outer));
+        OUTER.with(|all| all.borrow_mut().push(outer));
     }
     let _unmark = Unmark(outer);
     work();
@@ -41,19 +43,19 @@ struct Unmark(usize);
 
 impl Drop for Unmark {
     fn drop(&mut self) {
-        WORKER_OF.set(self.0);
+        WORKER_OF.with(|inner| inner.set(self.0));
         if self.0 != 0 {
-            OUTER.with_borrow_mut(Vec::pop);
+            OUTER.with(|all| all.borrow_mut().pop());
         }
     }
 }
 
 /// Takes note that a callback begins.
 pub(crate) fn begin_callback() {
-    HAS_SUBMITTED.set(false);
+    HAS_SUBMITTED.with(|submitted| submitted.set(false));
 }
 
 /// Takes note that the running callback has submitted. True the first time.
 pub(crate) fn submits_first() -> bool {
-    !HAS_SUBMITTED.replace(true)
+    !HAS_SUBMITTED.with(|submitted| submitted.replace(true))
 }
