@@ -325,8 +325,8 @@ impl Admission {
         let mut state = self.lock();
         state.closing = true;
         self.room.notify_all();
-        state.room.line.call(usize::MAX);
-        let (called, stop) = (state.room.line.take_called(), state.may_stop());
+        state.room.line.wake_first(usize::MAX);
+        let (called, stop) = (state.room.line.take_woken(), state.may_stop());
         drop(state);
         wake(called);
         stop

@@ -175,7 +175,7 @@ impl Pipeline {
 
     /// Sees to what was let in from outside callbacks, and to the tasks that have been called.
     pub(crate) fn move_on_and_wake<'a>(&'a self, mut state: MutexGuard<'a, State>) {
-        let called = state.room.line.take_called();
+        let called = state.room.line.take_woken();
         if !called.is_empty() {
             // First, as the submission may take its time.
             drop(state);
@@ -189,7 +189,7 @@ impl Pipeline {
     pub(crate) fn pass_room_on(&self) {
         let mut state = self.admission.lock();
         self.admission.pass_room_on(&mut state);
-        let called = state.room.line.take_called();
+        let called = state.room.line.take_woken();
         drop(state);
         wake(called);
     }
@@ -308,7 +308,7 @@ impl Pipeline {
         let mut state = self.admission.lock();
         let stop = self.admission.finish(&mut state, slot, outcome);
         let owes = self.owes_others(&state);
-        let called = state.room.line.take_called();
+        let called = state.room.line.take_woken();
         drop(state);
         if stop {
             self.stop();

@@ -7,18 +7,18 @@ use crate::admission::Patience;
 use crate::admission::refusal::SubmitErrorKind;
 use crate::job::Job;
 use crate::pipeline::Pipeline;
-use crate::wait::line::{Leave, Place};
+use crate::wait::line::{LeaveLine, LinePlace};
 
 pub(crate) struct Entry {
     pipeline: Arc<Pipeline>,
     /// Until it has been accepted, or has come back.
     job: Option<Job>,
-    place: Place,
+    place: LinePlace,
 }
 
 impl Entry {
     pub(crate) fn new(pipeline: &Arc<Pipeline>, job: Job) -> Self {
-        Self { pipeline: Arc::clone(pipeline), job: Some(job), place: Place::default() }
+        Self { pipeline: Arc::clone(pipeline), job: Some(job), place: LinePlace::default() }
     }
 
     /// Has the job accepted, or stands in the line. A refused job comes back.
@@ -56,7 +56,7 @@ impl Pipeline {
     fn poll_accept(
         &self,
         one: &mut impl ExactSizeIterator<Item = Job>,
-        place: &mut Place,
+        place: &mut LinePlace,
         context: &Context<'_>,
     ) -> Poll<Result<(), SubmitErrorKind>> {
         if self.is_forked() || self.on_worker() {
@@ -91,13 +91,13 @@ impl Pipeline {
     }
 
     /// Gives a task's place up, and passes the call on that it may have had.
-    fn leave_line(&self, place: &mut Place) {
+    fn leave_line(&self, place: &mut LinePlace) {
         // A child's copy of the lock may be held for ever.
         if place.is_none() || self.is_forked() {
             return;
         }
         let left = self.admission.lock().room.line.leave(place);
-        if let Leave::Called = left {
+        if let LeaveLine::Woken = left {
             self.pass_room_on();
         }
     }

@@ -11,9 +11,9 @@ use crate::job::stopped::Cancel;
 use crate::job::ticket::Ticket;
 use crate::pipeline::Pipeline;
 use crate::submit::join_error::{JoinError, WaitError};
-use crate::wait::bell::Bell;
-use crate::wait::delivery::{Delivery, End};
+use crate::wait::delivery::{Delivered, Delivery};
 use crate::wait::headcount::Headcount;
+use crate::wait::join_bell::JoinBell;
 use crate::wait::limit::WaitLimit;
 
 /// A handle to a spawned job: waits for the *callback*, and has its return value.
@@ -136,13 +136,13 @@ impl<T> JobHandle<T> {
             if in_callback { Err(state) } else { deadline.wait(ended, state) }
         });
         match end {
-            Some(End::Returned(value)) => Ok(value),
-            Some(End::Panicked(payload)) => {
+            Some(Delivered::Returned(value)) => Ok(value),
+            Some(Delivered::Panicked(payload)) => {
                 self.tell_scope();
                 Err(JoinError::Panicked(payload))
             }
-            Some(End::Abandoned) => Err(JoinError::Abandoned),
-            Some(End::Taken) => Err(JoinError::Taken),
+            Some(Delivered::Abandoned) => Err(JoinError::Abandoned),
+            Some(Delivered::Taken) => Err(JoinError::Taken),
             None if in_callback => Err(JoinError::InCallback(self)),
             None => Err(JoinError::TimedOut(self)),
         }
@@ -229,12 +229,12 @@ impl<T> JobHandle<T> {
             return Err(WaitError::Forked);
         }
         let deadline = limit.map_or(WaitLimit::NEVER, WaitLimit::after);
-        let bell = Arc::new(Bell::default());
+        let bell = Arc::new(JoinBell::default());
         let mut hung = 0;
         let mut first = None;
         for (index, handle) in handles.iter().enumerate() {
             hung = index;
-            if !handle.delivery.hang(&bell) {
+            if !handle.delivery.add_bell(&bell) {
                 first = Some(index);
                 break;
             }
@@ -251,7 +251,7 @@ impl<T> JobHandle<T> {
             }
         };
         for handle in &handles[..=hung] {
-            handle.delivery.unhang(&bell);
+            handle.delivery.remove_bell(&bell);
         }
         result
     }
@@ -264,13 +264,13 @@ impl<T> Future for JobHandle<T> {
         assert!(!self.pipeline.is_forked(), "{}", JoinError::<T>::Forked);
         match self.delivery.poll(context.waker()) {
             None => Poll::Pending,
-            Some(End::Returned(value)) => Poll::Ready(value),
-            Some(End::Panicked(payload)) => {
+            Some(Delivered::Returned(value)) => Poll::Ready(value),
+            Some(Delivered::Panicked(payload)) => {
                 self.tell_scope();
                 resume_unwind(payload)
             }
-            Some(End::Abandoned) => panic!("{}", JoinError::<T>::Abandoned),
-            Some(End::Taken) => panic!("{}", JoinError::<T>::Taken),
+            Some(Delivered::Abandoned) => panic!("{}", JoinError::<T>::Abandoned),
+            Some(Delivered::Taken) => panic!("{}", JoinError::<T>::Taken),
         }
     }
 }

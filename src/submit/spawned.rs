@@ -11,7 +11,7 @@ use crate::pipeline::Pipeline;
 use crate::pipeline::panics::PanicSink;
 use crate::submit::handle::JobHandle;
 use crate::unwind::{catch, discard};
-use crate::wait::delivery::{Delivery, End};
+use crate::wait::delivery::{Delivered, Delivery};
 use crate::wait::headcount::Headcount;
 use crate::wait::wake;
 
@@ -28,14 +28,14 @@ pub(crate) struct Spawned<'a, R> {
 struct Promise<R>(Arc<Delivery<R>>);
 
 impl<R> Promise<R> {
-    fn end(&self, with: End<R>) {
+    fn end(&self, with: Delivered<R>) {
         wake(self.0.end(with));
     }
 }
 
 impl<R> Drop for Promise<R> {
     fn drop(&mut self) {
-        self.end(End::Abandoned);
+        self.end(Delivered::Abandoned);
     }
 }
 
@@ -111,14 +111,14 @@ impl<R: Send> Task<()> for Spawned<'_, R> {
         let Self { inner, promise, panics, scope } = *self;
         match catch(|| inner.run(res)) {
             // Without a handle the value is dropped at the end of this, by the job still.
-            Ok(value) => promise.end(End::Returned(value)),
+            Ok(value) => promise.end(Delivered::Returned(value)),
             Err(payload) => {
                 panics.report(&payload, brief.transfer.operation, brief.offset());
                 if let Some(jobs) = scope {
                     // Before a handle can take it.
                     jobs.panicked();
                 }
-                promise.end(End::Panicked(payload));
+                promise.end(Delivered::Panicked(payload));
                 // Without a handle this drops the payload, whose panic would be a second one.
                 if let Err(second) = catch(|| drop(promise)) {
                     discard(second);
