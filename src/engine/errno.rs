@@ -1,6 +1,6 @@
 //! What the kernel means by each error of the AIO calls, and what is done about it.
 
-use super::Errno;
+use crate::sys::aio::Errno;
 
 /// What to do after `io_submit` refused the first request of a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -11,9 +11,10 @@ use std::sync::atomic::Ordering;
 
 use crate::admission::batch::Batch;
 use crate::blocking::{BlockingRequest, CacheRead, ReplyTo, read_cached};
+use crate::engine::errno::{SubmitAction, submit_action};
 use crate::engine::operation::Operation;
 use crate::engine::token::index_of;
-use crate::engine::{Errno, Request, SubmitAction, submit_action};
+use crate::engine::{Errno, Request};
 use crate::job::Job;
 use crate::pipeline::{Completed, Pipeline};
 use crate::sync::thread;

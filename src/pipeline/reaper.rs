@@ -7,8 +7,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use crate::engine::context::Retired;
 use crate::engine::token::index_of;
-use crate::engine::{Errno, Event, Retired, STOP};
+use crate::engine::{Errno, Event, STOP};
 use crate::pipeline::coalescing::Coalescing;
 use crate::pipeline::spin::Spin;
 use crate::pipeline::watch::{PATIENCE, Watch};
