@@ -6,6 +6,8 @@ mod coalescing;
 pub(crate) mod doorbell;
 mod idle;
 mod launch;
+#[cfg(all(test, loom))]
+mod models;
 mod pace;
 pub(crate) mod panics;
 pub(crate) mod reaper;

@@ -4,7 +4,7 @@
 //! the callbacks' end, `drain` the loop's walk through what there is.
 
 mod bell;
-mod channel;
+pub(crate) mod channel;
 pub(crate) mod drain;
 pub(crate) mod sender;
 
