@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::engine::context::Retired;
 use crate::engine::lent::{fill, whole};
 use crate::engine::{Engine, Errno, Event, Request, STOP};
 use crate::sync::thread::{self, Thread};
@@ -34,6 +35,8 @@ struct ModelEngineState {
     events: Vec<Event>,
     /// The waiter, while it sleeps.
     waiter: Option<Thread>,
+    woken: bool,
+    closed: bool,
 }
 
 impl ModelEngine {
@@ -80,6 +83,7 @@ fn wake_waiter(mut state: MutexGuard<'_, ModelEngineState>) {
 impl Engine for ModelEngine {
     unsafe fn submit(&self, batch: &[Request]) -> Result<usize, Errno> {
         let mut state = self.lock();
+        assert!(!state.woken, "a job is outstanding, so the threads go on");
         match self.completes {
             Completes::AtOnce => state.complete(batch),
             Completes::Later => state.held.extend(batch),
@@ -118,8 +122,18 @@ impl Engine for ModelEngine {
 
     fn wake(&self) -> Result<(), Errno> {
         let mut state = self.lock();
+        assert!(state.held.is_empty() && state.events.is_empty(), "a request is outstanding");
+        assert!(!state.woken && !state.closed, "the waiter is woken once, before it closes");
+        state.woken = true;
         state.events.push(Event { token: STOP, res: 0 });
         wake_waiter(state);
         Ok(())
+    }
+
+    fn close(&self) -> Option<Retired> {
+        let mut state = self.lock();
+        assert!(state.woken && !state.closed, "the waiter closes once, when it was woken");
+        state.closed = true;
+        None
     }
 }

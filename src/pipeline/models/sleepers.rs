@@ -268,6 +268,27 @@ fn also_if_there_are_two_and_one_is_called() {
     deadlines_pass(2, &[SOON], true, Mistake::None);
 }
 
+/// A worker counts itself idle and finds a job after all, whose callback goes on until the end of
+/// the model. The other worker minds the deadline.
+#[test]
+fn an_alarm_goes_on_to_another_worker() {
+    explore(2, || {
+        let deadlines = Deadlines::new(2, Mistake::None);
+        deadlines.add(Instant::now() + SOON);
+        let [busy, idle] = [(); 2].map(|()| Arc::clone(&deadlines));
+        let busy = thread::spawn(move || {
+            let waiting = busy.waiting.lock().unwrap();
+            busy.sleepers.announce_idle(0, waiting.first().copied());
+            drop(waiting);
+            busy.sleepers.cancel_idle(0);
+        });
+        let idle = thread::spawn(move || idle.work(1));
+        pass();
+        [busy, idle].into_iter().for_each(|thread| thread.join().unwrap());
+        assert!(deadlines.waiting.lock().unwrap().is_empty());
+    });
+}
+
 #[test]
 #[should_panic(expected = "deadlock")]
 fn the_model_finds_an_alarm_that_is_old() {
