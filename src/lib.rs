@@ -182,9 +182,8 @@
 //!     level- or edge-triggered, with spurious wake-ups, and however few are taken at a time.
 //!     (`event_loop`, `event_loop_races`, `completion_queue`)
 //!
-//! Who waits for what, and who wakes whom, is also tried in every schedule by models of the state
-//! machines: `model_slots`, `model_sleepers`, `model_pipeline`, `model_handle`, `model_room`,
-//! `model_queue`, `model_scope`. Random programs of jobs are held against a plain model: `scripted`,
+//! Loom also runs the pipeline and its state machines in every order that a few threads can take
+//! (`src/pipeline/models`). Random programs of jobs are held against a plain model: `scripted`,
 //! `oracle_disk`, `oracle_files`, `oracle_pool`.
 //!
 //! Claim by claim, each with its tests: [`guarantees`]. What happens when something fails, a row for each

@@ -5,8 +5,7 @@
 //! a value is either found, or it comes after the lowering and raises the signal again; and only one
 //! of all senders between two such looks has to raise it.
 //!
-//! This file depends on nothing else of the crate, so that `tests/model_queue.rs` can put another
-//! `super::sync` under it and go through all interleavings.
+//! The model of it is `src/pipeline/models/queue.rs`.
 
 use std::collections::VecDeque;
 use std::sync::PoisonError;
