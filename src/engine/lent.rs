@@ -19,8 +19,8 @@ pub(crate) fn lent(request: &Request) -> Vec<(*mut u8, usize)> {
     match request.transfer.operation {
         Operation::ReadVectored | Operation::WriteVectored => {
             let list = ptr::with_exposed_provenance::<libc::iovec>(address);
-            // SAFETY: the caller of `Engine::submit` lends an array of `length` elements there until
-            // the event is returned, which has not happened.
+            // SAFETY: the caller of `Engine::submit` lends an array of `length` elements there
+            // until the event is returned, which has not happened.
             let list = unsafe { slice::from_raw_parts(list, length) };
             list.iter().map(|segment| (segment.iov_base.cast(), segment.iov_len)).collect()
         }

@@ -4,16 +4,17 @@
 //! An engine is handed requests and gives back events. It knows no jobs, slots or threads. Every
 //! engine keeps to this:
 //!
-//! - `submit` accepts a *prefix* of the batch. `Ok(n)` with `n >= 1` says that exactly the first `n`
-//!   requests were accepted. An error says that none was, and that the first is the reason.
+//! - `submit` accepts a *prefix* of the batch. `Ok(n)` with `n >= 1` says that exactly the first
+//!   `n` requests were accepted. An error says that none was, and that the first is the reason.
 //! - Each accepted request yields exactly one event with its token, possibly before `submit` has
 //!   returned.
-//! - `wait` blocks until there are as many events as the caller asked for, or until its limit, if it
-//!   gave one. One thread at a time calls it, the waiter; in an event loop it calls `take` instead.
+//! - `wait` blocks until there are as many events as the caller asked for, or until its limit, if
+//!   it gave one. One thread at a time calls it, the waiter; in an event loop it calls `take`
+//!   instead.
 //! - `ready` doesn't block, and its answer may be out of date.
 //! - `wake` makes the waiter see [`STOP`]. It is called once, when nothing is outstanding.
-//! - `close` is called once, by the waiter, after the last `wait`. No call follows it. The kernel may
-//!   take its time to end what `close` returns, which may outlive the engine.
+//! - `close` is called once, by the waiter, after the last `wait`. No call follows it. The kernel
+//!   may take its time to end what `close` returns, which may outlive the engine.
 
 pub(crate) mod aio;
 pub(crate) mod backend;
@@ -94,12 +95,12 @@ pub(crate) trait Engine: Send + Sync {
     unsafe fn submit(&self, batch: &[Request]) -> Result<usize, Errno>;
 
     /// Asks for a poll to end although its event has not come. False, and nothing changed, if the
-    /// poll is not in flight. Otherwise its completion follows, with any result. The caller keeps the
-    /// token from being used for another request meanwhile.
+    /// poll is not in flight. Otherwise its completion follows, with any result. The caller keeps
+    /// the token from being used for another request meanwhile.
     fn cancel(&self, token: u64) -> bool;
 
-    /// Blocks until `least` requests have completed, or until the limit, and appends the events that
-    /// there are.
+    /// Blocks until `least` requests have completed, or until the limit, and appends the events
+    /// that there are.
     fn wait(
         &self,
         events: &mut Vec<Event>,
@@ -107,8 +108,8 @@ pub(crate) trait Engine: Send + Sync {
         limit: Option<Duration>,
     ) -> Result<(), Errno>;
 
-    /// How many completions there are, if the engine knows without asking the kernel. Only the waiter
-    /// calls this.
+    /// How many completions there are, if the engine knows without asking the kernel. Only the
+    /// waiter calls this.
     fn ready(&self) -> Option<usize> {
         None
     }

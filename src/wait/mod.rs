@@ -1,9 +1,9 @@
 //! Waiting: limits, lines, parking spots and bells, all of which know nothing of jobs.
 //!
-//! A job's value gets to its handle by a [`delivery`], which rings a [`join_bell`]. Callers wait
-//! for [`room`], tasks among them in a [`line`]. Workers wait as [`sleepers`], a scope's owner for
-//! its [`headcount`]. `src/pipeline/models` runs all of these with loom's primitives in every order
-//! that a few threads can take.
+//! A job's value gets to its handle by a `delivery`, which rings a `join_bell`. Callers wait for
+//! `room`, tasks among them in a `line`. Workers wait as `sleepers`, a scope's owner for its
+//! `headcount`. `src/pipeline/models` runs all of these with loom's primitives in every order that a
+//! few threads can take.
 
 pub(crate) mod delivery;
 pub(crate) mod headcount;

@@ -142,8 +142,8 @@ impl Fake {
         self.lock().calls.clone()
     }
 
-    /// How many events each call of `wait` asked for, and its limit, once there has been a call like
-    /// that.
+    /// How many events each call of `wait` asked for, and its limit, once there has been a call
+    /// like that.
     pub(crate) fn waited(
         &self,
         like: impl Fn(usize, Option<Duration>) -> bool,
