@@ -13,7 +13,7 @@ pub(crate) fn park_timeout(_limit: Duration) {
     }
 }
 
-/// Sleeps until it is late. It may end earlier, as no caller is to rely on a time.
+/// Sleeps until it is late, or until the thread is unparked: no caller relies on the time.
 pub(crate) fn sleep(limit: Duration) {
     park_timeout(limit);
 }
