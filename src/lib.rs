@@ -193,10 +193,9 @@
 //!     some: level- or edge-triggered, with spurious wake-ups, and however few are taken at a time.
 //!     (`event_loop`, `event_loop_races`, `completion_queue`)
 //!
-//! Models of the state machines try every schedule of waiting and waking: `model_slots`,
-//! `model_sleepers`, `model_pipeline`, `model_handle`, `model_room`, `model_queue`, `model_scope`.
-//! Random programs of jobs are compared with a plain model: `scripted`, `oracle_disk`,
-//! `oracle_files`, `oracle_pool`.
+//! Loom also runs the pipeline and its state machines in every order that a few threads can take
+//! (`src/pipeline/models`). Random programs of jobs are held against a plain model: `scripted`,
+//! `oracle_disk`, `oracle_files`, `oracle_pool`.
 //!
 //! The module [`guarantees`] lists every claim with its tests. The module [`failures`] says what
 //! happens when something fails, with a row for each fault.

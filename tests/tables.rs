@@ -29,7 +29,9 @@ fn is_test(name: &str) -> bool {
 fn source(modules: &[&str]) -> Option<PathBuf> {
     let path = modules.join("/");
     let places = [format!("tests/{path}.rs"), format!("tests/{path}/main.rs")];
-    let inside = [format!("src/{path}.rs"), format!("src/{path}/mod.rs")];
+    let inside = ["src", "src/pipeline"]
+        .into_iter()
+        .flat_map(|folder| [format!("{folder}/{path}.rs"), format!("{folder}/{path}/mod.rs")]);
     places.into_iter().chain(inside).map(|place| root().join(place)).find(|it| it.exists())
 }
 

@@ -5,10 +5,10 @@
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::mem;
-use std::time::Instant;
 
 use crate::job::Job;
 use crate::job::ticket::Ticket;
+use crate::sync::Instant;
 
 /// Below this many gaps the queue is not worth compacting.
 const GAPS_MIN: usize = 32;
@@ -148,7 +148,7 @@ impl Backlog {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod tests {
     use std::collections::VecDeque;
     use std::sync::Arc;

@@ -188,8 +188,8 @@ impl Admission {
         let mut books = self.lock();
         books.flags_mut().close();
         self.room.notify_all();
-        books.room_mut().line.call(usize::MAX);
-        let (woken, then) = (books.room_mut().line.take_called(), books.then());
+        books.room_mut().line.wake_first(usize::MAX);
+        let (woken, then) = (books.room_mut().line.take_woken(), books.then());
         drop(books);
         wake(woken);
         then

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::mem;
 use std::os::fd::AsRawFd;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::pool::BlockingPool;
@@ -13,84 +13,100 @@ use super::request::{BlockingRequest, ReplyTo};
 use crate::engine::backend::Backend;
 use crate::engine::operation::Operation;
 use crate::engine::{Engine, Errno, Event, Request, STOP};
+use crate::sync::{Mutex, MutexGuard, lock};
 use crate::sys::descriptor::{self, ppoll};
 
-/// How long what is polled for may be there before it is noticed, where the list is too long to be
-/// waited for.
+/// The time between two looks at the polls, if the waiter's list is too long for ppoll(2).
 const LOOK_AGAIN: Duration = Duration::from_millis(2);
 
 pub(crate) struct BlockingEngine {
     threads: Arc<BlockingPool>,
-    state: Mutex<State>,
-    /// An eventfd that the waiter polls. Written to when it sleeps and has no reason to any more.
-    bell: File,
-    /// How many polls fit into the waiter's list: ppoll(2) takes as many entries as the process may
-    /// have files; as of when it was made.
+    state: Mutex<BlockingEngineState>,
+    /// An eventfd that the waiter polls too. It is written to when the waiter sleeps and should not
+    /// any more.
+    wakeup: File,
+    /// How many polls fit into the waiter's list. ppoll(2) takes as many entries as the process may
+    /// have files; this is the limit at the time when the engine was made.
     polls_max: usize,
 }
 
 #[derive(Default)]
-struct State {
-    /// What has been done.
+struct BlockingEngineState {
+    /// The events that the waiter has not taken.
     events: Vec<Event>,
-    /// What is polled for.
+    /// The polls under way.
     polls: Vec<Request>,
-    /// Polls that are to end.
+    /// The tokens of polls that are to end.
     cancelled: Vec<u64>,
-    /// For how many events the waiter sleeps, while it does; nobody has rung the bell.
-    least: Option<usize>,
-    /// The waiter's list for ppoll: the bell, and then as `polls`.
+    /// The number of events for which the waiter sleeps. `None` if it is awake or has been woken.
+    sleeps_for: Option<usize>,
+    /// The waiter's list for ppoll(2): `wakeup` first, and then one entry for each of `polls`.
     list: Vec<libc::pollfd>,
 }
 
 impl BlockingEngine {
     pub(crate) fn new(threads: Arc<BlockingPool>) -> Result<Self, Errno> {
-        let bell = File::from(descriptor::eventfd(0, 0).map_err(Errno::of)?);
+        let wakeup = File::from(descriptor::eventfd(0, 0).map_err(Errno::of)?);
         let polls_max = descriptor::limit().saturating_sub(1);
-        Ok(Self { threads, state: Mutex::default(), bell, polls_max })
+        Ok(Self { threads, state: Mutex::default(), wakeup, polls_max })
     }
 
-    /// Adds to the events or the polls, and wakes the waiter if it has reason to.
-    fn add(&self, add: impl FnOnce(&mut State), polls: bool) {
-        let mut state = self.lock();
-        add(&mut state);
+    /// Adds an event, and wakes the waiter if there are as many as it sleeps for.
+    fn add_event(&self, event: Event) {
+        let mut state = lock(&self.state);
+        state.events.push(event);
         let events = state.events.len();
-        let ring = state.least.take_if(|least| polls || events >= *least).is_some();
+        let wakes = state.sleeps_for.take_if(|least| events >= *least).is_some();
         drop(state);
-        if ring {
-            self.ring();
+        if wakes {
+            self.wake_waiter();
         }
     }
 
-    fn ring(&self) {
-        // It is never full: nobody rings again before the waiter has heard it.
-        let _ = (&self.bell).write_all(&1_u64.to_ne_bytes());
+    /// Adds as many of these polls as there is room for, wakes the waiter so that it waits for them
+    /// too, and returns how many these are.
+    fn add_polls(&self, polls: &[Request]) -> usize {
+        let mut state = lock(&self.state);
+        let count = polls.len().min(self.polls_max.saturating_sub(state.polls.len()));
+        state.polls.extend(&polls[..count]);
+        let wakes = state.sleeps_for.take().is_some();
+        drop(state);
+        if wakes {
+            self.wake_waiter();
+        }
+        count
     }
 
-    /// Sleeps until the bell rings, something polled for is there, or the deadline comes. What is
-    /// there becomes events.
+    /// Wakes the waiter. The caller has taken `sleeps_for`, so no other thread does.
+    fn wake_waiter(&self) {
+        // The counter is never full: nobody writes again before the waiter has read it.
+        let _ = (&self.wakeup).write_all(&1_u64.to_ne_bytes());
+    }
+
+    /// Sleeps until another thread wakes the waiter, a polled file is ready, or the deadline comes.
+    /// Polls whose files are ready become events.
     fn sleep(
         &self,
-        mut state: MutexGuard<'_, State>,
+        mut state: MutexGuard<'_, BlockingEngineState>,
         least: usize,
         deadline: Option<Instant>,
     ) -> Result<(), Errno> {
         let mut list = mem::take(&mut state.list);
         list.clear();
-        list.push(pollfd(self.bell.as_raw_fd(), libc::POLLIN));
+        list.push(pollfd(self.wakeup.as_raw_fd(), libc::POLLIN));
         list.extend(state.polls.iter().map(|poll| {
             // An event mask has 16 bits.
             pollfd(poll.transfer.fd, (poll.transfer.address as u16).cast_signed())
         }));
-        state.least = Some(least);
+        state.sleeps_for = Some(least);
         drop(state);
         let answer = poll_all(&mut list, deadline);
-        let mut state = self.lock();
-        if state.least.take().is_none() {
-            // Somebody rings, or has, now that there is reason to.
-            self.hear();
+        let mut state = lock(&self.state);
+        if state.sleeps_for.take().is_none() {
+            // Another thread took it, and writes to the eventfd or has done so.
+            let _ = (&self.wakeup).read_exact(&mut [0; 8]);
         }
-        // From the end: removing one moves those behind it. New ones are behind all of these.
+        // From the end: removing a poll moves those behind it. New polls are behind all of these.
         for index in (1..list.len()).rev() {
             if let Some(res) = polled(&list[index]) {
                 let poll = state.polls.remove(index - 1);
@@ -100,29 +116,10 @@ impl BlockingEngine {
         state.list = list;
         answer
     }
-
-    /// Waits for the bell, which has been rung or is about to be.
-    fn hear(&self) {
-        let _ = (&self.bell).read_exact(&mut [0; 8]);
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        // Nothing in here panics.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
-impl State {
-    /// Adds as many polls as there is room for, and returns how many these are.
-    fn add_polls(&mut self, polls: &[Request], most: usize) -> usize {
-        let count = polls.len().min(most.saturating_sub(self.polls.len()));
-        self.polls.extend(&polls[..count]);
-        count
-    }
-}
-
-impl State {
-    /// Ends the polls that are to, unless they have ended meanwhile.
+impl BlockingEngineState {
+    /// Ends the cancelled polls that have not ended meanwhile.
     fn end_cancelled(&mut self) {
         for token in self.cancelled.drain(..) {
             if let Some(position) = self.polls.iter().position(|poll| poll.token == token) {
@@ -137,35 +134,35 @@ fn pollfd(fd: libc::c_int, events: libc::c_short) -> libc::pollfd {
     libc::pollfd { fd, events, revents: 0 }
 }
 
-/// The result of a poll, as an event has it, if it is over.
+/// The result of a poll, as an event has it, if the poll is over.
 fn polled(entry: &libc::pollfd) -> Option<i64> {
     match entry.revents {
         0 => None,
-        // Not a descriptor that can be used: AIO refuses it.
+        // The descriptor can't be used. AIO refuses such polls with this error.
         events if events & libc::POLLNVAL != 0 => Some(-i64::from(libc::EBADF)),
         events => Some(i64::from(events.cast_unsigned())),
     }
 }
 
-/// Waits until something on a list is there, or until the deadline. If the process may have fewer
-/// descriptors now than there are entries, the kernel doesn't take them at once: the bell, which is
-/// the first, is waited for, and the others are looked at every now and then.
+/// Waits until a file on the list is ready, or until the deadline. If the list has more entries
+/// than the process may have descriptors now, the kernel doesn't take it whole. Then this waits for
+/// the first entries, the eventfd among them, and looks at the others every now and then.
 fn poll_all(list: &mut [libc::pollfd], deadline: Option<Instant>) -> Result<(), Errno> {
     match poll_until(list, deadline) {
         Err(Errno(libc::EINVAL)) => {}
         answer => return answer,
     }
     let most = descriptor::limit().clamp(1, list.len());
-    let is_there = |list: &[libc::pollfd]| list.iter().any(|entry| entry.revents != 0);
+    let any_ready = |list: &[libc::pollfd]| list.iter().any(|entry| entry.revents != 0);
     loop {
         list.chunks_mut(most).try_for_each(|part| ppoll(part, Some(Duration::ZERO)))?;
         let now = Instant::now();
-        if is_there(list) || deadline.is_some_and(|deadline| deadline <= now) {
+        if any_ready(list) || deadline.is_some_and(|deadline| deadline <= now) {
             return Ok(());
         }
         let next = now + LOOK_AGAIN;
         poll_until(&mut list[..most], Some(deadline.map_or(next, |deadline| deadline.min(next))))?;
-        if is_there(&list[..most]) {
+        if any_ready(&list[..most]) {
             return Ok(());
         }
     }
@@ -182,7 +179,7 @@ impl Engine for BlockingEngine {
         let is_poll = |request: &Request| request.transfer.operation == Operation::Poll;
         let mut count = batch.iter().take_while(|request| is_poll(request)).count();
         let taken = if count > 0 {
-            self.add(|state| count = state.add_polls(&batch[..count], self.polls_max), true);
+            count = self.add_polls(&batch[..count]);
             count > 0
         } else {
             count = batch.iter().take_while(|request| !is_poll(request)).count();
@@ -190,21 +187,22 @@ impl Engine for BlockingEngine {
                 |&request| BlockingRequest { request, done: 0, reply_to: ReplyTo::Engine };
             self.threads.push(batch[..count].iter().map(blocking))
         };
-        // Without a thread, or room on the list, requests wait as if the kernel had none to spare.
+        // Without a thread, or without room on the list, jobs wait as if the kernel had no request
+        // to spare.
         if taken { Ok(count) } else { Err(Errno(libc::EAGAIN)) }
     }
 
     fn cancel(&self, token: u64) -> bool {
-        let mut state = self.lock();
+        let mut state = lock(&self.state);
         if !state.polls.iter().any(|poll| poll.token == token) {
             return false;
         }
-        // Left to the waiter, as its list is as the polls are.
+        // Left to the waiter, as its list has an entry for each of the polls.
         state.cancelled.push(token);
-        let ring = state.least.take().is_some();
+        let wakes = state.sleeps_for.take().is_some();
         drop(state);
-        if ring {
-            self.ring();
+        if wakes {
+            self.wake_waiter();
         }
         true
     }
@@ -218,7 +216,7 @@ impl Engine for BlockingEngine {
         let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
         let mut failure = None;
         loop {
-            let mut state = self.lock();
+            let mut state = lock(&self.state);
             state.end_cancelled();
             let over = deadline.is_some_and(|deadline| deadline <= Instant::now());
             let enough = state.events.len() >= least.max(1);
@@ -234,12 +232,12 @@ impl Engine for BlockingEngine {
     }
 
     fn wake(&self) -> Result<(), Errno> {
-        self.add(|state| state.events.push(Event { token: STOP, res: 0 }), false);
+        self.add_event(Event { token: STOP, res: 0 });
         Ok(())
     }
 
     fn performed(&self, event: Event) {
-        self.add(|state| state.events.push(event), false);
+        self.add_event(event);
     }
 
     fn backend(&self) -> Backend {

@@ -13,12 +13,12 @@ use std::collections::VecDeque;
 use std::io;
 use std::mem;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, Weak};
+use std::sync::{OnceLock, Weak};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use super::request::{BlockingRequest, ReplyTo};
-use crate::sync::lock;
+use crate::sync::{Arc, Condvar, Mutex, MutexGuard, lock};
 use crate::sys::signals;
 use crate::unwind::AbortOnUnwind;
 use crate::wait::limit::WaitLimit;

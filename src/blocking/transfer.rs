@@ -1,7 +1,8 @@
-//! Transfers by system calls that return when they are done.
+//! Transfers by system calls that return when the transfer is done.
 //!
-//! Safety: each function is one or more system calls on memory and files that a request describes;
-//! that these are valid is its contract, as it is that of [`Engine::submit`](crate::engine::Engine).
+//! Safety: each function is one or more system calls on memory and files that a request describes.
+//! Its contract is that these are valid, as it is that of
+//! [`Engine::submit`](crate::engine::Engine::submit).
 
 #![expect(unsafe_code, reason = "raw system calls on jobs' buffers")]
 
@@ -15,25 +16,26 @@ use crate::sys::call::checked;
 /// The outcome of a read from the page cache.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum CacheRead {
-    /// All there is, up to the end of the file: the result.
+    /// It read all that there is, up to the end of the file: the result.
     Hit(usize),
-    /// So many bytes, if any; for the rest somebody has to wait.
+    /// It read so many bytes, or none. A read of the rest has to wait.
     Miss(usize),
-    /// This file can't be read without perhaps waiting.
+    /// Any read of this file may have to wait.
     Unsupported,
 }
 
-/// Reads what is in the page cache, and waits for nothing: `RWF_NOWAIT` of preadv2(2).
+/// Reads from the page cache alone, and waits for nothing: `RWF_NOWAIT` of preadv2(2).
 ///
 /// # Safety
 ///
-/// What the transfer, a read of `requested` bytes, describes is valid and nobody else's.
+/// The transfer is a read of `requested` bytes. The memory and the file that it describes are
+/// valid, and nobody else uses the memory.
 pub(crate) unsafe fn read_cached(transfer: &Transfer, requested: usize) -> CacheRead {
     if transfer.operation == Operation::ReadVectored {
         // SAFETY: the caller's promise.
-        return match unsafe { call(transfer, libc::RWF_NOWAIT) } {
+        return match unsafe { transfer_once(transfer, libc::RWF_NOWAIT) } {
             Ok(count) if count == requested => CacheRead::Hit(count),
-            // Where in the array the rest begins isn't worth finding out.
+            // It isn't worth finding out where in the array the rest begins.
             Ok(_) => CacheRead::Miss(0),
             Err(errno) => cache_read_failed(errno, 0),
         };
@@ -41,7 +43,7 @@ pub(crate) unsafe fn read_cached(transfer: &Transfer, requested: usize) -> Cache
     let mut done = 0;
     loop {
         // SAFETY: the caller's promise, of which this is a part.
-        match unsafe { call(&transfer.after(done), libc::RWF_NOWAIT) } {
+        match unsafe { transfer_once(&transfer.after(done), libc::RWF_NOWAIT) } {
             Ok(0) => return CacheRead::Hit(done),
             Ok(count) => done += count,
             Err(errno) => return cache_read_failed(errno, done),
@@ -52,12 +54,12 @@ pub(crate) unsafe fn read_cached(transfer: &Transfer, requested: usize) -> Cache
     }
 }
 
-/// The errors of preadv2(2), which without the flag may not come again.
+/// The outcome for an error of preadv2(2), which a read without the flag may not meet.
 fn cache_read_failed(Errno(errno): Errno, done: usize) -> CacheRead {
     match errno {
-        // The file system can't tell; or the kernel doesn't know the flag, or the call.
+        // The file system can't tell, or the kernel doesn't know the flag or the call.
         libc::EOPNOTSUPP | libc::ENOSYS if done == 0 => CacheRead::Unsupported,
-        // Not in the page cache; or what whoever reads it without the flag is told too.
+        // The bytes are not in the page cache, or a read without the flag meets the error too.
         _ => CacheRead::Miss(done),
     }
 }
@@ -66,7 +68,7 @@ fn cache_read_failed(Errno(errno): Errno, done: usize) -> CacheRead {
 ///
 /// # Safety
 ///
-/// What the transfer describes is valid and nobody else's.
+/// The memory and the file that the transfer describes are valid, and nobody else uses the memory.
 pub(crate) unsafe fn perform(transfer: &Transfer) -> i64 {
     let flags = if transfer.nowait { libc::RWF_NOWAIT } else { 0 };
     loop {
@@ -74,11 +76,11 @@ pub(crate) unsafe fn perform(transfer: &Transfer) -> i64 {
             Operation::SyncAll => sync(libc::SYS_fsync, transfer),
             Operation::SyncData => sync(libc::SYS_fdatasync, transfer),
             // SAFETY: the caller's promise.
-            _ => unsafe { call(transfer, flags) },
+            _ => unsafe { transfer_once(transfer, flags) },
         };
         match answer {
             Ok(count) => return count as i64,
-            // By a signal that can't be blocked: a debugger, the freezer.
+            // A signal that can't be blocked came, from a debugger or the freezer.
             Err(Errno(libc::EINTR)) => {}
             Err(Errno(errno)) => return -i64::from(errno),
         }
@@ -91,21 +93,21 @@ fn sync(number: c_long, transfer: &Transfer) -> Result<usize, Errno> {
     checked(unsafe { libc::syscall(number, c_long::from(transfer.fd)) })
 }
 
-/// A read or write, at its offset or, as AIO does, at none in a file that has no offsets.
+/// A read or write at its offset. In a file that has no offsets it is at none, as in AIO.
 ///
 /// # Safety
 ///
-/// What the transfer describes is valid and nobody else's.
-unsafe fn call(transfer: &Transfer, flags: c_int) -> Result<usize, Errno> {
-    // The kernel's offset is signed, and its -1 says that there is none.
+/// The memory and the file that the transfer describes are valid, and nobody else uses the memory.
+unsafe fn transfer_once(transfer: &Transfer, flags: c_int) -> Result<usize, Errno> {
+    // The kernel's offset is signed, and -1 says that there is none.
     let at = match i64::try_from(transfer.offset) {
         // SAFETY: the caller's promise.
-        Ok(_) => unsafe { call_at(transfer, transfer.offset, flags) },
+        Ok(_) => unsafe { transfer_at(transfer, transfer.offset, flags) },
         Err(_) => Err(Errno(libc::EINVAL)),
     };
     match at {
         // SAFETY: as above; nothing was transferred.
-        Err(Errno(libc::ESPIPE)) => unsafe { call_at(transfer, u64::MAX, flags) },
+        Err(Errno(libc::ESPIPE)) => unsafe { transfer_at(transfer, u64::MAX, flags) },
         answer => answer,
     }
 }
@@ -114,30 +116,30 @@ unsafe fn call(transfer: &Transfer, flags: c_int) -> Result<usize, Errno> {
 ///
 /// # Safety
 ///
-/// What the transfer describes is valid and nobody else's.
-unsafe fn call_at(transfer: &Transfer, offset: u64, flags: c_int) -> Result<usize, Errno> {
+/// The memory and the file that the transfer describes are valid, and nobody else uses the memory.
+unsafe fn transfer_at(transfer: &Transfer, offset: u64, flags: c_int) -> Result<usize, Errno> {
     let number = match transfer.operation {
         Operation::Read | Operation::ReadVectored => libc::SYS_preadv2,
         Operation::Write | Operation::WriteVectored => libc::SYS_pwritev2,
         _ => unreachable!("nothing that transfers bytes"),
     };
-    let segments = Segments::of(transfer);
-    // In two halves where a word has 32 bits, and else in the first alone.
+    let buffers = BufferArray::of(transfer);
+    // The offset is in two halves where a word has 32 bits, and else in the first alone.
     let (low, high) = (offset as c_ulong, (offset >> 32) as c_ulong);
-    let (array, count) = (segments.array(), segments.count());
-    // In whole words, as the call takes them.
+    let (array, count) = (buffers.array(), buffers.count());
+    // The call takes whole words.
     let (fd, flags) = (c_long::from(transfer.fd), c_long::from(flags));
-    // SAFETY: the array has so many elements, and these are valid, by the caller's promise.
+    // SAFETY: the array has `count` elements, and these are valid, by the caller's promise.
     checked(unsafe { libc::syscall(number, fd, array, count, low, high, flags) })
 }
 
-/// The array of buffers of a transfer; one buffer is an array of one.
-enum Segments {
+/// The array of buffers of a transfer. One buffer is an array of one.
+enum BufferArray {
     One(libc::iovec),
     Array { address: *const libc::iovec, count: usize },
 }
 
-impl Segments {
+impl BufferArray {
     fn of(transfer: &Transfer) -> Self {
         let address = transfer.address as usize;
         match transfer.operation {

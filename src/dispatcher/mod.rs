@@ -10,7 +10,6 @@ mod threads;
 use std::fmt;
 use std::mem;
 use std::sync::Arc;
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crate::dispatcher::builder::Builder;
@@ -20,6 +19,7 @@ use crate::pipeline::Pipeline;
 use crate::pipeline::reaper::Reaper;
 use crate::submit::Submitter;
 use crate::submit::stats::Stats;
+use crate::sync::thread::JoinHandle;
 use crate::wait::limit::WaitLimit;
 
 /// Performs jobs: owns the kernel's context, the reaper thread and the workers.

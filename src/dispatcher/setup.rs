@@ -7,8 +7,11 @@ use std::sync::Arc;
 use crate::blocking::BlockingEngine;
 use crate::blocking::BlockingPool;
 use crate::dispatcher::error::{BuildError, BuildErrorKind, BuildFailure};
+use crate::engine::aio::Aio;
 use crate::engine::backend::Backend;
-use crate::engine::{Aio, Engine, Errno, Retired, SetupFailure, setup_failure};
+use crate::engine::context::Retired;
+use crate::engine::errno::{SetupFailure, setup_failure};
+use crate::engine::{Engine, Errno};
 
 /// Makes an engine of this depth, or of less if it may shrink and that is all there is.
 pub(crate) fn set_up(

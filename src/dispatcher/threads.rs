@@ -6,11 +6,11 @@
 //! handlers.
 
 use std::convert::Infallible;
-use std::thread::{self, JoinHandle};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
 use crate::dispatcher::error::{BuildError, BuildFailure};
+use crate::sync::thread::{self, JoinHandle};
 use crate::sys::signals;
 
 /// Starts threads, and waits for them to run.

@@ -1,15 +1,14 @@
-//! The engine on Linux native AIO: one context, one control block for each slot.
+//! The engine on Linux native AIO: one context, and one control block for each slot.
 //!
-//! Safety: the control blocks are written here, while their slot belongs to the submitting thread,
-//! and by the kernel during the submission, before it performs anything. Buffers and files behind them are kept alive by the slot table,
-//! which holds the job from before its submission until its event has been looked up.
+//! Safety: this file writes a control block while its slot belongs to the submitting thread. The
+//! kernel writes it during the submission, before it performs anything. The slot table keeps buffer
+//! and file alive: it holds the job from before its submission until its event has been looked up.
 
 #![expect(unsafe_code, reason = "control blocks are shared with the kernel")]
 
 use std::cell::{Cell, UnsafeCell};
 use std::fs::File;
 use std::os::fd::AsRawFd;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -18,62 +17,64 @@ use super::ring::Ring;
 use super::{Engine, Errno, Event, Request, STOP, Transfer};
 use crate::engine::operation::Operation;
 use crate::engine::token::index_of;
+use crate::sync::{Arc, Mutex, lock};
 use crate::sys::aio::{self as sys, iocb};
 use crate::sys::descriptor;
 
 /// How often [`Aio::wake`] tries again before it reports that the kernel doesn't take its request.
 const WAKE_TRIES: usize = 1000;
 
-/// How many events are taken by one call.
-const MOST: usize = 256;
+/// The most events that one call of io_getevents(2) takes.
+const EVENTS_MAX: usize = 256;
 
 thread_local! {
-    /// The pointers of one batch, kept so that a submission allocates nothing.
+    /// The pointers of one batch. The list is kept so that a submission allocates nothing.
     static POINTERS: Cell<Vec<*mut iocb>> = const { Cell::new(Vec::new()) };
 }
 
 pub(crate) struct Aio {
     id: sys::aio_context_t,
-    /// Until `close`.
+    /// The context, until `close`.
     context: Mutex<Option<Context>>,
-    /// Looked at by the waiter only, which is also who ends the context.
+    /// Only the waiter looks at it, and the waiter ends the context too.
     ring: Option<Ring>,
-    /// One control block a slot, and one for the request that wakes the waiter.
+    /// One control block for each slot, and one for the request that wakes the waiter.
     control_blocks: Box<[ControlBlock]>,
     /// An eventfd whose counter is 1, so that reading it completes at once.
     stop_file: File,
-    /// Where that read puts the counter.
+    /// That read puts the counter here.
     stop_buffer: UnsafeCell<u64>,
     /// An eventfd on which the kernel counts completions.
     counter: Option<Arc<File>>,
 }
 
-/// At a stable address as long as its request is in flight: the kernel copies it, but tools such as
+/// It stays at its address while its request is in flight. The kernel copies it, but tools such as
 /// memcheck follow `io_event.obj` to it.
 struct ControlBlock(UnsafeCell<iocb>);
 
-// SAFETY: a control block is written by `Aio::submit` and `Aio::wake` alone. `submit` writes the
-// one of a token that its caller has exclusively (no request with that token is in flight), and
-// `wake` is called once. So no two threads access one at a time. `cancel` only names its address to
-// the kernel, which may read one word of it meanwhile.
+// SAFETY: only `Aio::submit` and `Aio::wake` write control blocks. `submit` writes that of a token
+// which its caller has exclusively, as no request with that token is in flight. `wake` is called
+// once, and has a block of its own. So no two threads access a block at the same time. `cancel`
+// only names a block's address to the kernel, which may read one word of it meanwhile.
 unsafe impl Sync for ControlBlock {}
 
-// SAFETY: `stop_buffer` is never accessed by this program, only by the kernel, for the one read
-// that `wake` submits. All other fields are `Sync`.
+// SAFETY: this program never accesses `stop_buffer`. Only the kernel does, for the one read that
+// `wake` submits. All other fields are `Sync`.
 unsafe impl Sync for Aio {}
 
 impl Aio {
-    /// Makes a context for `depth` requests and the one that wakes the waiter. The kernel counts
-    /// completions on the eventfd, if there is one, each when its event can be taken
-    /// (`aio_complete` of its `fs/aio.c`).
+    /// Makes a context for `depth` requests and the one that wakes the waiter. If there is an
+    /// eventfd, the kernel counts completions on it, each when its event can be taken
+    /// (`aio_complete` in the kernel's `fs/aio.c`).
     pub(crate) fn new(depth: u32, counter: Option<Arc<File>>) -> Result<Self, Errno> {
         let stop_file = File::from(descriptor::eventfd(1, 0).map_err(Errno::of)?);
         let control_blocks =
             (0..=depth).map(|_| ControlBlock(UnsafeCell::new(iocb::default()))).collect();
         let context = Context::new(depth + 1)?;
         let id = context.id();
-        // SAFETY: the context is fresh. It is taken out by `close`, which the engine's contract has
-        // the waiter call after its last use of the ring, or else dropped together with the ring.
+        // SAFETY: the context is fresh. By the engine's contract the waiter calls `close`, which
+        // takes the context out, after its last use of the ring. Without `close`, context and ring
+        // are dropped together.
         let ring = unsafe { Ring::of(id) };
         Ok(Self {
             id,
@@ -93,8 +94,8 @@ impl Aio {
         most: usize,
         limit: Option<Duration>,
     ) -> Result<(), Errno> {
-        let mut buffer = [sys::io_event::default(); MOST];
-        let buffer = &mut buffer[..most.min(MOST)];
+        let mut buffer = [sys::io_event::default(); EVENTS_MAX];
+        let buffer = &mut buffer[..most.min(EVENTS_MAX)];
         let count = sys::io_getevents(self.id, least.min(buffer.len()), buffer, limit)?;
         events.extend(
             buffer[..count].iter().map(|event| Event { token: event.data, res: event.res }),
@@ -120,8 +121,8 @@ fn control_block(token: u64, transfer: &Transfer) -> iocb {
         aio_fildes: transfer.fd.cast_unsigned(),
         aio_buf: transfer.address,
         aio_nbytes: transfer.length,
-        // The kernel's offset is signed: one above `i64::MAX` arrives as negative, and the kernel
-        // answers EINVAL, which reaches the callback like every answer of the kernel.
+        // The kernel's offset is signed. An offset above `i64::MAX` arrives as a negative one, and
+        // the kernel answers EINVAL, which reaches the callback like all its answers.
         aio_offset: transfer.offset.cast_signed(),
         aio_rw_flags: if transfer.nowait { libc::RWF_NOWAIT } else { 0 },
         ..iocb::default()
@@ -130,7 +131,7 @@ fn control_block(token: u64, transfer: &Transfer) -> iocb {
 
 impl Engine for Aio {
     unsafe fn submit(&self, batch: &[Request]) -> Result<usize, Errno> {
-        // Values of other thread-locals may submit when they are dropped, after this one was.
+        // When other thread-local values are destroyed, they may submit after this one is gone.
         let mut pointers = POINTERS.try_with(Cell::take).unwrap_or_default();
         for request in batch {
             let block = self.control_blocks[index_of(request.token)].0.get();
@@ -140,14 +141,14 @@ impl Engine for Aio {
                 written.aio_resfd = counter.as_raw_fd().cast_unsigned();
             }
             // SAFETY: the pointer is to a live element of `control_blocks`. Nobody else accesses
-            // it: the caller has the token to itself, and the kernel has finished with the slot's
-            // earlier request, as its event was returned.
+            // it: the caller has the token to itself, and the event of the slot's earlier request
+            // was returned, so the kernel has finished with that.
             unsafe { block.write(written) };
             pointers.push(block);
         }
         // SAFETY: the pointers are to control blocks just initialised, which nobody writes until
-        // their tokens are free again; that what they describe stays valid until then is this
-        // method's own contract.
+        // their tokens are free again. By this method's own contract the memory and files that they
+        // describe stay valid until then.
         let answer = unsafe { sys::io_submit(self.id, &mut pointers) };
         pointers.clear();
         let _ = POINTERS.try_with(|kept| kept.set(pointers));
@@ -155,8 +156,8 @@ impl Engine for Aio {
     }
 
     fn cancel(&self, token: u64) -> bool {
-        // The kernel only compares the address, and reads a constant behind it; if this request is just
-        // being written there, or has been replaced, it finds none.
+        // The kernel only compares the address, and reads a constant behind it. It finds no request
+        // if this one is just being written there, or has been replaced.
         sys::io_cancel(self.id, self.control_blocks[index_of(token)].0.get())
     }
 
@@ -166,7 +167,7 @@ impl Engine for Aio {
         least: usize,
         limit: Option<Duration>,
     ) -> Result<(), Errno> {
-        self.get_events(events, least, MOST, limit)
+        self.get_events(events, least, EVENTS_MAX, limit)
     }
 
     fn take(&self, events: &mut Vec<Event>, most: usize) -> Result<(), Errno> {
@@ -187,13 +188,13 @@ impl Engine for Aio {
             nowait: false,
         };
         let block = self.control_blocks[self.control_blocks.len() - 1].0.get();
-        // SAFETY: the last control block belongs to no slot; this method alone uses it, once.
+        // SAFETY: the last control block belongs to no slot. Only this method uses it, once.
         unsafe { block.write(control_block(STOP, &transfer)) };
         let mut refusal = Errno(libc::EAGAIN);
         for _ in 0..WAKE_TRIES {
-            // SAFETY: the control block is initialised and stays as it is. Its buffer is a field
-            // of `self`, which the waiter holds until it has reaped this event, and that nobody
-            // else accesses. One request of the context was set aside for it.
+            // SAFETY: the control block is initialised and stays as it is. Its buffer is a field of
+            // `self` that nobody else accesses, and the waiter holds `self` until it has reaped
+            // this event. One request of the context was set aside for it.
             match unsafe { sys::io_submit(self.id, &mut [block]) } {
                 Ok(_) => return Ok(()),
                 Err(errno) => refusal = errno,
@@ -204,7 +205,7 @@ impl Engine for Aio {
     }
 
     fn close(&self) -> Option<Retired> {
-        let context = self.context.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let context = lock(&self.context).take();
         context.map(Retired::new)
     }
 }

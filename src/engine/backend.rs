@@ -1,21 +1,24 @@
-//! By what means a dispatcher has operations performed.
+//! The means by which a dispatcher performs operations.
 
-/// By what means a dispatcher has operations performed: asked for with
-/// [`Builder::backend`](crate::Builder::backend), told by
-/// [`Dispatcher::backend`](crate::Dispatcher::backend).
+/// The means by which a dispatcher performs operations.
+/// [`Builder::backend`](crate::Builder::backend) asks for one, and
+/// [`Dispatcher::backend`](crate::Dispatcher::backend) tells which it is.
 ///
-/// Callbacks run on workers and all guarantees hold with each; what differs is speed, and how many
-/// operations are under way at a time.
+/// With each of them callbacks run on workers, and all guarantees hold. They differ in speed, and
+/// in how many operations are under way at a time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Backend {
-    /// Linux native AIO, and the threads for what blocks for what that doesn't do asynchronously.
+    /// Linux native AIO, and the blocking threads for the operations that AIO does not perform
+    /// asynchronously.
     #[default]
     Aio,
-    /// Only the threads for what blocks, with pread(2) and the like: as many operations at a time as
-    /// there are [`blocking_threads`](crate::Builder::blocking_threads). Polls take no thread.
+    /// Only the blocking threads, with pread(2) and the like. As many operations are under way at a
+    /// time as there are [`blocking_threads`](crate::Builder::blocking_threads). Polls take no
+    /// thread.
     BlockingThreads,
-    /// AIO, or threads where the system has no AIO or a policy forbids it, as in some containers.
-    /// Not where it is merely used up: the limit can be raised, or less be asked for.
+    /// AIO, or the blocking threads where the system has no AIO, or where a policy forbids it, as
+    /// in some containers. Where AIO is merely used up, building fails: raise the limit, or ask for
+    /// a smaller depth.
     Automatic,
 }

@@ -1,8 +1,8 @@
-//! What the kernel means by each error of the AIO calls, and what is done about it.
+//! The meaning of each error of the AIO calls, and the action that it calls for.
 
-use super::Errno;
+use crate::sys::call::Errno;
 
-/// What to do after `io_submit` refused the first request of a batch.
+/// The action after `io_submit` refused the first request of a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum SubmitAction {
     /// Call again with the same batch.
@@ -19,14 +19,14 @@ pub(crate) fn submit_action(Errno(errno): Errno) -> SubmitAction {
     match errno {
         // Not documented for this call. If it ever comes, nothing was accepted.
         libc::EINTR => SubmitAction::Retry,
-        // No free request: the ring is full of events that nobody has reaped yet, or the kernel
-        // had no memory for one. Either passes when something completes.
+        // No free request: the ring is full of events that have not been reaped, or the kernel had
+        // no memory for a request. Either passes when something completes.
         libc::EAGAIN => SubmitAction::Park,
         // The descriptor isn't open, or not in the mode that the operation needs.
         libc::EBADF => SubmitAction::FailFirst,
-        // The operation isn't supported by this file, or address, length or offset are not what
-        // it takes (alignment with O_DIRECT). Also what a dead context answers; contexts of ours
-        // die only with the process that made them, and a fork is noticed before submission.
+        // The file does not support the operation, or not with this address, length or offset
+        // (alignment with O_DIRECT). A dead context answers so too, but a context of ours dies only
+        // with the process that made it, and a fork is noticed before a submission.
         libc::EINVAL => SubmitAction::FailFirst,
         // The buffer, or the array of buffers, is not in this process's memory.
         libc::EFAULT => SubmitAction::FailFirst,
@@ -34,9 +34,9 @@ pub(crate) fn submit_action(Errno(errno): Errno) -> SubmitAction {
         libc::EOPNOTSUPP => SubmitAction::FailFirst,
         // A limit on the file's size: RLIMIT_FSIZE, or the file system's own.
         libc::EFBIG => SubmitAction::FailFirst,
-        // Refused by a security policy or a read-only state; each job hears of it.
+        // A security policy or a read-only state refuses it. Each job is told.
         libc::EPERM | libc::EACCES | libc::EROFS | libc::ENOSYS => SubmitAction::FailFirst,
-        // Whatever else, it is about the first request, and its owner is told.
+        // Any other error is about the first request, and its owner is told.
         _ => SubmitAction::FailFirst,
     }
 }
@@ -50,14 +50,14 @@ pub(crate) enum SetupFailure {
     Unavailable,
     /// More events than the kernel ever grants, or no memory for them.
     TooLarge,
-    /// Something else.
+    /// Another reason.
     Other,
 }
 
 /// The meanings are those of io_setup(2).
 pub(crate) fn setup_failure(Errno(errno): Errno) -> SetupFailure {
     match errno {
-        // `aio-nr` plus what was asked for is above `aio-max-nr`.
+        // `aio-nr` plus the number asked for is above `aio-max-nr`.
         libc::EAGAIN => SetupFailure::Limit,
         // CONFIG_AIO is off, or a seccomp filter answers so.
         libc::ENOSYS => SetupFailure::Unavailable,

@@ -1,67 +1,66 @@
-//! The seam behind which operations are performed, and the values that cross it.
+//! Engines perform operations asynchronously. This is the contract between the crate and an engine,
+//! and the values that cross it.
 //!
-//! An engine is handed requests and gives back events; it knows nothing of jobs, slots or threads.
-//! What every engine keeps to:
+//! An engine is handed requests and gives back events. It knows no jobs, slots or threads. Every
+//! engine keeps to this:
 //!
-//! - `submit` takes a *prefix* of the batch: `Ok(n)` with `n >= 1` says that exactly the first `n`
-//!   were accepted, an error that none was and that the first is the reason.
+//! - `submit` accepts a *prefix* of the batch. `Ok(n)` with `n >= 1` says that exactly the first
+//!   `n` requests were accepted. An error says that none was, and that the first is the reason.
 //! - Each accepted request yields exactly one event with its token, possibly before `submit` has
 //!   returned.
-//! - `wait`, or in an event loop `take`, is called by one thread at a time, the waiter. It blocks
-//!   until there are as many events as it was asked for, or until the limit, if it was given one.
-//! - `ready` doesn't block; what it says may be out of date.
-//! - `wake` makes the waiter see [`STOP`] once. It is called when nothing is outstanding.
-//! - `close` is called once, by the waiter, after the last `wait`; no call follows it. What it returns
-//!   is the kernel's to end, and may outlive the engine.
+//! - `wait` blocks until there are as many events as the caller asked for, or until its limit, if
+//!   it gave one. One thread at a time calls it, the waiter; in an event loop it calls `take`
+//!   instead.
+//! - `ready` doesn't block, and its answer may be out of date.
+//! - `wake` makes the waiter see [`STOP`]. It is called once, when nothing is outstanding.
+//! - `close` is called once, by the waiter, after the last `wait`. No call follows it. The kernel
+//!   may take its time to end what `close` returns, which may outlive the engine.
 
-mod aio;
+pub(crate) mod aio;
 pub(crate) mod backend;
-mod context;
-#[cfg(test)]
-mod device;
-mod errno;
-#[cfg(test)]
+pub(crate) mod context;
+pub(crate) mod errno;
+#[cfg(all(test, not(loom)))]
 pub(crate) mod fake;
+#[cfg(test)]
+pub(crate) mod lent;
 pub(crate) mod operation;
 mod ring;
 pub(crate) mod token;
-
-pub(crate) use aio::Aio;
-pub(crate) use context::Retired;
-pub(crate) use errno::{SetupFailure, SubmitAction, setup_failure, submit_action};
 
 use std::io;
 use std::os::fd::RawFd;
 use std::time::Duration;
 
 use crate::engine::backend::Backend;
+use crate::engine::context::Retired;
 use crate::engine::operation::Operation;
 pub(crate) use crate::sys::call::Errno;
 
-/// The token of the event by which [`Engine::wake`] reaches the waiter; no slot ever has it.
+/// The token of the event by which [`Engine::wake`] reaches the waiter. No slot ever has it.
 pub(crate) const STOP: u64 = u64::MAX;
 
-/// The most bytes that one read or write transfers; the kernel cuts longer ones to it.
+/// The most bytes that one read or write transfers: the kernel cuts longer ones to it. It is
 /// `MAX_RW_COUNT` in the kernel's `include/linux/fs.h`, for pages of 4 KiB.
 pub(crate) const TRANSFER_MAX: usize = 0x7fff_f000;
 
-/// What an operation needs of the kernel, in the terms of an `iocb`.
+/// An operation with its file and memory, in the terms of an `iocb`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Transfer {
     pub(crate) operation: Operation,
     pub(crate) fd: RawFd,
-    /// Address of the buffer or of the array of buffers (provenance exposed); the event mask of a
-    /// poll.
+    /// The address of the buffer or of the array of buffers, with its provenance exposed; of a poll
+    /// the event mask.
     pub(crate) address: u64,
-    /// Bytes, or elements of the array of buffers.
+    /// The number of bytes, or of elements of the array of buffers.
     pub(crate) length: u64,
     pub(crate) offset: u64,
-    /// Answer `EAGAIN` where the operation would have to wait.
+    /// The answer is `EAGAIN` where the operation would have to wait.
     pub(crate) nowait: bool,
 }
 
 impl Transfer {
-    /// What is left of a plain read or write after so many bytes.
+    /// The rest of a plain read or write after its first `done` bytes.
     pub(crate) fn after(&self, done: usize) -> Self {
         let done = done as u64;
         let (address, length) = (self.address + done, self.length - done);
@@ -83,25 +82,25 @@ pub(crate) struct Event {
     pub(crate) res: i64,
 }
 
-/// Performs requests asynchronously; the module's documentation has the contract.
+/// Performs requests asynchronously. The module's documentation has the contract.
 pub(crate) trait Engine: Send + Sync {
-    /// Hands a batch over and returns how many of it were accepted, from the front.
+    /// Hands a batch over, and returns how many requests from its front were accepted.
     ///
     /// # Safety
     ///
-    /// What each transfer describes stays valid, and is touched by nobody else, until the event
-    /// with its token has been returned by `wait` or `take`: the buffer, the array of buffers, and the open
-    /// file. No token is in use by an earlier request that has not been returned.
+    /// Each transfer describes a buffer, an array of buffers and an open file. They stay valid, and
+    /// nobody else touches them, until `wait` or `take` has returned the event with the transfer's
+    /// token. No token is in use by an earlier request whose event has not been returned.
     #[expect(unsafe_code, reason = "the engine takes memory that it can't check")]
     unsafe fn submit(&self, batch: &[Request]) -> Result<usize, Errno>;
 
-    /// Asks for a poll to end without its event having come. False, and nothing changed, if it is not
-    /// in flight. Otherwise its completion follows, with whatever result. The caller keeps the
-    /// token from being used for another request meanwhile.
+    /// Asks for a poll to end although its event has not come. False, and nothing changed, if the
+    /// poll is not in flight. Otherwise its completion follows, with any result. The caller keeps
+    /// the token from being used for another request meanwhile.
     fn cancel(&self, token: u64) -> bool;
 
-    /// Blocks until `least` requests have completed, or until the limit, and appends what there is to
-    /// `events`.
+    /// Blocks until `least` requests have completed, or until the limit, and appends the events
+    /// that there are.
     fn wait(
         &self,
         events: &mut Vec<Event>,
@@ -109,14 +108,14 @@ pub(crate) trait Engine: Send + Sync {
         limit: Option<Duration>,
     ) -> Result<(), Errno>;
 
-    /// How many completions there are, if that can be told without asking the kernel. Called by the
-    /// waiter only.
+    /// How many completions there are, if the engine knows without asking the kernel. Only the
+    /// waiter calls this.
     fn ready(&self) -> Option<usize> {
         None
     }
 
-    /// Appends completions that there are to `events`, at most so many, and waits for none: how the
-    /// owner of an event loop takes them, who then is the waiter.
+    /// Appends the events that there are, at most `most`, and waits for none. The owner of an event
+    /// loop, who is its waiter, takes them so.
     fn take(&self, _events: &mut Vec<Event>, _most: usize) -> Result<(), Errno> {
         unreachable!("only an engine that tells an event loop is asked");
     }
@@ -124,23 +123,23 @@ pub(crate) trait Engine: Send + Sync {
     /// Makes the waiter see an event with the token [`STOP`].
     fn wake(&self) -> Result<(), Errno>;
 
-    /// Takes the result of a request that the engine gave to the blocking lane.
+    /// Takes the result of a request that the engine gave to the blocking threads.
     fn performed(&self, _event: Event) {
         unreachable!("only an engine that gave it something is told");
     }
 
-    /// What kind of engine this is.
+    /// The kind of engine that this is.
     fn backend(&self) -> Backend {
         Backend::Aio
     }
 
-    /// Gives up the kernel's resources: what has to be dropped then, and takes its time.
+    /// Gives up the kernel's resources. The caller drops what this returns, which takes its time.
     fn close(&self) -> Option<Retired> {
         None
     }
 }
 
-/// The one decoder of `io_event.res`: signed, a negative value is a negated error number.
+/// The one decoder of `io_event.res`: it is signed, and a negative value is a negated error number.
 pub(crate) fn decode(res: i64) -> io::Result<usize> {
     match usize::try_from(res) {
         Ok(count) => Ok(count),
@@ -159,7 +158,7 @@ mod tests {
     fn results_are_signed() {
         assert_eq!(decode(0).unwrap(), 0);
         assert_eq!(decode(4096).unwrap(), 4096);
-        // Counts that a reader of 32 bits, or one that takes small values for errors, gets wrong.
+        // A decoder of 32 bits gets these wrong, or one that takes small values for errors.
         assert_eq!(decode(100).unwrap(), 100);
         assert_eq!(decode(0x7fff_f000).unwrap(), 0x7fff_f000);
         assert_eq!(decode(0x1_0000_0000).unwrap(), 0x1_0000_0000);

@@ -1,4 +1,4 @@
-//! The operations.
+//! The operations that a job can ask for.
 
 use std::fmt;
 

@@ -1,11 +1,11 @@
-//! Tokens: a number that comes back with an event, and names a slot and the generation of its use.
+//! Tokens: numbers that come back with events. A token names a slot and the generation of its use.
 
-/// The slot that a token names.
+/// The index of the slot that a token names.
 pub(crate) fn index_of(token: u64) -> usize {
     (token & 0xffff_ffff) as usize
 }
 
-/// The use of that slot.
+/// The generation of that slot's use.
 pub(crate) fn generation_of(token: u64) -> u32 {
     (token >> 32) as u32
 }

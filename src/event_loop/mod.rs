@@ -10,7 +10,7 @@ use std::mem;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::sync::Arc;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::admission::limits::Limits;
 use crate::blocking::BlockingPool;
@@ -26,6 +26,7 @@ use crate::submit::Submitter;
 use crate::submit::handle::JobHandle;
 use crate::submit::refused::Refused;
 use crate::submit::stats::Stats;
+use crate::sync::Instant;
 use crate::wait::limit::WaitLimit;
 
 /// How long [`LoopDispatcher::drain`] leaves a kernel alone that doesn't hand over completions. There

@@ -1,8 +1,9 @@
 //! The moment by which a job has to have started.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::engine::operation::Operation;
+use crate::sync::Instant;
 
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) enum JobDeadline {

@@ -1,9 +1,11 @@
 //! Settings: changes that a user may make to a job before it is submitted.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::job::Job;
 use crate::job::deadline::JobDeadline;
+
+use crate::sync::Instant;
 
 impl<R: 'static> Job<R> {
     /// Makes a plain read or write ask for no more than `bytes`, from the front of its buffer. With
@@ -152,9 +154,10 @@ impl<R: 'static> Job<R> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::{Duration, Instant};
+    use std::time::Duration;
 
     use crate::job::Job;
+    use crate::sync::Instant;
 
     fn read() -> Job {
         Job::read(std::fs::File::open("/dev/null").unwrap(), Vec::new(), 0, |_| ())

@@ -5,12 +5,13 @@
 //! work runs its callback with the reason. A request that waits for a blocking thread is taken out of
 //! that queue. The kernel is asked to cancel a poll.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::Pipeline;
 use crate::job::Job;
 use crate::job::stopped::{Cancel, CancelReason};
 use crate::job::ticket::Ticket;
+use crate::sync::Instant;
 
 /// How long after a poll could not be ended this is tried again.
 const RETRY: Duration = Duration::from_millis(1);

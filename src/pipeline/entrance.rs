@@ -11,7 +11,7 @@ use crate::admission::limits::Patience;
 use crate::admission::refusal::Refusal;
 use crate::job::Job;
 use crate::sync::MutexGuard;
-use crate::wait::line::{Leave, Place};
+use crate::wait::line::{LeaveLine, LinePlace};
 use crate::wait::wake;
 
 /// Accepts jobs. If it refuses some, it returns them and says why.
@@ -84,7 +84,7 @@ fn park<J>(
 pub(crate) fn poll_accept(
     pipeline: &Pipeline,
     job: &mut Option<Job>,
-    place: &mut Place,
+    place: &mut LinePlace,
     context: &Context<'_>,
 ) -> Poll<Result<(), Refusal>> {
     if pipeline.is_forked() || pipeline.is_worker_here() {
@@ -126,20 +126,20 @@ pub(crate) fn poll_accept(
 }
 
 /// Gives a task's place up, and passes on the wake-up that it may have had.
-pub(crate) fn leave_line(pipeline: &Pipeline, place: &mut Place) {
+pub(crate) fn leave_line(pipeline: &Pipeline, place: &mut LinePlace) {
     // A child's copy of the lock may be held for ever.
     if place.is_none() || pipeline.is_forked() {
         return;
     }
     let left = pipeline.admission().lock().room_mut().line.leave(place);
-    if let Leave::Called = left {
+    if let LeaveLine::Woken = left {
         pass_room_on(pipeline);
     }
 }
 
 /// Hands on what was let in from outside callbacks, and wakes the tasks that there is room for.
 fn fill_and_wake<'a>(pipeline: &'a Pipeline, mut books: MutexGuard<'a, Books>) {
-    let woken = books.room_mut().line.take_called();
+    let woken = books.room_mut().line.take_woken();
     if !woken.is_empty() {
         // First, as the submission may take its time.
         drop(books);
@@ -153,7 +153,7 @@ fn fill_and_wake<'a>(pipeline: &'a Pipeline, mut books: MutexGuard<'a, Books>) {
 fn pass_room_on(pipeline: &Pipeline) {
     let mut books = pipeline.admission().lock();
     pipeline.admission().pass_room_on(&mut books);
-    let woken = books.room_mut().line.take_called();
+    let woken = books.room_mut().line.take_woken();
     drop(books);
     wake(woken);
 }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread;
 
-use crossbeam_channel::Sender;
+use crate::sync::channel::Sender;
 
 use super::completed::Completed;
 use super::wakeups::Wakeups;
@@ -21,9 +21,10 @@ use crate::admission::batch::Batch;
 use crate::admission::counters::Counters;
 use crate::admission::slots::Slots;
 use crate::blocking::{BlockingPool, BlockingRequest, CacheRead, ReplyTo, read_cached};
+use crate::engine::errno::{SubmitAction, submit_action};
 use crate::engine::operation::Operation;
 use crate::engine::token::index_of;
-use crate::engine::{Engine, Errno, Event, Request, SubmitAction, submit_action};
+use crate::engine::{Engine, Errno, Event, Request};
 use crate::job::Job;
 use crate::job::stopped::CancelReason;
 use crate::sync::{Mutex, lock};

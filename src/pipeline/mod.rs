@@ -13,9 +13,11 @@ mod coalescing;
 pub(crate) mod completed;
 pub(crate) mod entrance;
 pub(crate) mod launcher;
+#[cfg(all(test, loom))]
+mod models;
 pub(crate) mod panics;
 pub(crate) mod reaper;
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod scripted;
 mod spin;
 pub(crate) mod wakeups;
@@ -27,7 +29,7 @@ use std::ptr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crossbeam_channel::{Receiver, Sender, bounded};
+use crate::sync::channel::{Receiver, Sender, bounded};
 
 use crate::admission::batch::Batch;
 use crate::admission::books::{Books, Then};
@@ -254,7 +256,7 @@ impl Pipeline {
         let mut books = self.admission.lock();
         let then = self.admission.finish(&mut books, slot, outcome);
         let fill = self.wakeups().when_to_fill(&books);
-        let woken = books.room_mut().line.take_called();
+        let woken = books.room_mut().line.take_woken();
         drop(books);
         self.follow(then);
         wake(woken);

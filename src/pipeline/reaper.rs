@@ -6,17 +6,18 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Sender, bounded};
+use crate::sync::channel::{Receiver, Sender, bounded};
 
 use super::Pipeline;
 use super::coalescing::Coalescing;
 use super::completed::Completed;
 use super::spin::Spin;
 use super::watch::{PATIENCE, Watch};
-use crate::engine::{Errno, Event, Retired, STOP};
+use crate::engine::context::Retired;
+use crate::engine::{Errno, Event, STOP};
+use crate::sync::thread::{self, JoinHandle};
 use crate::unwind::AbortOnUnwind;
 
 /// The pauses after an error that io_getevents(2) doesn't have for a live context.

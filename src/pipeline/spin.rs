@@ -1,7 +1,9 @@
 //! Looking again for a moment before sleeping, as long as that pays.
 
 use std::hint;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use crate::sync::Instant;
 
 /// About what it costs to sleep and be woken. Who waits no longer than this before it sleeps, never
 /// does more than twice as badly as who knows what is coming.

@@ -1,9 +1,10 @@
 //! How the reaper watches over jobs that were left to busy workers while others are idle.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::Pipeline;
 use super::wakeups::workers::Unserved;
+use crate::sync::Instant;
 
 /// How long workers are trusted to get on with what was left to them.
 pub(crate) const PATIENCE: Duration = Duration::from_micros(100);

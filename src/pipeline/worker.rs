@@ -4,7 +4,7 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use crossbeam_channel::TryRecvError;
+use crate::sync::channel::TryRecvError;
 
 use super::Pipeline;
 use super::callback::{end, end_one_early, run_limit};

@@ -5,8 +5,7 @@
 //! value is either found there, or it is sent later and raises the signal again. Of all senders
 //! between two such moments only one has to raise it.
 //!
-//! This file depends on nothing of the crate but `crate::sync`, so that a build for models can go
-//! through all interleavings.
+//! The model of it is `src/pipeline/models/queue.rs`.
 
 use std::collections::VecDeque;
 use std::sync::PoisonError;

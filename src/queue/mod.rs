@@ -5,7 +5,7 @@
 //! signal. `sender` is the callbacks' end, and `drain` iterates over the values at the loop's end.
 //! `shared` is the part that both ends own.
 
-mod channel;
+pub(crate) mod channel;
 pub(crate) mod drain;
 mod eventfd;
 pub(crate) mod sender;

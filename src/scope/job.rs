@@ -1,7 +1,7 @@
 //! Scoped jobs: jobs that may borrow.
 
 use std::fmt;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::buffer::{IoBuf, IoBufMut};
 use crate::engine::operation::Operation;
@@ -16,6 +16,7 @@ use crate::job::ranged::Ranged;
 use crate::job::target::{NoBuffer, ReadInto, ReadIntoEach, WriteFrom, WriteFromEach};
 use crate::job::task::UserTask;
 use crate::job::without_kernel::PureTask;
+use crate::sync::Instant;
 
 /// A [`Job`] for a [`Scope`](crate::Scope), which may borrow for `'a`: its buffer may be a
 /// `&mut [u8]` or a `&[u8]`, its file a `&File`, and its callback may hold references.

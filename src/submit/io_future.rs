@@ -5,12 +5,13 @@ use std::io;
 use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::job::Job;
 use crate::submit::Submitter;
 use crate::submit::handle::JobHandle;
 use crate::submit::submit_future::SpawnFuture;
+use crate::sync::Instant;
 
 /// An operation on a file, for a task. It resolves to the result, as in the
 /// [`Completion`](crate::Completion), and the buffer, which comes back whatever happened.

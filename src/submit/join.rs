@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::submit::handle::JobHandle;
 use crate::unwind::Payload;
-use crate::wait::delivery::End;
+use crate::wait::delivery::Delivered;
 use crate::wait::limit::WaitLimit;
 
 impl<T> JobHandle<T> {
@@ -47,13 +47,13 @@ impl<T> JobHandle<T> {
             if in_callback { Err(state) } else { deadline.wait(ended, state) }
         });
         match end {
-            Some(End::Returned(value)) => Ok(value),
-            Some(End::Panicked(payload)) => {
+            Some(Delivered::Returned(value)) => Ok(value),
+            Some(Delivered::Panicked(payload)) => {
                 self.panic_is_taken();
                 Err(JoinError::Panicked(payload))
             }
-            Some(End::Abandoned) => Err(JoinError::Abandoned),
-            Some(End::Taken) => Err(JoinError::Taken),
+            Some(Delivered::Abandoned) => Err(JoinError::Abandoned),
+            Some(Delivered::Taken) => Err(JoinError::Taken),
             None if in_callback => Err(JoinError::InCallback(self)),
             None => Err(JoinError::TimedOut(self)),
         }
@@ -67,13 +67,13 @@ impl<T> Future for JobHandle<T> {
         assert!(!self.pipeline().is_forked(), "{}", JoinError::<T>::Forked);
         match self.delivery().poll(context.waker()) {
             None => Poll::Pending,
-            Some(End::Returned(value)) => Poll::Ready(value),
-            Some(End::Panicked(payload)) => {
+            Some(Delivered::Returned(value)) => Poll::Ready(value),
+            Some(Delivered::Panicked(payload)) => {
                 self.panic_is_taken();
                 resume_unwind(payload)
             }
-            Some(End::Abandoned) => panic!("{}", JoinError::<T>::Abandoned),
-            Some(End::Taken) => panic!("{}", JoinError::<T>::Taken),
+            Some(Delivered::Abandoned) => panic!("{}", JoinError::<T>::Abandoned),
+            Some(Delivered::Taken) => panic!("{}", JoinError::<T>::Taken),
         }
     }
 }

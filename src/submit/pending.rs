@@ -7,18 +7,18 @@ use crate::admission::refusal::Refusal;
 use crate::job::Job;
 use crate::pipeline::Pipeline;
 use crate::pipeline::entrance::{leave_line, poll_accept};
-use crate::wait::line::Place;
+use crate::wait::line::LinePlace;
 
 pub(crate) struct PendingSubmission {
     pipeline: Arc<Pipeline>,
     /// `None` once the job has been accepted, or has come back.
     job: Option<Job>,
-    place: Place,
+    place: LinePlace,
 }
 
 impl PendingSubmission {
     pub(crate) fn new(pipeline: &Arc<Pipeline>, job: Job) -> Self {
-        Self { pipeline: Arc::clone(pipeline), job: Some(job), place: Place::default() }
+        Self { pipeline: Arc::clone(pipeline), job: Some(job), place: LinePlace::default() }
     }
 
     /// Has the job accepted, or stands in the line until there is room. A refused job comes back.

@@ -13,7 +13,7 @@ use crate::pipeline::Pipeline;
 use crate::pipeline::panics::PanicSink;
 use crate::submit::handle::JobHandle;
 use crate::unwind::{catch, discard};
-use crate::wait::delivery::{Delivery, End};
+use crate::wait::delivery::{Delivered, Delivery};
 use crate::wait::headcount::Headcount;
 use crate::wait::wake;
 
@@ -29,14 +29,14 @@ pub(crate) struct Spawned<'a, R> {
 struct Promise<R>(Arc<Delivery<R>>);
 
 impl<R> Promise<R> {
-    fn end(&self, with: End<R>) {
+    fn end(&self, with: Delivered<R>) {
         wake(self.0.end(with));
     }
 }
 
 impl<R> Drop for Promise<R> {
     fn drop(&mut self) {
-        self.end(End::Abandoned);
+        self.end(Delivered::Abandoned);
     }
 }
 
@@ -93,14 +93,14 @@ impl<R: Send> Task<()> for Spawned<'_, R> {
         let Self { inner, promise, panics, scope } = *self;
         match catch(|| inner.run(res)) {
             // If the handle is gone, this drops the value, still as a part of the job.
-            Ok(value) => promise.end(End::Returned(value)),
+            Ok(value) => promise.end(Delivered::Returned(value)),
             Err(payload) => {
                 panics.report(&payload, view.transfer.operation, view.offset());
                 if let Some(jobs) = scope {
                     // Before a handle can take the panic.
                     jobs.panicked();
                 }
-                promise.end(End::Panicked(payload));
+                promise.end(Delivered::Panicked(payload));
                 // If the handle is gone, this drops the payload. A panic of that would be a second
                 // one.
                 if let Err(second) = catch(|| drop(promise)) {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::submit::handle::JobHandle;
-use crate::wait::bell::Bell;
+use crate::wait::join_bell::JoinBell;
 use crate::wait::limit::WaitLimit;
 
 impl<T> JobHandle<T> {
@@ -48,12 +48,12 @@ impl<T> JobHandle<T> {
             return Err(WaitError::Forked);
         }
         let deadline = limit.map_or(WaitLimit::NEVER, WaitLimit::after);
-        let bell = Arc::new(Bell::default());
+        let bell = Arc::new(JoinBell::default());
         let mut hung = 0;
         let mut first = None;
         for (index, handle) in handles.iter().enumerate() {
             hung = index;
-            if !handle.delivery().hang(&bell) {
+            if !handle.delivery().add_bell(&bell) {
                 first = Some(index);
                 break;
             }
@@ -70,7 +70,7 @@ impl<T> JobHandle<T> {
             }
         };
         for handle in &handles[..=hung] {
-            handle.delivery().unhang(&bell);
+            handle.delivery().remove_bell(&bell);
         }
         result
     }

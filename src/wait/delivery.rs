@@ -1,60 +1,61 @@
-//! How a callback's value gets to whoever waits for it: threads, a task, or nobody.
+//! How a callback's value gets to the handle of its job, on which threads wait, or a task, or
+//! nobody.
 
 use std::any::Any;
 use std::mem;
-use std::sync::PoisonError;
 use std::task::Waker;
 
-use super::bell::Bell;
-use crate::sync::{Arc, Condvar, Mutex, MutexGuard};
+use super::join_bell::JoinBell;
+use crate::sync::{Arc, Condvar, Mutex, MutexGuard, lock};
 
 /// Where a callback's value waits for the handle.
 pub(crate) struct Delivery<T> {
-    state: Mutex<State<T>>,
+    state: Mutex<DeliveryState<T>>,
+    /// Threads wait here for the end.
     ended: Condvar,
 }
 
-/// What the lock guards; the value leaves it once.
-pub(crate) enum State<T> {
-    Pending(Waiting),
-    Over(End<T>),
+/// The value leaves it once.
+pub(crate) enum DeliveryState<T> {
+    Pending(EndListeners),
+    Over(Delivered<T>),
 }
 
-/// Who is to hear of the end, beside the threads that wait on the condition.
+/// Those that are told of the end, beside the threads that wait on the condition.
 #[derive(Default)]
-pub(crate) struct Waiting {
-    bells: Vec<Arc<Bell>>,
-    /// Of the task that polled last: it is the one that owns the handle now.
+pub(crate) struct EndListeners {
+    bells: Vec<Arc<JoinBell>>,
+    /// The waker of the task that polled last: that task owns the handle now.
     waker: Option<Waker>,
 }
 
-/// How a job ended, as far as its handle is concerned.
-pub(crate) enum End<T> {
+/// How a job ended, as its handle has it.
+pub(crate) enum Delivered<T> {
     Returned(T),
     Panicked(Box<dyn Any + Send>),
     /// The callback will never run.
     Abandoned,
-    /// Somebody has had it already.
+    /// The end was taken before.
     Taken,
 }
 
-/// The guard of a state.
-pub(crate) type Guard<'a, T> = MutexGuard<'a, State<T>>;
+/// The guard of a delivery's state.
+pub(crate) type DeliveryGuard<'a, T> = MutexGuard<'a, DeliveryState<T>>;
 
 impl<T> Delivery<T> {
     pub(crate) fn pending() -> Arc<Self> {
-        let state = State::Pending(Waiting::default());
+        let state = DeliveryState::Pending(EndListeners::default());
         Arc::new(Self { state: Mutex::new(state), ended: Condvar::new() })
     }
 
-    /// The first end counts: a promise that was kept is dropped afterwards. Threads are told of it;
-    /// the task is the caller's to wake.
+    /// Ends the job and wakes the threads that wait for it; the caller wakes the task whose waker
+    /// it gets. The first end counts: a promise that was kept is dropped afterwards.
     #[must_use = "the task waits for it"]
-    pub(crate) fn end(&self, with: End<T>) -> Option<Waker> {
-        let mut state = self.lock();
-        let State::Pending(waiting) = &mut *state else { return None };
-        let Waiting { bells, waker } = mem::take(waiting);
-        *state = State::Over(with);
+    pub(crate) fn end(&self, with: Delivered<T>) -> Option<Waker> {
+        let mut state = lock(&self.state);
+        let DeliveryState::Pending(listeners) = &mut *state else { return None };
+        let EndListeners { bells, waker } = mem::take(listeners);
+        *state = DeliveryState::Over(with);
         drop(state);
         self.ended.notify_all();
         for bell in bells {
@@ -64,16 +65,19 @@ impl<T> Delivery<T> {
     }
 
     pub(crate) fn is_over(&self) -> bool {
-        matches!(*self.lock(), State::Over(_))
+        matches!(*lock(&self.state), DeliveryState::Over(_))
     }
 
-    /// Waits for the end and takes it; `once` waits once, or returns the guard as an error to give
-    /// up. `None` then.
+    /// Waits for the end and takes it. `once` waits once, or gives up by returning the guard as an
+    /// error. Returns `None` then.
     pub(crate) fn wait<'a>(
         &'a self,
-        mut once: impl FnMut(&'a Condvar, Guard<'a, T>) -> Result<Guard<'a, T>, Guard<'a, T>>,
-    ) -> Option<End<T>> {
-        let mut state = self.lock();
+        mut once: impl FnMut(
+            &'a Condvar,
+            DeliveryGuard<'a, T>,
+        ) -> Result<DeliveryGuard<'a, T>, DeliveryGuard<'a, T>>,
+    ) -> Option<Delivered<T>> {
+        let mut state = lock(&self.state);
         loop {
             if let Some(end) = state.take() {
                 return Some(end);
@@ -82,69 +86,64 @@ impl<T> Delivery<T> {
         }
     }
 
-    /// Takes the end if it has come; otherwise the task is to be woken when it comes, and no task
-    /// that polled before.
-    pub(crate) fn poll(&self, waker: &Waker) -> Option<End<T>> {
-        let mut state = self.lock();
+    /// Takes the end if it has come. Otherwise the end will wake this task, and none that polled
+    /// before.
+    pub(crate) fn poll(&self, waker: &Waker) -> Option<Delivered<T>> {
+        let mut state = lock(&self.state);
         match &*state {
-            State::Pending(waiting) if waiting.wakes(waker) => return None,
-            State::Pending(_) => {}
-            State::Over(_) => return state.take(),
+            DeliveryState::Pending(listeners) if listeners.wakes(waker) => return None,
+            DeliveryState::Pending(_) => {}
+            DeliveryState::Over(_) => return state.take(),
         }
         drop(state);
-        // The executor's code, so not under the lock; the end may come meanwhile.
+        // Cloning runs the executor's code, so not under the lock. The end may come meanwhile.
         let fresh = waker.clone();
-        let mut state = self.lock();
+        let mut state = lock(&self.state);
         match &mut *state {
-            State::Pending(waiting) => {
-                let stale = waiting.waker.replace(fresh);
+            DeliveryState::Pending(listeners) => {
+                let stale = listeners.waker.replace(fresh);
                 drop(state);
                 drop(stale);
                 None
             }
-            State::Over(_) => state.take(),
+            DeliveryState::Over(_) => state.take(),
         }
     }
 
-    /// The waker of a task that doesn't wait any more, to be dropped.
+    /// Forgets the task that waits, if one does. The caller drops its waker.
     pub(crate) fn forget_task(&self) -> Option<Waker> {
-        match &mut *self.lock() {
-            State::Pending(waiting) => waiting.waker.take(),
-            State::Over(_) => None,
+        match &mut *lock(&self.state) {
+            DeliveryState::Pending(listeners) => listeners.waker.take(),
+            DeliveryState::Over(_) => None,
         }
     }
 
-    /// Has a bell rung at the end. False, if that has come.
-    pub(crate) fn hang(&self, bell: &Arc<Bell>) -> bool {
-        match &mut *self.lock() {
-            State::Pending(waiting) => waiting.bells.push(Arc::clone(bell)),
-            State::Over(_) => return false,
+    /// Has a bell rung at the end. False if the end has come.
+    pub(crate) fn add_bell(&self, bell: &Arc<JoinBell>) -> bool {
+        match &mut *lock(&self.state) {
+            DeliveryState::Pending(listeners) => listeners.bells.push(Arc::clone(bell)),
+            DeliveryState::Over(_) => return false,
         }
         true
     }
 
-    pub(crate) fn unhang(&self, bell: &Arc<Bell>) {
-        if let State::Pending(waiting) = &mut *self.lock() {
-            waiting.bells.retain(|other| !Arc::ptr_eq(other, bell));
+    pub(crate) fn remove_bell(&self, bell: &Arc<JoinBell>) {
+        if let DeliveryState::Pending(listeners) = &mut *lock(&self.state) {
+            listeners.bells.retain(|other| !Arc::ptr_eq(other, bell));
         }
-    }
-
-    fn lock(&self) -> Guard<'_, T> {
-        // Nothing in here panics while it is held.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl<T> State<T> {
-    fn take(&mut self) -> Option<End<T>> {
+impl<T> DeliveryState<T> {
+    fn take(&mut self) -> Option<Delivered<T>> {
         match self {
             Self::Pending(_) => None,
-            Self::Over(end) => Some(mem::replace(end, End::Taken)),
+            Self::Over(end) => Some(mem::replace(end, Delivered::Taken)),
         }
     }
 }
 
-impl Waiting {
+impl EndListeners {
     fn wakes(&self, waker: &Waker) -> bool {
         self.waker.as_ref().is_some_and(|known| known.will_wake(waker))
     }

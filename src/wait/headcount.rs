@@ -1,7 +1,6 @@
 //! How many of a scope's jobs are not over, and the wait until none is left.
 //!
-//! It knows nothing of jobs, and has its primitives from `super::sync` alone, so that
-//! `tests/model_scope.rs` can have loom run it in every order that there is.
+//! It knows nothing of jobs. The model of it is `src/pipeline/models/scope.rs`.
 
 use crate::sync::atomic::{AtomicUsize, Ordering};
 use crate::sync::thread::{Thread, current, park};
@@ -21,21 +20,21 @@ impl Headcount {
         Self { present: AtomicUsize::new(0), panics: AtomicUsize::new(0), owner: current() }
     }
 
-    /// Counts a job in: before anybody can run it, and on a thread that the owner waits for anyway,
-    /// be it that it is the owner's own or that it runs a job that is counted.
+    /// Counts a job in, before any thread can run it. The caller is the owner's thread, or one that
+    /// runs a job that is counted, so that the owner waits for it anyway.
     pub(crate) fn enter(&self) {
-        // Relaxed: this thread's `leave`, or its end, comes after it, and is what the owner sees.
-        // Jobs occupy memory, so there are fewer than a `usize` counts.
+        // Relaxed: on this thread a `leave` follows, or the owner's own wait, and the owner sees
+        // that. Jobs occupy memory, so there are fewer than a `usize` counts.
         self.present.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Counts a job out. All that it borrowed has been given up.
+    /// Counts a job out, once the job has given up all that it borrowed.
     pub(crate) fn leave(&self) {
-        // Release, with the owner's Acquire: what the job did with borrowed memory happened before
-        // the owner goes on. Whatever lies between two of these in the counter's order is another
-        // addition or subtraction, so the owner synchronises with all that have left.
+        // Release, with the owner's Acquire: the job's accesses to borrowed memory happen before
+        // the owner goes on. Between two of these subtractions the counter's order has nothing but
+        // other additions and subtractions, so the owner synchronises with all jobs that have left.
         if self.present.fetch_sub(1, Ordering::Release) == 1 {
-            // The owner may have seen it and be gone: the handle to its thread is our own.
+            // The owner may have seen the counter and be gone. This handle to its thread stays.
             self.owner.unpark();
         }
     }
@@ -44,15 +43,15 @@ impl Headcount {
         self.present.load(Ordering::Acquire) == 0
     }
 
-    /// Waits until all have left. For the owner.
+    /// Waits until all jobs have left. Only the owner calls this.
     pub(crate) fn wait_until_empty(&self) {
-        // Others may unpark this thread too, so that alone says nothing.
+        // Any thread may unpark this one, so being unparked says nothing.
         while !self.is_empty() {
             park();
         }
     }
 
-    /// Counts a panic. By the job, before it leaves, and before a handle can take it.
+    /// Counts a panic. The job does so before it leaves, and before a handle can take the panic.
     pub(crate) fn panicked(&self) {
         // Relaxed: the job leaves after it.
         self.panics.fetch_add(1, Ordering::Relaxed);
@@ -60,11 +59,12 @@ impl Headcount {
 
     /// Takes note that a handle has taken a panic that was counted.
     pub(crate) fn taken(&self) {
-        // Relaxed: it is the owner that asks, so what counts is what it or a job did before.
+        // Relaxed: the owner asks, and this happened before on its own thread or in a job.
         self.panics.fetch_sub(1, Ordering::Relaxed);
     }
 
-    /// Whether there was a panic that no handle has taken. For the owner, when all have left.
+    /// Whether there was a panic that no handle has taken. Only the owner calls this, when all jobs
+    /// have left.
     pub(crate) fn has_panicked(&self) -> bool {
         self.panics.load(Ordering::Relaxed) > 0
     }

@@ -1,4 +1,4 @@
-//! How long a wait on a condition may last.
+//! The limit of a wait on a condition.
 
 use std::sync::PoisonError;
 use std::time::Duration;
@@ -17,13 +17,13 @@ impl WaitLimit {
         Self(Instant::now().checked_add(limit))
     }
 
-    /// How long it is until then; `None` if it never comes.
+    /// The time until the wait ends; `None` if it never does.
     pub(crate) fn left(self) -> Option<Duration> {
         self.0.map(|instant| instant.saturating_duration_since(Instant::now()))
     }
 
-    /// Waits once, until the condition is signalled or the limit comes, or for no reason at all.
-    /// The guard comes back as an error if the limit had come before.
+    /// Waits once: until the condition is signalled, or the limit comes, or spuriously. Returns the
+    /// guard as an error if the limit had come before.
     pub(crate) fn wait<'a, T>(
         self,
         condition: &Condvar,

@@ -1,19 +1,20 @@
-//! Tasks that stand in line for room, the first to come in front.
+//! Tasks that stand in line for room, in the order in which they came.
 //!
-//! The line is kept under somebody's lock, and by the same lock that person knows how much room
-//! there is. A call is a hint and reserves nothing: who comes and finds the room gone stands where
-//! it stood. So a task that was called and is polled no more holds up nobody who is called later.
+//! The line is a part of its owner's state, so the owner's lock guards it. Under the same lock the
+//! owner knows how much room there is. A wake-up is a hint and reserves nothing: a task that comes
+//! and finds no room left stands where it stood. So a task that was woken and is never polled
+//! again holds up none that is woken later.
 
 use std::collections::BTreeMap;
 use std::mem;
 use std::task::Waker;
 
-/// A task's place in a line. There is none before it has had to wait.
+/// A task's place in a line. A task that has not had to wait has none.
 #[derive(Debug, Default)]
-pub(crate) struct Place(Option<u64>);
+pub(crate) struct LinePlace(Option<u64>);
 
-impl Place {
-    /// Whether there is none: nothing has to be seen to then.
+impl LinePlace {
+    /// Whether there is none. Then nothing has to be done to leave the line.
     pub(crate) fn is_none(&self) -> bool {
         self.0.is_none()
     }
@@ -21,19 +22,21 @@ impl Place {
 
 #[derive(Default)]
 pub(crate) struct Line {
-    /// Those who wait and have not been called, by when they came.
+    /// Tasks that wait and have not been woken, by the number of their place.
     waiting: BTreeMap<u64, Waker>,
-    /// Those who have been called and are to be woken by whoever gives the lock up.
-    called: Vec<Waker>,
+    /// The wakers of tasks that count as woken. The thread that gives up the owner's lock next
+    /// wakes them.
+    woken: Vec<Waker>,
     last: u64,
 }
 
-/// What a task that gives its place up has to see to.
-pub(crate) enum Leave {
-    /// It had none, or nobody had called it. Its waker is dropped when the lock has been given up.
+/// How a task left the line.
+pub(crate) enum LeaveLine {
+    /// It had no place, or had not been woken. Its waker is dropped after the owner's lock has been
+    /// given up.
     Waiting(#[expect(dead_code, reason = "only dropped")] Option<Waker>),
-    /// It had been called: the call is to be passed on.
-    Called,
+    /// It had been woken, and passes the wake-up on.
+    Woken,
 }
 
 impl Line {
@@ -41,17 +44,17 @@ impl Line {
         self.waiting.is_empty()
     }
 
-    /// How many wait in front of this place, or of a new one; no more than `most` are counted.
-    pub(crate) fn ahead(&self, place: &Place, most: usize) -> usize {
+    /// How many tasks wait in front of this place, or of a new one. Counts no further than `most`.
+    pub(crate) fn ahead(&self, place: &LinePlace, most: usize) -> usize {
         match place.0 {
             None => self.waiting.len().min(most),
             Some(number) => self.waiting.range(..number).take(most).count(),
         }
     }
 
-    /// Takes this place, or a new one behind all others. Returns a waker to be dropped when the lock
-    /// has been given up.
-    pub(crate) fn stand(&mut self, place: &mut Place, waker: Waker) -> Option<Waker> {
+    /// Takes this place, or a new one behind all others. Returns a waker for the caller to drop
+    /// when it has given up the owner's lock.
+    pub(crate) fn stand(&mut self, place: &mut LinePlace, waker: Waker) -> Option<Waker> {
         let number = *place.0.get_or_insert_with(|| {
             self.last += 1;
             self.last
@@ -60,25 +63,26 @@ impl Line {
     }
 
     /// Gives the place up.
-    pub(crate) fn leave(&mut self, place: &mut Place) -> Leave {
-        let Some(number) = place.0.take() else { return Leave::Waiting(None) };
+    pub(crate) fn leave(&mut self, place: &mut LinePlace) -> LeaveLine {
+        let Some(number) = place.0.take() else { return LeaveLine::Waiting(None) };
         match self.waiting.remove(&number) {
-            Some(waker) => Leave::Waiting(Some(waker)),
-            None => Leave::Called,
+            Some(waker) => LeaveLine::Waiting(Some(waker)),
+            None => LeaveLine::Woken,
         }
     }
 
-    /// Calls the first, as many as there are, `count` at most; returns how many.
-    pub(crate) fn call(&mut self, count: usize) -> usize {
-        let before = self.called.len();
+    /// Wakes the first tasks, at most `count`, as soon as the owner's lock has been given up.
+    /// Returns how many these are.
+    pub(crate) fn wake_first(&mut self, count: usize) -> usize {
+        let before = self.woken.len();
         let next = || self.waiting.pop_first().map(|(_, waker)| waker);
-        self.called.extend(std::iter::from_fn(next).take(count));
-        self.called.len() - before
+        self.woken.extend(std::iter::from_fn(next).take(count));
+        self.woken.len() - before
     }
 
-    /// Those who are to be woken, after the lock has been given up.
-    #[must_use = "they have been called and are not called again"]
-    pub(crate) fn take_called(&mut self) -> Vec<Waker> {
-        mem::take(&mut self.called)
+    /// The tasks to wake, for the caller that is about to give up the owner's lock.
+    #[must_use = "they count as woken, and nobody else wakes them"]
+    pub(crate) fn take_woken(&mut self) -> Vec<Waker> {
+        mem::take(&mut self.woken)
     }
 }

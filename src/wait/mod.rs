@@ -1,11 +1,13 @@
-//! Waiting state machines: a job's value and its handle, and tasks that stand in line for room.
+//! Waiting: limits, lines, parking spots and bells, all of which know nothing of jobs.
 //!
-//! The files here depend on nothing of the crate but [`sync`], so that models can be made of them
-//! with other locks (`tests/model_*.rs`).
+//! A job's value gets to its handle by a `delivery`, which rings a `join_bell`. Callers wait for
+//! `room`, tasks among them in a `line`. Workers wait as `sleepers`, a scope's owner for its
+//! `headcount`. `src/pipeline/models` runs all of these with loom's primitives in every order that a
+//! few threads can take.
 
-pub(crate) mod bell;
 pub(crate) mod delivery;
 pub(crate) mod headcount;
+pub(crate) mod join_bell;
 pub(crate) mod limit;
 pub(crate) mod line;
 pub(crate) mod room;
@@ -16,11 +18,12 @@ use std::task::Waker;
 
 use crate::unwind::{catch, discard};
 
-/// Wakes tasks. Never under a lock: waking, like cloning and dropping a waker, runs code of the
-/// executor's. That a waker panics must cost no job anything, so it ends here; the panic hook has
-/// had its say.
-pub(crate) fn wake(called: impl IntoIterator<Item = Waker>) {
-    for waker in called {
+/// Wakes tasks.
+///
+/// Never under a lock: to wake, clone or drop a waker runs code of the executor's. A waker that
+/// panics must cost no job anything, so the panic ends here. The panic hook has been called then.
+pub(crate) fn wake(wakers: impl IntoIterator<Item = Waker>) {
+    for waker in wakers {
         if let Err(payload) = catch(|| waker.wake()) {
             discard(payload);
         }

@@ -1,35 +1,36 @@
 //! The workers that sleep because there is nothing to do, and how they are woken.
 //!
-//! The channel of completed jobs wakes nobody: which of its jobs are worth a worker's wake-up is
-//! decided by who sends them. So workers sleep here, and who fell asleep last, with its caches
-//! still warm, is woken first.
+//! The channel of completed jobs wakes nobody: the thread that sends a job decides whether it is
+//! worth a worker's wake-up. So workers sleep here. The worker that fell asleep last is woken
+//! first, as its caches are still warm.
 
-use std::sync::{OnceLock, PoisonError};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::sync::thread::{self, Thread};
-use crate::sync::{Instant, Mutex, MutexGuard};
+use crate::sync::{Instant, Mutex, lock};
 
 pub(crate) struct Sleepers {
     /// Workers that sleep, or are about to, and have not been woken.
-    idle: Mutex<Idle>,
+    idle: Mutex<IdleWorkers>,
     /// How many these are. Sequentially consistent, like the indices of the channel of completed
-    /// jobs: a worker counts itself in and then looks at that channel; who sends to it sends and
-    /// then looks here. One of them sees the other.
+    /// jobs: a worker counts itself in here and then looks at the channel, and a sender sends to
+    /// the channel and then looks here. One of the two sees the other.
     count: AtomicUsize,
-    /// Workers that have been woken and have not heard it yet.
+    /// Workers that have been woken and have not noticed it yet.
     coming: AtomicUsize,
-    /// Nobody is to sleep any more. As `count`, it is looked at after turning in.
+    /// No worker is to sleep any more. Like the channel, a worker looks at this after it has
+    /// counted itself in.
     dismissed: AtomicBool,
     spots: Box<[ParkingSpot]>,
 }
 
 #[derive(Default)]
-struct Idle {
-    /// Who fell asleep last is last.
+struct IdleWorkers {
+    /// The one that fell asleep last is last.
     workers: Vec<usize>,
-    /// When the first of them, which is woken last, is to wake up by itself.
+    /// When the first of them, which is the last to be woken, is to wake up by itself.
     alarm: Option<Instant>,
 }
 
@@ -43,7 +44,7 @@ struct ParkingSpot {
 impl Sleepers {
     pub(crate) fn new(workers: usize) -> Self {
         Self {
-            idle: Mutex::new(Idle { workers: Vec::with_capacity(workers), alarm: None }),
+            idle: Mutex::new(IdleWorkers { workers: Vec::with_capacity(workers), alarm: None }),
             count: AtomicUsize::new(0),
             coming: AtomicUsize::new(0),
             dismissed: AtomicBool::new(false),
@@ -66,17 +67,17 @@ impl Sleepers {
         self.workers().saturating_sub(self.idle())
     }
 
-    /// How many workers have been woken and have not heard it yet.
+    /// How many workers have been woken and have not noticed it yet.
     pub(crate) fn coming(&self) -> usize {
         self.coming.load(Ordering::SeqCst)
     }
 
-    /// Calls an idle worker. False if there is none.
+    /// Wakes an idle worker. False if there is none.
     pub(crate) fn wake_one(&self) -> bool {
         if self.idle() == 0 {
             return false;
         }
-        let mut idle = self.lock();
+        let mut idle = lock(&self.idle);
         let Some(worker) = idle.workers.pop() else { return false };
         self.coming.fetch_add(1, Ordering::SeqCst);
         self.count.store(idle.workers.len(), Ordering::SeqCst);
@@ -86,26 +87,26 @@ impl Sleepers {
         true
     }
 
-    /// Counts the calling worker as idle, which then looks once more whether there is something to
-    /// do, and either [`sleep`](Self::sleep)s or [`cancel_idle`](Self::cancel_idle)s. Of those that are idle one
-    /// wakes up at the time given.
+    /// Counts the calling worker as idle. The worker then looks once more whether there is
+    /// something to do, and calls either [`sleep`](Self::sleep) or
+    /// [`cancel_idle`](Self::cancel_idle). One of the idle workers wakes up at the time given.
     pub(crate) fn announce_idle(&self, worker: usize, alarm: Option<Instant>) {
         self.spots[worker].thread.get_or_init(thread::current);
-        let mut idle = self.lock();
+        let mut idle = lock(&self.idle);
         self.set_alarm(&mut idle, alarm);
         idle.workers.push(worker);
         self.count.store(idle.workers.len(), Ordering::SeqCst);
     }
 
-    /// Has one of those that are idle, if there are any, wake up at this time or before.
+    /// Has one of the idle workers, if there are any, wake up at this time or before.
     pub(crate) fn wake_by(&self, time: Instant) {
-        let mut idle = self.lock();
+        let mut idle = lock(&self.idle);
         if idle.alarm.is_none_or(|alarm| time < alarm) {
             self.set_alarm(&mut idle, Some(time));
         }
     }
 
-    fn set_alarm(&self, idle: &mut Idle, alarm: Option<Instant>) {
+    fn set_alarm(&self, idle: &mut IdleWorkers, alarm: Option<Instant>) {
         let earlier = alarm.is_some_and(|new| idle.alarm.is_none_or(|old| new < old));
         idle.alarm = alarm;
         if let Some(&first) = idle.workers.first().filter(|_| earlier) {
@@ -113,10 +114,10 @@ impl Sleepers {
         }
     }
 
-    /// When a worker is to wake up by itself. Who does so doesn't pass that on, but looks whether
-    /// something is to be done.
+    /// When a worker is to wake up by itself. It then looks whether something is to be done, and
+    /// does not pass the alarm on.
     fn alarm_of(&self, worker: usize) -> Option<Instant> {
-        let idle = self.lock();
+        let idle = lock(&self.idle);
         idle.alarm.filter(|_| idle.workers.first() == Some(&worker))
     }
 
@@ -127,7 +128,7 @@ impl Sleepers {
         }
     }
 
-    /// Sleeps until woken, or until the limit, or until the alarm. True if woken.
+    /// Sleeps until woken, or until the limit or the alarm. True if woken.
     pub(crate) fn sleep(&self, worker: usize, limit: Option<Duration>) -> bool {
         let deadline = limit.map(|limit| Instant::now() + limit);
         loop {
@@ -140,7 +141,7 @@ impl Sleepers {
                 None => thread::park(),
                 Some(Duration::ZERO) => {
                     if alarm == first {
-                        self.lock().alarm = None;
+                        lock(&self.idle).alarm = None;
                     }
                     return self.cancel_idle(worker);
                 }
@@ -149,9 +150,10 @@ impl Sleepers {
         }
     }
 
-    /// Is idle no longer. True if it has already been woken: that call is taken.
+    /// Counts the calling worker as idle no longer. True if it has been woken already: it then
+    /// takes that wake-up.
     pub(crate) fn cancel_idle(&self, worker: usize) -> bool {
-        let mut idle = self.lock();
+        let mut idle = lock(&self.idle);
         if let Some(position) = idle.workers.iter().rposition(|&other| other == worker) {
             idle.workers.remove(position);
             self.count.store(idle.workers.len(), Ordering::SeqCst);
@@ -175,7 +177,7 @@ impl Sleepers {
         woken
     }
 
-    /// Wakes everybody for good.
+    /// Wakes all workers for good.
     pub(crate) fn dismiss(&self) {
         self.dismissed.store(true, Ordering::SeqCst);
         while self.wake_one() {}
@@ -183,10 +185,5 @@ impl Sleepers {
 
     pub(crate) fn are_dismissed(&self) -> bool {
         self.dismissed.load(Ordering::SeqCst)
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Idle> {
-        // Nothing in here panics.
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

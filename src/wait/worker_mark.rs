@@ -1,59 +1,63 @@
 //! Which dispatcher's callback, if any, the calling thread is running.
 //!
-//! A wait for jobs asks for it: in a callback of the same dispatcher it might be a wait for itself.
+//! A wait for jobs asks this first: in a callback of the same dispatcher the thread might wait for
+//! itself.
 
 use std::cell::{Cell, RefCell};
 
+use crate::sync::thread_local;
+
 thread_local! {
-    /// Whose worker this thread is, by the address of its pipeline; 0 on all other threads.
+    /// The address of the pipeline whose callback this thread runs; 0 on threads that run none.
     static WORKER_OF: Cell<usize> = const { Cell::new(0) };
-    /// Those whose callbacks are under way further out: a callback may give an event loop its turn.
+    /// The pipelines whose callbacks are under way further out on the stack: a callback may give an
+    /// event loop its turn.
     static OUTER: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
-    /// Whether the callback that this worker runs has submitted something.
+    /// Whether the callback that this thread runs has submitted something.
     static HAS_SUBMITTED: Cell<bool> = const { Cell::new(false) };
 }
 
 /// Whether the calling thread runs a callback of the dispatcher with this address.
 pub(crate) fn is_worker_of(address: usize) -> bool {
-    let inner = WORKER_OF.get();
+    let inner = WORKER_OF.with(Cell::get);
     let outer = |outer: &RefCell<Vec<usize>>| outer.borrow().contains(&address);
     inner == address || inner != 0 && OUTER.try_with(outer).unwrap_or(false)
 }
 
 /// Whether the calling thread is a worker of any dispatcher.
 pub(crate) fn is_any_worker() -> bool {
-    WORKER_OF.get() != 0
+    WORKER_OF.with(Cell::get) != 0
 }
 
-/// Runs `work` with the calling thread marked as a worker. Not longer: when destructors of
-/// thread-local values submit, nobody is left to run it.
+/// Runs `work` with the calling thread marked as a worker. The mark lasts no longer: a job that a
+/// thread-local value submits when it is destroyed would find no worker left to run it.
 pub(crate) fn as_worker_of(address: usize, work: impl FnOnce()) {
-    let outer = WORKER_OF.replace(address);
+    let outer = WORKER_OF.with(|inner| inner.replace(address));
     if outer != 0 {
-        OUTER.with_borrow_mut(|all| all.push(outer));
+        OUTER.with(|all| all.borrow_mut().push(outer));
     }
     let _unmark = Unmark(outer);
     work();
 }
 
-/// Marks the thread as it was before.
+/// Gives the thread back the mark that it had before.
 struct Unmark(usize);
 
 impl Drop for Unmark {
     fn drop(&mut self) {
-        WORKER_OF.set(self.0);
+        WORKER_OF.with(|inner| inner.set(self.0));
         if self.0 != 0 {
-            OUTER.with_borrow_mut(Vec::pop);
+            OUTER.with(|all| all.borrow_mut().pop());
         }
     }
 }
 
 /// Takes note that a callback begins.
 pub(crate) fn begin_callback() {
-    HAS_SUBMITTED.set(false);
+    HAS_SUBMITTED.with(|submitted| submitted.set(false));
 }
 
-/// Takes note that the running callback has submitted. True the first time.
+/// Takes note that the running callback has submitted something. True the first time.
 pub(crate) fn submits_first() -> bool {
-    !HAS_SUBMITTED.replace(true)
+    !HAS_SUBMITTED.with(|submitted| submitted.replace(true))
 }

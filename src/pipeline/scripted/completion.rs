@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use super::{HANG, Rig, all_well};
 use crate::dispatcher::error::ShutdownError;
-use crate::engine::fake::{FILL, Fake, full};
+use crate::engine::fake::{Fake, full};
+use crate::engine::lent::FILL;
 use crate::job::Job;
 use crate::{DrainError, PollEvents};
 

@@ -9,7 +9,8 @@ use super::exact::{LENGTH, OFFSET, joined};
 use super::rest::direct;
 use super::{HANG, Meeting, Rig, all_well};
 use crate::PollEvents;
-use crate::engine::fake::{Answer, FILL, Fake};
+use crate::engine::fake::{Answer, Fake};
+use crate::engine::lent::FILL;
 use crate::job::Job;
 
 const SOON: Duration = Duration::from_millis(1);

@@ -7,7 +7,8 @@ use super::{HANG, Rig, all_well};
 use crate::admission::Admission;
 use crate::admission::limits::Limits;
 use crate::engine::Request;
-use crate::engine::fake::{Answer, FILL, Fake};
+use crate::engine::fake::{Answer, Fake, SubmittedBy};
+use crate::engine::lent::FILL;
 use crate::engine::operation::Operation;
 use crate::engine::token::index_of;
 use crate::file::FileHandle;
@@ -217,7 +218,7 @@ fn rests_go_in_together_and_before_what_waits() {
     let calls = rig.fake.calls();
     let together = calls.iter().find(|call| call.offsets.contains(&(OFFSET + 1000))).unwrap();
     assert_eq!(together.offsets[..3], [OFFSET + 1000; 3]);
-    assert!(together.thread.starts_with("aio-worker"), "on {}", together.thread);
+    assert_eq!(together.by, SubmittedBy::Worker);
     while rig.dispatcher.stats().outstanding > 0 {
         rig.fake.complete_all();
         std::thread::yield_now();

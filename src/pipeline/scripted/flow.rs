@@ -2,7 +2,7 @@
 
 use super::{HANG, Rig, all_well};
 use crate::admission::refusal::Refusal;
-use crate::engine::fake::{Fake, full};
+use crate::engine::fake::{Fake, SubmittedBy, full};
 use crate::job::Job;
 
 #[test]
@@ -15,7 +15,7 @@ fn what_callbacks_submit_enters_the_kernel_together() {
     let calls = rig.fake.calls();
     assert_eq!(calls.len(), 10);
     assert_eq!(calls[9].offsets, (100..108).collect::<Vec<_>>());
-    assert_eq!(calls[9].thread, "aio-worker-0");
+    assert_eq!(calls[9].by, SubmittedBy::Worker);
     rig.fake.complete_all();
     assert_eq!(rig.seen(8), all_well(100..108));
     rig.end(17);
@@ -82,6 +82,6 @@ fn the_backlog_is_submitted_by_workers_in_order() {
         rig.fake.complete_all();
         assert_eq!(rig.seen(4), all_well(4 * round..4 * round + 4));
     }
-    assert!(rig.fake.calls()[1..].iter().all(|call| call.thread == "aio-worker-0"));
+    assert!(rig.fake.calls()[1..].iter().all(|call| call.by == SubmittedBy::Worker));
     rig.end(12);
 }

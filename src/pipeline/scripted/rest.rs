@@ -7,7 +7,8 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use super::exact::{EIO, ENOSPC, LENGTH, OFFSET, answer, joined, kind, read, write};
 use super::{HANG, Rig};
-use crate::engine::fake::{FILL, Fake};
+use crate::engine::fake::Fake;
+use crate::engine::lent::FILL;
 use crate::file::FileHandle;
 use crate::file::alignment::Alignment;
 use crate::file::metadata::{DirectIo, Metadata};

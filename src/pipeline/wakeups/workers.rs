@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use crossbeam_channel::Receiver;
+use crate::sync::channel::Receiver;
 
 use super::hints::{FillNow, SenderNext};
 use super::pace::Pace;

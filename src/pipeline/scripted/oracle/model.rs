@@ -5,7 +5,7 @@ use super::ledger::{Ledger, Why};
 use super::plan::{JobDeadline, Op, Plan};
 use super::program::Kind;
 use crate::engine::Transfer;
-use crate::engine::fake::Entry;
+use crate::engine::fake::JournalEntry;
 use crate::engine::operation::Operation;
 
 pub(super) struct Model {
@@ -71,11 +71,11 @@ impl Model {
         self.tracks.iter().flatten().filter(is_there).count()
     }
 
-    pub(super) fn replay(&mut self, journal: Vec<Entry>, ledger: &Ledger) {
+    pub(super) fn replay(&mut self, journal: Vec<JournalEntry>, ledger: &Ledger) {
         for entry in journal {
             match entry {
-                Entry::Asked(batch, answer) => self.asked(&batch, answer, ledger),
-                Entry::Answered(name, res) => self.answered(name, res),
+                JournalEntry::Asked(batch, answer) => self.asked(&batch, answer, ledger),
+                JournalEntry::Answered(name, res) => self.answered(name, res),
             }
         }
     }

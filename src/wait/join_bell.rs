@@ -1,23 +1,22 @@
-//! Where a thread waits for the first of several jobs.
+//! The bell at which a thread waits for the first of several jobs.
 
-use std::sync::PoisonError;
+use crate::sync::{Condvar, Mutex, MutexGuard, lock};
 
-use crate::sync::{Condvar, Mutex, MutexGuard};
-
+/// Rung once, by the first of the jobs that ends. It stays rung.
 #[derive(Default)]
-pub(crate) struct Bell {
+pub(crate) struct JoinBell {
     rung: Mutex<bool>,
     ring: Condvar,
 }
 
-impl Bell {
+impl JoinBell {
     pub(crate) fn ring(&self) {
-        *self.rung.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        *lock(&self.rung) = true;
         self.ring.notify_one();
     }
 
-    /// Waits until the bell is rung, as often as it takes; `once` waits once, or returns the guard
-    /// as an error to give up. False then.
+    /// Waits until the bell is rung. `once` waits once, or gives up by returning the guard as an
+    /// error. Returns false then.
     pub(crate) fn wait<'a>(
         &'a self,
         mut once: impl FnMut(
@@ -25,7 +24,7 @@ impl Bell {
             MutexGuard<'a, bool>,
         ) -> Result<MutexGuard<'a, bool>, MutexGuard<'a, bool>>,
     ) -> bool {
-        let mut rung = self.rung.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut rung = lock(&self.rung);
         while !*rung {
             match once(&self.ring, rung) {
                 Ok(waited) => rung = waited,
