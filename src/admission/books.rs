@@ -5,7 +5,6 @@
 //! slot, or has ended without one and is on its way to its callback.
 
 use std::iter;
-use std::time::Instant;
 
 use super::ended_early::EndedEarly;
 use super::flags::Flags;
@@ -17,6 +16,7 @@ use crate::job::Job;
 use crate::job::stopped::{Cancel, CancelReason};
 use crate::job::ticket::Ticket;
 use crate::job::view::JobView;
+use crate::sync::Instant;
 use crate::wait::room::Room;
 
 pub(crate) struct Books {

@@ -1,7 +1,8 @@
 //! The flags by which threads know what others are about to do. Guarded by the lock of the books.
 
 use std::mem;
-use std::time::Instant;
+
+use crate::sync::Instant;
 
 pub(crate) struct Flags {
     /// Somebody is on the way to fill slots. Set by the thread that wakes a worker, or the owner of

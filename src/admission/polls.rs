@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::mem;
-use std::time::Instant;
 
 use crate::job::Job;
 use crate::job::ticket::Ticket;
+use crate::sync::Instant;
 
 /// Guarded by the lock of the books.
 #[derive(Default)]

@@ -33,7 +33,7 @@ impl Waiting {
     }
 
     /// Jobs that have a slot and wait to go on.
-    #[cfg(test)]
+    #[cfg(all(test, not(loom)))]
     pub(crate) fn resumed(&self) -> usize {
         self.resumed.len()
     }

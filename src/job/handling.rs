@@ -1,12 +1,11 @@
 //! The dispatcher's way to handle a job, from its acceptance to its callback.
 
-use std::time::Instant;
-
 use crate::engine::operation::Operation;
 use crate::job::Job;
 use crate::job::stopped::CancelReason;
 use crate::job::ticket::Ticket;
 use crate::job::view::JobView;
+use crate::sync::Instant;
 
 impl<R: 'static> Job<R> {
     pub(crate) fn view(&self) -> JobView {

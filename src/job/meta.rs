@@ -1,9 +1,8 @@
 //! A job's side data: facts about it that its task does not know.
 
-use std::time::Instant;
-
 use crate::job::deadline::JobDeadline;
 use crate::job::stopped::CancelReason;
+use crate::sync::Instant;
 
 /// Stays with the job whatever its task is wrapped in.
 #[derive(Clone, Copy, Debug, Default)]

@@ -9,7 +9,6 @@
 use std::slice;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::thread;
 
 use crate::sync::channel::Sender;
 
@@ -27,7 +26,7 @@ use crate::engine::token::index_of;
 use crate::engine::{Engine, Errno, Event, Request};
 use crate::job::Job;
 use crate::job::stopped::CancelReason;
-use crate::sync::{Mutex, lock};
+use crate::sync::{Mutex, lock, thread};
 
 /// How often the kernel is asked again that has no request left although none of ours is in use.
 /// After that the first job is told.

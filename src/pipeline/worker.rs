@@ -51,7 +51,7 @@ pub(super) enum IdleStep {
 }
 
 impl Worker<'_> {
-    #[cfg(test)]
+    #[cfg(all(test, not(loom)))]
     pub(super) fn new(pipeline: &Pipeline, number: usize) -> Worker<'_> {
         let wakeups = pipeline.wakeups().workers();
         Worker { pipeline, wakeups, number, run: Run::default() }

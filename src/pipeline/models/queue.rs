@@ -190,7 +190,7 @@ fn senders_that_wait_for_room_are_called() {
 fn place_and_sender(end: fn(&Channel<u32, EventFd>), values: &'static [u32]) {
     model(move || {
         let queue = queue(1);
-        queue.channel.reserve().unwrap();
+        queue.channel.try_reserve().unwrap();
         let sender = queue.sender(&[2]);
         let channel = Arc::clone(&queue.channel);
         let place = thread::spawn(move || end(&channel));
@@ -203,21 +203,21 @@ fn place_and_sender(end: fn(&Channel<u32, EventFd>), values: &'static [u32]) {
 
 #[test]
 fn a_place_that_is_filled_makes_room_when_its_value_is_taken() {
-    place_and_sender(|channel| channel.fill(1).unwrap(), &[1, 2]);
+    place_and_sender(|channel| channel.send_permitted(1).unwrap(), &[1, 2]);
 }
 
 #[test]
 fn a_place_that_is_given_up_makes_room() {
-    place_and_sender(Channel::give_up, &[2]);
+    place_and_sender(Channel::drop_permit, &[2]);
 }
 
 #[test]
 fn the_last_place_to_be_given_up_is_heard_of() {
     model(|| {
         let queue = queue(1);
-        queue.channel.reserve().unwrap();
+        queue.channel.try_reserve().unwrap();
         let channel = Arc::clone(&queue.channel);
-        let place = thread::spawn(move || channel.give_up());
+        let place = thread::spawn(move || channel.drop_permit());
         // With a sender left, it is never disconnected.
         while queue.channel.outstanding() > 0 {
             queue.fd.wait_for_level();

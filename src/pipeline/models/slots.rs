@@ -34,10 +34,9 @@ impl Table for Slots {
 
     fn end_poll(&self, index: u32, name: u64, cancel: &dyn Fn(u64) -> bool) -> Option<bool> {
         let wanted = |job: &Job| name_of(job) == name;
-        self.end_poll(index, wanted, CancelReason::Cancelled, |token, first| {
-            assert!(first);
-            cancel(token)
-        })
+        let mut poll = self.lock_poll(index, wanted)?;
+        assert!(poll.mark(CancelReason::Cancelled));
+        Some(cancel(poll.token()))
     }
 }
 
@@ -80,7 +79,7 @@ impl Table for CancelsLater {
         let mut entry = self.0.lock().unwrap();
         let token = entry.0;
         let job = entry.1.as_mut().filter(|job| name_of(job) == name)?;
-        job.stopped = Some(CancelReason::Cancelled);
+        job.set_cancel_reason(CancelReason::Cancelled);
         drop(entry);
         Some(cancel(token))
     }
@@ -166,8 +165,8 @@ fn a_poll_is_withdrawn<T: Table>(table: impl Fn() -> T + Send + Sync + 'static) 
         let second = table.put(0, job(2));
         kernel.0.lock().unwrap().push(second);
         let ended = cancels.join().unwrap();
-        assert_eq!(done.stopped.is_some(), ended.is_some(), "it is marked if it was found");
-        assert_eq!(table.take(second).map(|job| job.stopped), Some(None));
+        assert_eq!(done.cancel_reason().is_some(), ended.is_some(), "it is marked if it was found");
+        assert_eq!(table.take(second).map(|job| job.cancel_reason()), Some(None));
     });
 }
 

@@ -7,13 +7,12 @@ pub(crate) mod owner;
 pub(crate) mod pace;
 pub(crate) mod workers;
 
-use std::time::Instant;
-
 use crate::admission::Admission;
 use crate::admission::books::Books;
 use crate::pipeline::wakeups::hints::{FillNow, SenderNext};
 use crate::pipeline::wakeups::owner::OwnerWakeups;
 use crate::pipeline::wakeups::workers::WorkerWakeups;
+use crate::sync::Instant;
 use crate::sync::MutexGuard;
 
 pub(crate) enum Wakeups {

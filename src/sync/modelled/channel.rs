@@ -28,6 +28,12 @@ pub(crate) struct Sender<T>(Arc<Channel<T>>);
 
 pub(crate) struct Receiver<T>(Arc<Channel<T>>);
 
+impl<T> Clone for Receiver<T> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
 pub(crate) fn bounded<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
     let ends = Ends { values: VecDeque::new(), senders: 1, has_receiver: true };
     let channel = Arc::new(Channel {

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::{Done, Running, counting, submit};
-use crate::admission::refusal::SubmitErrorKind;
+use crate::admission::refusal::Refusal;
 use crate::job::Job;
 use crate::pipeline::Pipeline;
 use crate::pipeline::models::explore;
@@ -45,7 +45,7 @@ fn a_shutdown_is_after_all_that_was_accepted() {
         running.drain();
         let expected = match caller.join().unwrap() {
             Ok(()) => 3,
-            Err(SubmitErrorKind::ShutDown) => 2,
+            Err(Refusal::ShutDown) => 2,
             Err(other) => panic!("{other:?}"),
         };
         assert_eq!(done.count(), expected, "what was accepted has run, and nothing else");

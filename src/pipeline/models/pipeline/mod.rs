@@ -6,20 +6,22 @@
 mod ending;
 mod parking;
 
+use std::convert::identity;
 use std::fs::File;
+use std::iter;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::engine::{Completes, ModelEngine};
 use super::explore;
-use crate::admission::refusal::SubmitErrorKind;
-use crate::admission::{Limits, Patience};
+use crate::admission::limits::{Limits, Patience};
+use crate::admission::refusal::Refusal;
 use crate::blocking::BlockingPool;
 use crate::engine::lent::FILL;
 use crate::file::FileHandle;
 use crate::job::Job;
 use crate::pipeline::reaper::Reaper;
-use crate::pipeline::{Pipeline, worker};
+use crate::pipeline::{Pipeline, Runs, entrance, worker};
 use crate::sync::thread::{self, JoinHandle};
 use crate::sync::{Condvar, Mutex};
 use crate::wait::limit::WaitLimit;
@@ -36,7 +38,7 @@ impl Running {
         let limits = Limits { depth, backlog, parked: 9 };
         let blocking = BlockingPool::new(1);
         let (pipeline, sender) =
-            Pipeline::new(Box::new(engine), limits, workers, blocking, None, None);
+            Pipeline::new(Box::new(engine), limits, Runs::Workers(workers), blocking, None);
         let spawn = |run| thread::Builder::new().spawn(run);
         let reaper = Reaper::start(Arc::clone(&pipeline), sender, Duration::ZERO, spawn).unwrap();
         let start = |number| {
@@ -52,20 +54,20 @@ impl Running {
         Self::start(ModelEngine::new(Completes::AtOnce), depth, backlog, workers)
     }
 
-    fn submit(&self, job: Job) -> Result<(), SubmitErrorKind> {
+    fn submit(&self, job: Job) -> Result<(), Refusal> {
         submit(&self.pipeline, job)
     }
 
     fn drain(&self) {
-        assert!(self.pipeline.admission.wait_until_quiet(WaitLimit::NEVER));
+        assert!(self.pipeline.admission().wait_until_quiet(WaitLimit::NEVER));
     }
 
     /// Waits for the threads, and checks that nothing is left.
     fn join(self) {
         self.reaper.join();
         self.workers.into_iter().for_each(|worker| worker.join().unwrap());
-        self.pipeline.admission.wait_until_told();
-        assert_eq!(self.pipeline.admission.lock().outstanding(), 0);
+        self.pipeline.admission().wait_until_threads_are_told();
+        assert_eq!(self.pipeline.admission().lock().outstanding(), 0);
     }
 
     /// Closes the pipeline and waits for its threads.
@@ -76,8 +78,9 @@ impl Running {
 }
 
 /// Submits a job, in a callback or outside.
-fn submit(pipeline: &Pipeline, job: Job) -> Result<(), SubmitErrorKind> {
-    pipeline.accept(&mut Some(job).into_iter(), Patience::Until(WaitLimit::NEVER))
+fn submit(pipeline: &Pipeline, job: Job) -> Result<(), Refusal> {
+    let patience = Patience::Until(WaitLimit::NEVER);
+    entrance::accept(pipeline, iter::once(job), identity, patience).map_err(|(why, _)| why)
 }
 
 /// How many callbacks have run.
