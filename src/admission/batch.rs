@@ -1,17 +1,19 @@
-//! What one filling of slots has to hand on: where each job goes, by the token of its slot.
+//! The jobs that were just moved into slots and are to be handed on: where each goes, by the token
+//! of its slot.
 
 use crate::blocking::{BlockingRequest, ReplyTo};
 use crate::engine::Request;
 use crate::job::task::{JobView, Route};
 
-/// Kept by each thread that fills slots, so that its lists are allocated once.
+/// Each thread that fills slots keeps one, so that its lists are allocated once.
 pub(crate) struct Batch {
+    /// For the engine.
     pub(crate) requests: Vec<Request>,
-    /// For the blocking blocking.
+    /// For the blocking threads.
     pub(crate) blocking: Vec<BlockingRequest>,
-    /// A read of so many bytes for which this thread looks into the page cache.
+    /// A read for which this thread looks into the page cache, and its number of bytes.
     pub(crate) look: Option<(Request, usize)>,
-    /// For workers, at once.
+    /// For the workers, at once.
     pub(crate) ready: Vec<u64>,
 }
 
@@ -20,11 +22,11 @@ impl Batch {
         Self { requests: Vec::new(), blocking: Vec::new(), look: None, ready: Vec::new() }
     }
 
-    pub(crate) fn push(&mut self, token: u64, brief: &JobView) {
-        let request = Request { token, transfer: brief.transfer };
-        match brief.route {
+    pub(crate) fn push(&mut self, token: u64, view: &JobView) {
+        let request = Request { token, transfer: view.transfer };
+        match view.route {
             Route::Engine => self.requests.push(request),
-            Route::Cache => self.look = Some((request, brief.progress.rest())),
+            Route::Cache => self.look = Some((request, view.progress.rest())),
             Route::Blocking => {
                 self.blocking.push(BlockingRequest {
                     request,
