@@ -133,8 +133,9 @@ impl Pipeline {
 
 /// Which part the calling thread has in this pipeline.
 impl Pipeline {
-    /// Whether this is another process than the one that the dispatcher was made in: its threads
-    /// don't exist here, its context isn't ours, and its locks may be held for ever.
+    /// Whether this is another process than the one that the dispatcher was made in. Then its
+    /// threads don't exist here, its context is the other process's, and its locks may be held for
+    /// ever.
     pub(crate) fn is_forked(&self) -> bool {
         self.fork_mark.is_forked()
     }
