@@ -1,6 +1,5 @@
-//! The state under the lock: jobs that no thread has, and what threads tell each other about them.
-//! Its steps: a job is accepted, gets a slot, is put back, resumed, cancelled or expired. When it
-//! is finished, its slot is freed.
+//! The state under the lock and its steps: a job is accepted, gets a slot, and finishes, which
+//! frees the slot. Or it is put back, resumed, cancelled or expired.
 //!
 //! Counts are exact: `accepted - finished` jobs are outstanding. Each of these waits, occupies a
 //! slot, or has ended without one and is on its way to its callback.

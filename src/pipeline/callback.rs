@@ -1,5 +1,5 @@
-//! The end of a job: runs its callback, on a worker or the owner of an event loop, and frees its
-//! slot.
+//! The end of a job: runs its callback and has its slot freed, on a worker or on the owner of an
+//! event loop.
 
 use super::completed::Completed;
 use super::{Pipeline, cancel};

@@ -1,4 +1,4 @@
-//! Cancelling, and ending what is overdue: jobs that have not started, and polls.
+//! Cancelling and deadlines: how jobs that have not started, and polls, are ended.
 //!
 //! A job that waits for a slot leaves the backlog and needs no slot any more: a worker that looks
 //! for work runs its callback with the reason. A request that waits for a blocking thread is taken

@@ -1,5 +1,5 @@
-//! Hands jobs on from their slots: to the kernel (all answers of io_submit are handled here, also
-//! `EAGAIN`), to a blocking thread, or to the workers.
+//! Hands jobs from their slots to the kernel (and handles io_submit's answers, also `EAGAIN`), to
+//! a blocking thread, or to the workers.
 //!
 //! Safety: the one place that calls [`Engine::submit`], and one of two that have transfers
 //! performed without it. The slots keep what the requests describe.
