@@ -1,14 +1,14 @@
-//! Panics: users' are caught, counted and reported; our own threads' abort.
+//! Panics: those of users' code are caught, those of the crate's own threads abort the process.
 
 use std::any::Any;
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process;
 
-/// What a panic was raised with.
+/// The value that a panic was raised with.
 pub(crate) type Payload = Box<dyn Any + Send>;
 
-/// What a panic's message was, if it had one.
+/// The message of a panic, if it had one.
 pub(crate) fn message(payload: &(dyn Any + Send)) -> Option<&str> {
     let text = payload.downcast_ref::<&'static str>().copied();
     text.or_else(|| payload.downcast_ref::<String>().map(String::as_str))
@@ -17,8 +17,9 @@ pub(crate) fn message(payload: &(dyn Any + Send)) -> Option<&str> {
 /// In a model a panic is how loom reports a failure: nothing may catch it, or abort for it.
 const IS_MODEL: bool = cfg!(all(test, loom));
 
-/// Runs users' code. What it shared with others can be seen half-changed afterwards only by these
-/// others, who share it through types that take care of that.
+/// Runs users' code, and catches its panic. The code may leave a value half-changed. Only others
+/// with whom it shares the value can see that, and they share it through types that take care of
+/// it.
 pub(crate) fn catch<R>(user: impl FnOnce() -> R) -> Result<R, Payload> {
     if IS_MODEL {
         return Ok(user());
@@ -26,15 +27,16 @@ pub(crate) fn catch<R>(user: impl FnOnce() -> R) -> Result<R, Payload> {
     catch_unwind(AssertUnwindSafe(user))
 }
 
-/// Drops a payload that nobody wants. Its destructor is users' code too: if that panics, what it
-/// panicked with is leaked, as dropping it could go on like this.
+/// Drops a payload that nobody wants. Its destructor is users' code, too. If the destructor panics,
+/// the payload of that panic is leaked: to drop it could panic again, and so on.
 pub(crate) fn discard(payload: Payload) {
     if let Err(worse) = catch(|| drop(payload)) {
         mem::forget(worse);
     }
 }
 
-/// Aborts the process if dropped while a thread of ours unwinds: without it every wait would hang.
+/// Aborts the process if it is dropped while one of the crate's threads unwinds. Without that
+/// thread, every wait would hang.
 pub(crate) struct AbortOnUnwind;
 
 impl Drop for AbortOnUnwind {

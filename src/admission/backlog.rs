@@ -1,7 +1,7 @@
 //! The jobs that wait for a slot, in the order in which they are to get one.
 //!
-//! A job can also be taken out of the middle, by its ticket or because its deadline has come, at no
-//! more than the cost of a look into a map.
+//! A job can also be taken out of the middle, by its ticket or because its deadline has come. That
+//! costs no more than a look into a map.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::mem;
@@ -89,7 +89,7 @@ impl Backlog {
         (number - self.first) as usize
     }
 
-    /// Makes a job's number known by its ticket and deadline.
+    /// Makes a job's number known by the job's ticket and deadline.
     fn note(&mut self, job: &Job, number: i64) {
         if let Some(ticket) = job.ticket() {
             self.tickets.insert(ticket, number);
@@ -99,6 +99,7 @@ impl Backlog {
         }
     }
 
+    /// Undoes `note`.
     fn forget(&mut self, job: &Job, number: i64) {
         if let Some(ticket) = job.ticket() {
             self.tickets.remove(&ticket);
@@ -127,8 +128,9 @@ impl Backlog {
             self.queue.pop_back();
             self.gaps -= 1;
         }
-        // A gap costs a place in memory until the jobs before it have left, which may be never. With
-        // as many gaps as jobs to be numbered anew, each gap's share of that work is constant.
+        // A gap takes a place in memory until the jobs before it have left, which may be never. If
+        // there are as many gaps as jobs to be numbered anew, each gap's share of that work is
+        // constant.
         if self.gaps >= GAPS_MIN && self.gaps >= self.len() {
             self.compact();
         }
@@ -172,7 +174,7 @@ mod tests {
         made: u64,
     }
 
-    /// What the model knows of a job.
+    /// A job, as the model knows it.
     struct Known {
         name: u64,
         handle: Option<JobHandle<()>>,

@@ -1,17 +1,19 @@
-//! What one filling of slots has to hand on: where each job goes, by the token of its slot.
+//! The jobs that were just moved into slots and are to be handed on: where each goes, by the token
+//! of its slot.
 
 use crate::blocking::{BlockingRequest, ReplyTo};
 use crate::engine::Request;
 use crate::job::view::{JobView, Route};
 
-/// Kept by each thread that fills slots, so that its lists are allocated once.
+/// Each thread that fills slots keeps one, so that its lists are allocated once.
 pub(crate) struct Batch {
+    /// For the engine.
     pub(crate) requests: Vec<Request>,
     /// For the blocking threads.
     pub(crate) blocking: Vec<BlockingRequest>,
-    /// A read of so many bytes for which this thread looks into the page cache.
+    /// A read for which this thread looks into the page cache, and its number of bytes.
     pub(crate) look: Option<(Request, usize)>,
-    /// For workers, at once.
+    /// For the workers, at once.
     pub(crate) ready: Vec<u64>,
 }
 

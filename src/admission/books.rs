@@ -1,5 +1,5 @@
-//! What the lock of the books guards: where each job is that no thread has, and what threads tell
-//! each other about it.
+//! The state under the lock and its steps: a job is accepted, gets a slot, and finishes, which
+//! frees the slot. Or it is put back, resumed, cancelled or expired.
 //!
 //! Counts are exact: `accepted - finished` jobs are outstanding. Each of these waits, occupies a
 //! slot, or has ended without one and is on its way to its callback.
@@ -25,14 +25,14 @@ pub(crate) struct Books {
     polls: Polls,
     flags: Flags,
     tally: Tally,
-    /// Of the jobs outstanding, those that do not count against the bounds.
+    /// How many of the outstanding jobs do not count against the bounds.
     uncounted: u64,
     /// Callers and tasks that wait for room. A task that is woken is taken from here, and its waker
     /// is called after the lock has been given up.
     room: Room,
 }
 
-/// What has to follow when a job has ended, or when the dispatcher closes.
+/// The next step when a job has ended, or when the dispatcher closes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub(crate) enum Then {
@@ -86,19 +86,18 @@ impl Books {
         self.tally.accepted - self.tally.finished
     }
 
-    /// Jobs that take a place for which others wait. Jobs that parts of this crate post do not, as
-    /// these parts have bounds of their own.
+    /// How many outstanding jobs count against the bounds. Jobs that parts of this crate post do
+    /// not, as these parts have bounds of their own.
     pub(super) fn counted(&self) -> u64 {
         self.outstanding() - self.uncounted
     }
 
-    /// Whether there is a job to put into a slot, a slot to put it into, and hope that the kernel
-    /// takes it.
+    /// Whether a job waits, a slot is free for it, and the kernel may have a request for it.
     pub(crate) fn can_fill(&self) -> bool {
         !self.flags.is_starved() && self.waiting.has_pair()
     }
 
-    /// Whether jobs wait beside free slots for the kernel alone.
+    /// Whether jobs wait beside free slots only because the kernel had no request left.
     pub(crate) fn is_starved(&self) -> bool {
         self.flags.is_starved() && self.waiting.has_pair()
     }
@@ -112,7 +111,8 @@ impl Books {
         self.tally.accepted += (self.waiting.backlog.len() - before) as u64;
     }
 
-    /// Accepts a job without asking for room, unless nobody would run its callback any more.
+    /// Accepts a job whether or not there is room. It comes back only if nobody would run its
+    /// callback any more.
     pub(crate) fn post(&mut self, mut job: Job) -> Result<(), Job> {
         if self.flags.is_ending() {
             return Err(job);
@@ -133,7 +133,8 @@ impl Books {
         Some((index, job))
     }
 
-    /// Takes a job back that the kernel had no request for.
+    /// Takes back a job that the kernel had no request for (`EAGAIN` of io_submit), and frees its
+    /// slot.
     pub(crate) fn put_back(&mut self, index: u32, job: Job) {
         self.waiting.free_slot(index);
         if job.is_poll() {
@@ -147,7 +148,7 @@ impl Books {
         self.flags.kernel_is_full();
     }
 
-    /// Takes a job back of which a part is done. It keeps its slot.
+    /// Takes back a job that is done in part and goes on. It keeps its slot.
     pub(crate) fn resume(&mut self, index: u32, job: Job) {
         self.waiting.resume(index, job);
         self.tally.resumed += 1;
@@ -164,13 +165,13 @@ impl Books {
         self.tally.count_end(outcome);
     }
 
-    /// What has to follow now that a job has ended, or the dispatcher closes.
+    /// The next step now that a job has ended, or the dispatcher closes.
     pub(super) fn then(&mut self) -> Then {
         let ends = self.outstanding() == 0 && self.flags.begin_end();
         if ends { Then::EndThreads } else { Then::GoOn }
     }
 
-    /// Ends a job that waits for a slot.
+    /// Cancels a job that waits for a slot.
     pub(crate) fn cancel(&mut self, ticket: Ticket) -> Cancel {
         match self.waiting.backlog.find(ticket) {
             None => return Cancel::TooLate,
@@ -182,7 +183,7 @@ impl Books {
         Cancel::Cancelled
     }
 
-    /// Ends the jobs that wait and whose deadline has come, and marks the polls whose deadline has.
+    /// Ends the waiting jobs whose deadline has come, and lists the polls that are to be looked at.
     /// Returns the next deadline.
     pub(crate) fn expire_overdue(&mut self) -> Option<Instant> {
         self.next_deadline()?;
@@ -194,19 +195,19 @@ impl Books {
         self.next_deadline()
     }
 
-    /// The next moment at which a job is to be ended, should it still wait then.
+    /// The next time at which a job that still waits is to be ended, or a poll is to be looked at.
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
         let backlog = self.waiting.backlog.next_deadline();
         backlog.into_iter().chain(self.polls.next_deadline()).min()
     }
 
-    /// How often a worker has to take something that ended early until nothing is left of it.
+    /// How often `take_ended_early` has to be called until nothing is left of it.
     pub(crate) fn ended_early(&self) -> usize {
         self.ended_early.len().max(usize::from(self.polls.has_expired()))
     }
 
-    /// Takes a job that ended early, for its callback to be run, and the slots of polls that are to
-    /// be ended.
+    /// Takes a job that ended early, whose callback is to be run, and the slots of polls that are
+    /// to be ended.
     pub(crate) fn take_ended_early(&mut self) -> (Option<(Job, CancelReason)>, Vec<u32>) {
         (self.ended_early.pop(), self.polls.take_expired())
     }

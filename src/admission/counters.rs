@@ -6,7 +6,7 @@ use crate::engine::Request;
 use crate::engine::operation::Operation;
 use crate::job::Job;
 
-/// The counters that are not kept under the admission lock. They order nothing, so all accesses are
+/// Counters that any thread changes without a lock. They order nothing, so all accesses are
 /// relaxed.
 #[derive(Default)]
 pub(crate) struct Counters {
@@ -25,7 +25,8 @@ pub(crate) struct Counters {
 }
 
 impl Counters {
-    /// About how many requests are in the kernel that don't wait for others to do something.
+    /// About how many requests are in the kernel, without the polls: these wait until others do
+    /// something.
     pub(crate) fn in_flight(&self) -> usize {
         let others = self.completed.load(Ordering::Relaxed) + self.polls.load(Ordering::Relaxed);
         let in_flight = self.submitted.load(Ordering::Relaxed).saturating_sub(others);
@@ -43,7 +44,7 @@ impl Counters {
         self.polls.fetch_add(polls(batch), Ordering::Relaxed);
     }
 
-    /// Counts what it did not take of it: mostly nothing.
+    /// Takes back the count of those requests that the kernel did not take. Mostly there are none.
     pub(crate) fn taken_back(&self, rest: &[Request]) {
         if !rest.is_empty() {
             self.submitted.fetch_sub(rest.len() as u64, Ordering::Relaxed);
@@ -59,16 +60,17 @@ impl Counters {
         }
     }
 
-    /// Counts what one call of the reaper brought.
+    /// Counts the completions that one call of the engine's waiter (the reaper, or the owner of an
+    /// event loop) brought.
     pub(crate) fn harvested(&self, count: usize) {
         self.completed.fetch_add(count as u64, Ordering::Relaxed);
-        // The reaper alone writes this one.
+        // The waiter alone writes this one.
         if count > self.largest_harvest.load(Ordering::Relaxed) {
             self.largest_harvest.store(count, Ordering::Relaxed);
         }
     }
 
-    /// Counts an event among these that belongs to no job.
+    /// Counts an event that belongs to no job. It was counted among the completions.
     pub(crate) fn strayed(&self) {
         self.completed.fetch_sub(1, Ordering::Relaxed);
         self.stray_events.fetch_add(1, Ordering::Relaxed);

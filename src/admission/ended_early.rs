@@ -17,7 +17,7 @@ impl EndedEarly {
 
     /// Ends a job that waited for a slot, and counts it.
     pub(super) fn end(&mut self, mut job: Job, reason: CancelReason, tally: &mut Tally) {
-        // The kernel may have done a part and then had no request for the rest.
+        // The kernel may have done a part, and had no request for the rest.
         job.submit_no_more();
         tally.count_cancelled(reason);
         self.push(job, reason);

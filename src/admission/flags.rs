@@ -14,10 +14,10 @@ pub(crate) struct Flags {
     /// before. A worker also clears it after a nap, and the owner of an event loop when it takes a
     /// wake-up, both in order to ask.
     starved: bool,
-    /// The reaper looks soon whether jobs that were left to busy workers still wait. Set and cleared
-    /// by the reaper alone. It clears the flag only when it sees, under the lock, that nothing was
-    /// left, or when it can't watch. While the flag is set, callbacks may leave what they submit to
-    /// the end of the run.
+    /// The reaper looks soon whether jobs that were left to busy workers still wait. Set and
+    /// cleared by the reaper alone. It clears the flag only when it sees, under the lock, that
+    /// nothing was left, or when it can't watch. While the flag is set, callbacks may leave the
+    /// jobs that they submit to the end of the run.
     watched: bool,
     /// How often a worker has filled slots between callbacks. Counted by that worker.
     refills: u64,
@@ -57,7 +57,7 @@ impl Flags {
         self.filler_coming = true;
     }
 
-    /// Takes note that somebody is here who was woken to fill slots. False if nobody was.
+    /// Takes note that the thread that was woken to fill slots has come. False if none was woken.
     pub(crate) fn filler_arrives(&mut self) -> bool {
         mem::take(&mut self.filler_coming)
     }
@@ -70,7 +70,7 @@ impl Flags {
         self.starved = true;
     }
 
-    /// The kernel may have a request, or is to be asked whether it has.
+    /// Takes note that the kernel may have a request again, or is to be asked whether it has.
     pub(crate) fn ask_kernel_again(&mut self) {
         self.starved = false;
     }
@@ -103,8 +103,8 @@ impl Flags {
         self.phase >= Phase::Closing
     }
 
-    /// Begins the end, if the dispatcher closes and nobody has begun it: the caller then tells the
-    /// threads. Called when nothing is outstanding.
+    /// Begins the end, if the dispatcher closes and nobody has begun it: then the caller tells the
+    /// threads. To be called when nothing is outstanding.
     pub(super) fn begin_end(&mut self) -> bool {
         let begins = self.phase == Phase::Closing;
         if begins {

@@ -1,4 +1,4 @@
-//! Bounds on jobs, and how long a caller waits at them.
+//! The bounds on jobs, and how long a caller waits for room.
 
 use crate::wait::limit::WaitLimit;
 

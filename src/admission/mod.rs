@@ -1,6 +1,11 @@
-//! The books: which jobs wait, which slots are free, who waits for room, and what threads have told
+//! The books: where jobs wait, which slots are free, who waits for room, and what threads have told
 //! each other, all under one lock. Nothing in this folder wakes a worker, sends a job or enters the
 //! kernel.
+//!
+//! Jobs wait in `backlog.rs`, and go into free slots by `waiting.rs`. A slot is freed when a job is
+//! finished (`books.rs`). `slots.rs` has the jobs that are in slots, `ended_early.rs` those that
+//! were cancelled or overdue, and `polls.rs` the deadlines of polls. By the flags in `flags.rs`
+//! threads know what others are about to do.
 //!
 //! These hold whenever nobody has the lock:
 //!
@@ -9,10 +14,11 @@
 //! - A slot is free, or one job occupies it from before its submission until its callback has
 //!   returned.
 //! - If a job waits beside a free slot, then the kernel is out of requests, or a filler is coming,
-//!   or the reaper watches while callbacks are quick, or no worker is idle: a busy worker fills slots
-//!   at the end of its run.
+//!   or the reaper watches while callbacks are quick, or no worker is idle: a busy worker fills
+//!   slots at the end of its run.
 //!
-//! Lock order: the books, and inside them one slot. The books are never locked by who holds a slot.
+//! Lock order: the books, and inside them one slot. A thread that holds a slot never locks the
+//! books.
 
 pub(crate) mod backlog;
 pub(crate) mod batch;
@@ -41,8 +47,8 @@ use crate::sync::{Condvar, Mutex, MutexGuard, lock};
 use crate::wait::limit::WaitLimit;
 use crate::wait::wake;
 
-/// What to do about a read of a buffered file, for which the filling thread looks into the page
-/// cache and copies what is there.
+/// Where filling slots stops at reads of buffered files. For such a read, the filling thread looks
+/// into the page cache and copies the data that is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum CacheReads {
     /// Stop before the first, and leave it to a worker.
@@ -51,6 +57,7 @@ pub(crate) enum CacheReads {
     TakeOne,
 }
 
+/// The books, their lock, and the callers that wait for a change in them.
 pub(crate) struct Admission {
     limits: Limits,
     books: Mutex<Books>,
@@ -75,7 +82,7 @@ impl Admission {
     }
 
     /// Accepts jobs from outside callbacks into the backlog, as many as there is room for. The
-    /// others stay in the iterator. `make` makes a job of one that is accepted.
+    /// others stay in the iterator. `make` makes a job of each one that is accepted.
     pub(crate) fn accept_outside<J>(
         &self,
         books: &mut Books,
@@ -122,7 +129,8 @@ impl Admission {
         Ok(books)
     }
 
-    /// Whoever was woken for room and leaves some of it wakes the next.
+    /// Wakes the next caller that waits for room, if any is left. A caller does so that was woken
+    /// for room and has taken its place.
     pub(crate) fn pass_room_on(&self, books: &mut Books) {
         let (room, is_last) = (self.room(books), books.outstanding() == 0);
         if books.room_mut().pass_on(room, is_last) {
@@ -130,9 +138,9 @@ impl Admission {
         }
     }
 
-    /// Wakes a waiting caller, but not for each job that ends: only when the backlog is half empty,
-    /// or after half a backlog of jobs has ended without the backlog getting there, as happens if
-    /// chains keep more than half of it filled.
+    /// Wakes a caller that waits for room, but not for each job that ends: only when the backlog is
+    /// half empty, or when half a backlog of jobs has ended without the backlog getting there. The
+    /// latter happens if chains keep more than half of it filled.
     fn wake_for_room(&self, books: &mut Books) {
         let (room, is_last) = (self.room(books), books.outstanding() == 0);
         let is_much = books.counted() <= self.limits.half_empty();
@@ -148,9 +156,9 @@ impl Admission {
         usize::try_from(room).unwrap_or(usize::MAX)
     }
 
-    /// Moves jobs that go on into their slots, and waiting ones into free slots, in order, and lists
-    /// in the batch where they go. Before that, it expires overdue jobs, so that none of them enters
-    /// the kernel.
+    /// Moves jobs to be resumed into their slots, and waiting jobs into free slots, in order, and
+    /// lists in the batch where they go. Before that, it expires overdue jobs, so that none of them
+    /// enters the kernel.
     pub(crate) fn fill_slots(
         &self,
         books: &mut Books,

@@ -1,4 +1,5 @@
-//! The polls that are in slots: the only jobs that can be cancelled after they have started.
+//! The polls that are in slots, and their deadlines. Only polls can be cancelled after they have
+//! started.
 
 use std::collections::{BTreeSet, HashMap};
 use std::mem;
@@ -10,12 +11,13 @@ use crate::sync::Instant;
 /// Guarded by the lock of the books.
 #[derive(Default)]
 pub(crate) struct Polls {
-    /// The slots of those that have a handle.
+    /// The slots of polls that have a handle.
     slots: HashMap<Ticket, u32>,
     /// When to look at which slot: at the deadlines of polls, and after a cancellation that found
     /// no request in the kernel.
     deadlines: BTreeSet<(Instant, u32)>,
-    /// Slots whose time has come. A worker has these polls ended.
+    /// Slots whose time has come. A worker looks at the polls in them, and ends those that are to
+    /// end.
     expired: Vec<u32>,
 }
 

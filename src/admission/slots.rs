@@ -1,7 +1,8 @@
-//! The fixed table of jobs that are with the kernel, with a blocking thread, or about to be.
+//! The slots: a fixed table of jobs that are with the kernel, with a blocking thread, or about to
+//! be.
 //!
-//! A token names a slot and the generation of its use. What the kernel reports is looked up by it
-//! and never dereferenced: an event that comes twice, or for a use that is over, finds nothing.
+//! A token names a slot and the generation of its use. The token of an event is looked up here and
+//! never dereferenced: an event that comes twice, or for a use that is over, finds nothing.
 //!
 //! Each slot has a lock of its own. It is hardly ever contended: the submitter puts a job in, the
 //! reaper or a blocking thread takes it out.
@@ -42,7 +43,7 @@ impl Slots {
         token_of(index, slot.generation)
     }
 
-    /// Lets the job be looked at whose request has this token.
+    /// Calls `look` with the job whose request has this token, if it is in its slot.
     pub(crate) fn look_at(&self, token: u64, look: impl FnOnce(&Job)) {
         let Some(slot) = self.slots.get(index_of(token)) else { return };
         let slot = lock(&slot.0);

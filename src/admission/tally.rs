@@ -1,4 +1,4 @@
-//! What has happened since the start, counted under the lock of the books.
+//! The counts since the start that are kept under the lock of the books.
 
 use crate::engine::operation::Operation;
 use crate::job::stopped::CancelReason;

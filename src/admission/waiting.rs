@@ -13,7 +13,7 @@ pub(crate) struct Waiting {
     /// in the cache.
     free: Vec<u32>,
     pub(super) backlog: Backlog,
-    /// Exact jobs of which a part is done, with the slots that they keep. They go before all others.
+    /// Exact jobs that are done in part, with the slots that they keep. They go before all others.
     resumed: VecDeque<(u32, Job)>,
 }
 
@@ -27,12 +27,12 @@ impl Waiting {
         }
     }
 
-    /// Jobs that wait for a slot.
+    /// How many jobs wait for a slot.
     pub(crate) fn for_a_slot(&self) -> usize {
         self.backlog.len()
     }
 
-    /// Jobs that have a slot and wait to go on.
+    /// How many jobs have a slot and wait to go on.
     #[cfg(all(test, not(loom)))]
     pub(crate) fn resumed(&self) -> usize {
         self.resumed.len()
@@ -42,7 +42,8 @@ impl Waiting {
         self.free.len()
     }
 
-    /// Slots of jobs that the kernel, a blocking thread, the channel or a callback has.
+    /// How many slots have a job that is in the kernel, with a blocking thread, on the channel or
+    /// in its callback.
     pub(crate) fn busy_slots(&self) -> usize {
         self.depth - self.free.len() - self.resumed.len()
     }
@@ -57,7 +58,7 @@ impl Waiting {
         self.resumed.front().map(|(_, job)| job).or_else(|| self.backlog.front())
     }
 
-    /// Takes it out, with the slot that it has or gets.
+    /// Takes this job out, with the slot that it has or gets.
     pub(super) fn take_next(&mut self) -> Option<(u32, Job)> {
         if let Some(resumed) = self.resumed.pop_front() {
             return Some(resumed);
@@ -71,6 +72,7 @@ impl Waiting {
         self.resumed.push_back((index, job));
     }
 
+    /// Takes a slot back whose job has left it.
     pub(super) fn free_slot(&mut self, index: u32) {
         self.free.push(index);
     }

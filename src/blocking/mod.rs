@@ -1,8 +1,9 @@
 //! Blocking threads: a bounded set of threads for the system calls that Linux does not perform
 //! asynchronously, the transfers by such calls, and an engine made of both.
 //!
-//! This folder knows no job. Its threads hand each request to a [`BlockingService`], which is the
-//! pipeline, or the engine's user.
+//! `pool.rs` has the threads and their queue, `request.rs` what they are asked for, `transfer.rs`
+//! the system calls, and `engine.rs` the engine. This folder knows no job: its threads hand each
+//! request to a [`BlockingService`], which is the pipeline.
 
 mod engine;
 mod pool;

@@ -1,10 +1,10 @@
-//! The bounded set of threads, and the queue in front of it.
+//! The blocking threads, a bounded set, and the queue of requests in front of them.
 //!
 //! Jobs that are queued here occupy slots, so the number of slots bounds the queue. Threads start
 //! when they are needed and end when they have had nothing to do for a while. Waking a thread takes
-//! longer than many a system call, so the pool wakes one at a time. That thread wakes the next if it
-//! finds more than it takes itself. A thread that has finished a request looks for another before it
-//! sleeps.
+//! longer than many a system call, so the pool wakes one at a time. That thread wakes the next if
+//! it finds more than it takes itself. A thread that has finished a request looks for another
+//! before it sleeps.
 //!
 //! Whenever nobody holds the lock: if the queue is not empty, a thread is on its way to it, or all
 //! threads that there may be are busy.
@@ -27,7 +27,7 @@ use crate::wait::limit::WaitLimit;
 /// ever, so that they hang if a thread is not told to end.
 const KEEP_ALIVE: Duration = Duration::from_secs(if cfg!(test) { u64::MAX } else { 1 });
 
-/// What the threads work for.
+/// The user of the threads, which knows how to perform a request.
 pub(crate) trait BlockingService: Send + Sync {
     /// Performs a request on the calling thread and sends the result where it belongs.
     fn perform(&self, request: &BlockingRequest) -> AfterWork;
@@ -49,8 +49,8 @@ pub(crate) struct BlockingPool {
     /// For the threads, which share the pool.
     this: Weak<Self>,
     service: OnceLock<Weak<dyn BlockingService>>,
-    /// Jobs that workers are to get, in the queue or with threads. For jobs in the queue it changes
-    /// under the lock.
+    /// How many jobs that workers are to get are in the queue or with threads. For jobs in the
+    /// queue it changes under the lock.
     jobs: AtomicUsize,
     state: Mutex<PoolState>,
     /// Idle threads wait here.
@@ -93,7 +93,8 @@ impl BlockingPool {
         })
     }
 
-    /// Says what the threads work for. The caller does so before it pushes the first request.
+    /// Sets the service that performs requests. The caller does so before it pushes the first
+    /// request.
     pub(crate) fn serve(&self, service: Weak<dyn BlockingService>) {
         self.service.get_or_init(|| service);
     }
@@ -114,8 +115,8 @@ impl BlockingPool {
         self.jobs.load(Ordering::Relaxed)
     }
 
-    /// Takes note that the job of a request is about to be sent to the workers. From then on it is
-    /// no longer the blocking threads'.
+    /// Takes note that the job of a request is about to be sent to the workers. From then on the
+    /// blocking threads don't count it any more.
     pub(crate) fn job_leaves(&self, request: &BlockingRequest) {
         let job = usize::from(request.reply_to == ReplyTo::Workers);
         self.jobs.fetch_sub(job, Ordering::Relaxed);
@@ -139,7 +140,7 @@ impl BlockingPool {
     }
 
     /// Takes a request out of the queue that no thread has begun.
-    pub(crate) fn withdraw(
+    pub(crate) fn take_queued(
         &self,
         wanted: impl Fn(&BlockingRequest) -> bool,
     ) -> Option<BlockingRequest> {
@@ -159,7 +160,7 @@ impl BlockingPool {
             state.coming = true;
             self.wake_up.notify_one();
         } else if state.threads < self.limit {
-            // If the start fails, the threads that there are get to it.
+            // If the start fails, the threads that exist get to the request.
             state.coming = self.start(state).is_ok();
         }
         state.threads > 0
@@ -198,7 +199,7 @@ impl BlockingPool {
         }
     }
 
-    /// Waits to be woken. False if nobody did for a while, or nobody ever will.
+    /// Waits to be woken. False if nobody woke this thread for a while, or the threads are to end.
     fn wait<'a>(
         &'a self,
         mut state: MutexGuard<'a, PoolState>,
@@ -225,7 +226,7 @@ impl BlockingPool {
         self.wake_up.notify_all();
     }
 
-    /// Waits for the threads, which have been told to end.
+    /// Waits for the threads to end. They have been told to.
     pub(crate) fn join(&self) {
         let handles = mem::take(&mut self.lock().handles);
         let this = thread::current().id();
@@ -233,13 +234,13 @@ impl BlockingPool {
             // A thread finds its own handle here if one of its thread-local values dropped the
             // dispatcher.
             if handle.thread().id() != this {
-                // These threads don't panic: they would have aborted the process.
+                // The crate's own threads don't panic: they would have aborted the process.
                 let _ = handle.join();
             }
         }
     }
 
-    /// Starts a thread, under the lock: so nobody finds the thread gone before its handle is here.
+    /// Starts a thread, under the lock. So nobody finds the thread gone before its handle is here.
     fn start(&self, state: &mut PoolState) -> io::Result<()> {
         let service = self.service.get().and_then(Weak::upgrade);
         let (Some(service), Some(pool)) = (service, self.this.upgrade()) else {

@@ -1,4 +1,4 @@
-//! What a blocking thread is asked for.
+//! A request to the blocking threads, and where its result goes.
 
 use crate::engine::Request;
 
@@ -11,7 +11,7 @@ pub(crate) struct BlockingRequest {
     pub(crate) reply_to: ReplyTo,
 }
 
-/// Who gets the result.
+/// The receiver of the result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ReplyTo {
     /// The workers get the job.

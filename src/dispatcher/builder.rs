@@ -11,8 +11,8 @@ use crate::admission::limits::Limits;
 use crate::engine::backend::Backend;
 use crate::pipeline::panics::{CallbackPanic, PanicHandler};
 
-/// The most slots, waiting jobs and threads that can be asked for: far above what is of use, and
-/// far below what a mistake in a computation asks for.
+/// The most slots, waiting jobs and threads that a caller may ask for. These numbers are far above
+/// any that is of use, and far below those that a mistaken computation asks for.
 const DEPTH_MAX: usize = 1 << 20;
 const BACKLOG_MAX: usize = 1 << 24;
 const WORKERS_MAX: usize = 4096;
@@ -21,14 +21,14 @@ const BLOCKING_THREADS_MAX: usize = 512;
 const DEPTH_DEFAULT: usize = 128;
 const BLOCKING_THREADS_DEFAULT: usize = 16;
 const PARKED_DEFAULT: usize = 1 << 20;
-/// More than a slot takes in memory: its control block, and a place in the table, on the channel and on
-/// the list of free ones.
+/// More than a slot takes in memory: its control block, and its places in the table, on the channel
+/// and on the list of free slots.
 const SLOT_BYTES: usize = 256;
 
 const COALESCE_MAX: Duration = Duration::from_millis(10);
 const COALESCE_DEFAULT: Duration = Duration::from_micros(100);
 
-/// Settings of a [`Dispatcher`] or [`LoopDispatcher`].
+/// Settings of a [`Dispatcher`](crate::Dispatcher) or a [`LoopDispatcher`](crate::LoopDispatcher).
 ///
 /// # Examples
 ///
@@ -77,7 +77,7 @@ impl Default for Builder {
 }
 
 impl Builder {
-    /// By what means operations are performed; [`Backend::Aio`] by default.
+    /// How operations are performed; [`Backend::Aio`] by default.
     ///
     /// # Examples
     ///
@@ -93,81 +93,87 @@ impl Builder {
         self
     }
 
-    /// How many jobs can be in the kernel, on the channel or in a callback at a time; 128 by
-    /// default.
+    /// How many jobs can be in the kernel, with a blocking thread, on the channel or in a callback
+    /// at the same time; 128 by default.
     ///
-    /// The system counts it, and one more, against `fs.aio-max-nr` (65536 on most systems).
+    /// The system counts this number and one more against its limit `fs.aio-max-nr` (65536 on most
+    /// systems).
     pub fn depth(mut self, jobs: usize) -> Self {
         self.depth = jobs;
         self
     }
 
-    /// If the system does not grant the depth asked for, takes what it does grant;
-    /// [`Dispatcher::depth`] tells how much that is. Off by default.
+    /// Whether to take a smaller depth if the system does not grant the depth that was asked for.
+    /// [`Dispatcher::depth`](crate::Dispatcher::depth) says how much it granted. Off by default.
     pub fn shrink_depth(mut self, allowed: bool) -> Self {
         self.shrink_depth = allowed;
         self
     }
 
-    /// How many jobs beyond the depth can be outstanding before callers outside callbacks wait; as
-    /// many as the depth by default. With 0 there is nothing for workers to fill slots from but
-    /// what callbacks submit.
+    /// How many jobs beyond the depth can be outstanding before callers outside callbacks wait; by
+    /// default as many as the depth. With 0, workers fill slots only with jobs that callbacks
+    /// submit.
     ///
-    /// Depth and backlog bound everything that such callers can have out, and so the memory in
-    /// their buffers: a chain of jobs counts as one until its last callback has returned. So
-    /// callbacks that never stop submitting should keep fewer jobs than that going.
+    /// Depth and backlog together bound the jobs that such callers can have outstanding, and so the
+    /// memory in their buffers. A chain of jobs counts as one job until its last callback has
+    /// returned. So callbacks that never stop submitting should keep fewer jobs going than depth
+    /// and backlog together.
     pub fn backlog(mut self, jobs: usize) -> Self {
         self.backlog = Some(jobs);
         self
     }
 
-    /// How many jobs beyond the backlog can wait for a free slot before submitting in a callback is
-    /// refused; 1,048,576 by default. A callback can't wait, so this is the bound on what a runaway
-    /// fan-out takes in memory.
+    /// How many jobs beyond the backlog can wait for a free slot before a submission in a callback
+    /// is refused; 1,048,576 by default. A callback can't wait for room, so this bounds the memory
+    /// that a runaway fan-out takes.
     pub fn parked_limit(mut self, jobs: usize) -> Self {
         self.parked_limit = jobs;
         self
     }
 
-    /// How many threads run callbacks; as many as there are CPUs by default.
+    /// How many threads run callbacks; by default as many as there are CPUs.
     ///
-    /// All signals but those that report a thread's own faults are blocked in them. Processes and
-    /// threads that callbacks start inherit this.
+    /// All signals are blocked in these threads, except those that report a thread's own faults.
+    /// Processes and threads that callbacks start inherit this.
     pub fn workers(mut self, threads: usize) -> Self {
         self.workers = Some(threads);
         self
     }
 
-    /// How many threads at most do what blocks: the work of [`Job::blocking`](crate::Job::blocking),
-    /// writes through the page cache and reads of what isn't in it, and with
-    /// [`Backend::BlockingThreads`] all transfers and syncs; 16 by default. They are started when
-    /// they are needed and end when they have had nothing to do for a second.
+    /// The most blocking threads; by default 16, and none for an event loop.
     ///
-    /// Work that waits long keeps them from other jobs, and work that waits for another job's
-    /// callback may wait for ever, if all threads do.
+    /// They do the work of [`Job::blocking`](crate::Job::blocking), write through the page cache,
+    /// and read what isn't in it. With [`Backend::BlockingThreads`] they perform all transfers and
+    /// syncs. They are started when they are needed, and end when they have had nothing to do for a
+    /// second.
     ///
-    /// Signals are blocked in them as in the workers.
+    /// Work that waits long keeps these threads from other jobs. Work that waits for another job's
+    /// callback may wait for ever, if all blocking threads do.
+    ///
+    /// Signals are blocked in these threads as in the workers.
     pub fn blocking_threads(mut self, threads: usize) -> Self {
         self.blocking_threads = Some(threads);
         self
     }
 
     /// How long a completion may wait for others, so that one wake-up of the reaper serves several;
-    /// 100 microseconds by default, and zero turns it off.
+    /// 100 microseconds by default. Zero turns this off.
     ///
-    /// It waits for half of what is in the kernel, for more only while workers have several times as
-    /// much to go on with, and where so many don't come in time, for as few as did. With fewer than
-    /// four requests in the kernel, and workers with little to do, there is no waiting at all; polls
-    /// don't count. More than 10 milliseconds are taken for 10.
+    /// The reaper waits for half of the requests that are in the kernel. It waits for more only
+    /// while workers have several times as many jobs to go on with. If fewer completions come in
+    /// time, it waits for as few the next time. With fewer than four requests in the kernel, and
+    /// workers with little to do, it doesn't wait for others at all. Polls don't count. A limit of
+    /// more than 10 milliseconds is taken as 10.
     pub fn coalesce(mut self, limit: Duration) -> Self {
         self.coalesce = limit.min(COALESCE_MAX);
         self
     }
 
-    /// What is told of callbacks' panics, on the worker, after the panic hook. None by default: a
-    /// panic is counted, and its payload goes to the job's handle if it was spawned.
+    /// Sets a function that the worker calls with each panic of a callback, after the panic hook.
     ///
-    /// A panic of the handler itself is caught and dropped.
+    /// There is none by default. With and without it, a panic is counted, and its payload goes to
+    /// the job's handle if the job was spawned. A panic of the handler itself is caught and
+    /// dropped.
     pub fn panic_handler<F>(mut self, handler: F) -> Self
     where
         F: Fn(&CallbackPanic<'_>) + Send + Sync + 'static,
@@ -222,13 +228,14 @@ pub(crate) struct Settings {
     pub(crate) panic_handler: Option<PanicHandler>,
 }
 
-/// This depth, or a smaller one if it may shrink, for which there is memory. Later it is taken as Rust
-/// takes all of it, by aborting where there is none.
+/// Returns this depth if there is memory for it. If the depth may shrink, returns a smaller one for
+/// which there is. The memory itself is allocated later, as any memory in Rust: the process aborts
+/// if there is none.
 fn affordable(mut depth: usize, shrink: bool) -> Result<usize, BuildError> {
     let has_memory = |depth: usize| {
         let mut trial = Vec::<u8>::new();
         let reserved = trial.try_reserve_exact(depth * SLOT_BYTES).is_ok();
-        // An allocation that nobody sees need not be made.
+        // Without this, the compiler may leave out the allocation, as nothing uses it.
         hint::black_box(&trial);
         reserved
     };

@@ -1,4 +1,4 @@
-//! Why a dispatcher could not be built, a job not be accepted, a wait not be waited.
+//! Why a dispatcher could not be built, drained or shut down.
 
 use std::error::Error;
 use std::fmt;
@@ -7,7 +7,7 @@ use std::ops::RangeInclusive;
 
 use crate::submit::stats::Stats;
 
-/// Why a [`Builder`](crate::Builder) could not build.
+/// Why a [`Builder`](crate::Builder) could not make a dispatcher.
 #[derive(Debug)]
 pub struct BuildError(pub(crate) BuildFailure);
 
@@ -32,16 +32,16 @@ pub enum BuildErrorKind {
     AioLimit,
     /// This system has no native AIO, or forbids it.
     Unavailable,
-    /// The kernel has no room for so many requests, or the process no memory.
+    /// The kernel has no room for this many requests, or the process has no memory for them.
     TooLarge,
     /// A thread could not be started.
     Thread,
-    /// Something else; the source says what.
+    /// Another failure. The error's source says which.
     Other,
 }
 
 impl BuildError {
-    /// What kind of failure this is.
+    /// The kind of this failure.
     ///
     /// # Examples
     ///
@@ -99,8 +99,8 @@ impl fmt::Display for BuildError {
             }
             BuildFailure::Setup(_) => f.write_str("the engine could not be set up"),
             BuildFailure::LoopOfThreads => f.write_str(
-                "an event loop can't have Backend::BlockingThreads: it is the kernel that tells it of \
-                 completions",
+                "an event loop can't have Backend::BlockingThreads: it is the kernel that tells it \
+                 of completions",
             ),
             BuildFailure::Thread { name, .. } => {
                 write!(f, "the thread {name} could not be started")
@@ -122,15 +122,15 @@ impl Error for BuildError {
     }
 }
 
-/// Why [`drain`](crate::Dispatcher::drain) did not wait, or not to the end.
+/// Why [`drain`](crate::Dispatcher::drain) did not wait until all jobs had ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DrainError {
-    /// Called in a callback of the same dispatcher, which would wait for itself.
+    /// It was called in a callback of the same dispatcher. The callback would wait for itself.
     InCallback,
     /// Jobs are still outstanding after the time given.
     TimedOut,
-    /// This is a forked child; the jobs are the parent's.
+    /// This is a forked child. The jobs are the parent's.
     Forked,
 }
 
@@ -138,7 +138,8 @@ impl fmt::Display for DrainError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::InCallback => {
-                "a callback can't wait for all jobs to end, being part of one: wait in another thread"
+                "a callback can't wait for all jobs to end, being part of one: wait in another \
+                 thread"
             }
             Self::TimedOut => "jobs are still outstanding after the time given",
             Self::Forked => "this process was forked from the one whose jobs are to be waited for",
@@ -151,16 +152,16 @@ impl Error for DrainError {}
 /// Why [`shutdown`](crate::Dispatcher::shutdown) did not end the dispatcher.
 #[non_exhaustive]
 pub enum ShutdownError<D> {
-    /// Called in a callback of the same dispatcher, which would wait for itself. The dispatcher
-    /// comes back, as open as it was.
+    /// It was called in a callback of the same dispatcher. The callback would wait for itself. The
+    /// dispatcher comes back, as open as it was.
     InCallback(D),
     /// Jobs were still outstanding after the time given. The counters say how many, and where.
     ///
-    /// Nothing of them was freed: the threads stay behind with the jobs, their buffers and files,
-    /// so the kernel may still write into them. What completes later has its callback run as ever,
-    /// and when the last one has, the threads end.
+    /// Nothing of these jobs was freed. The threads stay behind with the jobs, their buffers and
+    /// files, as the kernel may still write into the buffers. If a job completes later, its
+    /// callback runs as ever. When the last callback has run, the threads end.
     TimedOut(Box<Stats>),
-    /// This is a forked child; the dispatcher's threads are the parent's.
+    /// This is a forked child. The dispatcher's threads are the parent's.
     Forked,
 }
 
@@ -183,9 +184,9 @@ impl<D> fmt::Display for ShutdownError<D> {
             ),
             Self::TimedOut(stats) => write!(
                 f,
-                "{} jobs were outstanding after the time given: {} in the kernel, {} with threads for what \
-                 blocks, {} waiting for a slot, {} on their way to a callback or in it; they were left to the threads, with \
-                 their buffers and files",
+                "{} jobs were outstanding after the time given: {} in the kernel, {} with blocking \
+                 threads, {} waiting for a slot, {} on their way to a callback or in it; they were \
+                 left to the threads, with their buffers and files",
                 stats.outstanding,
                 stats.in_flight,
                 stats.blocking,
@@ -203,7 +204,7 @@ impl<D> fmt::Display for ShutdownError<D> {
 impl<D> Error for ShutdownError<D> {}
 
 impl<D> ShutdownError<D> {
-    /// For a dispatcher that must not be waited for.
+    /// The error for a dispatcher that the calling thread must not wait for.
     pub(crate) fn refused(refusal: DrainError, dispatcher: D) -> Self {
         match refusal {
             DrainError::InCallback => Self::InCallback(dispatcher),

@@ -1,4 +1,9 @@
-//! The owner of the threads and of the kernel's context: starts them, and sees them off.
+//! The dispatcher, which owns the threads and the kernel's context. It ends here: drain, shutdown
+//! and drop. It begins in `start.rs`.
+//!
+//! `builder.rs` has its settings, `setup.rs` makes the engine, and `threads.rs` starts threads.
+//! `submitting.rs` has the methods that submit. "Ending" in `pipeline/README.md` says in which
+//! order the threads end.
 
 pub(crate) mod builder;
 pub(crate) mod error;
@@ -22,15 +27,18 @@ use crate::submit::stats::Stats;
 use crate::sync::thread::JoinHandle;
 use crate::wait::limit::WaitLimit;
 
-/// Performs jobs: owns the kernel's context, the reaper thread and the workers.
+/// Performs jobs. It owns the kernel's context, the reaper thread and the workers.
 ///
-/// It submits jobs like a [`Submitter`]; [`submitter`](Self::submitter) makes one, for other threads,
-/// for callbacks, and for operations that a task awaits ([`Submitter::read`]).
+/// It submits jobs like a [`Submitter`]. [`submitter`](Self::submitter) makes a `Submitter` for
+/// other threads, for callbacks, and for operations that a task awaits ([`Submitter::read`]).
 ///
-/// Dropping it does what [`shutdown`](Self::shutdown) does, but leaves the end of the kernel's context
-/// to the reaper thread, which lasts a little longer: io_destroy(2) takes tens of milliseconds even
-/// when nothing is in flight. In a callback of its own, dropping it only refuses further jobs from
-/// outside, and the threads end by themselves when the last callback has returned.
+/// # Dropping
+///
+/// Dropping a dispatcher does what [`shutdown`](Self::shutdown) does, but leaves the end of the
+/// kernel's context to the reaper thread, which lasts a little longer: io_destroy(2) takes tens of
+/// milliseconds even when nothing is in flight. If a dispatcher is dropped in a callback of its
+/// own, this only refuses further jobs from outside callbacks. The threads then end by themselves
+/// when the last callback has returned.
 ///
 /// # Examples
 ///
@@ -54,7 +62,7 @@ pub struct Dispatcher {
     workers: Vec<JoinHandle<()>>,
 }
 
-/// What a dispatcher saw from its start to its shutdown.
+/// The counts of a dispatcher from its start to its shutdown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ShutdownReport {
@@ -74,8 +82,8 @@ impl ShutdownReport {
     }
 }
 
-/// Whether the calling thread may wait for jobs: it would wait for itself in a callback, and for
-/// nothing in a forked child.
+/// Whether the calling thread may wait for jobs. In a callback it would wait for itself, and in a
+/// forked child for nothing.
 pub(crate) fn check_wait(pipeline: &Pipeline) -> Result<(), DrainError> {
     if pipeline.is_forked() {
         return Err(DrainError::Forked);
@@ -84,7 +92,7 @@ pub(crate) fn check_wait(pipeline: &Pipeline) -> Result<(), DrainError> {
 }
 
 impl Dispatcher {
-    /// Begins to make a dispatcher.
+    /// Returns the default settings of a dispatcher, to be changed and built.
     pub fn builder() -> Builder {
         Builder::default()
     }
@@ -95,25 +103,27 @@ impl Dispatcher {
         self.submitter.clone()
     }
 
-    /// How many jobs can be in the kernel, on the channel or in a callback at a time: what was
-    /// asked of the builder, or less if it was allowed to shrink.
+    /// How many jobs can be in the kernel, with a blocking thread, on the channel or in a callback
+    /// at the same time. This is the depth that the builder was asked for, or a smaller one if it
+    /// was allowed to shrink.
     #[must_use]
     pub fn depth(&self) -> usize {
         self.pipeline().admission().limits().depth as usize
     }
 
-    /// By what means operations are performed: of [`Backend::Automatic`] this tells what it came to.
+    /// How operations are performed. If the builder was asked for [`Backend::Automatic`], this is
+    /// the backend that it chose.
     #[must_use]
     pub fn backend(&self) -> Backend {
         self.pipeline().launcher().engine().backend()
     }
 
-    /// Waits until no job is outstanding: every accepted one's callback has run, those of jobs that
-    /// callbacks submitted included.
+    /// Waits until no job is outstanding. Then the callback of every accepted job has run, also of
+    /// the jobs that callbacks submitted.
     ///
     /// # Blocking
     ///
-    /// As long as jobs are outstanding, which never ends if other threads or callbacks keep
+    /// As long as jobs are outstanding. This never ends if other threads or callbacks keep
     /// submitting.
     ///
     /// # Errors
@@ -142,14 +152,14 @@ impl Dispatcher {
         }
     }
 
-    /// Refuses new jobs from outside callbacks, waits until every accepted job's callback has run,
-    /// those of jobs that callbacks submit included, ends the threads and the kernel's context, and
-    /// reports. Nothing of it is left then.
+    /// Refuses new jobs from outside callbacks, and waits until the callback of every accepted job
+    /// has run, also of the jobs that callbacks submit. Then it ends the threads and the kernel's
+    /// context, and reports. Nothing of the dispatcher is left.
     ///
     /// # Blocking
     ///
-    /// As long as jobs are outstanding. A stuck device blocks it for as long as it is stuck;
-    /// [`shutdown_timeout`](Self::shutdown_timeout) doesn't let it.
+    /// As long as jobs are outstanding. A stuck device blocks this for as long as it is stuck;
+    /// [`shutdown_timeout`](Self::shutdown_timeout) stops waiting.
     ///
     /// # Errors
     ///
@@ -172,9 +182,9 @@ impl Dispatcher {
     ///
     /// # Errors
     ///
-    /// As for `shutdown`, and [`ShutdownError::TimedOut`], which says what was left: memory that
-    /// the kernel may still write into is not freed, but left to the threads. Linux itself waits
-    /// for it when the process exits (`exit_aio` in the kernel's `fs/aio.c`).
+    /// As for `shutdown`, and [`ShutdownError::TimedOut`], which says what was left. Memory that
+    /// the kernel may still write into is not freed, but left to the threads. When the process
+    /// exits, Linux itself waits for these requests (`exit_aio` in the kernel's `fs/aio.c`).
     pub fn shutdown_timeout(self, limit: Duration) -> Result<ShutdownReport, ShutdownError<Self>> {
         self.shutdown_until(WaitLimit::after(limit))
     }
@@ -192,7 +202,7 @@ impl Dispatcher {
         Ok(ShutdownReport::of(self.stats()))
     }
 
-    /// Waits for the threads, which have been told to end, or are about to be.
+    /// Waits for the threads to end. They have been told to, or are about to be.
     fn join_threads(&mut self, join_reaper: fn(Reaper)) {
         let pipeline = &self.submitter.pipeline;
         pipeline.admission().wait_until_threads_are_told();
@@ -200,7 +210,7 @@ impl Dispatcher {
         if !pipeline.is_reaper_deaf() {
             reaper.map(join_reaper);
             for worker in self.workers.drain(..) {
-                // Threads of ours don't panic: they would have aborted.
+                // The crate's own threads don't panic: they would have aborted the process.
                 let _ = worker.join();
             }
         }
@@ -215,8 +225,9 @@ impl Dispatcher {
 impl Drop for Dispatcher {
     fn drop(&mut self) {
         if self.pipeline().is_forked() {
-            // The threads are the parent's: there is nobody to tell, and nothing to wait for. Their
-            // stacks' share of the pipeline is never given up, so the context isn't touched.
+            // The threads are the parent's, so there is nobody to tell and nothing to wait for. The
+            // copies of their stacks never give up their shares of the pipeline, so the context
+            // isn't touched.
             mem::forget(self.reaper.take());
             mem::forget(mem::take(&mut self.workers));
             return;

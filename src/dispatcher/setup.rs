@@ -1,4 +1,5 @@
-//! Making the engine that a builder asks for, or what there is of it.
+//! Makes the engine that a builder asks for. The depth is smaller if it may shrink and the system
+//! grants no more.
 
 use std::fs::{self, File};
 use std::io;
@@ -13,26 +14,27 @@ use crate::engine::context::Retired;
 use crate::engine::errno::{SetupFailure, setup_failure};
 use crate::engine::{Engine, Errno};
 
-/// Makes an engine of this depth, or of less if it may shrink and that is all there is.
+/// Makes an engine of this depth, or of a smaller one if it may shrink and the system grants no
+/// more.
 pub(crate) fn set_up(
     backend: Backend,
     depth: u32,
     shrink: bool,
-    lane: &Arc<BlockingPool>,
+    blocking: &Arc<BlockingPool>,
 ) -> Result<(Box<dyn Engine>, u32), BuildError> {
     if backend == Backend::BlockingThreads {
-        return threads(depth, lane);
+        return threads(depth, blocking);
     }
     match aio(depth, shrink, None) {
         Ok((engine, depth)) => Ok((Box::new(engine), depth)),
         Err(error) => match (backend, error.kind()) {
-            (Backend::Automatic, BuildErrorKind::Unavailable) => threads(depth, lane),
+            (Backend::Automatic, BuildErrorKind::Unavailable) => threads(depth, blocking),
             _ => Err(error),
         },
     }
 }
 
-/// Makes an engine for an event loop, for which the kernel counts completions on this eventfd.
+/// Makes an engine for an event loop. The kernel counts its completions on this eventfd.
 pub(crate) fn set_up_counting(
     backend: Backend,
     depth: u32,
@@ -46,8 +48,8 @@ pub(crate) fn set_up_counting(
     Ok((Box::new(engine), depth))
 }
 
-fn threads(depth: u32, lane: &Arc<BlockingPool>) -> Result<(Box<dyn Engine>, u32), BuildError> {
-    match BlockingEngine::new(Arc::clone(lane)) {
+fn threads(depth: u32, blocking: &Arc<BlockingPool>) -> Result<(Box<dyn Engine>, u32), BuildError> {
+    match BlockingEngine::new(Arc::clone(blocking)) {
         Ok(engine) => Ok((Box::new(engine), depth)),
         Err(Errno(errno)) => {
             Err(BuildError(BuildFailure::Setup(io::Error::from_raw_os_error(errno))))
@@ -88,8 +90,8 @@ fn aio(depth: u32, shrink: bool, counter: Option<&Arc<File>>) -> Result<(Aio, u3
     }
 }
 
-/// The next depth to try: what the system has left, but in any case less than was refused, as
-/// others take their share meanwhile.
+/// The next depth to try: as much as the system has left. It is always less than was refused, as
+/// the system's numbers may be out of date: other processes take and free requests meanwhile.
 fn shrunk(refused: u32, limit: Option<u64>, in_use: Option<u64>) -> u32 {
     let left = limit.zip(in_use).map_or(0, |(limit, in_use)| limit.saturating_sub(in_use + 1));
     let left = u32::try_from(left).unwrap_or(u32::MAX);

@@ -26,20 +26,20 @@ impl Dispatcher {
 }
 
 impl Builder {
-    /// Makes the dispatcher: sets up the kernel's context and starts the threads.
+    /// Sets up the kernel's context, starts the threads, and returns the dispatcher.
     ///
-    /// When it returns they run: a limit or a filter of system calls that the process gives itself then
-    /// comes after their first steps.
+    /// All threads run when it returns. So their first steps are behind them if the process then
+    /// gives itself a limit or a filter of system calls.
     ///
     /// # Blocking
     ///
-    /// It waits for these first steps. So it is not for a library's constructor: the loader keeps
-    /// threads from starting meanwhile.
+    /// It waits for the first steps of the threads. So don't call it in a library's constructor:
+    /// meanwhile the loader keeps threads from starting.
     ///
     /// # Errors
     ///
     /// If a setting makes no sense, if the kernel has no context to give, or if a thread can't be
-    /// started; nothing is left behind then.
+    /// started. Nothing is left behind then.
     pub fn build(self) -> Result<Dispatcher, BuildError> {
         let mut settings = self.for_workers()?;
         let blocking = BlockingPool::new(settings.blocking_threads);
@@ -51,7 +51,8 @@ impl Builder {
 }
 
 impl Settings {
-    /// Starts the threads over an engine. If one can't be started, ends those that have been.
+    /// Starts the threads of a dispatcher that has this engine. If one can't be started, ends those
+    /// that were.
     pub(crate) fn start(
         self,
         engine: Box<dyn Engine>,
@@ -65,7 +66,7 @@ impl Settings {
         let reaper = Reaper::start(Arc::clone(&pipeline), completed_tx, self.coalesce, |run| {
             starting.start("aio-reaper".into(), run)
         })?;
-        // Dropped if a thread can't be started: it ends the threads that it has.
+        // If a thread can't be started, this is dropped, and ends the threads that it has.
         let mut dispatcher = Dispatcher { submitter, reaper: Some(reaper), workers: Vec::new() };
         for number in 0..self.workers {
             let shared = Arc::clone(&pipeline);

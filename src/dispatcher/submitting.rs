@@ -1,4 +1,4 @@
-//! A dispatcher submits like its [`Submitter`]s.
+//! A dispatcher's methods that submit jobs. Each calls the one of its submitter.
 
 use std::time::Duration;
 
@@ -19,7 +19,8 @@ impl Dispatcher {
     ///
     /// # Errors
     ///
-    /// The job comes back if this is a forked child, or, in a callback, if too many jobs are parked.
+    /// The job comes back in a forked child, and if it was submitted in a callback while too many
+    /// jobs were parked.
     ///
     /// # Examples
     ///
@@ -57,8 +58,8 @@ impl Dispatcher {
         self.submitter.submit_timeout(job, limit)
     }
 
-    /// Submits many jobs, with one call of io_submit(2) for all that find a free slot, and waits for
-    /// room for the others: see [`Submitter::submit_batch`].
+    /// Submits many jobs, with one call of io_submit(2) for all that find a free slot, and waits
+    /// for room for the others: see [`Submitter::submit_batch`].
     ///
     /// [`Submitter::submit_batch`]: crate::Submitter::submit_batch
     ///
@@ -157,7 +158,8 @@ impl Dispatcher {
     ///
     /// # Panics
     ///
-    /// Goes on with the panic of `body`, and panics if a scoped job did and no handle took its panic.
+    /// If `body` panics, the panic goes on after the wait. It also panics if a scoped job did and
+    /// no handle took that panic.
     pub fn scope<'env, F, T>(&self, body: F) -> Result<T, ScopeError>
     where
         F: for<'scope> FnOnce(&'scope Scope<'scope, 'env>) -> T,

@@ -1,9 +1,9 @@
-//! Starting a dispatcher's threads: named, with signals blocked, and all of them running before their
+//! Starts a dispatcher's threads: named, with signals blocked, and all of them running before the
 //! dispatcher is handed out.
 //!
-//! Who has it may take from the process at once what a thread needs for its first steps, by a limit or a
-//! filter of system calls. Rust aborts the process if a thread can't have the stack for its signal
-//! handlers.
+//! A caller that has the dispatcher may at once put a limit or a filter of system calls on the
+//! process. This can take away what a thread needs for its first steps: Rust aborts the process if
+//! a thread can't have the stack for its signal handlers.
 
 use std::convert::Infallible;
 
@@ -15,7 +15,7 @@ use crate::sys::signals;
 
 /// Starts threads, and waits for them to run.
 pub(crate) struct Threads {
-    /// A clone for each that doesn't run yet.
+    /// Each thread that doesn't run yet has a clone.
     coming: Sender<Infallible>,
     all_run: Receiver<Infallible>,
 }
@@ -26,7 +26,7 @@ impl Threads {
         Self { coming, all_run }
     }
 
-    /// Starts one with this name.
+    /// Starts a thread with this name.
     pub(crate) fn start(
         &self,
         name: String,
@@ -42,10 +42,10 @@ impl Threads {
             .map_err(|source| BuildError(BuildFailure::Thread { name, source }))
     }
 
-    /// Waits until all that were started run.
+    /// Waits until all threads that were started run.
     pub(crate) fn wait(self) {
         drop(self.coming);
-        // Nothing is ever sent: disconnected when the last clone is gone.
+        // Nothing is ever sent. The channel is disconnected when the last clone is gone.
         let _ = self.all_run.recv();
     }
 }

@@ -1,6 +1,8 @@
-//! Event-loop mode: a dispatcher without threads, whose owner runs the callbacks.
+//! Event-loop mode: a dispatcher without threads. Its owner, a thread of the user's, runs the
+//! callbacks. How such a dispatcher ends is here, too (drain, shutdown, drop).
 //!
-//! `doorbell.rs` has the counter by which the owner is told, `turn.rs` what it does then.
+//! `turn.rs` has what the owner does in a turn. `pipeline/wakeups/doorbell.rs` has the counter that
+//! tells it of work. "Event loop" in `pipeline/README.md` is the protocol.
 
 mod turn;
 
@@ -29,42 +31,48 @@ use crate::submit::stats::Stats;
 use crate::sync::Instant;
 use crate::wait::limit::WaitLimit;
 
-/// How long [`LoopDispatcher::drain`] leaves a kernel alone that doesn't hand over completions. There
-/// is no such error for a live context, but a policy that forbids the call may have been put in place.
+/// How long [`LoopDispatcher::drain`] pauses after the kernel has refused to hand over completions.
+/// There is no such error for a live context, but the process may have put a policy in place that
+/// forbids the call.
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// Performs jobs without threads, for programs that live in an event loop: it is a file descriptor for
-/// epoll(7), poll(2), select(2), or what wraps them, and when that is readable, [`run`](Self::run) runs
-/// the callbacks on the thread that calls it.
+/// Performs jobs without threads of its own, for programs that have an event loop.
 ///
-/// Made by [`Builder::build_loop`]. Jobs, submitting and what is guaranteed are as with a
-/// [`Dispatcher`](crate::Dispatcher), but for what concerns its threads.
+/// It is a file descriptor for epoll(7), poll(2), select(2), or a library that wraps them. When the
+/// descriptor is readable, the program calls [`run`](Self::run), which runs the callbacks on the
+/// calling thread.
+///
+/// [`Builder::build_loop`] makes it. Jobs, submitting and the guarantees are as with a
+/// [`Dispatcher`](crate::Dispatcher), except for what concerns a dispatcher's threads.
 ///
 /// # When to choose it
 ///
-/// For a program that has a loop, with little to do in callbacks: there is no thread to be woken, and
-/// callbacks share the loop's data without locks, by way of channels or messages. Where callbacks
-/// compute, use a [`Dispatcher`](crate::Dispatcher), and a queue for what they bring to the loop.
+/// For a program that has a loop, with little to do in callbacks. There is no thread to be woken,
+/// and callbacks share the loop's data without locks, by way of channels or messages. If callbacks
+/// compute, use a [`Dispatcher`](crate::Dispatcher), and a queue that takes their results to the
+/// loop.
 ///
 /// # The descriptor
 ///
 /// It is readable while there is something to do. [`run`](Self::run) takes no more completions than
-/// it has been told of by then, and leaves or makes the descriptor readable if there are more: with a
-/// level-triggered loop, call it when the descriptor is readable; with an edge-triggered one, once for
-/// each edge. Calling it more often does no harm. Don't read or write the descriptor, an eventfd whose
-/// count is what `run` goes by, and don't add it to an epoll set in a forked child.
+/// it has been told of when it begins. If there are more, it leaves the descriptor readable, or
+/// makes it readable. In a level-triggered loop, call `run` when the descriptor is readable. In an
+/// edge-triggered loop, call it once for each edge. Calling it more often does no harm.
+///
+/// Don't read or write the descriptor: it is an eventfd, and `run` goes by its count. Don't add it
+/// to an epoll set in a forked child.
 ///
 /// # What blocks
 ///
-/// Everything that blocks the calling thread blocks the loop: callbacks, and what native AIO doesn't do
-/// asynchronously. Without threads for what blocks, the default here,
+/// Everything that blocks the calling thread blocks the loop: callbacks, and operations that native
+/// AIO doesn't perform asynchronously. Without blocking threads, which is the default here,
 ///
-/// - reads through the page cache are done in `run`: at once if the data is there, else waiting for it;
-/// - writes through the page cache are done by the thread that submits them, or in `run`;
-/// - the work of [`Job::blocking`] is done in `run`.
+/// - `run` performs reads through the page cache: at once if the data is there, else it waits;
+/// - the thread that submits performs writes through the page cache, or `run` does;
+/// - `run` does the work of [`Job::blocking`].
 ///
-/// With [`blocking_threads`](Builder::blocking_threads) it is these that wait, and callbacks
-/// run in `run` as ever. Direct I/O, syncs and polls need none.
+/// With [`blocking_threads`](Builder::blocking_threads), it is these threads that wait, and
+/// callbacks run in `run` as ever. Direct I/O, syncs and polls need no blocking threads.
 ///
 /// # Other threads, and waiting
 ///
@@ -72,19 +80,24 @@ const PAUSE: Duration = Duration::from_millis(10);
 /// [handles](JobHandle) as with a dispatcher, as long as the owner calls `run`.
 ///
 /// The owner can't: it would wait for itself. So on the thread that last called `run` or
-/// [`drain`](Self::drain), whatever would wait for room is refused with
-/// [`Full`](crate::Refusal::Full), and [`JobHandle::join`] as in a callback. Waiting for what
-/// only callbacks bring by other means, a channel or a full [`BufferPool`](crate::BufferPool), is not
-/// found out, and lasts for ever; nor is it found out before the first `run` or `drain`, nor if a
-/// [scope](Submitter::scope)'s body is what calls them first.
+/// [`drain`](Self::drain), a submission that would wait for room is refused with
+/// [`Full`](crate::Refusal::Full), and [`JobHandle::join`] is refused as in a callback.
+///
+/// Some waits of the owner for its own callbacks are not found out. They last for ever:
+///
+/// - waits by other means, such as a channel or a full [`BufferPool`](crate::BufferPool);
+/// - waits before the first `run` or `drain`;
+/// - the wait of a [scope](Submitter::scope) whose body is the first to call one of these.
 ///
 /// # Dropping
 ///
-/// Waits until all callbacks have run, running them, as [`shutdown`](Self::shutdown) does; so does
-/// dropping it while a panic unwinds. [`std::mem::forget`] leaks instead what is outstanding, and no
-/// callback runs any more: it is what there is for a program that can't wait for a stuck device.
-/// It is leaked as well when it is dropped in a forked child, or by the work of a blocking job of its
-/// own, which can't wait for itself.
+/// Dropping it waits until all callbacks have run, and runs them, as [`shutdown`](Self::shutdown)
+/// does. It does so while a panic unwinds, too.
+///
+/// A program that can't wait for a stuck device can pass it to [`std::mem::forget`] instead. This
+/// leaks all that is outstanding, and no callback runs any more. Outstanding jobs are leaked as
+/// well if it is dropped in a forked child, or by the work of a blocking job of its own, which
+/// can't wait for itself.
 ///
 /// # Examples
 ///
@@ -97,7 +110,7 @@ const PAUSE: Duration = Duration::from_millis(10);
 /// let mut jobs = Dispatcher::builder().depth(16).build_loop()?;
 /// let file = FileHandle::open_direct_or_buffered("Cargo.toml")?;
 /// let (tell, told) = mpsc::channel();
-/// jobs.submit(Job::read(&file, AlignedBuf::zeroed(4096), 0, move |done| {
+/// jobs.try_submit(Job::read(&file, AlignedBuf::zeroed(4096), 0, move |done| {
 ///     let _ = tell.send(done.data().starts_with(b"[package]"));
 /// }))?;
 ///
@@ -114,7 +127,7 @@ pub struct LoopDispatcher {
 }
 
 impl LoopDispatcher {
-    /// Makes one with the default settings.
+    /// Makes a dispatcher for an event loop with the default settings.
     ///
     /// # Errors
     ///
@@ -129,8 +142,9 @@ impl LoopDispatcher {
         self.submitter.clone()
     }
 
-    /// How many jobs can be in the kernel, on their way to a callback or in it at a time: what was
-    /// asked of the builder, or less if it was allowed to shrink.
+    /// How many jobs can be in the kernel, with a blocking thread, on their way to a callback or in
+    /// it at the same time. This is the depth that the builder was asked for, or a smaller one if
+    /// it was allowed to shrink.
     #[must_use]
     pub fn depth(&self) -> usize {
         self.pipeline().admission().limits().depth as usize
@@ -144,8 +158,8 @@ impl LoopDispatcher {
 
     /// Submits a job if there is room.
     ///
-    /// It never waits for room, unlike [`Submitter::submit`] elsewhere. If a slot is free, it enters the
-    /// kernel, once.
+    /// It never waits for room, unlike [`Submitter::submit`] on other threads. If a slot is free,
+    /// the calling thread enters the kernel, once.
     ///
     /// # Errors
     ///
@@ -160,7 +174,7 @@ impl LoopDispatcher {
     ///
     /// # Errors
     ///
-    /// As for [`submit`](Self::submit); those that were not accepted come back.
+    /// As for [`try_submit`](Self::try_submit). The jobs that were not accepted come back.
     pub fn try_submit_batch(
         &self,
         jobs: impl IntoIterator<Item = Job>,
@@ -168,12 +182,13 @@ impl LoopDispatcher {
         self.submitter.try_submit_batch(jobs)
     }
 
-    /// Submits a job, and returns a handle with the callback's value: to be
-    /// [joined](JobHandle::join) when it is [finished](JobHandle::is_finished), or by another thread.
+    /// Submits a job if there is room, and returns a handle to its callback's value. The owner can
+    /// [join](JobHandle::join) the handle when it is [finished](JobHandle::is_finished), other
+    /// threads at any time.
     ///
     /// # Errors
     ///
-    /// As for [`submit`](Self::submit).
+    /// As for [`try_submit`](Self::try_submit).
     pub fn try_spawn<R: Send + 'static>(
         &self,
         job: Job<R>,
@@ -181,35 +196,40 @@ impl LoopDispatcher {
         self.submitter.try_spawn(job)
     }
 
-    /// Takes what has completed, no more than was told by then and no more than `most`, runs the
-    /// callbacks, and submits what these have submitted and what waited for a free slot. Returns how
-    /// many callbacks ran.
+    /// Runs the callbacks of completed jobs. Then it submits the jobs that these callbacks have
+    /// submitted, and jobs that waited for a free slot. Returns how many callbacks ran.
     ///
-    /// It may be called at any time, and does nothing if there is nothing to do. If some were left, the
-    /// descriptor stays readable, and an edge-triggered loop gets an edge. `usize::MAX` stands for all
-    /// that are there; a smaller number lets a loop see to its other descriptors. With 0 no callback
-    /// runs.
+    /// It takes at most `most` completed jobs, and no more than it has been told of when it begins.
+    /// If some are left, the descriptor stays readable, and an edge-triggered loop gets an edge.
+    /// `usize::MAX` stands for all that are there. A smaller number lets a loop look after its
+    /// other descriptors. With 0 no callback runs.
     ///
-    /// A callback's panic doesn't get here: as with a [`Dispatcher`](crate::Dispatcher) it is
-    /// counted, given to the handle, and told to the [panic handler](Builder::panic_handler).
+    /// It may be called at any time, and does nothing if there is nothing to do.
+    ///
+    /// A callback's panic doesn't leave `run`. As with a [`Dispatcher`](crate::Dispatcher), it is
+    /// counted, given to the job's handle, and reported to the
+    /// [panic handler](Builder::panic_handler).
     ///
     /// # Blocking
     ///
-    /// It waits for no completion; see [what blocks](Self#what-blocks).
+    /// It waits for no completion. Callbacks, and what native AIO doesn't do, may block: see
+    /// [What blocks](Self#what-blocks).
     ///
     /// # Errors
     ///
-    /// What io_getevents(2) says, which knows no error for a live context. Nothing is lost then: the
-    /// descriptor stays readable. And of the kind [`Unsupported`](io::ErrorKind::Unsupported) in
-    /// a forked child, also if it was a callback that forked.
+    /// The error of io_getevents(2), which has none for a live context. Nothing is lost then, and
+    /// the descriptor stays readable. In a forked child, an error of the kind
+    /// [`Unsupported`](io::ErrorKind::Unsupported), also if it was a callback that forked.
     pub fn run(&mut self, most: usize) -> io::Result<usize> {
         turn::run(self.pipeline(), most)
     }
 
-    /// When [`run`](Self::run) is to be called although the descriptor may not be readable: the first
-    /// [deadline](Job::start_by) of a job that waits. To be asked after each `run`, for the loop's
-    /// timer; if an earlier one comes up meanwhile, the descriptor gets readable. `None` in a forked
-    /// child.
+    /// The time at which to call [`run`](Self::run) although the descriptor may not be readable:
+    /// the first [deadline](Job::deadline) of a job that waits. `None` if there is no deadline, and
+    /// in a forked child.
+    ///
+    /// Ask for it after each `run`, and set the loop's timer to it. If an earlier deadline comes up
+    /// meanwhile, the descriptor becomes readable.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Instant> {
         let pipeline = self.pipeline();
@@ -222,12 +242,12 @@ impl LoopDispatcher {
         next
     }
 
-    /// Runs callbacks until no job is outstanding: those of jobs that callbacks and other threads submit
-    /// meanwhile included.
+    /// Runs callbacks until no job is outstanding. This includes jobs that callbacks and other
+    /// threads submit meanwhile.
     ///
     /// # Blocking
     ///
-    /// As long as jobs are outstanding, waiting for the kernel.
+    /// As long as jobs are outstanding. It waits for the kernel.
     ///
     /// # Errors
     ///
@@ -236,8 +256,8 @@ impl LoopDispatcher {
         self.drain_until(WaitLimit::NEVER)
     }
 
-    /// As [`drain`](Self::drain), but doesn't wait longer than `limit`. What is there to be run is run,
-    /// once, even if that is zero.
+    /// Drains like [`drain`](Self::drain), but waits no longer than `limit`. It runs the callbacks
+    /// that are ready once, even if the limit is zero.
     ///
     /// # Errors
     ///
@@ -268,18 +288,19 @@ impl LoopDispatcher {
         Ok(())
     }
 
-    /// Refuses new jobs from outside callbacks, runs callbacks until no job is outstanding, ends the
-    /// kernel's context, and reports.
+    /// Refuses new jobs from outside callbacks, runs callbacks until no job is outstanding, ends
+    /// the kernel's context, and reports.
     ///
     /// # Blocking
     ///
-    /// As long as jobs are outstanding: a stuck device blocks it for as long as it is stuck. And then
-    /// for the tens of milliseconds that io_destroy(2) takes. [`drain_timeout`](Self::drain_timeout) finds that out.
+    /// As long as jobs are outstanding. A stuck device blocks this for as long as it is stuck;
+    /// [`drain_timeout`](Self::drain_timeout) finds that out beforehand. Then for the tens of
+    /// milliseconds that io_destroy(2) takes.
     ///
     /// # Errors
     ///
-    /// [`ShutdownError::InCallback`] with the dispatcher if called by the work of a blocking job of its
-    /// own, [`ShutdownError::Forked`] in a forked child.
+    /// [`ShutdownError::InCallback`] with the dispatcher if called by the work of a blocking job of
+    /// its own, [`ShutdownError::Forked`] in a forked child.
     ///
     /// # Examples
     ///
@@ -287,7 +308,7 @@ impl LoopDispatcher {
     /// use reapool::{Job, LoopDispatcher};
     ///
     /// let jobs = LoopDispatcher::new()?;
-    /// jobs.submit(Job::nop(|| ()))?;
+    /// jobs.try_submit(Job::nop(|| ()))?;
     /// assert_eq!(jobs.shutdown()?.jobs, 1);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -319,16 +340,17 @@ impl LoopDispatcher {
 }
 
 impl Builder {
-    /// Makes a dispatcher without threads, for an event loop: whoever has it runs the callbacks.
+    /// Makes a dispatcher without threads, for an event loop. Its owner runs the callbacks.
     ///
     /// [`workers`](Self::workers) and [`coalesce`](Self::coalesce) mean nothing to it. There are no
-    /// [`blocking_threads`](Self::blocking_threads) unless they are asked for: [`LoopDispatcher`] says
-    /// what that means.
+    /// [`blocking_threads`](Self::blocking_threads) unless they are asked for:
+    /// [`LoopDispatcher`](LoopDispatcher#what-blocks) says what that means.
     ///
     /// # Errors
     ///
-    /// As for [`build`](Self::build). It takes native AIO: [`Backend::BlockingThreads`] is refused, and
-    /// [`Backend::Automatic`] is [`Backend::Aio`].
+    /// As for [`build`](Self::build). An event loop needs native AIO, so
+    /// [`BlockingThreads`](crate::Backend::BlockingThreads) is refused, and
+    /// [`Automatic`](crate::Backend::Automatic) is taken as [`Aio`](crate::Backend::Aio).
     pub fn build_loop(self) -> Result<LoopDispatcher, BuildError> {
         let mut settings = self.for_event_loop()?;
         let doorbell = Doorbell::new().map_err(|error| BuildError(BuildFailure::Setup(error)))?;
@@ -345,7 +367,7 @@ impl Settings {
     pub(crate) fn start_loop(self, engine: Box<dyn Engine>, doorbell: Doorbell) -> LoopDispatcher {
         let blocking = BlockingPool::new(self.blocking_threads);
         let runs = Runs::Owner(doorbell);
-        // Nobody but the pipeline sends, so there is no use for the other sender.
+        // The other sender is for a reaper, which an event loop doesn't have.
         let (pipeline, _) = Pipeline::new(engine, self.limits, runs, blocking, self.panic_handler);
         LoopDispatcher { submitter: Submitter { pipeline }, is_over: false }
     }
@@ -368,8 +390,9 @@ impl Drop for LoopDispatcher {
         if self.is_over || self.end().is_ok() {
             return;
         }
-        // The context and what is outstanding are the parent's, or nobody runs the callbacks any more:
-        // what the kernel may still write into is never freed.
+        // In a forked child, the context and the outstanding jobs are the parent's. Else nobody
+        // runs the callbacks any more. Either way, memory that the kernel may still write into is
+        // never freed.
         if !self.pipeline().is_forked() {
             self.pipeline().close();
         }

@@ -11,16 +11,16 @@ use crate::pipeline::callback::{end, end_one_early, run_limit};
 use crate::pipeline::completed::Completed;
 use crate::pipeline::wakeups::doorbell::{Doorbell, First};
 
-/// Takes no more completions than were counted, nor than `most`, and runs their callbacks. Returns
-/// how many ran.
+/// Takes no more completed jobs than were counted, and no more than `most`, and runs their
+/// callbacks. Returns how many ran.
 pub(super) fn run(pipeline: &Pipeline, most: usize) -> io::Result<usize> {
-    // First: the counter is shared with the parent.
+    // This comes first, as a forked child shares the counter with its parent.
     if pipeline.is_forked() {
         return Err(forked());
     }
     let doorbell = pipeline.wakeups().owner().doorbell();
     doorbell.become_owner();
-    // There is a job in each slot, and a wake-up to fill slots, at most: if more has been counted,
+    // There can be a job in each slot, and one wake-up to fill slots. If more has been counted,
     // somebody else has written to the counter.
     let depth = pipeline.admission().limits().depth;
     let counted = doorbell.take()?.min(u64::from(depth) + 1);
@@ -51,11 +51,11 @@ fn forked() -> io::Error {
     io::Error::new(io::ErrorKind::Unsupported, message)
 }
 
-/// When it is dropped, what was counted and not taken is counted again.
+/// A turn. When it is dropped, the items that were counted and not taken are counted again.
 struct Turn<'a> {
     pipeline: &'a Pipeline,
     doorbell: &'a Doorbell,
-    /// Counted and not taken.
+    /// How many items were counted and not taken.
     counted: u64,
     /// Callbacks since slots were last filled.
     since_fill: usize,
@@ -65,8 +65,8 @@ impl Turn<'_> {
     fn take(&mut self, most: usize) -> io::Result<()> {
         let first = self.doorbell.begin_turn();
         self.answer_wake_up();
-        // Jobs that ended early come first in one turn and last in the next, for the same reason as
-        // kernel and channel take turns.
+        // Jobs that ended early come first in one turn and last in the next. As with kernel and
+        // channel, which alternate, none keeps the others waiting by never running dry.
         let waiting = self.pipeline.admission().lock().ended_early().min(most);
         let ended = if first == First::Kernel { 0 } else { self.take_ended_early(waiting) };
         let mut most = most - ended;
@@ -86,7 +86,7 @@ impl Turn<'_> {
         }
         match &taken {
             Err(_) => self.counted += left as u64,
-            // There was no more: somebody else has written to the counter.
+            // There was less than had been counted: somebody else has written to the counter.
             Ok(()) if left > 0 => self.counted = 0,
             Ok(()) => {}
         }
@@ -108,7 +108,8 @@ impl Turn<'_> {
         }
     }
 
-    /// Runs callbacks of jobs that ended early; returns how many times it looked for one.
+    /// Runs the callbacks of at most `most` jobs that ended early. Returns how many times it looked
+    /// for one.
     fn take_ended_early(&mut self, most: usize) -> usize {
         for looked in 1..=most {
             end_one_early(self.pipeline);
@@ -143,7 +144,8 @@ impl Turn<'_> {
                     self.end(completed);
                 }
                 if self.pipeline.is_forked() {
-                    // The callback forked, and this is the child: the others are the parent's.
+                    // The callback forked, and this is the child: the other events are the
+                    // parent's.
                     return Ok(());
                 }
             }
@@ -161,8 +163,8 @@ impl Turn<'_> {
         }
     }
 
-    /// Fills slots at the end of the turn. It looks for no more reads of buffered files than the user
-    /// wanted callbacks.
+    /// Fills slots at the end of the turn. It looks into the page cache for no more reads than the
+    /// user wanted callbacks.
     fn fill(&self, most: usize) {
         for _ in 0..most.max(1) {
             let books = self.pipeline.admission().lock();

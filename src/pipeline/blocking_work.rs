@@ -1,7 +1,6 @@
-//! What a blocking thread does for the pipeline: the work of a blocking job, or a transfer.
+//! Performs the requests of the blocking threads: the work of a blocking job, or a transfer.
 //!
-//! Safety: has transfers performed that requests in the pool's queue describe; the slots keep the
-//! jobs.
+//! Safety: performs transfers that requests in the pool's queue describe; the slots keep the jobs.
 
 #![expect(unsafe_code, reason = "gives the kernel access to jobs' buffers")]
 
@@ -42,10 +41,10 @@ fn transfer(pipeline: &Pipeline, request: &BlockingRequest) {
     };
     // SAFETY: the request describes the job in the slot with its token, which keeps it, and with it
     // buffer and file, until it is taken out. A job whose request was in the queue of the blocking
-    // threads is taken out by the thread that took the request out of that queue, which is this one
-    // (a cancellation takes the request out first, and then this thread never sees it): below, or by
-    // the engine's waiter once the engine has been told there. While in the slot the job's memory is
-    // not accessed.
+    // threads is taken out by the thread that took the request out of that queue, which is this
+    // one. (A cancellation takes the request out first, and then this thread never sees it.) It
+    // does so below, or the engine's waiter does once the engine has been told below. While in the
+    // slot the job's memory is not accessed.
     let res = unsafe { perform(&rest) };
     launcher.counters().blocking_transfers.fetch_add(1, Ordering::Relaxed);
     match request.reply_to {
@@ -56,7 +55,7 @@ fn transfer(pipeline: &Pipeline, request: &BlockingRequest) {
     }
 }
 
-/// Whether a job is to be ended instead, as nothing of it is done and its deadline has come.
+/// Whether a job is to be ended instead of begun: nothing of it is done, and its deadline has come.
 fn is_overdue(pipeline: &Pipeline, request: &BlockingRequest) -> bool {
     let mut overdue = false;
     pipeline.launcher().slots().look_at(request.request.token, |job| {
@@ -65,8 +64,8 @@ fn is_overdue(pipeline: &Pipeline, request: &BlockingRequest) -> bool {
     overdue
 }
 
-/// The result of a read in two parts. Bytes that were read before an error are not lost: whoever asks
-/// for the rest is told of the error.
+/// The result of a read in two parts. Bytes that were read before an error are not lost: a read of
+/// the rest will report the error.
 fn together(done: usize, res: i64) -> i64 {
     let done = done as i64;
     if res >= 0 || done == 0 { done + res } else { done }
@@ -75,7 +74,7 @@ fn together(done: usize, res: i64) -> i64 {
 /// Does a blocking job's work, and sends the job to the workers.
 fn work(pipeline: &Pipeline, request: &BlockingRequest) -> AfterWork {
     let mut completed = pipeline.launcher().take_own(request.request.token, 0);
-    // The rules for callbacks hold for this work.
+    // The rules for callbacks hold for this work, too.
     pipeline.as_worker(|| {
         worker_mark::begin_callback();
         completed.job.work();

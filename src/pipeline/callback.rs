@@ -1,4 +1,5 @@
-//! The end of a job: its callback, run by a worker or by the owner of an event loop.
+//! The end of a job: runs its callback and has its slot freed, on a worker or on the owner of an
+//! event loop.
 
 use super::completed::Completed;
 use super::{Pipeline, cancel};
@@ -12,17 +13,19 @@ use crate::pipeline::wakeups::hints::FillNow;
 use crate::unwind::{catch, discard};
 use crate::wait::worker_mark;
 
-/// How many callbacks a thread runs before it fills the slots that they left. What all awake threads
-/// hold back that way stays under a quarter of the depth, so that the device has work meanwhile, or
-/// under half of it if these callbacks are over in no time.
+/// How many callbacks a thread runs before it fills the slots that they left.
+///
+/// The slots that all awake threads together hold back this way stay under a quarter of the depth,
+/// so that the device has work meanwhile. They stay under half of the depth for callbacks that take
+/// next to no time: `in_no_time` is how many of these are over before the device notices.
 pub(crate) fn run_limit(depth: u32, awake: usize, in_no_time: usize) -> usize {
     let depth = depth as usize;
     let quarter = depth / (4 * awake.max(1));
     in_no_time.min(depth / (2 * awake.max(1))).max(quarter).max(1)
 }
 
-/// Runs a job's callback and frees its slot, whatever the callback does. If the job is to go on, has
-/// it submitted again instead.
+/// Runs a job's callback and frees its slot, whatever the callback does. If the job is exact and
+/// goes on, has it submitted again instead.
 pub(crate) fn end(pipeline: &Pipeline, completed: Completed) -> FillNow {
     let Completed { index, mut res, mut job } = completed;
     let mut view = job.view();
@@ -47,8 +50,8 @@ pub(crate) fn end(pipeline: &Pipeline, completed: Completed) -> FillNow {
     pipeline.finish(Some(index), outcome)
 }
 
-/// Runs the callback of a job that ended without a slot, if there is one. Only one, so that slots
-/// don't stay free for many of them. The callback may fork: the caller asks `Pipeline::is_forked`.
+/// Runs the callback of one job that ended without a slot, if there is one. It runs no more, as
+/// slots may stay free meanwhile. The callback may fork: the caller asks `Pipeline::is_forked`.
 pub(crate) fn end_one_early(pipeline: &Pipeline) {
     let Some((job, reason)) = cancel::next_ended_early(pipeline) else { return };
     let view = job.view();

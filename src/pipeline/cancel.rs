@@ -1,9 +1,12 @@
-//! Ending jobs that have not started, and polls: because their handle asks for it, or because their
-//! deadline has come.
+//! Cancelling and deadlines: how jobs that have not started, and polls, are ended.
 //!
-//! A job that waits for a slot leaves the backlog and needs no slot any more: a worker that looks for
-//! work runs its callback with the reason. A request that waits for a blocking thread is taken out of
-//! that queue. The kernel is asked to cancel a poll.
+//! A job that waits for a slot leaves the backlog and needs no slot any more: a worker that looks
+//! for work runs its callback with the reason. A request that waits for a blocking thread is taken
+//! out of the queue of these threads. The kernel is asked to cancel a poll.
+//!
+//! Deadlines are watched by an idle worker (the alarm in `wait/sleepers.rs`), and by each thread
+//! that fills slots (`Books::expire_overdue`). "Cancelling and deadlines" in `README.md` has the
+//! protocol.
 
 use std::time::Duration;
 
@@ -33,7 +36,7 @@ pub(crate) fn cancel(pipeline: &Pipeline, ticket: Ticket) -> Cancel {
 /// Cancels a job that has a slot and waits for a blocking thread.
 fn cancel_blocking(pipeline: &Pipeline, ticket: Ticket) -> Cancel {
     let launcher = pipeline.launcher();
-    let request = launcher.blocking().withdraw(|request| {
+    let request = launcher.blocking().take_queued(|request| {
         let mut found = false;
         launcher.slots().look_at(request.request.token, |job| {
             let unbegun = request.done == 0 && job.has_transferred_nothing() && job.has_result();
@@ -47,8 +50,7 @@ fn cancel_blocking(pipeline: &Pipeline, ticket: Ticket) -> Cancel {
     Cancel::Cancelled
 }
 
-/// Cancels a poll that is in a slot: of all that jobs ask the kernel for, the one thing that it
-/// cancels.
+/// Cancels a poll that is in a slot. The kernel cancels no other operation.
 fn cancel_poll(pipeline: &Pipeline, ticket: Ticket) -> Cancel {
     let Some(index) = pipeline.admission().lock().polls_mut().find(ticket) else {
         return Cancel::TooLate;
@@ -67,7 +69,7 @@ enum Found {
     Nothing,
 }
 
-/// Has the poll in this slot ended, if there is one that `wanted` picks.
+/// Ends the poll in this slot, if there is one that `wanted` picks.
 ///
 /// The books are locked first and the slot inside them. The books are given up before the kernel is
 /// asked; the slot stays locked, so that its token can't be used for another request meanwhile.
@@ -81,8 +83,8 @@ fn end_poll(
     let mut books = admission.lock();
     let Some(mut poll) = launcher.slots().lock_poll(index, wanted) else { return Found::Nothing };
     if poll.mark(reason) {
-        // Under both locks, when nobody can have the job: so it is counted before anybody can hear
-        // of its end.
+        // Both locks are held, so nobody else has the job: it is counted before anybody can hear of
+        // its end.
         books.tally_mut().count_cancelled(reason);
     }
     drop(books);
@@ -98,8 +100,8 @@ fn end_poll(
     Found::Poll
 }
 
-/// Takes a job that ended without a slot, to run its callback. As that may be slow, idle workers are
-/// woken for what else there is, which may have been left to the calling worker.
+/// Takes a job that ended without a slot, for the caller to run its callback. As that may be slow,
+/// this wakes idle workers for all other work, which may have been left to the calling worker.
 pub(crate) fn next_ended_early(pipeline: &Pipeline) -> Option<(Job, CancelReason)> {
     let mut books = pipeline.admission().lock();
     let (next, polls) = books.take_ended_early();

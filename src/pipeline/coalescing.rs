@@ -2,18 +2,19 @@
 
 use std::time::Duration;
 
-/// One part in so many of what is in flight is waited for: what is held back so is no great loss to
-/// the device.
+/// The reaper waits for one in this many of the requests in flight. The completions that it holds
+/// back so are no great loss to the device.
 const SHARE: usize = 2;
-/// While workers have so many times as much to go on with, all that is in flight is waited for.
+/// If workers have this many times as many jobs to go on with as requests are in flight, the reaper
+/// waits for all of these.
 const SPARE: usize = 4;
-/// The most completions that are waited for.
+/// The most completions that the reaper waits for.
 const HARVEST_MAX: usize = 32;
 
 /// How many completions are worth waiting for, so that one wake-up serves several.
 pub(crate) struct Coalescing {
     limit: Duration,
-    /// How many came in time lately, or twice as many.
+    /// The most to wait for now: as many as came in time lately, or twice as many.
     most: usize,
 }
 
@@ -22,14 +23,15 @@ impl Coalescing {
         Self { limit, most: if limit.is_zero() { 1 } else { HARVEST_MAX } }
     }
 
-    /// How many to wait for, if so many are in flight and workers have so many to go on with.
+    /// How many completions to wait for while `in_flight` requests are in the kernel and `waiting`
+    /// jobs wait for workers.
     pub(crate) fn least(&self, in_flight: usize, waiting: usize) -> usize {
         (in_flight / SHARE).max((waiting / SPARE).min(in_flight)).clamp(1, self.most)
     }
 
-    /// Takes note of how many came of those that were waited for.
+    /// Takes note of how many came in time of those that the reaper waited for.
     pub(crate) fn learn(&mut self, asked: usize, came: usize) {
-        // Nothing was waited for together: it was watched, or there was an error.
+        // The reaper did not wait for several: it watched, or there was an error.
         let alone = asked == 1 && came == 0;
         if self.limit.is_zero() || alone {
             return;

@@ -1,4 +1,4 @@
-//! A job between the thread that had it performed and the worker that runs its callback.
+//! A completed job, on its way to the worker that runs its callback.
 
 use crate::job::Job;
 

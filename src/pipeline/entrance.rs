@@ -16,8 +16,8 @@ use crate::wait::wake;
 
 /// Accepts jobs. If it refuses some, it returns them and says why.
 ///
-/// `make` makes a job of each one that is accepted, and of no other. It is called under the lock of
-/// the books, so it must not call users' code.
+/// `make` makes a job of each one that is accepted, and of no other. It runs under the lock of the
+/// books, so it must not call users' code.
 pub(crate) fn accept<J, I>(
     pipeline: &Pipeline,
     mut jobs: I,
@@ -28,7 +28,7 @@ where
     I: ExactSizeIterator<Item = J>,
 {
     if pipeline.is_forked() {
-        // Not counted: a child's copy of the lock may be held for ever.
+        // Refused jobs aren't counted here: a child's copy of the lock may be held for ever.
         return Err((Refusal::Forked, jobs));
     }
     let result = if pipeline.is_worker_here() {
@@ -79,8 +79,8 @@ fn park<J>(
     result
 }
 
-/// Accepts a job as [`accept`] does, but has the task woken for room instead of waiting for it. The
-/// job stays where it is unless it is accepted.
+/// Accepts a job as [`accept`] does, but has the task woken when there is room instead of waiting.
+/// The job stays where it is unless it is accepted.
 pub(crate) fn poll_accept(
     pipeline: &Pipeline,
     job: &mut Option<Job>,
@@ -125,7 +125,7 @@ pub(crate) fn poll_accept(
     Poll::Ready(accepted)
 }
 
-/// Gives a task's place up, and passes on the wake-up that it may have had.
+/// Gives up a task's place, and passes on the wake-up that it may have had.
 pub(crate) fn leave_line(pipeline: &Pipeline, place: &mut LinePlace) {
     // A child's copy of the lock may be held for ever.
     if place.is_none() || pipeline.is_forked() {
@@ -137,7 +137,8 @@ pub(crate) fn leave_line(pipeline: &Pipeline, place: &mut LinePlace) {
     }
 }
 
-/// Hands on what was let in from outside callbacks, and wakes the tasks that there is room for.
+/// Hands on jobs that were accepted from outside callbacks, and wakes the tasks that there is room
+/// for.
 fn fill_and_wake<'a>(pipeline: &'a Pipeline, mut books: MutexGuard<'a, Books>) {
     let woken = books.room_mut().line.take_woken();
     if !woken.is_empty() {
@@ -149,7 +150,8 @@ fn fill_and_wake<'a>(pipeline: &'a Pipeline, mut books: MutexGuard<'a, Books>) {
     pipeline.fill(books, CacheReads::Leave);
 }
 
-/// Wakes the next that waits for room, if there is any, when the one that was woken doesn't take it.
+/// Wakes the next caller or task that waits for room, in place of one that was woken and doesn't
+/// take it.
 fn pass_room_on(pipeline: &Pipeline) {
     let mut books = pipeline.admission().lock();
     pipeline.admission().pass_room_on(&mut books);

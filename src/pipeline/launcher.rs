@@ -1,8 +1,8 @@
-//! Where jobs go from their slots: to the kernel, whatever it answers, to a blocking thread, or to
-//! the workers.
+//! Hands jobs from their slots to the kernel (and handles io_submit's answers, also `EAGAIN`), to
+//! a blocking thread, or to the workers.
 //!
-//! Safety: the one place that calls [`Engine::submit`], and one of two that have transfers performed
-//! without it. The slots keep what the requests describe.
+//! Safety: the one place that calls [`Engine::submit`], and one of two that have transfers
+//! performed without it. The slots keep what the requests describe.
 
 #![expect(unsafe_code, reason = "gives the kernel access to jobs' buffers")]
 
@@ -28,25 +28,25 @@ use crate::job::Job;
 use crate::job::stopped::CancelReason;
 use crate::sync::{Mutex, lock, thread};
 
-/// How often the kernel is asked again that has no request left although none of ours is in use.
-/// After that the first job is told.
+/// How often a kernel is asked again that has no request left although this dispatcher uses none.
+/// Then the first job ends with the kernel's error.
 const TRIES_WHEN_ALONE: u32 = 8;
 
 pub(crate) struct Launcher {
     engine: Box<dyn Engine>,
     slots: Slots,
     blocking: Arc<BlockingPool>,
-    /// For jobs that the reaper doesn't see. Taken when the threads are told to end: the workers'
-    /// channel is disconnected once the reaper has dropped its own sender.
+    /// For jobs that the reaper doesn't see. It is taken away when the threads are told to end. The
+    /// channel is then disconnected as soon as the reaper has dropped its own sender.
     completed: Mutex<Option<Sender<Completed>>>,
     counters: Arc<Counters>,
     wakeups: Wakeups,
 }
 
-/// What a look into the page cache came to.
+/// The outcome of a look into the page cache.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Look {
-    /// All was there, and the job is on its way to its callback.
+    /// All data was there, and the job is on its way to its callback.
     Hit,
     /// A blocking thread has the job.
     Miss,
@@ -85,11 +85,11 @@ impl Launcher {
         &self.wakeups
     }
 
-    /// Hands on what has just been put into slots, except a read to be looked for in the page cache.
-    /// `next` says what the calling thread does after the whole batch.
+    /// Hands on jobs that have just been put into slots, except a read that is to be looked for in
+    /// the page cache. `next` says what the calling thread does after the whole batch.
     pub(super) fn launch(&self, admission: &Admission, batch: &Batch, next: SenderNext) {
-        // A submission may take its time, as may copying, so a worker that does either next can't be
-        // relied on to take a job soon.
+        // A submission may take its time, as may copying. So nobody can rely on a worker that does
+        // either next to take a job soon.
         let is_quick = batch.requests.is_empty() && batch.look.is_none();
         let next = if is_quick { next } else { SenderNext::Other };
         self.start_blocking(admission, &batch.blocking, next);
@@ -99,11 +99,11 @@ impl Launcher {
         self.submit(admission, &batch.requests);
     }
 
-    /// Looks into the page cache for what a read of `requested` bytes wants.
+    /// Looks into the page cache for the data of a read of `requested` bytes.
     pub(super) fn look(&self, admission: &Admission, request: &Request, requested: usize) -> Look {
         // SAFETY: the request describes the job in the slot with its token, as for `submit` below.
-        // The slot keeps it until it is taken out, which is for this thread to do, or, after it was
-        // handed on below, for whoever takes it out of the queue of the blocking threads.
+        // The slot keeps the job until it is taken out. Only this thread takes it out, or, after it
+        // was handed on below, the thread that takes it out of the queue of the blocking threads.
         let done = match unsafe { read_cached(&request.transfer, requested) } {
             CacheRead::Hit(count) => {
                 self.counters.cached.fetch_add(1, Ordering::Relaxed);
@@ -132,7 +132,7 @@ impl Launcher {
         if requests.is_empty() || self.blocking.push(requests.iter().copied()) {
             return;
         }
-        // There is no thread: a worker does the work, the engine performs the transfer.
+        // There is no blocking thread: a worker does the work, and the engine performs a transfer.
         for BlockingRequest { request, .. } in requests {
             if request.transfer.operation == Operation::Blocking {
                 self.send(admission, [self.take_own(request.token, 0)], next);
@@ -145,24 +145,24 @@ impl Launcher {
     /// Submits a batch whose jobs are in their slots. Each ends in the kernel, at a worker with the
     /// kernel's error, or back in the backlog.
     ///
-    /// From the moment that the kernel has accepted a request, nothing of its job or slot is
-    /// touched here: it may have completed, its callback run, and the slot been used again.
+    /// Once the kernel has accepted a request, its job and slot are not touched here. The job may
+    /// have completed, its callback may have run, and the slot may have been used again.
     fn submit(&self, admission: &Admission, batch: &[Request]) {
         let mut rest = batch;
         let mut tries = 0;
         while !rest.is_empty() {
             self.counters.submit_calls.fetch_add(1, Ordering::Relaxed);
-            // Counted before, as the reaper may count a completion before the call returns.
+            // This is counted first, as the reaper may count a completion before the call returns.
             self.counters.submitted(rest);
             // SAFETY: each request describes the job that `fill_slots` put into the slot with this
             // token. The slot keeps it, and with it buffer and file, until the engine's waiter (the
-            // reaper, or the owner of an event loop) takes it out on the event with the token;
-            // nobody else takes it, as `put_back` and `fail_first` only do so for requests that were
-            // not accepted, and whoever cancels a poll, or a request that waits for a thread of the
-            // engine's, leaves the job there for the event. While in the slot the job's memory is
-            // not accessed, except for the mark that it was cancelled, which is no part of what the
-            // request describes. A slot is filled again only after its job's callback has returned,
-            // so the token is not in use.
+            // reaper, or the owner of an event loop) takes it out on the event with the token.
+            // Nobody else takes it: `put_back` and `fail_first` only do so for requests that were
+            // not accepted. A thread that cancels a poll, or a request that waits for a thread of
+            // the engine's, leaves the job there for the event. While in the slot the job's memory
+            // is not accessed, except for the mark that it was cancelled, which is no part of what
+            // the request describes. A slot is filled again only after its job's callback has
+            // returned, so the token is not in use.
             let answer = unsafe { self.engine.submit(rest) };
             let accepted = *answer.as_ref().unwrap_or(&0);
             self.counters.taken_back(&rest[accepted..]);
@@ -192,7 +192,7 @@ impl Launcher {
         }
     }
 
-    /// Ends the first job with the error that the kernel has for it, and returns the others.
+    /// Ends the first job with the kernel's error, and returns the other requests.
     fn fail_first<'a>(
         &self,
         admission: &Admission,
@@ -204,8 +204,9 @@ impl Launcher {
         others
     }
 
-    /// Puts jobs back that the kernel has no request for, until it is asked again after the next
-    /// completion. False, and nothing done, if none will come because no other slot is occupied.
+    /// Puts jobs back into the backlog that the kernel has no request for: it is asked again after
+    /// the next completion. If no other slot is occupied, none will come; then this does nothing
+    /// and returns false. See "A starved kernel" in `README.md`.
     pub(super) fn put_back(&self, admission: &Admission, rest: &[Request]) -> bool {
         let mut books = admission.lock();
         if books.waiting().free_slots() + rest.len() == admission.limits().depth as usize {
@@ -225,7 +226,7 @@ impl Launcher {
         true
     }
 
-    /// Sends a job to the workers that the reaper has not seen.
+    /// Sends a job to the workers in place of the reaper, which has not seen it.
     pub(super) fn deliver(&self, admission: &Admission, completed: Completed) {
         self.send(admission, [completed], SenderNext::Other);
     }
@@ -248,14 +249,14 @@ impl Launcher {
         self.wakeups.for_sent(admission, count, next);
     }
 
-    /// A job that is in its slot and that nobody else knows of, with its result.
+    /// Takes a job out of its slot that no other thread knows of. Returns it with its result.
     pub(super) fn take_own(&self, token: u64, res: i64) -> Completed {
         let job = self.slots.take(token).expect("a job that was not handed on is in its slot");
         Completed { index: index_of(token) as u32, res, job }
     }
 
-    /// The job of an event that the engine's waiter has reaped, taken out of its slot. An event that
-    /// belongs to no request in flight is counted and ignored.
+    /// Takes the job of an event out of its slot. The engine's waiter calls this for each event
+    /// that it has reaped. An event that belongs to no request in flight is counted and ignored.
     pub(crate) fn reaped(&self, event: Event) -> Option<Completed> {
         let Some(job) = self.slots.take(event.token) else {
             self.counters.strayed();
@@ -279,7 +280,8 @@ impl Launcher {
         }
     }
 
-    /// Lets the workers' channel end after what is on it, and tells the blocking threads to end.
+    /// Gives up the sender, so that the workers end after the jobs that are on the channel, and
+    /// tells the blocking threads to end.
     pub(super) fn stop(&self) {
         lock(&self.completed).take();
         self.blocking.dismiss();

@@ -1,10 +1,11 @@
-//! How jobs move: into slots, to whoever performs them, onto the channel, into their callbacks. This
-//! is the only layer with threads of its own. `README.md` in this folder is the protocol.
+//! How jobs move: into slots, to the kernel or thread that performs them, onto the channel, into
+//! their callbacks. This is the only layer with threads of its own. `README.md` in this folder is
+//! the protocol.
 //!
 //! [`Pipeline`] has the steps. It keeps the books in an [`Admission`], and hands jobs on by a
-//! [`Launcher`], which has somebody woken for them by its [`Wakeups`](wakeups::Wakeups). The bodies
-//! of the threads (`worker`, `reaper`, `blocking_work`) and the other users of the steps
-//! (`entrance`, `cancel`) stand on it.
+//! [`Launcher`], which also handles the kernel's answers (`EAGAIN`). Its [`Wakeups`] decide who is
+//! woken. These use the steps: the bodies of the threads (`worker`, `reaper`, `blocking_work`), the
+//! end of a job (`callback`), and the ways in (`entrance`) and out (`cancel`, also for deadlines).
 
 mod blocking_work;
 pub(crate) mod callback;
@@ -65,11 +66,11 @@ pub(crate) struct Pipeline {
     reaper_deaf: AtomicBool,
 }
 
-/// Who runs the callbacks.
+/// The threads that run the callbacks.
 pub(crate) enum Runs {
-    /// So many workers.
+    /// This many workers.
     Workers(usize),
-    /// The owner of an event loop, who is woken by this.
+    /// The owner of an event loop, which this doorbell wakes.
     Owner(Doorbell),
 }
 
@@ -78,9 +79,9 @@ thread_local! {
     static BATCH: Cell<Batch> = const { Cell::new(Batch::new()) };
 }
 
-/// What it is made of.
+/// Its parts.
 impl Pipeline {
-    /// Also returns the sender that the reaper is to have.
+    /// Also returns the sender of completed jobs that the reaper is to have.
     pub(crate) fn new(
         engine: Box<dyn Engine>,
         limits: Limits,
@@ -88,7 +89,7 @@ impl Pipeline {
         blocking: Arc<BlockingPool>,
         panic_handler: Option<PanicHandler>,
     ) -> (Arc<Self>, Sender<Completed>) {
-        // Each job on it occupies a slot, so a send never blocks.
+        // Each job on the channel occupies a slot, so a send never blocks.
         let (sender, completed) = bounded(limits.depth as usize);
         let counters = Arc::new(Counters::default());
         let wakeups = match runs {
@@ -132,16 +133,17 @@ impl Pipeline {
     }
 }
 
-/// Where the calling thread stands.
+/// Which part the calling thread has in this pipeline.
 impl Pipeline {
-    /// Whether this is another process than the one that the dispatcher was made in: its threads
-    /// don't exist here, its context isn't ours, and its locks may be held for ever.
+    /// Whether this is another process than the one that the dispatcher was made in. Then its
+    /// threads don't exist here, its context is the other process's, and its locks may be held for
+    /// ever.
     pub(crate) fn is_forked(&self) -> bool {
         self.fork_mark.is_forked()
     }
 
-    /// Whether the calling thread is one of this pipeline's workers, or a blocking thread that does a
-    /// blocking job's work.
+    /// Whether the calling thread is one of this pipeline's workers, or a blocking thread that does
+    /// a blocking job's work.
     pub(crate) fn is_worker_here(&self) -> bool {
         worker_mark::is_worker_of(ptr::from_ref(self).addr())
     }
@@ -160,7 +162,7 @@ impl Pipeline {
 /// The steps of jobs.
 impl Pipeline {
     /// Accepts a job without waiting, whatever the bounds: for parts of this crate that have bounds
-    /// of their own. Given back only if nobody would run its callback any more.
+    /// of their own. The job comes back only if nobody would run its callback any more.
     pub(crate) fn post(&self, job: Job) -> Result<(), Job> {
         if self.is_forked() {
             return Err(job);
@@ -175,10 +177,9 @@ impl Pipeline {
         Ok(())
     }
 
-    /// What follows when a callback has submitted. Its jobs wait for the end of the run of callbacks,
-    /// so that they enter the kernel together. But unless callbacks are quick, they don't wait beside
-    /// a free slot while another worker is idle: then the callback's first jobs go at once, and an
-    /// idle worker comes for the rest.
+    /// Sees to jobs that a callback has submitted: they go at once, with an idle worker that is
+    /// woken for them, or at the end of the run of callbacks. See "Submission in a callback" in
+    /// `README.md`.
     pub(crate) fn after_parking(&self, mut books: MutexGuard<'_, Books>) {
         let is_first = worker_mark::submits_first();
         let ended_early = self.wakeups().expire_overdue(&mut books);
@@ -192,7 +193,7 @@ impl Pipeline {
         }
     }
 
-    /// Moves waiting jobs into free slots and hands them on: what a worker does between callbacks.
+    /// Moves waiting jobs into free slots and hands them on, as a worker does between callbacks.
     ///
     /// True if jobs that ended early wait for a worker.
     pub(crate) fn refill(&self) -> bool {
@@ -208,12 +209,12 @@ impl Pipeline {
     }
 
     /// Moves waiting jobs into free slots and hands them on. Only a thread between two callbacks
-    /// takes on a read of a buffered file.
+    /// takes a read of a buffered file, for which it looks into the page cache.
     pub(crate) fn fill<'a>(&'a self, mut books: MutexGuard<'a, Books>, reads: CacheReads) {
         let (admission, wakeups) = (&self.admission, self.wakeups());
         let between_callbacks = reads == CacheReads::TakeOne;
         let next = if between_callbacks { SenderNext::TakesOne } else { SenderNext::Other };
-        // Values of other thread-locals may submit when they are dropped, after this one was.
+        // The thread-local may be gone: values of others may submit when they are dropped after it.
         let mut batch = BATCH.try_with(Cell::take).unwrap_or_default();
         if between_callbacks {
             books.flags_mut().count_refill();
@@ -251,7 +252,7 @@ impl Pipeline {
         let _ = BATCH.try_with(|kept| kept.set(batch));
     }
 
-    /// Ends a job whose callback has returned, in this slot or in none.
+    /// Ends a job whose callback has returned, and frees its slot, if it had one.
     pub(crate) fn finish(&self, slot: Option<u32>, outcome: Outcome) -> FillNow {
         let mut books = self.admission.lock();
         let then = self.admission.finish(&mut books, slot, outcome);
@@ -263,20 +264,21 @@ impl Pipeline {
         fill
     }
 
-    /// Has a job submitted again that is in the slot with this index.
+    /// Has an exact job go on that is done in part. It keeps the slot with this index.
     pub(crate) fn resume(&self, index: u32, job: Job) -> FillNow {
         let mut books = self.admission.lock();
         books.resume(index, job);
         self.wakeups().when_to_fill(&books)
     }
 
-    /// Hands a job to the workers that the reaper has not seen, and wakes one if need be.
+    /// Sends a job to the workers in place of the reaper, which has not seen it, and wakes one of
+    /// them if need be.
     pub(crate) fn deliver(&self, completed: Completed) {
         self.launcher.deliver(&self.admission, completed);
     }
 }
 
-/// The end.
+/// The end of the pipeline.
 impl Pipeline {
     /// Refuses jobs from outside callbacks. When nothing is outstanding, the threads end.
     pub(crate) fn close(&self) {
@@ -288,6 +290,7 @@ impl Pipeline {
         self.is_forked() || self.admission.lock().flags().is_closing()
     }
 
+    /// Tells the threads to end, if that is the next step. See "Ending" in `README.md`.
     fn follow(&self, then: Then) {
         if then == Then::GoOn {
             return;

@@ -11,11 +11,11 @@ use crate::unwind::{Payload, catch, discard, message};
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct CallbackPanic<'a> {
-    /// What the callback panicked with.
+    /// The value that the callback panicked with.
     pub payload: &'a (dyn Any + Send),
-    /// What its job had asked for.
+    /// The operation of its job.
     pub operation: Operation,
-    /// At which offset, in bytes.
+    /// The offset of its job, in bytes.
     pub offset: u64,
 }
 
@@ -52,7 +52,7 @@ impl PanicSink {
     }
 
     pub(crate) fn count(&self) -> u64 {
-        // A counter that orders nothing.
+        // Relaxed: this counter orders nothing.
         self.count.load(Ordering::Relaxed)
     }
 

@@ -1,8 +1,8 @@
-//! The body of the reaper: the thread that waits for the kernel and passes on the jobs that it is
-//! done with. It runs no user code, submits nothing, and no event stops it.
+//! The body of the reaper: the thread that waits for the kernel, and sends the jobs that are
+//! completed to the workers. It runs no user code and submits nothing, and no error ends it.
 //!
-//! It also watches: jobs that were left to callbacks that looked quick must not wait for one that is
-//! not.
+//! It also watches: jobs that were left to busy workers, as callbacks looked quick, must not wait
+//! for a callback that is slow.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -20,7 +20,8 @@ use crate::engine::{Errno, Event, STOP};
 use crate::sync::thread::{self, JoinHandle};
 use crate::unwind::AbortOnUnwind;
 
-/// The pauses after an error that io_getevents(2) doesn't have for a live context.
+/// The shortest and the longest pause after an error of io_getevents(2), which has none for a live
+/// context.
 const PAUSE_MIN: Duration = Duration::from_millis(1);
 const PAUSE_MAX: Duration = Duration::from_secs(1);
 
@@ -35,7 +36,7 @@ pub(crate) struct Reaper {
 }
 
 impl Reaper {
-    /// Starts one, by `spawn`.
+    /// Starts a reaper thread, by `spawn`.
     pub(crate) fn start<E>(
         pipeline: Arc<Pipeline>,
         completed_tx: Sender<Completed>,
@@ -43,8 +44,8 @@ impl Reaper {
         spawn: impl FnOnce(Box<dyn FnOnce() + Send>) -> Result<JoinHandle<()>, E>,
     ) -> Result<Self, E> {
         let (going, gone) = bounded(0);
-        // Here, as it asks num_cpus, which keeps the answer: a child forked while another thread is
-        // finding it out would wait for that for ever.
+        // Made here, and not by the thread, as it asks num_cpus, which keeps the answer. A child
+        // that is forked while another thread is finding it out would wait for that for ever.
         let spin = Spin::new(pipeline.launcher().engine().ready().is_some());
         let thread = spawn(Box::new(move || run(pipeline, completed_tx, coalesce, spin, going)))?;
         Ok(Self { thread, gone })
@@ -52,12 +53,12 @@ impl Reaper {
 
     /// Waits until the thread is over, and with it the kernel's context.
     pub(crate) fn join(self) {
-        // Threads of ours don't panic: they would have aborted.
+        // The crate's own threads don't panic: they would have aborted the process.
         let _ = self.thread.join();
     }
 
-    /// Waits until the thread has nothing left to do but to end the context; also for that, if
-    /// several others are at it already.
+    /// Waits until the thread has nothing left to do but to end the context. If several threads are
+    /// ending contexts already, it waits for that, too.
     pub(crate) fn leave(self) {
         let _ = self.gone.recv();
         if Retired::count() > RETIRED_MAX {
@@ -112,9 +113,9 @@ fn reap(pipeline: &Pipeline, completed_tx: &Sender<Completed>, coalesce: Duratio
             }
             // A signal that can't be blocked (a debugger, the freezer) came before any event.
             Err(Errno(libc::EINTR)) => {}
-            // EINVAL and EFAULT would be mistakes of ours; a policy may have been put in place
-            // that forbids the call. The kernel still owns buffers, so giving up would be worse
-            // than asking again now and then.
+            // EINVAL and EFAULT would be this crate's mistakes. Or a policy was put in place that
+            // forbids the call. The kernel still owns buffers, so giving up would be worse than
+            // asking again now and then.
             Err(_) => {
                 counters.reap_errors.fetch_add(1, Ordering::Relaxed);
                 pipeline.wakeups().workers().stop_watching(pipeline.admission());
@@ -125,13 +126,13 @@ fn reap(pipeline: &Pipeline, completed_tx: &Sender<Completed>, coalesce: Duratio
     }
 }
 
-/// Sends a harvest to the workers. True if the stop event was in it.
+/// Sends the jobs of these events to the workers. True if the stop event was among them.
 fn pass_on(pipeline: &Pipeline, completed_tx: &Sender<Completed>, events: &mut Vec<Event>) -> bool {
     if events.is_empty() {
         return false;
     }
     let stop = events.iter().any(|event| event.token == STOP);
-    // Counted first: once a job is passed on, it may be over before the next line.
+    // They are counted first: once a job is sent, it may be over before the next line.
     pipeline.launcher().counters().harvested(events.len() - usize::from(stop));
     for event in events.drain(..).filter(|event| event.token != STOP) {
         if let Some(completed) = pipeline.launcher().reaped(event) {

@@ -1,21 +1,22 @@
-//! Looking again for a moment before sleeping, as long as that pays.
+//! Looks again for a moment before the reaper sleeps, as long as that pays.
 
 use std::hint;
 use std::time::Duration;
 
 use crate::sync::Instant;
 
-/// About what it costs to sleep and be woken. Who waits no longer than this before it sleeps, never
-/// does more than twice as badly as who knows what is coming.
+/// About as long as it takes to sleep and be woken. A thread that looks no longer than this before
+/// it sleeps never does more than twice as badly as one that knows what is coming.
 const MOMENT: Duration = Duration::from_micros(20);
-/// How sure one can become that it pays.
+/// The most credit that successful looks can give. A failure halves it.
 const CREDIT_MAX: u32 = 4;
-/// How often it is tried when it has not paid: a device that takes its time costs next to nothing.
+/// Without credit, only one wait in this many looks. So a slow device costs next to nothing.
 const PROBE: u32 = 64;
 
-/// Decides by what happened lately. Not for single CPUs, where nothing happens while one looks.
+/// Decides by what happened lately whether to look. It never looks if there is a single CPU, as
+/// nothing happens there while a thread looks.
 pub(crate) struct Spin {
-    /// `None`: never.
+    /// `None`: it never looks.
     credit: Option<u32>,
     /// Waits since the last attempt.
     skipped: u32,
@@ -26,8 +27,8 @@ impl Spin {
         Self { credit: (possible && num_cpus::get() > 1).then_some(0), skipped: 0 }
     }
 
-    /// Looks for a moment whether something is the case, if such a wait paid lately or has not been
-    /// tried for long.
+    /// Calls `holds` for a moment, until it is true, if looking paid lately or has not been tried
+    /// for long.
     pub(crate) fn until(&mut self, mut holds: impl FnMut() -> bool) {
         let Some(credit) = self.credit else { return };
         if credit == 0 {

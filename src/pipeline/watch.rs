@@ -1,4 +1,5 @@
-//! How the reaper watches over jobs that were left to busy workers while others are idle.
+//! How the reaper watches over jobs that were left to busy workers while others are idle: see
+//! "Quick callbacks and the watching reaper" in `README.md`.
 
 use std::time::Duration;
 
@@ -6,10 +7,10 @@ use super::Pipeline;
 use super::wakeups::workers::Unserved;
 use crate::sync::Instant;
 
-/// How long workers are trusted to get on with what was left to them.
+/// How long the reaper trusts workers to get on with the jobs that were left to them.
 pub(crate) const PATIENCE: Duration = Duration::from_micros(100);
 
-/// How far the workers were when last looked at, as long as something is left to them.
+/// How far the workers were when the reaper last looked, as long as something is left to them.
 #[derive(Default)]
 pub(crate) struct Watch {
     seen: Option<(Unserved, Instant)>,
@@ -31,13 +32,13 @@ impl Watch {
         if elapsed >= PATIENCE {
             self.seen = Some((unserved, now));
             if unserved.finished == before.finished && unserved.completed > 0 {
-                // Callbacks are not what they were taken to be.
+                // Callbacks are not as quick as they were taken to be.
                 wakeups.pace().doubt();
             }
             missing = helpers(&unserved, &before, elapsed);
         }
         if slow {
-            // At once, and never fewer than after a while.
+            // At once, and never fewer than `helpers` says after a while.
             missing = unserved.completed.max(usize::from(unserved.can_fill));
         }
         wakeups.wake(missing);
@@ -45,7 +46,7 @@ impl Watch {
     }
 }
 
-/// How many workers are missing, so that what is left is done in another such while.
+/// How many more workers it takes for the rest to be done in another `PATIENCE`.
 fn helpers(unserved: &Unserved, before: &Unserved, elapsed: Duration) -> usize {
     let stuck = usize::from(unserved.can_fill && unserved.refills == before.refills);
     let finished = u32::try_from(unserved.finished - before.finished).unwrap_or(u32::MAX);

@@ -31,21 +31,21 @@ pub(super) struct Worker<'a> {
     run: Run,
 }
 
-/// Callbacks, and jobs that were to go on, since slots were last filled.
+/// A run: the completed jobs that the worker has taken since it last filled slots.
 #[derive(Default)]
 struct Run {
     callbacks: usize,
     since: Option<Instant>,
 }
 
-/// What a worker may do that found nothing to do.
+/// The next step of a worker that found the channel empty.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum IdleStep {
-    /// There was something after all.
+    /// There was something to do after all.
     LookAgain,
     /// Sleep until woken.
     Sleep,
-    /// Sleep, but ask the kernel again soon: jobs wait beside free slots because it had no request
+    /// Sleep, but ask the kernel again soon. Jobs wait beside free slots because it had no request
     /// left, and the completion that would make somebody ask may be long in coming.
     Nap,
 }
@@ -132,7 +132,8 @@ impl Worker<'_> {
         }
     }
 
-    /// What the worker does when the channel is empty. If it may sleep, it is announced as idle.
+    /// Looks for work other than completed jobs, and does it. If there is none, the worker is
+    /// announced as idle and may sleep. See "Falling asleep" in `README.md`.
     pub(super) fn idle_step(&self) -> IdleStep {
         let pipeline = self.pipeline;
         let mut books = pipeline.admission().lock();
@@ -144,13 +145,13 @@ impl Worker<'_> {
         if ended_early {
             return IdleStep::LookAgain;
         }
-        // Under the lock: whoever adds something to do after this finds the worker idle.
+        // This is under the lock, so a thread that adds work later finds the worker idle.
         self.wakeups.sleepers().announce_idle(self.number, books.next_deadline());
         let starved = books.is_starved();
         drop(books);
         if !pipeline.completed().is_empty() || self.wakeups.sleepers().are_dismissed() {
             self.wakeups.sleepers().cancel_idle(self.number);
-            // Woken or not: a thread that saw this worker idle may rely on its coming.
+            // Also if it was not woken: a thread that saw this worker idle may rely on its coming.
             self.arrive();
             IdleStep::LookAgain
         } else if starved {
@@ -160,7 +161,7 @@ impl Worker<'_> {
         }
     }
 
-    /// What the worker does first after it was idle. It fills slots before it takes a job: an earlier
+    /// The first step of a worker that was idle. It fills slots before it takes a job: an earlier
     /// submitter relied on this wake-up, and the job's callback may be slow.
     pub(super) fn arrive(&self) {
         let pipeline = self.pipeline;
@@ -169,8 +170,8 @@ impl Worker<'_> {
         pipeline.wakeups().expire_overdue(&mut books);
         if books.can_fill() {
             drop(books);
-            // Filling may take its time, and jobs that were sent may have been left to this worker, as
-            // it was coming.
+            // Jobs that were sent may have been left to this worker, as it was coming, and filling
+            // may take its time.
             pipeline.wakeups().for_sent(pipeline.admission(), 0, SenderNext::Other);
             pipeline.fill(pipeline.admission().lock(), CacheReads::TakeOne);
         } else if books.is_starved() {

@@ -1,4 +1,4 @@
-//! What the kernel may report, and when.
+//! Everything that the kernel may report, at any time.
 
 use std::thread;
 use std::time::Duration;
@@ -126,7 +126,7 @@ fn a_stuck_device_leaks_rather_than_frees() {
     for _ in 0..3 {
         assert_eq!(rig.seen.recv_timeout(HANG).unwrap().1, Ok(100));
     }
-    // With the last callback the threads end, and with them the context.
+    // After the last callback the threads end, and the context with them.
     while !rig.fake.is_closed() {
         thread::yield_now();
     }

@@ -1,4 +1,4 @@
-//! What is counted before it shows.
+//! Counters that change before anybody can see the event that they count.
 
 use std::thread;
 

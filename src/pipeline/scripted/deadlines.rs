@@ -37,7 +37,7 @@ fn what_waits_ends_at_its_deadline_though_nothing_else_happens() {
         rig.dispatcher.submit(rig.job(0)).unwrap();
         rig.fake.held(1);
         rig.all_asleep(workers);
-        // The second wakes nobody before the first would, the third does.
+        // The alarm is set for the first of these. The second doesn't change it; those below do.
         rig.dispatcher.submit(rig.job(3).start_within(LATER)).unwrap();
         rig.dispatcher.submit(rig.job(4).start_within(2 * LATER)).unwrap();
         for name in [1, 2] {
@@ -115,8 +115,9 @@ fn callbacks_of_jobs_that_timed_out_delay_nobody_while_a_worker_is_idle() {
     rig.dispatcher.submit(rig.job(100)).unwrap();
     rig.fake.held(1);
     rig.all_asleep(WORKERS);
-    // Each waits for the others, so all workers are needed at the same time: who minds the time runs a
-    // callback, and another takes over; and who finds several calls others.
+    // Each callback waits for the others, so all workers are needed at the same time. If the worker
+    // that has the alarm runs a callback, another takes the alarm over. A worker that finds several
+    // jobs wakes others.
     for step in [SOON, Duration::ZERO] {
         let now = Instant::now();
         let deadlines = [1, 2, 3, 4].map(|number| now + SOON + step * number);
@@ -155,7 +156,7 @@ fn what_is_late_when_a_slot_becomes_free_does_not_get_it() {
 fn what_is_in_the_kernel_goes_on_but_is_not_resumed() {
     let file = direct(false);
     let mut limit = SOON;
-    // It has to get into the kernel in time, which a busy machine may not let it.
+    // The jobs have to get into the kernel in time, which a busy machine may not let them.
     let (rig, handle, request) = loop {
         let rig = Rig::new(Fake::default(), 4, 4, 1);
         let read = |offset| Job::read(&file, vec![0; LENGTH], offset, |done| done);
@@ -187,8 +188,9 @@ fn what_is_in_the_kernel_goes_on_but_is_not_resumed() {
     rig.end(3);
 }
 
-/// What a poll ends with whose submission takes longer than its limit, and how many polls it took: a busy
-/// machine may not let one get that far in time. Meanwhile `during` is done, with both.
+/// Submits polls until the deadline of one comes during its submission: a busy machine may not let
+/// a poll get that far in time. Meanwhile it calls `during` with the poll's limit and the number of
+/// tries. Returns the poll's result and how many polls it took.
 fn late_in_submission(rig: &Rig, during: impl Fn(Duration, u64)) -> (io::Result<usize>, u64) {
     let dispatcher = &rig.dispatcher;
     for (tries, limit) in (1..).map(|tries| (tries, SOON * (1 << tries))) {
@@ -244,7 +246,7 @@ fn a_poll_that_is_late_and_refused_ends_once() {
     rig.fake.held(1);
     let (result, tries) = late_in_submission(&rig, |_, tries| {
         rig.fake.script_anew(vec![Answer::Refuse(libc::EAGAIN); 1000]);
-        // It is to end, and goes back to those that wait.
+        // The poll is marked as overdue, and then goes back into the backlog.
         while rig.dispatcher.stats().timed_out < tries {
             thread::yield_now();
         }

@@ -1,4 +1,4 @@
-//! An event loop against the answers of a kernel that real ones seldom give.
+//! An event loop against answers that real kernels seldom give.
 
 use std::fs::File;
 use std::io::Write;
@@ -73,7 +73,8 @@ fn no_more_is_taken_than_was_counted() {
     let held = rig.fake.held(8);
     assert_eq!(rig.jobs.run(100).unwrap(), 0);
     rig.fake.complete(held[..3].iter().map(|request| (*request, full(request))));
-    // Further ones are in the ring and not counted yet: somebody is between the two.
+    // The other five are in the ring, too. Take them out of the count, as if the kernel had not yet
+    // counted them.
     let doorbell = rig.jobs.submitter().pipeline.wakeups().owner().doorbell().counter();
     rig.fake.complete(held[3..].iter().map(|request| (*request, full(request))));
     let mut count = [0; 8];
@@ -129,7 +130,7 @@ fn counts_of_strangers_do_no_harm() {
         assert!(!rig.is_readable(), "nor is anything looked for again and again");
         let held = rig.fake.held(4);
         rig.fake.complete(held[..2].iter().map(|request| (*request, full(request))));
-        // Those of the rest still have to find room.
+        // The counts of the other two still have to find room.
         (&*counter).write_all(&strange.min(u64::MAX - 10).to_ne_bytes()).unwrap();
         assert_eq!(rig.jobs.run(1).unwrap(), 1);
         assert!(rig.is_readable());
@@ -183,7 +184,7 @@ fn polls_that_may_last_starve_nobody() {
     assert!(rig.is_readable(), "nobody else asks again");
     assert_eq!(rig.jobs.run(100).unwrap(), 0);
     assert!(rig.is_readable(), "it still had none");
-    assert_eq!(rig.fake.takes(), [], "only a call was counted, and no completion");
+    assert_eq!(rig.fake.takes(), [], "only a wake-up was counted, and no completion");
     assert_eq!(rig.jobs.run(100).unwrap(), 0);
     assert_eq!(rig.fake.held(3).len(), 3);
     assert!(!rig.is_readable());
@@ -199,8 +200,8 @@ fn a_kernel_without_requests_is_asked_again_if_all_that_it_had_goes_on() {
     rig.submit(0..2);
     let held = rig.fake.held(2);
     {
-        // Another thread is told that there is no request just after the owner has put the one job back
-        // that the kernel had.
+        // Another thread is refused a request just after the owner has had the one job resumed that
+        // the kernel had.
         let submitter = rig.jobs.submitter();
         let pipeline = &submitter.pipeline;
         let first = pipeline.launcher().take_own(held[0].token, 0);
@@ -234,7 +235,7 @@ fn refused_and_partly_taken_batches_end_in_their_callbacks() {
 fn neither_source_waits_for_the_other() {
     let mut rig = Rig::new(Fake::default(), 8, 0);
     rig.submit(0..1);
-    // A chain of nops that doesn't end by itself: there is always one on the channel.
+    // A long chain of nops: there is always one on the channel.
     fn link(submitter: crate::Submitter, left: u32) -> Job {
         Job::nop(move || {
             if left > 0 {

@@ -1,4 +1,4 @@
-//! Exact jobs, whose rest goes to the kernel again.
+//! Exact jobs: the kernel gets the rest of each again.
 
 use std::io::{self, ErrorKind};
 use std::sync::mpsc;
@@ -24,8 +24,8 @@ pub(super) const OFFSET: u64 = 8192;
 
 pub(super) type Handle = JobHandle<Completion<Vec<u8>>>;
 
-/// Answers the one request that is held, and says what it was for: bytes from the job's beginning
-/// on, and how many.
+/// Answers the one request that is held. Returns where it began, in bytes from the job's beginning,
+/// and how long it was.
 pub(super) fn answer(rig: &Rig, res: i64) -> (u64, u64) {
     let request = rig.fake.held(1)[0];
     rig.fake.complete([(request, res)]);
@@ -42,7 +42,7 @@ pub(super) fn write(rig: &Rig, file: &FileHandle) -> Handle {
     rig.dispatcher.spawn(job).unwrap()
 }
 
-/// What came of a job: the caller's terms are the same as if it had been one request.
+/// The outcome of a job. The caller sees it as if the job had been one request.
 pub(super) fn joined(handle: Handle) -> (usize, io::Result<usize>, Vec<u8>) {
     let done = handle.join_timeout(HANG).unwrap();
     assert_eq!((done.offset, done.requested), (OFFSET, LENGTH));
@@ -151,7 +151,7 @@ fn a_kernel_without_requests_gets_the_rest_later() {
     rig.fake.complete([(held[1], 4096)]);
     assert_eq!(answer(&rig, 3096), (1000, 3096));
     assert_eq!((joined(handle).0, joined(other).0), (LENGTH, LENGTH));
-    // With nothing else in flight it is asked at once, and believed in the end.
+    // With nothing else in flight the kernel is asked again at once, and believed in the end.
     for (tries, whole) in [(3, true), (9, false)] {
         let handle = read(&rig, &rig.file);
         rig.fake.held(1);
@@ -171,12 +171,12 @@ fn a_kernel_without_requests_gets_the_rest_later() {
 fn a_kernel_without_requests_has_one_again_when_a_job_goes_on() {
     let limits = Limits { depth: 2, backlog: 2, parked: 2 };
     let admission = Admission::new(limits);
-    let mut state = admission.lock();
+    let mut books = admission.lock();
     let job = || Job::read(tempfile::tempfile().unwrap(), Vec::new(), 0, |_| ());
-    state.put_back(0, Job::nop(|| ()));
-    assert!(state.is_starved());
-    state.resume(0, job());
-    assert!(state.can_fill());
+    books.put_back(0, Job::nop(|| ()));
+    assert!(books.is_starved());
+    books.resume(0, job());
+    assert!(books.can_fill());
 }
 
 #[test]
@@ -205,12 +205,12 @@ fn rests_go_in_together_and_before_what_waits() {
     let held = rig.fake.held(1)[0];
     let handles: Vec<_> = (0..3).map(|_| read(&rig, &rig.file)).collect();
     rig.dispatcher.submit_batch(rig.jobs(0..20)).unwrap();
-    // Held with all but these three in the kernel, the worker finds them together.
+    // The worker is held while all but these three are in the kernel, so it finds them together.
     rig.fake.complete([(held, 1)]);
     let first: Vec<Request> = rig.fake.held(15)[..3].to_vec();
     rig.fake.complete(first.into_iter().map(|request| (request, 1000)));
-    let parcels = rig.dispatcher.submitter().pipeline.completed().clone();
-    while parcels.len() < 3 {
+    let completed = rig.dispatcher.submitter().pipeline.completed().clone();
+    while completed.len() < 3 {
         std::thread::yield_now();
     }
     release.send(()).unwrap();
@@ -275,7 +275,7 @@ fn what_transfers_nothing_knows_no_exactness() {
     let sync = rig.dispatcher.spawn(sync).unwrap();
     rig.fake.complete([(rig.fake.held(1)[0], 0)]);
     assert!(matches!(sync.join_timeout(HANG).unwrap(), (0, Ok(0))));
-    // Nor is there anything to go on with where nothing was asked for.
+    // A read of nothing has no rest, either.
     let none = Job::read(&rig.file, Vec::new(), 0, |done| done.result).exact();
     let none = rig.dispatcher.spawn(none).unwrap();
     rig.fake.complete([(rig.fake.held(1)[0], 0)]);

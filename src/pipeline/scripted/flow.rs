@@ -1,4 +1,4 @@
-//! Who submits what, when, and together with what.
+//! Which thread submits jobs, when, and which of them together.
 
 use super::{HANG, Rig, all_well};
 use crate::admission::refusal::Refusal;
@@ -9,8 +9,8 @@ use crate::job::Job;
 fn what_callbacks_submit_enters_the_kernel_together() {
     let rig = Rig::new(Fake::default(), 64, 64, 1);
     rig.run_together(8, |submitter, next| submitter.submit(next).unwrap());
-    // One for the job that held the worker, eight single submissions, and one for what eight
-    // callbacks submitted.
+    // One for the job that held the worker, eight single submissions, and one for the jobs that
+    // eight callbacks submitted.
     rig.fake.held(8);
     let calls = rig.fake.calls();
     assert_eq!(calls.len(), 10);
@@ -30,7 +30,7 @@ fn chains_let_nobody_in_before_they_end() {
             Job::read(&rig.file, vec![0; 100], name, move |_| submitter.submit(next).unwrap());
         rig.dispatcher.submit(job).unwrap();
     }
-    // Links of chains end, and each has another after it: room for nobody.
+    // Links of chains end, and each has another after it, so there is room for nobody.
     for _ in 0..3 {
         let first = rig.fake.held(2)[0];
         let calls = rig.fake.calls().len();

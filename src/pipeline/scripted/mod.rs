@@ -30,7 +30,7 @@ use crate::{Builder, Dispatcher, Submitter};
 
 const HANG: Duration = Duration::from_secs(60);
 
-/// What a callback saw: the job's offset, which serves as its name, and result or errno.
+/// The report of a callback: the job's offset, which serves as its name, and the result or errno.
 type Seen = (u64, Result<usize, i32>);
 
 struct Rig {
@@ -47,7 +47,7 @@ fn with_limits(builder: Builder, limits: Limits) -> Builder {
     builder.depth(limits.depth as usize).backlog(limits.backlog).parked_limit(limits.parked)
 }
 
-/// Whether a descriptor is, now.
+/// Whether a descriptor is readable now.
 fn is_readable(fd: &impl AsFd) -> bool {
     poll(&mut [PollFd::new(fd.as_fd(), PollFlags::POLLIN)], PollTimeout::ZERO).unwrap() == 1
 }
@@ -89,8 +89,9 @@ impl Rig {
         names.map(|name| self.job(name)).collect()
     }
 
-    /// Runs `count` callbacks, with the names from 0 on, on the one worker without a pause: it is
-    /// held until all are on the channel. Each has a job to do something with, named from 100 on.
+    /// Runs `count` callbacks, with the names from 0 on, on the one worker without a pause: the
+    /// worker is held until all are on the channel. Each callback gets a job, named from 100 on, to
+    /// do something with.
     fn run_together(&self, count: u64, act: fn(&Submitter, Job)) {
         let (arrive, arrived) = mpsc::channel();
         let (release, released) = mpsc::channel::<()>();
@@ -101,7 +102,7 @@ impl Rig {
         self.dispatcher.submit(hold).unwrap();
         self.fake.held(1);
         self.fake.complete_all();
-        let parcels = &self.dispatcher.submitter().pipeline.completed().clone();
+        let completed = &self.dispatcher.submitter().pipeline.completed().clone();
         for name in 0..count {
             let (submitter, next) = (self.dispatcher.submitter(), self.job(100 + name));
             let job = Job::read(&self.file, vec![0; 100], name, move |_| act(&submitter, next));
@@ -109,7 +110,7 @@ impl Rig {
         }
         arrived.recv_timeout(HANG).unwrap();
         self.fake.complete_all();
-        while parcels.len() < count as usize {
+        while completed.len() < count as usize {
             thread::yield_now();
         }
         release.send(()).unwrap();
@@ -128,7 +129,7 @@ impl Rig {
         release
     }
 
-    /// What the next `count` callbacks saw, by name.
+    /// The reports of the next `count` callbacks, by name.
     fn seen(&self, count: usize) -> Vec<Seen> {
         let next = |_| self.seen.recv_timeout(HANG).expect("a callback doesn't run");
         let mut seen: Vec<Seen> = (0..count).map(next).collect();
@@ -136,7 +137,7 @@ impl Rig {
         seen
     }
 
-    /// Everything has run, once, and nothing is left.
+    /// Ends the dispatcher, and checks that every job has run once and that nothing is left.
     fn end(self, jobs: u64) {
         self.dispatcher.drain_timeout(HANG).unwrap();
         let report = self.dispatcher.shutdown().unwrap();
@@ -151,7 +152,7 @@ impl Rig {
     }
 }
 
-/// Where callbacks wait that are to run at the same time.
+/// A place where callbacks wait for each other that are to run at the same time.
 struct Meeting {
     arrived: Receiver<()>,
     _release: crossbeam_channel::Sender<()>,
@@ -171,7 +172,7 @@ impl Meeting {
         Self { arrived, _release: release, guest: Guest { arrive, released } }
     }
 
-    /// Waits until so many are there, and lets them go.
+    /// Waits until this many callbacks are there, and lets them go.
     fn of(self, count: usize) {
         (0..count).for_each(|_| self.arrived.recv_timeout(HANG).expect("somebody doesn't come"));
     }
@@ -180,7 +181,7 @@ impl Meeting {
 impl Guest {
     fn meet(&self) {
         self.arrive.send(()).unwrap();
-        // Until nobody can let it go any more, which does.
+        // This ends when the meeting is dropped.
         let _ = self.released.recv_timeout(HANG);
     }
 }

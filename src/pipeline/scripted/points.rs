@@ -22,7 +22,7 @@ enum Point {
     /// It waits for a slot, from a callback.
     Parked,
     InKernel,
-    /// The kernel has done a part, and has it again.
+    /// The kernel has done a part of it, and has the rest.
     Resumed,
     OnChannel,
     InCallback,
@@ -40,7 +40,7 @@ const POINTS: [Point; 7] = [
     Point::Over,
 ];
 
-/// Who ends it, and how.
+/// How the dispatcher is ended, and where.
 #[derive(Clone, Copy, Debug)]
 enum End {
     Drop,
@@ -49,8 +49,8 @@ enum End {
     DropInside,
 }
 
-/// A dispatcher with two slots and one worker, and a job of which it is told when its callback begins, and
-/// which waits in it.
+/// A dispatcher with two slots and one worker, and the channel by which callbacks say that they
+/// have begun.
 struct Scene {
     fake: Fake,
     dispatcher: Dispatcher,
@@ -71,7 +71,7 @@ impl Scene {
         Self { fake, dispatcher, file, runs: Arc::default(), begins, begin }
     }
 
-    /// A read of a hundred bytes that counts its runs, and says its number.
+    /// A read of a hundred bytes. Its callback counts the runs, and returns the number of its own.
     fn job(&self, act: impl FnOnce() + Send + 'static) -> Job<usize> {
         let (runs, begin) = (Arc::clone(&self.runs), self.begin.clone());
         Job::read(&self.file, vec![0; 100], 0, move |_| {
@@ -83,7 +83,7 @@ impl Scene {
         .exact()
     }
 
-    /// Holds the worker in a callback that then submits what is sent to it.
+    /// Holds the worker in a callback that submits the jobs that are sent to it.
     fn hold_worker(&self) -> Sender<Option<Job>> {
         let (release, released) = mpsc::channel::<Option<Job>>();
         let (submitter, begin) = (self.dispatcher.submitter(), self.begin.clone());
@@ -109,7 +109,7 @@ impl Scene {
     }
 }
 
-/// Ends the dispatcher on a thread of its own, and says when that has returned, with what.
+/// Ends the dispatcher on a thread of its own, which ends when that has returned.
 fn end(dispatcher: Dispatcher, how: End) -> thread::JoinHandle<Submitter> {
     let submitter = dispatcher.submitter();
     thread::spawn(move || {

@@ -1,5 +1,5 @@
-//! Where the rest of a job begins: in the middle of a buffer, at an aligned place, or behind what was
-//! done beforehand.
+//! Where the rest of a job begins: in the middle of a buffer, at an aligned place, or behind the
+//! part that was done beforehand.
 
 use std::fs::OpenOptions;
 use std::io::{self, ErrorKind};
@@ -28,7 +28,7 @@ fn a_direct_read_goes_on_at_the_last_aligned_place() {
     let rig = Rig::new(Fake::default(), 4, 4, 1);
     let file = direct(false);
     let rest = 4096 - 512;
-    // The answer to the second request, how much is there then, and why it ended.
+    // The answer to the second request, how many bytes are there then, and why the job ended.
     for (res, transferred, why) in [
         (rest, LENGTH, None),
         (700 - 512, 700, Some(ErrorKind::UnexpectedEof)),
@@ -43,7 +43,8 @@ fn a_direct_read_goes_on_at_the_last_aligned_place() {
         assert_eq!((count, result.err().map(|error| error.kind())), (transferred, why));
         assert!(buffer == vec![FILL; transferred]);
     }
-    // Not yet aligned to anything but its beginning; and then with more than before.
+    // The first parts end before the next aligned place, so the job begins anew, as long as each
+    // part is longer than the one before.
     let handle = read(&rig, &file);
     assert_eq!(answer(&rig, 100), (0, 4096));
     assert_eq!(answer(&rig, 101), (0, 4096));
@@ -74,7 +75,7 @@ fn a_direct_write_is_repeated_from_the_last_aligned_place_unless_it_appends() {
     let (count, result, _) = joined(handle);
     assert_eq!((count, kind(&result)), (700, ErrorKind::Other));
     assert!(result.unwrap_err().to_string().starts_with("700 of 4096 bytes were appended"));
-    // From an aligned place nothing has to be written again.
+    // If the first part ends at an aligned place, nothing has to be written again.
     let handle = write(&rig, &appended);
     answer(&rig, 1024);
     assert_eq!(answer(&rig, 3072), (1024, 3072));
@@ -103,7 +104,7 @@ fn a_vectored_transfer_goes_on_in_the_middle_of_a_buffer() {
     let done = handle.join_timeout(HANG).unwrap();
     assert_eq!((done.transferred, done.result.unwrap_err().raw_os_error()), (12, Some(libc::EIO)));
     assert_eq!(done.buffer, [10, 0, 2, 0].map(|len| vec![FILL; len]));
-    // Four elements, three of them, two, one.
+    // A vectored request's length is its number of elements: first four, then those that are left.
     let job = Job::write_vectored(&rig.file, vectors(), OFFSET, |done| done).exact();
     let handle = rig.dispatcher.spawn(job).unwrap();
     let elements = [9, 1, 20, 29, 1].map(|part| answer(&rig, part));
@@ -116,7 +117,7 @@ fn a_vectored_transfer_goes_on_in_the_middle_of_a_buffer() {
 fn a_range_is_read_on_from_aligned_places() {
     let rig = Rig::new(Fake::default(), 4, 4, 1);
     let file = direct(false);
-    // Of the blocks from 8192 to 9728, 1000 bytes at 8500. What follows 9500 nobody wants.
+    // 1000 bytes at 8500, in the blocks from 8192 to 9728. Nobody wants the bytes behind 9500.
     let (offset, len) = (OFFSET + 308, 1000);
     for (answers, places, transferred, whole) in [
         (&[1536][..], &[(0, 1536)][..], 1000, true),

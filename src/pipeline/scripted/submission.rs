@@ -1,4 +1,4 @@
-//! What the kernel may answer to a submission.
+//! All answers that the kernel may give to a submission.
 
 use std::sync::mpsc;
 use std::thread;
@@ -96,15 +96,15 @@ fn a_submission_that_takes_its_time_holds_up_no_other() {
     let buffered = FileHandle::from(std::fs::File::open(path).unwrap());
     assert!(buffered.is_buffered());
     let tell = rig.tell.clone();
-    // For which a worker has to look into the page cache.
+    // A worker has to look into the page cache for such a read.
     let read = |name| {
         let tell = tell.clone();
         Job::read(&buffered, vec![0; 100], name, move |done| {
             tell.send((name, Ok(done.result.unwrap()))).unwrap();
         })
     };
-    // The caller's own part of the batch blocks in the engine; workers come for the rest of it, and
-    // for what another caller submits meanwhile.
+    // The caller's own part of the batch blocks in the engine. Workers come for the rest of the
+    // batch, and for the job that another caller submits meanwhile.
     rig.fake.block_caller();
     let batch = [rig.job(0), read(1)];
     thread::scope(|scope| {
@@ -131,7 +131,7 @@ fn a_file_that_cannot_be_asked_not_to_wait_is_not_asked_again() {
     assert!(rig.dispatcher.spawn(job).unwrap().join().unwrap().is_ok());
     assert!(!file.supports_nowait(), "nor its other handles");
     assert_eq!(rig.dispatcher.stats().blocking_transfers, 1);
-    // A worker isn't needed to look, and the one that there is may be busy.
+    // No worker is needed to look any more, so the one worker may be busy.
     let gate = rig.held_worker();
     let job = Job::read(&file, vec![0; 100], 0, |_| ());
     rig.dispatcher.submit(job).unwrap();
@@ -164,12 +164,12 @@ fn without_requests_jobs_that_need_none_wait_in_their_turn() {
 #[test]
 fn a_kernel_without_requests_and_nothing_in_flight_is_asked_again_and_then_believed() {
     let rig = Rig::new(Fake::automatic(), 8, 8, 1);
-    // A passing shortage is waited out.
+    // The caller waits out a short shortage.
     rig.fake.script([Answer::Refuse(libc::EAGAIN); 3]);
     rig.dispatcher.submit_batch(rig.jobs(0..2)).unwrap();
     assert_eq!(rig.seen(2), all_well(0..2));
     rig.dispatcher.drain_timeout(HANG).unwrap();
-    // A lasting one is reported to the first, and the second has its turn.
+    // A lasting shortage ends the first job, and then the second has its tries.
     rig.fake.script([Answer::Refuse(libc::EAGAIN); 9]);
     rig.dispatcher.submit_batch(rig.jobs(2..4)).unwrap();
     assert_eq!(rig.seen(2), [(2, Err(libc::EAGAIN)), (3, Ok(100))]);
@@ -199,7 +199,7 @@ fn a_kernel_without_requests_is_asked_again_while_who_asked_is_in_a_callback() {
     rig.all_asleep(2);
     rig.fake.script(vec![Answer::Refuse(libc::EAGAIN); 10_000]);
     rig.dispatcher.submit(rig.job(1)).unwrap();
-    // One of the two asks now and then, and is the first to be called for what completes.
+    // One of the two workers asks now and then, and is the first to be woken for a completion.
     rig.fake.called(4);
     rig.fake.complete([(rig.fake.held(1)[0], 100)]);
     arrived.recv_timeout(HANG).unwrap();
@@ -225,7 +225,7 @@ fn a_kernel_without_requests_is_asked_again_for_what_a_callback_submits() {
     rig.fake.script(vec![Answer::Refuse(libc::EAGAIN); 10_000]);
     let refused = rig.dispatcher.spawn(rig.job(1)).unwrap();
     rig.fake.called(4);
-    // With it goes the reason to ask.
+    // Without this job, there is no reason to ask.
     while refused.cancel() != Cancel::Cancelled {
         thread::yield_now();
     }

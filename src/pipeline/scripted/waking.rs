@@ -1,4 +1,4 @@
-//! Who is woken, and for how much.
+//! Which workers are woken, how many, and for which jobs.
 
 use std::time::Duration;
 
@@ -11,8 +11,8 @@ use crate::pipeline::wakeups::hints::SenderNext;
 use crate::pipeline::worker::{IdleStep, Worker};
 use crate::pipeline::{Pipeline, Runs};
 
-/// A thread may lose its CPU at any time, and then another is called in its place: what is to happen
-/// has to happen once in so many times, and would never without what is tested.
+/// A thread may lose its CPU at any time, and then another is woken in its place. So the expected
+/// has to happen only once in this many tries. Without the mechanism under test it never would.
 const TRIES: u64 = 100;
 
 impl Rig {
@@ -32,8 +32,8 @@ impl Rig {
         }
     }
 
-    /// Completes eight jobs at once, each of which submits another, and says how many workers woke
-    /// up for them and in how many calls the others entered the kernel.
+    /// Completes eight jobs at once. The callback of each submits another. Returns how many workers
+    /// woke up for them, and in how many calls the other jobs entered the kernel.
     fn harvest_of_eight(&self) -> (u64, usize) {
         self.all_asleep(2);
         let (wake_ups, calls) = (self.dispatcher.stats().worker_wakeups, self.fake.calls().len());
@@ -120,48 +120,50 @@ fn callbacks_that_turn_out_slow_get_all_workers_at_once() {
     (0..WORKERS).for_each(|_| begun.recv_timeout(HANG).unwrap());
     let looks = rig.fake.waited(|_, _| true).len() - looks;
     drop(release);
-    // The harvest, the first look, and one at which it shows; not one for each worker.
-    assert!(looks < WORKERS / 2, "the reaper looked {looks} times until all had been called");
+    // The harvest, the first look, and the look at which the reaper sees it: not one look for each
+    // worker.
+    assert!(looks < WORKERS / 2, "the reaper looked {looks} times until all had been woken");
     rig.end(WORKERS as u64);
 }
 
-/// A worker counts itself idle, somebody relies on that for a summons, and before calling it the
-/// worker finds a job and rises by itself: the summons is answered all the same.
+/// A worker announces that it is idle. Another thread relies on that, and expects a filler. Before
+/// this thread wakes it, the worker finds a job and cancels the announcement. It comes to fill
+/// slots all the same.
 #[test]
 fn a_summons_is_answered_by_a_worker_that_rises_by_itself() {
     let limits = Limits { depth: 2, backlog: 2, parked: 2 };
-    let lane = crate::blocking::BlockingPool::new(1);
-    let (pipeline, outlet) =
-        Pipeline::new(Box::new(Fake::default()), limits, Runs::Workers(1), lane, None);
+    let blocking = crate::blocking::BlockingPool::new(1);
+    let (pipeline, completed_tx) =
+        Pipeline::new(Box::new(Fake::default()), limits, Runs::Workers(1), blocking, None);
     let file = crate::FileHandle::from(std::fs::File::open("/dev/null").unwrap());
     let job = crate::Job::read(file, Vec::new(), 0, |_| ());
-    assert!(outlet.try_send(Completed { index: 0, res: 0, job }).is_ok());
+    assert!(completed_tx.try_send(Completed { index: 0, res: 0, job }).is_ok());
     pipeline.admission().lock().flags_mut().expect_filler();
     assert_eq!(Worker::new(&pipeline, 0).idle_step(), IdleStep::LookAgain);
     assert_eq!(pipeline.wakeups().workers().sleepers().idle(), 0);
     assert!(
         !pipeline.admission().lock().flags().is_filler_coming(),
-        "the next who needs one would call nobody"
+        "the next thread that needs a filler would wake nobody"
     );
 }
 
-/// A job is sent while a worker is coming, so nobody is called for it; but that worker first submits
-/// something, or copies, which may take its time. Another that is idle comes for the job.
+/// A job is sent while a worker is coming, so nobody is woken for it. But that worker first submits
+/// something, or copies, which may take its time. Another worker that is idle comes for the job.
 #[test]
 fn what_was_left_to_a_worker_that_comes_does_not_wait_until_it_has_filled_slots() {
     let limits = Limits { depth: 2, backlog: 2, parked: 2 };
-    let lane = crate::blocking::BlockingPool::new(1);
+    let blocking = crate::blocking::BlockingPool::new(1);
     let fake = Fake::default();
-    let (pipeline, outlet) =
-        Pipeline::new(Box::new(fake.clone()), limits, Runs::Workers(2), lane, None);
+    let (pipeline, completed_tx) =
+        Pipeline::new(Box::new(fake.clone()), limits, Runs::Workers(2), blocking, None);
     let file = crate::FileHandle::from(std::fs::File::open("/dev/null").unwrap());
     let job = || crate::Job::read(&file, Vec::new(), 0, |_| ());
     let sleepers = &pipeline.wakeups().workers().sleepers();
     (0..2).for_each(|worker| sleepers.announce_idle(worker, None));
     assert!(sleepers.wake_one(), "for something else");
-    assert!(outlet.try_send(Completed { index: 0, res: 0, job: job() }).is_ok());
+    assert!(completed_tx.try_send(Completed { index: 0, res: 0, job: job() }).is_ok());
     pipeline.wakeups().for_sent(pipeline.admission(), 1, SenderNext::Other);
-    assert_eq!((sleepers.idle(), sleepers.coming()), (1, 1), "it is left to who is coming");
+    assert_eq!((sleepers.idle(), sleepers.coming()), (1, 1), "it is left to the one that comes");
     assert!(sleepers.sleep(1, None));
     assert!(pipeline.admission().lock().post(job()).is_ok());
     Worker::new(&pipeline, 1).arrive();
@@ -175,12 +177,12 @@ fn half_of_what_is_in_flight_is_waited_for_but_not_for_ever() {
     rig.dispatcher.submit_batch(rig.jobs(0..64)).unwrap();
     let first = rig.fake.held(64)[0];
     rig.fake.complete([(first, full(&first))]);
-    // All 64, if the reaper came late, or 63.
+    // Half of 64, or of 63 if one had already been reaped.
     let half = |least: usize| least == 31 || least == 32;
     let waits = rig.fake.waited(|least, limit| half(least) && limit.is_some());
     let for_ever = |&(least, limit): &(usize, Option<Duration>)| least > 1 && limit.is_none();
     assert!(!waits.iter().any(for_ever), "nobody may wait for ever for more than one");
-    // Nothing came: the next is waited for alone, and without a limit.
+    // Nothing came: the reaper then waits for one completion alone, and without a limit.
     assert_eq!(rig.seen(1), all_well(0..1));
     let alone = |waits: &[(usize, Option<Duration>)]| {
         let many = waits.iter().position(|&(least, _)| half(least)).unwrap();

@@ -1,4 +1,4 @@
-//! Jobs that are withdrawn while they wait.
+//! Jobs that are cancelled while they wait.
 
 use std::sync::{Arc, mpsc};
 use std::thread;
@@ -17,7 +17,7 @@ use crate::pipeline::{Pipeline, Runs, cancel};
 use crate::submit::handle::JobHandle;
 use crate::{Cancel, JoinError, Submitter};
 
-/// What a job's callback was given: its name, bytes or errno, and how many bytes its buffer has.
+/// The values that a job's callback was given: its name, bytes or errno, and the buffer's length.
 type Given = (u64, Result<usize, i32>, usize);
 
 fn spawn(rig: &Rig, name: u64) -> JobHandle<Given> {
@@ -28,7 +28,7 @@ fn spawn(rig: &Rig, name: u64) -> JobHandle<Given> {
     rig.dispatcher.spawn(job).unwrap()
 }
 
-fn withdrawn(name: u64) -> Given {
+fn cancelled(name: u64) -> Given {
     (name, Err(libc::ECANCELED), 100)
 }
 
@@ -55,7 +55,7 @@ fn what_waits_for_a_slot_ends_without_one() {
     assert_eq!(handles[3].cancel(), Cancel::TooLate, "a second time");
     let mut handles: Vec<_> = handles.into_iter().map(Some).collect();
     for name in [6, 3] {
-        assert_eq!(ended(handles[name].take().unwrap()), withdrawn(name as u64));
+        assert_eq!(ended(handles[name].take().unwrap()), cancelled(name as u64));
     }
     // Nothing has completed.
     while rig.dispatcher.stats().finished < 2 {
@@ -92,7 +92,7 @@ fn it_makes_room() {
     rig.fake.held(1);
     rig.fake.complete_all();
     assert_eq!(rig.seen(1), all_well(2..3));
-    assert_eq!(ended(waiting), withdrawn(1));
+    assert_eq!(ended(waiting), cancelled(1));
     rig.end(3);
 }
 
@@ -103,7 +103,7 @@ fn an_idle_worker_comes_while_another_is_in_a_callback() {
     let (in_kernel, waiting) = (spawn(&rig, 0), spawn(&rig, 1));
     rig.fake.held(1);
     assert_eq!(waiting.cancel(), Cancel::Cancelled);
-    assert_eq!(ended(waiting), withdrawn(1));
+    assert_eq!(ended(waiting), cancelled(1));
     assert!(!in_kernel.is_finished());
     release.send(()).unwrap();
     rig.fake.complete_all();
@@ -122,7 +122,7 @@ fn a_busy_worker_comes_by_and_needs_no_completion() {
     }
     release.send(()).unwrap();
     for (handle, name) in handles.into_iter().zip(0..).skip(1) {
-        assert_eq!(ended(handle), withdrawn(name));
+        assert_eq!(ended(handle), cancelled(name));
     }
     rig.fake.complete_all();
     rig.end(5);
@@ -131,7 +131,8 @@ fn a_busy_worker_comes_by_and_needs_no_completion() {
 #[test]
 fn callbacks_of_withdrawn_jobs_delay_nobody_while_a_worker_is_idle() {
     let rig = Rig::new(Fake::default(), 1, 8, 3);
-    // Each waits for the others: two withdrawn ones, and one that the kernel has completed.
+    // Each callback waits for the others: of two cancelled jobs, and of one that the kernel has
+    // completed.
     let meeting = Meeting::new();
     let handles = [0, 1, 2].map(|name| {
         let guest = meeting.guest.clone();
@@ -171,13 +172,13 @@ fn a_worker_that_is_kept_busy_comes_by_all_the_same() {
     rig.end(65);
 }
 
-/// A worker is called for a withdrawn job, and before it comes a job on the channel is left to it, too.
+/// A worker is woken for a cancelled job. Before it comes, a job on the channel is left to it, too.
 #[test]
 fn what_was_left_to_a_worker_is_not_left_to_its_slow_callback() {
     let limits = Limits { depth: 1, backlog: 2, parked: 2 };
-    let lane = BlockingPool::new(1);
-    let (pipeline, outlet) =
-        Pipeline::new(Box::new(Fake::default()), limits, Runs::Workers(2), lane, None);
+    let blocking = BlockingPool::new(1);
+    let (pipeline, completed_tx) =
+        Pipeline::new(Box::new(Fake::default()), limits, Runs::Workers(2), blocking, None);
     let submitter = Submitter { pipeline: Arc::clone(&pipeline) };
     let file = FileHandle::from(std::fs::File::open("/dev/null").unwrap());
     let job = || Job::read(&file, Vec::new(), 0, |_| ());
@@ -185,7 +186,7 @@ fn what_was_left_to_a_worker_is_not_left_to_its_slow_callback() {
     let waiting = submitter.spawn(job()).unwrap();
     (0..2).for_each(|worker| pipeline.wakeups().workers().sleepers().announce_idle(worker, None));
     assert_eq!(waiting.cancel(), Cancel::Cancelled);
-    assert!(outlet.try_send(Completed { index: 0, res: 0, job: job() }).is_ok());
+    assert!(completed_tx.try_send(Completed { index: 0, res: 0, job: job() }).is_ok());
     pipeline.wakeups().for_unclaimed();
     assert_eq!(
         (
@@ -194,9 +195,9 @@ fn what_was_left_to_a_worker_is_not_left_to_its_slow_callback() {
         ),
         (1, 1)
     );
-    assert!(pipeline.wakeups().workers().sleepers().cancel_idle(1), "it has been called");
+    assert!(pipeline.wakeups().workers().sleepers().cancel_idle(1), "it has been woken");
     assert!(cancel::next_ended_early(&pipeline).is_some());
-    assert_eq!(pipeline.wakeups().workers().sleepers().idle(), 0, "the other one is called");
+    assert_eq!(pipeline.wakeups().workers().sleepers().idle(), 0, "the other one is woken");
 }
 
 #[test]
@@ -204,10 +205,10 @@ fn callbacks_withdraw_others_and_may_submit_and_panic() {
     let rig = Rig::new(Fake::default(), 1, 8, 1);
     let (submitter, next) = (rig.dispatcher.submitter(), rig.job(7));
     let (tell, told) = mpsc::channel::<JobHandle<()>>();
-    let withdrawing = Job::read(&rig.file, vec![0; 100], 0, move |_| {
+    let cancelling = Job::read(&rig.file, vec![0; 100], 0, move |_| {
         told.iter().map(|handle| handle.cancel()).collect::<Vec<_>>()
     });
-    let withdrawing = rig.dispatcher.spawn(withdrawing).unwrap();
+    let cancelling = rig.dispatcher.spawn(cancelling).unwrap();
     let panics = Job::read(&rig.file, vec![0; 100], 1, |done| {
         // Without the panic hook and its output.
         std::panic::resume_unwind(Box::new(done.result.unwrap_err().raw_os_error()))
@@ -223,9 +224,9 @@ fn callbacks_withdraw_others_and_may_submit_and_panic() {
     assert_eq!(payload.downcast_ref(), Some(&Some(libc::ECANCELED)));
     rig.fake.held(1);
     rig.fake.complete_all();
-    let answers = withdrawing.join_timeout(HANG).unwrap();
+    let answers = cancelling.join_timeout(HANG).unwrap();
     assert_eq!(answers, [Cancel::Cancelled, Cancel::WillRun]);
-    // What the callback of a withdrawn job submits enters the kernel.
+    // A job that the callback of a cancelled job submits enters the kernel.
     rig.fake.held(1);
     rig.fake.complete_all();
     assert_eq!(rig.seen(1), all_well(7..8));
@@ -242,16 +243,16 @@ fn what_the_kernel_has_no_request_for_can_be_withdrawn() {
     let first = rig.fake.held(1)[0];
     rig.fake.script(vec![Answer::Refuse(libc::EAGAIN); 1000]);
     let refused = spawn(&rig, 1);
-    withdraw_starved(&refused);
-    assert_eq!(ended(refused), withdrawn(1));
-    // The rest of one of which a part is done.
+    cancel_starved(&refused);
+    assert_eq!(ended(refused), cancelled(1));
+    // The same for the rest of a job that is done in part.
     rig.fake.script_anew([Answer::Accept(1)]);
     let file = direct(false);
     let handle = read(&rig, &file);
     let part = rig.fake.held(2)[1];
     rig.fake.script(vec![Answer::Refuse(libc::EAGAIN); 1000]);
     rig.fake.complete([(part, 1000)]);
-    withdraw_starved(&handle);
+    cancel_starved(&handle);
     let (transferred, result, buffer) = joined(handle);
     assert_eq!(result.unwrap_err().raw_os_error(), Some(libc::ECANCELED));
     assert_eq!((transferred, buffer), (1000, vec![FILL; 1000]));
@@ -261,8 +262,8 @@ fn what_the_kernel_has_no_request_for_can_be_withdrawn() {
     rig.end(3);
 }
 
-/// Withdraws a job for which the kernel is asked now and then.
-fn withdraw_starved<T>(handle: &JobHandle<T>) {
+/// Cancels a job for which the kernel is asked now and then.
+fn cancel_starved<T>(handle: &JobHandle<T>) {
     while handle.cancel() != Cancel::Cancelled {
         assert!(!handle.is_finished());
         thread::yield_now();
@@ -285,7 +286,7 @@ fn thousands_are_withdrawn_from_wherever_they_are() {
     });
     assert!(handles.iter().all(|handle| handle.cancel() == Cancel::TooLate));
     for (handle, name) in handles.into_iter().zip(0..).skip(1) {
-        assert_eq!(ended(handle), withdrawn(name));
+        assert_eq!(ended(handle), cancelled(name));
     }
     rig.fake.complete_all();
     rig.end(JOBS + 1);

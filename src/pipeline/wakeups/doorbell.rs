@@ -1,6 +1,6 @@
 //! The doorbell of an event loop: a counter that tells its owner that something waits.
 //!
-//! It is an eventfd. Each thing that waits (a completion in the kernel's ring, a job on the channel,
+//! It is an eventfd. Each item that waits (a completion in the kernel's ring, a job on the channel,
 //! a wake-up to fill slots) is counted once, *after* it is there. So the counter never exceeds the
 //! number of things that are there. A turn takes at most that many, so it always finds them. If it
 //! takes one before its increment arrives, the late increment pays for the one that it skipped.
@@ -19,11 +19,12 @@ pub(crate) struct Doorbell {
     counter: Arc<File>,
     /// The thread whose turn is or was the last, by its number; 0 before the first.
     owner: AtomicU64,
-    /// The owner is in its turn, at the end of which it fills slots, so it need not be woken for that.
-    /// Set by the owner when a turn begins, cleared by it at the end, under the lock of the books: so
-    /// whoever holds that lock knows whether the owner is yet to look.
+    /// The owner is in its turn. At the end of the turn it fills slots, so it need not be woken for
+    /// that. The owner sets this when a turn begins, and clears it at the end, under the lock of
+    /// the books. So a thread that holds that lock knows whether the owner is yet to look.
     in_turn: AtomicBool,
-    /// What the owner itself put on the channel in its turn. Counted when the turn ends.
+    /// How many jobs the owner itself put on the channel in its turn. They are counted when the
+    /// turn ends.
     own: AtomicU64,
     /// The next turn takes from the kernel first.
     kernel_first: AtomicBool,
@@ -76,13 +77,13 @@ impl Doorbell {
 
     fn write(&self, count: u64) {
         if count > 0 {
-            // Full it can only be because somebody else wrote to it. Then the owner, told of more than
-            // there can be, takes all there is.
+            // The counter can only be full because somebody else wrote to it. Then the owner is
+            // told of more than there can be, and takes all there is.
             let _ = (&*self.counter).write(&count.to_ne_bytes());
         }
     }
 
-    /// What has been counted since the last time: 0 if nothing has.
+    /// Returns how much has been counted since the last time: 0 if nothing has.
     pub(crate) fn take(&self) -> io::Result<u64> {
         let mut count = [0; 8];
         match (&*self.counter).read(&mut count) {
@@ -92,8 +93,8 @@ impl Doorbell {
         }
     }
 
-    /// Begins the calling thread's turn. Says where to take from first: each source every other time,
-    /// so that neither has to wait for the other to run dry.
+    /// Begins the calling thread's turn. Says where to take from first: each source every other
+    /// time, so that neither has to wait for the other to run dry.
     pub(crate) fn begin_turn(&self) -> First {
         self.become_owner();
         self.in_turn.store(true, Ordering::Relaxed);
@@ -103,12 +104,13 @@ impl Doorbell {
         }
     }
 
-    /// Ends it, under the lock of the books.
+    /// Ends the turn, under the lock of the books.
     pub(crate) fn end_turn(&self) {
         self.in_turn.store(false, Ordering::Relaxed);
     }
 
-    /// After the turn: counts again what was left, and what came in it from the owner itself.
+    /// Counts again, after the turn, the items that were left, and those that the owner itself put
+    /// on the channel.
     pub(crate) fn put_back(&self, left: u64) {
         self.write(left + self.own.swap(0, Ordering::Relaxed));
     }
@@ -119,7 +121,8 @@ impl Doorbell {
         self.in_turn.load(Ordering::Relaxed)
     }
 
-    /// Makes the calling thread the one that mustn't wait for jobs, as it runs their callbacks.
+    /// Makes the calling thread the owner. The owner must not wait for jobs, as it runs their
+    /// callbacks.
     pub(crate) fn become_owner(&self) {
         self.owner.store(thread_number(), Ordering::Relaxed);
     }

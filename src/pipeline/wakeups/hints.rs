@@ -1,4 +1,4 @@
-//! What the deciding thread and the thread that asks tell each other.
+//! When to fill slots, and what a sender does next: answers and questions of the wake-ups.
 
 /// When free slots are to be filled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -10,7 +10,7 @@ pub(crate) enum FillNow {
     AtEndOfRun,
 }
 
-/// What a thread that has sent jobs to the workers does next.
+/// The next step of a thread that has sent jobs to the workers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum SenderNext {
     /// It is a worker, and takes a job from the channel.

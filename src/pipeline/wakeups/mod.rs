@@ -1,5 +1,5 @@
-//! Wake-ups: who is woken, when, and for what. There is one strategy for a dispatcher with workers
-//! and one for an event loop, whose owner does the workers' part.
+//! Wake-ups: here it is decided who is woken, when, and for what. There is one strategy for a
+//! dispatcher with workers and one for an event loop, whose owner does the workers' part.
 
 pub(crate) mod doorbell;
 pub(crate) mod hints;
@@ -21,7 +21,7 @@ pub(crate) enum Wakeups {
 }
 
 impl Wakeups {
-    /// When the slots that are free now are to be filled by the calling thread, which runs callbacks.
+    /// When the calling thread, which runs callbacks, is to fill the slots that are free now.
     pub(crate) fn when_to_fill(&self, books: &Books) -> FillNow {
         match self {
             Self::Workers(workers) => workers.when_to_fill(books),
@@ -38,7 +38,8 @@ impl Wakeups {
         }
     }
 
-    /// Sees to what a callback has parked that does not go into the kernel at once.
+    /// Wakes somebody, if need be, for jobs that a callback has parked and that don't go into slots
+    /// at once.
     pub(crate) fn for_parked(&self, books: MutexGuard<'_, Books>, fill: FillNow) {
         match self {
             Self::Workers(workers) => workers.for_parked(books, fill),
@@ -47,7 +48,8 @@ impl Wakeups {
         }
     }
 
-    /// Wakes somebody for jobs that the calling thread has sent, which is not the reaper.
+    /// Wakes somebody for jobs that the calling thread has sent. The calling thread is not the
+    /// reaper.
     pub(crate) fn for_sent(&self, admission: &Admission, count: u64, next: SenderNext) {
         match self {
             Self::Workers(workers) => workers.for_sent(admission, next),
@@ -66,7 +68,7 @@ impl Wakeups {
         }
     }
 
-    /// Wakes idle workers for what else there is, as the calling worker may be busy for long.
+    /// Wakes idle workers for the jobs on the channel, as the calling worker may be busy for long.
     pub(crate) fn for_unclaimed(&self) {
         if let Self::Workers(workers) = self {
             workers.for_unclaimed();
@@ -96,8 +98,8 @@ impl Wakeups {
         matches!(self, Self::Workers(_))
     }
 
-    /// Whether what the calling thread waits for might have to be done by itself: it is the owner of
-    /// this event loop.
+    /// Whether the calling thread is the owner of this event loop. It might wait for jobs that it
+    /// would have to end itself.
     pub(crate) fn is_owner_here(&self) -> bool {
         matches!(self, Self::Owner(owner) if owner.doorbell().is_owner_here())
     }

@@ -22,7 +22,7 @@ impl OwnerWakeups {
         &self.doorbell
     }
 
-    /// During a turn, its end is soon enough.
+    /// During a turn, the end of the turn is soon enough.
     pub(super) fn when_to_fill(&self, books: &Books) -> FillNow {
         match !self.doorbell.is_in_turn() && books.can_fill() {
             true => FillNow::Yes,
@@ -30,7 +30,7 @@ impl OwnerWakeups {
         }
     }
 
-    /// Wakes the owner, if it is needed and not in its turn, at the end of which it looks anyway.
+    /// Wakes the owner, if it is needed and not in its turn. At the end of a turn it looks anyway.
     pub(super) fn wake(&self, mut books: MutexGuard<'_, Books>) {
         let wanted = !self.doorbell.is_in_turn() && self.is_needed(&books);
         if wanted {

@@ -1,5 +1,5 @@
-//! How long callbacks take, as far as can be told from those that were: what decides whether waking
-//! another worker is worth it.
+//! How long callbacks take, as far as past ones tell. By this it is decided whether waking another
+//! worker is worth it.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -8,11 +8,12 @@ use std::time::Duration;
 const WORTH_A_WAKE_UP: u64 = 50_000;
 /// Callbacks that take longer on average don't wait for each other while a worker sleeps.
 const QUICK: u64 = 10_000;
-/// The device is without the slots of callbacks that have run for so long at most.
+/// The device does not notice if slots stay free while callbacks run for this long.
 const NO_TIME: u64 = 25_000;
-/// One run counts for no more than this, so that one preempted thread doesn't stand for long.
+/// One run counts for no more than this, so that a thread that was preempted once doesn't count for
+/// long.
 const LONGEST: u64 = 400_000;
-/// One part in so many of the average is replaced by each run's.
+/// Each run replaces one part in this many of the average.
 const WEIGHT: u64 = 8;
 
 /// A moving average of callbacks' durations in nanoseconds. Workers update it after each run, and
@@ -49,7 +50,7 @@ impl Pace {
         usize::try_from(work.div_ceil(WORTH_A_WAKE_UP)).unwrap_or(usize::MAX)
     }
 
-    /// How many callbacks are over before the device notices.
+    /// How many callbacks are over before the device notices that slots are free.
     pub(crate) fn in_no_time(&self) -> usize {
         usize::try_from(NO_TIME / self.0.load(Ordering::Relaxed).max(1)).unwrap_or(usize::MAX)
     }

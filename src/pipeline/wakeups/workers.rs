@@ -1,9 +1,9 @@
-//! How workers are woken.
+//! How workers are woken: at once, or by the reaper if those that are awake don't keep up.
 //!
-//! Waking a thread costs more than most callbacks. As long as callbacks are quick, work that an idle
-//! worker could do is therefore left to the workers that are awake: the reaper watches, and wakes
-//! others if they don't get on with it. If callbacks are slow, an idle worker is woken at once.
-//! `README.md` beside this folder has the scenarios.
+//! Waking a thread costs more than most callbacks. So as long as callbacks are quick, work that an
+//! idle worker could do is left to the workers that are awake. The reaper watches, and wakes others
+//! if they don't get on with it. If callbacks are slow, an idle worker is woken at once. The
+//! scenarios are in `README.md` beside this folder, from "Waking workers" on.
 
 use std::time::Duration;
 
@@ -52,8 +52,8 @@ impl WorkerWakeups {
         &self.pace
     }
 
-    /// At once, if an idle worker could submit what waits, and the running callbacks may take long.
-    /// If they are quick, and the reaper watches over those that turn out not to be, the end of the
+    /// At once, if an idle worker could submit the jobs that wait, and the running callbacks may
+    /// take long. If callbacks are quick, and the reaper watches in case one is not, the end of the
     /// run is soon enough.
     pub(super) fn when_to_fill(&self, books: &Books) -> FillNow {
         let may_wait = books.flags().is_watched() && self.pace.is_quick();
@@ -63,8 +63,9 @@ impl WorkerWakeups {
         }
     }
 
-    /// Wakes as many idle workers as the jobs on the channel are worth: at least one, if no worker is
-    /// awake. The reaper does so after it has sent some, and calls [`watch`](Self::watch) next.
+    /// Wakes as many idle workers as the jobs on the channel are worth, and at least one if no
+    /// worker is awake. The reaper calls this after it has sent jobs, and [`watch`](Self::watch)
+    /// next.
     pub(crate) fn after_harvest(&self, admission: &Admission) {
         if !self.pace.is_quick() {
             self.for_unclaimed();
@@ -79,10 +80,10 @@ impl WorkerWakeups {
         self.wake(self.unclaimed());
     }
 
-    /// Wakes idle workers for jobs that the calling thread has sent. It is not the reaper, so it does
-    /// not look after them.
+    /// Wakes idle workers for jobs that the calling thread has sent. Unlike the reaper, this thread
+    /// does not look after the jobs later.
     pub(super) fn for_sent(&self, admission: &Admission, next: SenderNext) {
-        // Looked at after the sending: as long as it watches, the reaper looks again.
+        // This comes after the sending: as long as the reaper watches, it looks again.
         if self.pace.is_quick() && admission.lock().flags().is_watched() {
             self.wake(self.missing());
         } else {
@@ -98,7 +99,7 @@ impl WorkerWakeups {
         wanted.saturating_sub(self.sleepers.awake()).min(waiting)
     }
 
-    /// Wakes so many workers, or all that are idle.
+    /// Wakes this many workers, or all that are idle.
     pub(crate) fn wake(&self, count: usize) {
         let woken = |_: &usize| self.sleepers.wake_one();
         (0..count).take_while(woken).count();
@@ -106,15 +107,15 @@ impl WorkerWakeups {
 
     /// How many jobs are on the channel that nobody is coming for.
     fn unclaimed(&self) -> usize {
-        // In this order: a worker that is woken in between comes for what is sent in between, or for
-        // more.
+        // The order matters: a worker that is woken in between comes for a job that is sent in
+        // between, or for more.
         let coming = self.sleepers.coming();
         self.completed.len().saturating_sub(coming)
     }
 
-    /// What there is that an idle worker could do and that nobody was woken for, as it is left to
-    /// callbacks that are expected to end soon. From then on, until there is nothing, callbacks may
-    /// leave what they submit to the end of the run.
+    /// Returns the work that idle workers could do and that nobody was woken for, as callbacks are
+    /// expected to end soon. Until it returns none, callbacks may leave the jobs that they submit
+    /// to the end of the run.
     pub(crate) fn watch(&self, admission: &Admission) -> Option<Unserved> {
         let mut books = admission.lock();
         let unserved = Unserved {
@@ -129,14 +130,14 @@ impl WorkerWakeups {
         watched.then_some(unserved)
     }
 
-    /// From now on callbacks leave nothing to the end of the run: the reaper can't watch.
+    /// Has callbacks leave nothing to the end of the run from now on: the reaper can't watch.
     pub(crate) fn stop_watching(&self, admission: &Admission) {
         admission.lock().flags_mut().set_watched(false);
         self.for_unclaimed();
     }
 
-    /// Wakes an idle worker. If none is idle any more when the lock has been given up, the one that
-    /// was looks by itself.
+    /// Wakes an idle worker to fill slots. If none is idle any more when the lock has been given
+    /// up, the worker that was idle looks by itself.
     pub(super) fn wake_filler(&self, mut books: MutexGuard<'_, Books>) {
         let needed = books.can_fill() || books.is_starved();
         let wanted = needed && self.sleepers.idle() > 0 && !books.flags().is_filler_coming();
@@ -158,8 +159,8 @@ impl WorkerWakeups {
         }
     }
 
-    /// Leaves it to an idle worker, if there is one, to ask a kernel again that had no request left:
-    /// the worker that was to ask may be in a callback for long.
+    /// Leaves it to an idle worker, if there is one, to ask a kernel again that had no request
+    /// left: the worker that was to ask may be in a callback for long.
     pub(crate) fn leave_asking(&self) {
         self.sleepers.wake_by(Instant::now() + NAP_MIN);
     }

@@ -3,20 +3,20 @@
 use super::plan::{Op, Plan};
 use super::program::Kind;
 
-/// What direct files are aligned to.
+/// The alignment of direct files.
 pub(super) const UNIT: usize = 512;
-/// More than any plan is about.
+/// The size of a device in bytes: no plan is about bytes behind it.
 pub(super) const DEVICE: usize = 16 * UNIT;
 
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Extent {
-    /// Bytes that a plan's units have.
+    /// How many bytes one unit of the plan has.
     pub(super) unit: usize,
     /// Where the transfer begins.
     pub(super) offset: u64,
-    /// How many bytes it has.
+    /// How many bytes the transfer has.
     pub(super) whole: usize,
-    /// How many of these, at the front, nobody asked for.
+    /// How many bytes at its front nobody asked for.
     pub(super) skip: usize,
     pub(super) requested: usize,
 }
@@ -52,7 +52,7 @@ pub(super) fn written(name: usize, at: usize) -> u8 {
     (name * 37 + at * 11 + 1) as u8
 }
 
-/// What a device holds at first.
+/// The bytes that a device holds at first.
 pub(super) fn contents() -> Vec<u8> {
     (0..DEVICE).map(|at| (at % 251) as u8).collect()
 }

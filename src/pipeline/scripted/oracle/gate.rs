@@ -12,9 +12,9 @@ pub(super) struct Gate {
 
 #[derive(Default)]
 struct State {
-    /// How many are held, and not to go on yet.
+    /// How many callbacks are held and may not go on yet.
     held: usize,
-    /// How often they have been let go on.
+    /// How often the held callbacks were released.
     releases: u64,
     open: bool,
 }
@@ -45,7 +45,7 @@ impl Gate {
         self.changed.notify_all();
     }
 
-    /// Holds nobody any more.
+    /// Releases all callbacks, and holds none from now on.
     pub(super) fn open(&self) {
         self.lock().open = true;
         self.release();

@@ -1,4 +1,4 @@
-//! What became of each job of a program, as the program's own threads and callbacks saw it.
+//! The fate of each job of a program, as the program's own threads and callbacks saw it.
 
 use std::io::ErrorKind;
 
@@ -10,9 +10,9 @@ use crate::submit::handle::JobHandle;
 
 #[derive(Default)]
 pub(super) struct Ledger {
-    /// By name.
+    /// The records of all jobs, by name.
     pub(super) records: Vec<Record>,
-    /// Those of jobs that were spawned, and not forgotten.
+    /// The names and handles of jobs that were spawned and not forgotten.
     pub(super) handles: Vec<(usize, JobHandle<usize>)>,
     /// How many were accepted so far.
     pub(super) accepted: usize,
@@ -21,14 +21,14 @@ pub(super) struct Ledger {
 pub(super) struct Record {
     pub(super) plan: Plan,
     pub(super) fate: Fate,
-    /// What its callback saw, each time that it ran.
+    /// An entry for each run of its callback: the values that it was given.
     pub(super) seen: Vec<Seen>,
     /// How often its callback was dropped.
     pub(super) dropped: usize,
     /// How often a blocking job's work was done.
     pub(super) worked: usize,
-    pub(super) withdrawn: bool,
-    /// It ran elsewhere than on a worker, or its handle was answered what can't be.
+    pub(super) cancelled: bool,
+    /// Its callback ran elsewhere than on a worker, or its handle gave an impossible answer.
     pub(super) astray: bool,
 }
 
@@ -36,14 +36,14 @@ pub(super) struct Record {
 pub(super) enum Fate {
     /// It is being submitted, or waits for room.
     Offered,
-    /// As this one of those that were.
+    /// It was accepted, with this place in the order of accepted jobs.
     Accepted(usize),
     Refused(Refusal),
-    /// Given up by the program before it was accepted.
+    /// The program gave it up before it was accepted.
     Dropped,
 }
 
-/// What a callback was given.
+/// The values that a callback was given.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Seen {
     pub(super) operation: Operation,
@@ -51,7 +51,7 @@ pub(super) struct Seen {
     pub(super) requested: usize,
     pub(super) transferred: usize,
     pub(super) result: Result<usize, Why>,
-    /// The bytes that it was told of.
+    /// The bytes that it was shown.
     pub(super) data: Vec<u8>,
     pub(super) short: bool,
     pub(super) eof: bool,
@@ -73,7 +73,7 @@ impl Ledger {
             seen: Vec::new(),
             dropped: 0,
             worked: 0,
-            withdrawn: false,
+            cancelled: false,
             astray: false,
         });
         self.records.len() - 1
@@ -91,7 +91,7 @@ impl Ledger {
 }
 
 impl Seen {
-    /// What the callback of a job sees that transfers nothing.
+    /// The values for the callback of a job that transfers nothing.
     pub(super) fn nothing(operation: Operation) -> Self {
         Self {
             operation,

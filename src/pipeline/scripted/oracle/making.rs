@@ -1,4 +1,4 @@
-//! Jobs, made of what a program says of them.
+//! Makes jobs from a program's plans.
 
 use std::panic::resume_unwind;
 use std::sync::Arc;
@@ -13,12 +13,12 @@ use crate::job::Job;
 use crate::job::completion::Completion;
 use crate::{Dispatcher, PollEvents, Ranged};
 
-/// Not to come while a test runs.
+/// Longer than any test runs.
 const LATER: Duration = Duration::from_secs(3600);
-/// What is in a buffer before it is read into.
+/// The bytes of a buffer before something is read into it.
 const BLANK: u8 = 0xee;
 
-/// Counts the drop of the callback that it is in.
+/// Counts the drop of the callback that owns it.
 struct Dropped(Arc<World>, usize);
 
 impl Drop for Dropped {
@@ -37,13 +37,13 @@ impl World {
         let name = self.ledger().add(plan.clone());
         let (world, guard) = (Arc::clone(self), Dropped(Arc::clone(self), name));
         let end = move |seen: Seen| {
-            // After all else that the callback does, also if it panics.
+            // This is dropped after all else that the callback does, also if it panics.
             let _guard = guard;
             world.called_back(name, seen);
             value(name)
         };
         let job = if matches!(plan.operation, Op::Nop | Op::Blocking { .. }) {
-            self.chore(name, plan, end)
+            self.without_kernel(name, plan, end)
         } else {
             self.transfer(name, plan, end)
         };
@@ -121,7 +121,7 @@ impl World {
         }
     }
 
-    fn chore<R: Send + 'static>(
+    fn without_kernel<R: Send + 'static>(
         self: &Arc<Self>,
         name: usize,
         plan: &Plan,
@@ -134,7 +134,7 @@ impl World {
         let work = move || {
             world.ledger().records[name].worked += 1;
             if panics {
-                // Without the panic hook and its output.
+                // This panics without the panic hook and its output.
                 resume_unwind(Box::new("the work of a program"));
             }
             name

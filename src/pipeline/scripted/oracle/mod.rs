@@ -1,11 +1,14 @@
-//! Random programs of jobs, and of what a kernel makes of them, against a model: every job ends once, as
-//! the kernel's answers say, with the bytes that a device has then; and the counters agree.
+//! Random programs against a model. A program submits jobs and gives the kernel's answers to them.
+//! Every job has to end once, as the kernel's answers say, with the bytes that the device has then,
+//! and the counters have to agree.
 //!
-//! `program.rs` and `plan.rs` are what a program says, `run.rs`, `stage.rs`, `world.rs` and `making.rs`
-//! do it, `ledger.rs` keeps what was seen, `model.rs` works out what is to be, and `verdict.rs` compares.
+//! `program.rs` and `plan.rs` describe a program. `run.rs`, `stage.rs`, `world.rs` and `making.rs`
+//! play it. `ledger.rs` keeps what was seen, `model.rs` computes what has to be seen, and
+//! `verdict.rs` compares the two.
 //!
-//! A program that fails is made smaller until it no longer does, and the seed of it is kept in
-//! `proptest-regressions/`, to be tried first from then on. `PROPTEST_CASES` is how many are made up.
+//! A program that fails is made smaller as long as it fails. Its seed is kept in
+//! `proptest-regressions/`, and is tried first from then on. `PROPTEST_CASES` is the number of
+//! programs.
 
 mod extent;
 mod gate;

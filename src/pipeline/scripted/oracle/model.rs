@@ -1,4 +1,4 @@
-//! What is to come of each job, worked out from what the engine was asked and what it answered.
+//! Computes how each job has to end, from the requests that the engine got and its answers.
 
 use super::extent::{Extent, UNIT, contents, written};
 use super::ledger::{Ledger, Why};
@@ -11,9 +11,9 @@ use crate::engine::operation::Operation;
 pub(super) struct Model {
     kind: Kind,
     pub(super) contents: Vec<u8>,
-    /// By name; those that the engine has heard of.
+    /// The jobs that the engine has been asked for, by name.
     tracks: Vec<Option<Track>>,
-    /// In the order in which the engine took them.
+    /// The names of jobs, in the order in which the engine first took them.
     pub(super) order: Vec<usize>,
     /// How often the engine was asked.
     pub(super) calls: u64,
@@ -26,14 +26,14 @@ pub(super) struct Track {
     operation: Operation,
     exact: bool,
     pub(super) phase: Phase,
-    /// Bytes at the front that are there, and where the request begins, or is to.
+    /// How many bytes at the front are done, and where its present or next request begins.
     done: usize,
     begin: usize,
-    /// What was read.
+    /// The bytes that were read.
     pub(super) buffer: Vec<u8>,
     pub(super) requests: u64,
     pub(super) resumed: u64,
-    /// How often, without a break, the engine was asked for this first and had no request.
+    /// How often in a row this job was the first of a batch and the engine had no request for it.
     pub(super) starved: u32,
 }
 
@@ -47,9 +47,9 @@ pub(super) enum Phase {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Ending {
     pub(super) result: Result<usize, Why>,
-    /// Bytes at the front that are there.
+    /// How many bytes at the front are there.
     pub(super) filled: usize,
-    /// It was refused when it was submitted.
+    /// The engine refused it.
     pub(super) refused: bool,
 }
 
@@ -59,7 +59,7 @@ impl Model {
         Self { kind, contents: contents(), tracks, order, calls: 0 }
     }
 
-    /// What the engine knows of a job; of others, how they begin.
+    /// The track of a job. If the engine was not asked for the job, the beginning of its track.
     pub(super) fn track(&self, name: usize, plan: &Plan) -> Track {
         let known = self.tracks.get(name).cloned().flatten();
         known.unwrap_or_else(|| Track::new(plan, self.kind))
@@ -147,7 +147,7 @@ impl Track {
         }
     }
 
-    /// Looks whether this is what the engine is to be asked for next.
+    /// Checks that the engine has to be asked for this transfer next.
     fn check(&self, name: usize, transfer: &Transfer) {
         assert_eq!(self.phase, Phase::Backlog, "job {name} was submitted");
         assert_eq!(transfer.operation, self.operation, "job {name}");
@@ -172,7 +172,7 @@ impl Track {
         let step = if kind == Kind::Plain { 1 } else { UNIT };
         let begin = reached - reached % step;
         if begin < reached && kind == Kind::Append && !self.operation.reads() {
-            // What was appended can't be written again.
+            // Appended bytes can't be written again.
             return self.end(res, false);
         }
         (self.done, self.begin, self.phase) = (reached, begin, Phase::Backlog);
@@ -204,7 +204,7 @@ impl Track {
         (filled, result)
     }
 
-    /// How it ends if it is not gone on with.
+    /// How it ends if its rest is not asked for any more.
     pub(super) fn left_off(&self, errno: i32) -> Ending {
         Ending { result: Err(Why::Errno(errno)), filled: self.done, refused: false }
     }

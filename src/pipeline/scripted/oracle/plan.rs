@@ -1,18 +1,18 @@
-//! What a program says of one job, and how such are made up.
+//! The plan of one job of a program, and random plans.
 
 use proptest::collection::vec;
 use proptest::prelude::{BoxedStrategy, Just, Strategy, any};
 use proptest::{bool, option, prop_oneof};
 
-/// A job, in units of its file.
+/// A job. Lengths and offsets are in units of its file.
 #[derive(Clone, Debug)]
 pub(super) struct Plan {
     pub(super) operation: Op,
     pub(super) exact: bool,
-    /// Bytes.
+    /// In bytes.
     pub(super) limit: Option<usize>,
     pub(super) due: JobDeadline,
-    /// What its callback does.
+    /// The acts of its callback.
     pub(super) acts: Vec<Act>,
 }
 
@@ -51,20 +51,20 @@ pub(super) enum Op {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum JobDeadline {
     Never,
-    /// It is late when it is accepted.
+    /// It has come when the job is accepted.
     Past,
-    /// Not while a test runs.
+    /// It doesn't come while a test runs.
     Later,
 }
 
-/// What a callback does.
+/// An act of a callback.
 #[derive(Clone, Debug)]
 pub(super) enum Act {
     Submit(How, Vec<Plan>),
-    /// Of the handles that there are then, counted round.
+    /// Of the handles that exist then, the one with this index, modulo their number.
     Cancel(usize),
     Join(usize),
-    /// Waits to be let go on.
+    /// Waits until the program releases it.
     Hold,
     Panic,
 }
@@ -82,7 +82,7 @@ pub(super) enum How {
 }
 
 impl Plan {
-    /// Whether its callback panics, or its work does.
+    /// Whether its callback or its work panics.
     pub(super) fn panics(&self) -> bool {
         matches!(self.operation, Op::Blocking { panics: true })
             || self.acts.iter().any(|act| matches!(act, Act::Panic))
@@ -90,13 +90,13 @@ impl Plan {
 }
 
 impl Op {
-    /// Whether handles can withdraw it, and it can be late.
+    /// Whether it can be cancelled, and have a deadline.
     pub(super) fn has_result(&self) -> bool {
         !matches!(self, Self::Nop | Self::Blocking { .. })
     }
 }
 
-/// How jobs are submitted by callbacks.
+/// How callbacks submit jobs.
 fn how() -> impl Strategy<Value = How> {
     prop_oneof![Just(How::Single), Just(How::Batch), Just(How::Spawn)]
 }
@@ -119,7 +119,11 @@ fn operation() -> impl Strategy<Value = Op> {
 }
 
 fn due() -> impl Strategy<Value = JobDeadline> {
-    prop_oneof![12 => Just(JobDeadline::Never), 1 => Just(JobDeadline::Past), 1 => Just(JobDeadline::Later)]
+    prop_oneof![
+        12 => Just(JobDeadline::Never),
+        1 => Just(JobDeadline::Past),
+        1 => Just(JobDeadline::Later),
+    ]
 }
 
 fn plan_of(acts: BoxedStrategy<Vec<Act>>) -> BoxedStrategy<Plan> {

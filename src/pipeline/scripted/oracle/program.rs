@@ -1,4 +1,4 @@
-//! Programs: what is submitted, and what the kernel makes of it, in which order.
+//! Programs: the jobs that are submitted, and the kernel's answers, in order.
 
 use proptest::collection::vec;
 use proptest::prelude::{Just, Strategy, any};
@@ -19,14 +19,14 @@ pub(super) struct Shape {
     pub(super) depth: u32,
     pub(super) backlog: usize,
     pub(super) parked: usize,
-    /// None of them for an event loop.
+    /// 0 for an event loop.
     pub(super) workers: usize,
     pub(super) file: Kind,
-    /// After each step it is waited until nothing more happens.
+    /// After each step, the program waits until nothing more happens.
     pub(super) stepwise: bool,
 }
 
-/// What the jobs' files look like.
+/// The kind of the jobs' files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Plain,
@@ -38,23 +38,23 @@ pub(super) enum Kind {
 pub(super) enum Step {
     Submit(How, Vec<Plan>),
     Flush,
-    /// What the next submissions are answered.
+    /// Sets the answers to the next submissions.
     Script(Vec<Answer>),
-    /// Which requests complete together.
+    /// Completes these requests together.
     Complete(Vec<(usize, Share)>),
     FailWait(i32),
-    /// An event comes once more.
+    /// Has an event come once more.
     Stray(usize),
     Cancel(usize),
     Join(usize),
     Forget(usize),
     PollTask(usize),
     DropTask(usize),
-    /// Callbacks that are held go on.
+    /// Lets the callbacks that are held go on.
     Release,
     /// Waits until nothing more happens.
     Settle,
-    /// A turn of the event loop's owner, with so many callbacks at most.
+    /// Takes a turn of the event loop's owner, with at most this many callbacks.
     Turn(usize),
 }
 
@@ -63,9 +63,9 @@ pub(super) enum End {
     Drain,
     Shutdown,
     Drop,
-    /// Given up waiting for, before the kernel is done.
+    /// The wait for its end is given up before the kernel is done.
     Late,
-    /// Dropped by a callback.
+    /// A callback drops the dispatcher.
     InCallback,
 }
 
@@ -94,7 +94,7 @@ fn share() -> impl Strategy<Value = Share> {
         1 => Just(Share::Nothing),
         1 => Just(Share::Error(libc::EIO)),
         1 => Just(Share::Error(libc::ENOSPC)),
-        // What the crate itself says of jobs that it ends.
+        // The crate itself ends jobs with these errors, too.
         1 => Just(Share::Error(libc::ECANCELED)),
         1 => Just(Share::Error(libc::EAGAIN)),
     ]
@@ -131,7 +131,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// Programs for an event loop, or for one worker, or for several.
+/// Programs for an event loop (no worker), for one worker, or for several.
 pub(super) fn program(workers: std::ops::RangeInclusive<usize>) -> impl Strategy<Value = Program> {
     let kind = prop_oneof![Just(Kind::Plain), Just(Kind::Direct), Just(Kind::Append)];
     let shape = (1..5_u32, 0..5_usize, 1..8_usize, workers, kind, any::<bool>()).prop_map(

@@ -21,7 +21,7 @@ use crate::{Cancel, JoinError};
 struct Patient {
     plans: Sender<Plan>,
     thread: JoinHandle<()>,
-    /// How many it has not had accepted or refused yet.
+    /// How many of its jobs have not been accepted or refused yet.
     left: Arc<AtomicUsize>,
 }
 
@@ -30,14 +30,14 @@ struct Run {
     patient: Option<Patient>,
     /// Tasks that wait for room, with their jobs' names.
     tasks: Vec<(usize, Pin<Box<SpawnFuture<usize>>>)>,
-    /// How many events belong to no job.
+    /// How many events belonged to no job.
     strays: u64,
-    /// Another thread has submitted.
+    /// Another thread has submitted, too.
     had_company: bool,
 }
 
 impl Program {
-    /// Everything that it says is done, has ended as it must, and was counted right.
+    /// Plays the program, and checks that everything has ended as it must and was counted right.
     pub(super) fn run(&self) {
         let mut run = Run {
             stage: Stage::new(&self.shape),
@@ -66,7 +66,7 @@ impl Run {
             Step::Script(answers) => world.fake.script(answers.iter().copied()),
             Step::Complete(places) => world.fake.complete_some(places.iter().copied()),
             Step::FailWait(errno) => world.fake.fail_waits([*errno]),
-            // An event loop believes no counts beyond what there can be for it.
+            // An event loop doesn't believe counts beyond the number of its requests.
             Step::Stray(_) if self.stage.shape.is_loop() => {}
             Step::Stray(place) => self.strays += u64::from(world.fake.repeat(*place)),
             Step::Cancel(place) => self.cancel(*place),
@@ -93,7 +93,7 @@ impl Run {
         }
     }
 
-    /// Whether nobody but this thread submits, nor anything else happens by itself.
+    /// Whether only this thread submits, and nothing happens by itself.
     fn is_alone(&self) -> bool {
         let is_idle = |patient: &Patient| patient.left.load(Ordering::SeqCst) == 0;
         let steps = self.stage.shape.stepwise || self.stage.shape.is_loop();
@@ -118,7 +118,7 @@ impl Run {
             _ => {
                 let (alone, room) = (self.is_alone(), self.stage.room());
                 let accepted = world.offer(how, plans, false);
-                // Callbacks of the first of them may take the others' places.
+                // Callbacks of the first jobs may take the places of the others.
                 let chains = plans.iter().any(|plan| !plan.acts.is_empty());
                 if alone && (!chains || self.stage.shape.is_loop()) {
                     let least = plans.len().min(room);
@@ -153,11 +153,11 @@ impl Run {
         let expected = self.to_be_answered(place);
         let answer = self.stage.world.cancel(place);
         if self.is_alone() && expected.is_some() {
-            assert_eq!(answer, expected, "withdrawing");
+            assert_eq!(answer, expected, "cancelling");
         }
     }
 
-    /// What withdrawing is answered, if that is certain as nothing happens meanwhile.
+    /// The answer to cancelling, if it is certain as long as nothing happens meanwhile.
     fn to_be_answered(&self, place: usize) -> Option<Cancel> {
         let ledger = self.stage.world.ledger();
         let (name, _) = ledger.handles.get(place % ledger.handles.len().max(1))?;
@@ -170,10 +170,10 @@ impl Run {
         let given_up = record.plan.due == JobDeadline::Past || track.starved >= verdict::TRIES;
         let waits = !given_up && self.stage.waits_in_line();
         match track.phase {
-            _ if record.withdrawn || !record.seen.is_empty() => Some(Cancel::TooLate),
+            _ if record.cancelled || !record.seen.is_empty() => Some(Cancel::TooLate),
             Phase::InKernel if is_poll => Some(Cancel::Cancelled),
             Phase::InKernel => Some(Cancel::TooLate),
-            // It may be asked for again while nobody looks.
+            // A worker may just be asking the kernel for it again.
             Phase::Backlog => waits.then_some(Cancel::Cancelled),
             Phase::Ended(_) if is_poll => None,
             Phase::Ended(_) => Some(Cancel::TooLate),
@@ -187,7 +187,7 @@ impl Run {
             while !self.is_calm() {
                 (0..self.tasks.len()).rev().for_each(|place| self.poll(place));
                 self.stage.turn(usize::MAX);
-                assert!(start.elapsed() < HANG, "who waits for room never gets it");
+                assert!(start.elapsed() < HANG, "a caller that waits for room never gets it");
                 thread::yield_now();
             }
             self.stage.drain();
@@ -202,7 +202,7 @@ impl Run {
         assert!(self.tasks.is_empty(), "a task still waits for room");
     }
 
-    /// Nobody waits for room.
+    /// Whether nobody waits for room.
     fn is_calm(&self) -> bool {
         let is_idle = |patient: &Patient| patient.left.load(Ordering::SeqCst) == 0;
         self.tasks.is_empty() && self.patient.as_ref().is_none_or(is_idle)

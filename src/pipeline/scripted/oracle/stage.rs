@@ -1,4 +1,4 @@
-//! A dispatcher over a scripted engine, its owner's part in it, and its end.
+//! A dispatcher with a scripted engine, its owner's part, and its end.
 
 use std::mem;
 use std::sync::Arc;
@@ -67,7 +67,7 @@ impl Stage {
     /// Takes a turn of an event loop's owner.
     pub(super) fn turn(&mut self, most: usize) {
         let Some(Owner::Loop(jobs)) = &mut self.owner else { return };
-        // What it fails with, the program has asked for.
+        // If it fails, the program has asked for that.
         if let Ok(ran) = jobs.run(most) {
             assert!(ran <= most, "{ran} callbacks ran, and not {most}");
         }
@@ -78,9 +78,9 @@ impl Stage {
         is_readable(jobs)
     }
 
-    /// Lets all happen that does without the program, and looks whether that is enough. Whoever waited
-    /// for room outside may have been called and be just coming in, so it is looked again until what is
-    /// counted is what the model says.
+    /// Waits for everything that happens without the program, and checks that this is enough. A
+    /// caller that waited for room may have been woken and be just coming in. So it looks again
+    /// until the counters say what the model says.
     pub(super) fn settle(&mut self) {
         let start = Instant::now();
         loop {
@@ -107,8 +107,8 @@ impl Stage {
         self.model.replay(journal, &ledger);
     }
 
-    /// Whether every job is where only the program moves it on from: in the kernel, in a callback that is
-    /// held, or waiting, but not beside a free slot, nor for a worker while one is idle.
+    /// Whether only the program can move jobs on: each is in the kernel, in a callback that is
+    /// held, or waits, but not beside a free slot, nor for a worker while one is idle.
     fn is_settled(&self) -> bool {
         let pipeline = self.pipeline();
         let (held, (idle, coming)) = (self.world.gate.held(), self.asleep());
@@ -116,19 +116,19 @@ impl Stage {
         if idle + held != self.shape.workers || coming > 0 {
             return false;
         }
-        let state = pipeline.admission().lock();
+        let books = pipeline.admission().lock();
         let waiting =
-            state.waiting().for_a_slot() + state.waiting().resumed() + state.ended_early();
+            books.waiting().for_a_slot() + books.waiting().resumed() + books.ended_early();
         let on_channel = pipeline.completed().len();
         let accounted = waiting + on_channel + in_kernel.len() + held;
-        let is_open = state.can_fill() || state.ended_early() > 0 || on_channel > 0;
+        let is_open = books.can_fill() || books.ended_early() > 0 || on_channel > 0;
         // An event loop's owner waits for the next completion.
         let only_polls =
             || in_kernel.iter().all(|request| request.transfer.operation == Operation::Poll);
-        let is_starved = state.is_starved() && (!self.shape.is_loop() || only_polls());
+        let is_starved = books.is_starved() && (!self.shape.is_loop() || only_polls());
         let at_rest = !is_open && !is_starved || idle == 0 && !self.shape.is_loop();
         at_rest
-            && state.outstanding() == accounted as u64
+            && books.outstanding() == accounted as u64
             && pipeline.launcher().blocking().jobs() == 0
     }
 
@@ -142,27 +142,28 @@ impl Stage {
 
     fn describe(&self) -> String {
         let pipeline = self.pipeline();
-        let state = pipeline.admission().lock();
+        let books = pipeline.admission().lock();
         let places = (
-            state.waiting().for_a_slot(),
-            state.waiting().resumed(),
-            state.ended_early(),
-            state.waiting().free_slots(),
+            books.waiting().for_a_slot(),
+            books.waiting().resumed(),
+            books.ended_early(),
+            books.waiting().free_slots(),
         );
         let flags = (
-            state.can_fill(),
-            state.is_starved(),
-            state.flags().is_filler_coming(),
-            state.flags().is_watched(),
+            books.can_fill(),
+            books.is_starved(),
+            books.flags().is_filler_coming(),
+            books.flags().is_watched(),
         );
         let workers = (self.asleep(), self.world.gate.held());
         let (channel, blocking) =
             (pipeline.completed().len(), pipeline.launcher().blocking().jobs());
-        drop(state);
+        drop(books);
         let held = self.world.fake.held_if_quiet();
         format!(
-            "waiting, resumed, ended early, free: {places:?}; can fill, starved, filler coming, watched: \
-             {flags:?}; idle, coming, held: {workers:?}; on the channel {channel}, blocking {blocking}; \
+            "waiting, resumed, ended early, free: {places:?}; \
+             can fill, starved, filler coming, watched: {flags:?}; \
+             idle, coming, held: {workers:?}; on the channel {channel}, blocking {blocking}; \
              in the kernel {held:?}; {:?}",
             self.world.submitter.stats()
         )
@@ -174,15 +175,15 @@ impl Stage {
         pipeline.admission().room(&pipeline.admission().lock())
     }
 
-    /// Whether what waits, waits where it can be withdrawn.
+    /// Whether all jobs that wait do so in the backlog, where they can be cancelled.
     pub(super) fn waits_in_line(&self) -> bool {
-        let state = self.pipeline().admission().lock();
+        let books = self.pipeline().admission().lock();
         let all_taken = self.world.fake.held_if_quiet().is_some();
-        all_taken && state.waiting().resumed() == 0 && self.pipeline().completed().is_empty()
+        all_taken && books.waiting().resumed() == 0 && self.pipeline().completed().is_empty()
     }
 
-    /// The kernel completes everything from now on, and no callback is held any more. Before, a dispatcher
-    /// that is to be given up is.
+    /// Lets the kernel complete everything from now on, and holds no callback any more. If the
+    /// program's end is to give up the dispatcher, it does so first.
     pub(super) fn let_go(&mut self, end: End) {
         if end == End::Late {
             self.give_up();
@@ -219,7 +220,7 @@ impl Stage {
     pub(super) fn end(&mut self, end: End) {
         let (tell, told) = mpsc::channel();
         let (owner, world) = (self.owner.take(), Arc::clone(&self.world));
-        // Elsewhere, as it may hang.
+        // On another thread, as it may hang.
         let thread = thread::spawn(move || {
             match owner {
                 Some(Owner::Threads(dispatcher)) if end == End::InCallback => {
@@ -248,7 +249,7 @@ impl Stage {
 impl Drop for Stage {
     fn drop(&mut self) {
         if thread::panicking() {
-            // Who waited for jobs that are lost would wait for ever.
+            // To drop the dispatcher would be to wait for ever for jobs that are lost.
             mem::forget(self.owner.take());
             self.world.fake.complete_from_now_on();
             self.world.gate.open();

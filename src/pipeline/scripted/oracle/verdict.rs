@@ -1,4 +1,4 @@
-//! What the model says at the end, and what was seen, have to agree.
+//! Checks at the end that the model agrees with what was seen.
 
 use super::extent::{Extent, written};
 use super::ledger::{Fate, Ledger, Record, Seen, Why};
@@ -7,10 +7,10 @@ use super::plan::{JobDeadline, Op};
 use crate::Stats;
 use crate::engine::operation::Operation;
 
-/// How often a kernel is asked again that has no request, before it is believed.
+/// How often a kernel that has no request is asked before it is believed.
 pub(super) const TRIES: u32 = 9;
 
-/// What the counters have to be.
+/// The values that the counters must have.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Counts {
     accepted: u64,
@@ -46,11 +46,11 @@ impl Counts {
     }
 }
 
-/// Everything has ended.
+/// Checks that every job has ended as the model says, and that the counters agree.
 pub(super) fn check(model: &Model, ledger: &Ledger, stats: &Stats) {
     let mut counts = Counts { submit_calls: model.calls, ..Counts::default() };
-    // Requests that were refused, and jobs that were given up while they waited.
-    let (mut refused, mut early) = (0, 0);
+    // Requests that were refused, and jobs that ended while they waited.
+    let (mut refused, mut ended_early) = (0, 0);
     for (name, record) in ledger.records.iter().enumerate() {
         assert_eq!(record.dropped, 1, "drops of the callback of job {name}");
         assert!(!record.astray, "job {name}");
@@ -67,15 +67,16 @@ pub(super) fn check(model: &Model, ledger: &Ledger, stats: &Stats) {
         counts.panics += u64::from(record.plan.panics());
         let Some(seen) = the_one(name, record, &mut counts) else { continue };
         let ending = ending(name, record, &track, seen);
-        counts.cancelled += u64::from(record.withdrawn);
+        counts.cancelled += u64::from(record.cancelled);
         counts.timed_out += u64::from(seen.result == Err(Why::Errno(libc::ETIMEDOUT)));
         counts.failed += u64::from(seen.result.is_err());
         counts.short += u64::from(seen.short);
         refused += u64::from(ending.refused);
-        // The kernel has not taken it, or not its rest: withdrawn on its way there, it was not waiting.
+        // The kernel has not taken it, or not its rest: it waited, or was cancelled on its way to
+        // the kernel.
         let waited = track.phase == Phase::Backlog || track.requests == 0;
         let waited = waited && record.plan.operation.has_result();
-        early += u64::from(waited && !ending.refused);
+        ended_early += u64::from(waited && !ending.refused);
         check_seen(name, record, &track, &ending, seen);
     }
     assert_eq!(Counts::of(stats), counts, "the counters, and what they have to be; {stats:?}");
@@ -83,10 +84,10 @@ pub(super) fn check(model: &Model, ledger: &Ledger, stats: &Stats) {
     assert_eq!((stats.outstanding, stats.parked, stats.in_flight), (0, 0, 0), "{stats:?}");
     assert_eq!((stats.buffered, stats.cached, stats.blocking_transfers), (0, 0, 0), "{stats:?}");
     let performed = counts.submitted + refused + counts.nops + counts.blocking_calls;
-    assert_eq!(performed, counts.accepted + counts.resumed - early, "{stats:?}");
+    assert_eq!(performed, counts.accepted + counts.resumed - ended_early, "{stats:?}");
 }
 
-/// What was accepted first, the engine took first.
+/// Checks that the engine took jobs in the order in which they were accepted.
 pub(super) fn check_order(model: &Model, ledger: &Ledger) {
     let place = |name: &usize| match ledger.records[*name].fate {
         Fate::Accepted(place) => place,
@@ -96,7 +97,7 @@ pub(super) fn check_order(model: &Model, ledger: &Ledger) {
     assert!(order.is_sorted(), "out of order: {order:?} of the jobs {:?}", model.order);
 }
 
-/// What a job's callback saw, if it was to run.
+/// The values that a job's callback was given, if it had to run.
 fn the_one<'a>(name: usize, record: &'a Record, counts: &mut Counts) -> Option<&'a Seen> {
     match record.plan.operation {
         Op::Nop => counts.nops += 1,
@@ -119,8 +120,8 @@ fn ending(name: usize, record: &Record, track: &Track, seen: &Seen) -> Ending {
     if !record.plan.operation.has_result() {
         return Ending { result: Ok(0), filled: 0, refused: false };
     }
-    if record.withdrawn {
-        assert!(is_poll || track.phase == Phase::Backlog, "job {name} was withdrawn: {track:?}");
+    if record.cancelled {
+        assert!(is_poll || track.phase == Phase::Backlog, "job {name} was cancelled: {track:?}");
         return track.left_off(libc::ECANCELED);
     }
     if record.plan.due == JobDeadline::Past {
@@ -156,13 +157,13 @@ fn check_seen(name: usize, record: &Record, track: &Track, ending: &Ending, seen
     let mut seen = seen.clone();
     let reads = matches!(operation, Operation::Read | Operation::ReadVectored);
     if reads && !ok && !plan.exact && seen.data.len() == expected.data.len() {
-        // What is in it is unspecified.
+        // The bytes of the buffer are unspecified.
         seen.data.clone_from(&expected.data);
     }
     assert_eq!(seen, expected, "what the callback of job {name} saw, and was to; {plan:?}");
 }
 
-/// The bytes that a callback is to be given, or as many where these are unspecified.
+/// The bytes that a callback must be given. Where they are unspecified, as many zeros.
 fn data(
     name: usize,
     operation: &Op,

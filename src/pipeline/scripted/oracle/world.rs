@@ -1,4 +1,5 @@
-//! What a program's threads and callbacks share: the way in, the books, and how jobs are made of plans.
+//! The state that a program's threads and callbacks share: the submitter, the engine, the gate and
+//! the ledger.
 
 use std::fs::{File, OpenOptions};
 use std::os::fd::{AsFd, OwnedFd};
@@ -48,13 +49,13 @@ impl World {
         self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A descriptor of its own for each job, by which its requests are known.
+    /// Makes a descriptor for one job alone, by which the engine knows the job's requests.
     pub(super) fn file(&self, name: usize) -> FileHandle {
         let file = self.template.try_clone().unwrap();
         let handle = if self.kind == Kind::Plain {
             FileHandle::from(file)
         } else {
-            // Direct for all that a dispatcher can tell.
+            // A dispatcher can't tell that it is no direct file.
             let mut metadata = Metadata::of(file.as_fd()).unwrap();
             let alignment = Alignment { memory: UNIT, offset: UNIT as u64 };
             metadata.direct_io = DirectIo::Aligned(alignment);
@@ -78,7 +79,8 @@ impl World {
 
     fn offer_single(self: &Arc<Self>, plan: &Plan, in_callback: bool) -> bool {
         let (name, job) = self.job(plan, |_| ());
-        // Backlog is what differs, and it doesn't come to that.
+        // None of these waits for room: a callback never does, and the limit is zero. They differ
+        // in how they find that out.
         let result = if in_callback {
             self.submitter.submit(job)
         } else if name.is_multiple_of(2) {
@@ -126,8 +128,8 @@ impl World {
         accepted
     }
 
-    /// Takes note of what came of submitting a job, and looks into what came back. True if it was
-    /// accepted.
+    /// Takes note of the answer to submitting a job, and checks the job that came back. True if it
+    /// was accepted.
     pub(super) fn answered<R: 'static>(
         &self,
         name: usize,
@@ -151,7 +153,7 @@ impl World {
         false
     }
 
-    /// What a job's callback does.
+    /// The body of a job's callback: notes its values, and does its acts.
     pub(super) fn called_back(self: &Arc<Self>, name: usize, seen: Seen) {
         let mut ledger = self.ledger();
         let record = &mut ledger.records[name];
@@ -166,10 +168,10 @@ impl World {
                 }
                 Act::Cancel(place) => drop(self.cancel(place)),
                 Act::Join(place) => self.join(place),
-                // Who lets it go on is the thread that would be held.
+                // This would hold the thread that is to release it.
                 Act::Hold if matches!(self.submitter.pipeline.wakeups(), Wakeups::Owner(_)) => {}
                 Act::Hold => self.gate.hold(),
-                // Without the panic hook and its output.
+                // This panics without the panic hook and its output.
                 Act::Panic => resume_unwind(Box::new("the callback of a program")),
             }
         }
@@ -186,8 +188,8 @@ impl World {
         let record = &mut ledger.records[name];
         match answer {
             Cancel::Cancelled => {
-                assert!(!record.withdrawn, "job {name} was withdrawn twice");
-                record.withdrawn = true;
+                assert!(!record.cancelled, "job {name} was cancelled twice");
+                record.cancelled = true;
             }
             Cancel::WillRun => record.astray |= record.plan.operation.has_result(),
             Cancel::TooLate => {}
@@ -195,7 +197,7 @@ impl World {
         Some(answer)
     }
 
-    /// Looks whether a job has ended, and what its callback returned.
+    /// Checks the value of a job's callback, if the job has ended.
     pub(super) fn join(&self, place: usize) {
         let mut ledger = self.ledger();
         let count = ledger.handles.len();
