@@ -138,54 +138,56 @@
 //!
 //! # Guarantees
 //!
-//! Each is shown by the tests named after it, in `tests/` and in `src/scripted/`, where an engine
-//! plays the kernel and gives every answer that a kernel can give.
+//! Each is shown by the tests named after it, by group and module in `tests/`, and in
+//! `src/scripted/`, where an engine plays the kernel and gives every answer that a kernel can give.
 //!
 //! 1. **Every accepted job ends exactly once**: its callback runs once, on a worker. Nothing is lost
 //!    to a short `io_submit`, `EAGAIN`, `EINTR`, a bad neighbour in the batch, a panic, a shutdown
 //!    or a slow callback. What is withdrawn or late ends like this, too, with that as its result. (Of
-//!    a [`LoopDispatcher`] the thread that runs it is the worker.) (`exactly_once`, `many_files`,
-//!    `batch`, `signals`, `withdraw`, `deadlines`, `futures`, `event_loop`, `scripted`)
+//!    a [`LoopDispatcher`] the thread that runs it is the worker.) (`submission::exactly_once`,
+//!    `submission::many_files`, `jobs::batch`, `process::signals`, `waiting::withdraw`,
+//!    `waiting::deadlines`, `futures::handles`, `event_loop::turns`, `scripted`)
 //! 2. **A job that is refused comes back** with its buffer; everything that the *kernel* says of a
-//!    job, at submission or at completion, reaches its callback. (`refusal`, `batch`)
+//!    job, at submission or at completion, reaches its callback. (`submission::refusal`,
+//!    `jobs::batch`)
 //! 3. **Safe code cannot make the kernel write freed memory**, by dropping, forgetting, panicking or
-//!    leaking anything, borrowed or not. (`ownership`, `scope`, `scope_ending`, what must not compile in
-//!    `src/scope/rejected.rs`, and all of them under memcheck)
+//!    leaking anything, borrowed or not. (`jobs::ownership`, `scope::borrowing`, `scope::ending`,
+//!    what must not compile in `src/scope/rejected.rs`, and all of them under memcheck)
 //! 4. **A callback may submit**, which neither blocks nor deadlocks; beyond the depth its jobs wait in
 //!    order. Outside callbacks `submit` waits for room, `try_submit` does not, and `submit_async` waits
-//!    without a thread. (`callbacks`, `futures_room`)
+//!    without a thread. (`callbacks::submitting`, `futures::room`)
 //! 5. **`drain`, `shutdown` and dropping return when every callback has run**, those of jobs that
 //!    callbacks submitted included. Dropping the dispatcher inside a callback neither deadlocks nor
-//!    joins itself. In a callback of the same dispatcher, waiting is refused. (`ending`,
-//!    `waiting_in_callbacks`, `last_owner`, `fork`)
+//!    joins itself. In a callback of the same dispatcher, waiting is refused. (`waiting::ending`,
+//!    `callbacks::waiting`, `process::last_owner`, `fork::dispatcher`)
 //! 6. **A panicking callback costs nobody else anything**: caught, counted, reported to the panic
 //!    handler, the slot freed, the worker lives; who joins a handle gets the payload, and an awaiter or
-//!    a scope goes on panicking. (`panics`, `futures`, `scope_ending`; with
+//!    a scope goes on panicking. (`callbacks::panics`, `futures::handles`, `scope::ending`; with
 //!    `panic = "abort"` the process aborts, as it does for every panic)
 //! 7. **A slow callback delays no other job while a worker is idle**, also not jobs of the same
 //!    harvest, nor jobs that it submitted itself. Among quick callbacks, which are not worth waking
-//!    a worker for each, it takes some hundred microseconds until a slow one is noticed. (`fairness`,
-//!    `scripted`)
+//!    a worker for each, it takes some hundred microseconds until a slow one is noticed.
+//!    (`callbacks::fairness`, `scripted`)
 //! 8. **Short transfers are data, not errors**, and show no byte that was not read; unless the user asked
 //!    for [all of it](Job::exact): then the rest is submitted by workers until all is done or there is a
 //!    reason why not, and the ends of files, full devices and unaligned counts of direct files are told
 //!    apart. Of a [range](Job::read_range) exactly these bytes are shown, whatever alignment makes
-//!    necessary. (`short`; `exact`, `ranges`, `scripted`)
+//!    necessary. (`jobs::short`; `jobs::exact`, `jobs::ranges`, `scripted`)
 //! 9. **Buffered files stall neither the submitter nor a worker**: what is in the page cache is read
 //!    by workers, without waiting; what isn't, and all that is written, is left to threads for what
-//!    blocks, as is the work of [`Job::blocking`]. (`buffered`, `blocking`, `blocking_threads`;
-//!    `streams` for pipes and the like)
+//!    blocks, as is the work of [`Job::blocking`]. (`jobs::buffered`, `jobs::blocking`,
+//!    `process::blocking_threads`; `jobs::streams` for pipes and the like)
 //! 10. **Limits explain themselves**: `io_setup` failing names `fs.aio-max-nr`, its use, and what was
-//!     asked. (`limits`)
+//!     asked. (`limits::aio`)
 //!
 //! 11. **Results reach an event loop once each**, by a descriptor that is readable while there are some:
 //!     level- or edge-triggered, with spurious wake-ups, and however few are taken at a time.
-//!     (`event_loop`, `event_loop_races`, `completion_queue`)
+//!     (`event_loop::turns`, `event_loop::races`, `event_loop::completion_queue`)
 //!
 //! Who waits for what, and who wakes whom, is also tried in every schedule by models of the state
 //! machines: `model_slots`, `model_sleepers`, `model_pipeline`, `model_handle`, `model_room`,
 //! `model_queue`, `model_scope`. Random programs of jobs are held against a plain model: `scripted`,
-//! `oracle_disk`, `oracle_files`, `oracle_pool`.
+//! `oracle::disk`, `oracle::files`, `oracle::pool`.
 //!
 //! Claim by claim, each with its tests: [`guarantees`]. What happens when something fails, a row for each
 //! fault: [`failures`].
@@ -202,7 +204,7 @@
 //!
 //! What you can do: keep enough in flight (a depth of 64 to 128 serves most devices); submit from
 //! callbacks, or in batches; use buffers again; have large ones from a [`BufferPool`]. A job costs one
-//! heap allocation, and [`Stats`] counts system calls and wake-ups. (`counts`)
+//! heap allocation, and [`Stats`] counts system calls and wake-ups. (`counts::jobs`)
 //!
 //! # Limits, and why
 //!
@@ -216,18 +218,19 @@
 //! - **A submission can block** in the kernel: writes that allocate or extend a file, metadata that
 //!   must be read first, a full device queue. It is then the caller that waits while slots are free,
 //!   else a worker. On FUSE so do writes that extend a file, or come to one that is just being synced,
-//!   and direct reads where it does without asynchronous direct I/O. (`faulty_hung`) For pipes, sockets
-//!   and terminals, which could wait for ever, the kernel is asked not to: such jobs end with `EAGAIN`, or
-//!   `EOPNOTSUPP` where it can't tell (terminals, pipes with a name: open these with `O_NONBLOCK`), and
-//!   [`Job::poll`] waits. Other character devices are asked as they are. (`real_kinds`)
+//!   and direct reads where it does without asynchronous direct I/O. (`faulty::hung`) For pipes,
+//!   sockets and terminals, which could wait for ever, the kernel is asked not to: such jobs end
+//!   with `EAGAIN`, or `EOPNOTSUPP` where it can't tell (terminals, pipes with a name: open these with
+//!   `O_NONBLOCK`), and [`Job::poll`] waits. Other character devices are asked as they are.
+//!   (`real::kinds`)
 //! - **A file system that hangs keeps the threads for what blocks** that wait for it: a file read through
 //!   the page cache takes as many as it is read ahead. With `O_DIRECT` a read takes none. What is not to be
-//!   trusted should have a dispatcher of its own. (`faulty_files`)
+//!   trusted should have a dispatcher of its own. (`faulty::files`)
 //! - **A full disk may be told at the sync**: the page cache takes what a device then refuses, and the error
 //!   comes to one sync for each time that the file was opened. A direct write that doesn't fit counts as
-//!   not written, on most file systems. (`real_full_disks`)
+//!   not written, on most file systems. (`real::full_disks`)
 //! - **Without memory**, buffers of a pool, files and depths that can't be had are errors; other allocations
-//!   abort, as everywhere in Rust. (`real_resources`)
+//!   abort, as everywhere in Rust. (`limits::resources`)
 //! - **Waiting across two dispatchers** can deadlock, when callbacks of each wait for jobs or for room
 //!   of the other. Within one dispatcher it is refused.
 //! - **A forked child can't use its parent's dispatcher**: the context is not inherited, nor are
@@ -236,7 +239,7 @@
 //! - **Workers have all signals blocked** but the fatal ones, and what callbacks start inherits that:
 //!   unblock them in a child process that is to be ended by one. A direct write beyond `RLIMIT_FSIZE`
 //!   raises `SIGXFSZ` where it is submitted, in the caller too: programs that expect it ignore the
-//!   signal. (`real_file_size`)
+//!   signal. (`limits::file_size`)
 //! - **Some systems have no native AIO or forbid it** (gVisor, some containers' policies): building
 //!   fails and says so, or, with [`Backend::Automatic`], threads perform the operations, as many at a
 //!   time as there are [`blocking_threads`](Builder::blocking_threads). (`backend`; the tests of the

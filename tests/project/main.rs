@@ -1,0 +1,6 @@
+//! The repository itself: whether its texts and its tests agree.
+//!
+//! The tests only read files, side by side.
+
+mod repository;
+mod tables;
