@@ -2,5 +2,6 @@
 //!
 //! The tests only read files, side by side.
 
+mod groups;
 mod repository;
 mod tables;
