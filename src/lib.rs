@@ -154,48 +154,48 @@
 //! 1. **Every accepted job ends exactly once**: its callback runs once, on a worker. No job is lost
 //!    to a short `io_submit`, `EAGAIN`, `EINTR`, a bad neighbour in the batch, a panic, a shutdown
 //!    or a slow callback. A job that is cancelled or overdue ends like this, too, with that as its
-//!    result. (For a [`LoopDispatcher`] the thread that runs it is the worker.) (`exactly_once`,
-//!    `many_files`, `batch`, `signals`, `withdraw`, `deadlines`, `futures`, `event_loop`,
+//!    result. (For a [`LoopDispatcher`] the thread that runs it is the worker.) (`submission::exactly_once`,
+//!    `submission::many_files`, `jobs::batch`, `process::signals`, `waiting::withdraw`, `waiting::deadlines`, `futures::handles`, `event_loop::turns`,
 //!    `scripted`)
 //! 2. **A job that is refused comes back** with its buffer. Everything that the *kernel* says about
-//!    a job, at submission or at completion, reaches its callback. (`refusal`, `batch`)
+//!    a job, at submission or at completion, reaches its callback. (`submission::refusal`, `jobs::batch`)
 //! 3. **Safe code cannot make the kernel write freed memory**, by dropping, forgetting, panicking
-//!    or leaking anything, borrowed or not. (`ownership`, `scope`, `scope_ending`, the code in
+//!    or leaking anything, borrowed or not. (`jobs::ownership`, `scope::borrowing`, `scope::ending`, the code in
 //!    `src/scope/compile_fail_tests.rs` that must not compile, and all of them under memcheck)
 //! 4. **A callback may submit**, which neither blocks nor deadlocks. Beyond the depth its jobs wait
 //!    in order. Outside callbacks `submit` waits for room, `try_submit` does not, and
-//!    `submit_async` waits without a thread. (`callbacks`, `futures_room`)
+//!    `submit_async` waits without a thread. (`callbacks::submitting`, `futures::room`)
 //! 5. **`drain`, `shutdown` and dropping return when every callback has run**, including those of
 //!    jobs that callbacks submitted. Dropping the dispatcher inside a callback neither deadlocks
-//!    nor joins itself. In a callback of the same dispatcher, waiting is refused. (`ending`,
-//!    `waiting_in_callbacks`, `last_owner`, `fork`)
+//!    nor joins itself. In a callback of the same dispatcher, waiting is refused. (`waiting::ending`,
+//!    `callbacks::waiting`, `process::last_owner`, `fork::dispatcher`)
 //! 6. **A panicking callback costs nobody else anything**: the panic is caught, counted and
 //!    reported to the panic handler, the slot is freed, and the worker lives. A thread that joins
 //!    the handle gets the payload. A task that awaits it goes on panicking, and so does a scope.
-//!    (`panics`, `futures`, `scope_ending`; with `panic = "abort"` the process aborts, as it does
+//!    (`callbacks::panics`, `futures::handles`, `scope::ending`; with `panic = "abort"` the process aborts, as it does
 //!    for every panic)
 //! 7. **A slow callback delays no other job while a worker is idle**: neither jobs of the same
 //!    harvest, nor jobs that it submitted itself. Quick callbacks are not worth waking a worker for
-//!    each. Among them it takes some hundred microseconds until a slow one is noticed. (`fairness`,
+//!    each. Among them it takes some hundred microseconds until a slow one is noticed. (`callbacks::fairness`,
 //!    `scripted`)
 //! 8. **Short transfers are data, not errors**, and show no byte that was not read. If the user
 //!    asked for [all of it](Job::exact), workers submit the rest until all is done or there is a
 //!    reason why not. Ends of files, full devices and unaligned counts of direct files are told
 //!    apart. Of a [range](Job::read_range) exactly its bytes are shown, whatever more the alignment
-//!    makes it necessary to read. (`short`; `exact`, `ranges`, `scripted`)
+//!    makes it necessary to read. (`jobs::short`; `jobs::exact`, `jobs::ranges`, `scripted`)
 //! 9. **Buffered files stall neither the submitter nor a worker**: workers read cached data,
 //!    without waiting. Blocking threads read the rest, perform all writes, and do the work of
-//!    [`Job::blocking`]. (`buffered`, `blocking`, `blocking_threads`; `streams` for pipes and the
+//!    [`Job::blocking`]. (`jobs::buffered`, `jobs::blocking`, `process::blocking_threads`; `jobs::streams` for pipes and the
 //!    like)
 //! 10. **Limits explain themselves**: if `io_setup` fails, the error names `fs.aio-max-nr`, its
-//!     use, and how much was asked for. (`limits`)
+//!     use, and how much was asked for. (`limits::aio`)
 //! 11. **Results reach an event loop once each**, by a descriptor that is readable while there are
 //!     some: level- or edge-triggered, with spurious wake-ups, and however few are taken at a time.
-//!     (`event_loop`, `event_loop_races`, `completion_queue`)
+//!     (`event_loop::turns`, `event_loop::races`, `event_loop::completion_queue`)
 //!
 //! Loom also runs the pipeline and its state machines in every order that a few threads can take
 //! (`src/pipeline/models`). Random programs of jobs are held against a plain model: `scripted`,
-//! `oracle_disk`, `oracle_files`, `oracle_pool`.
+//! `oracle::disk`, `oracle::files`, `oracle::pool`.
 //!
 //! The module [`guarantees`] lists every claim with its tests. The module [`failures`] says what
 //! happens when something fails, with a row for each fault.
@@ -213,7 +213,7 @@
 //!
 //! You can help: keep enough in flight (a depth of 64 to 128 serves most devices); submit from
 //! callbacks, or in batches; use buffers again; take large ones from a [`BufferPool`]. A job costs
-//! one heap allocation, and [`Stats`] counts system calls and wake-ups. (`counts`)
+//! one heap allocation, and [`Stats`] counts system calls and wake-ups. (`counts::jobs`)
 //!
 //! # Limits, and why
 //!
@@ -228,19 +228,19 @@
 //! - **A submission can block** in the kernel: writes that allocate or extend a file, metadata that
 //!   must be read first, a full device queue. Then the caller waits, if slots were free, or else a
 //!   worker. On FUSE, these block too: writes that extend a file or come to one that is just being
-//!   synced, and direct reads where FUSE does without asynchronous direct I/O. (`faulty_hung`)
+//!   synced, and direct reads where FUSE does without asynchronous direct I/O. (`faulty::hung`)
 //! - **Reads and writes on pipes, sockets and terminals never wait**, as they could wait for ever:
 //!   the kernel is asked not to. They end with `EAGAIN`, or with `EOPNOTSUPP` where the kernel
 //!   can't tell (terminals, named pipes: open these with `O_NONBLOCK`). Wait with [`Job::poll`]
-//!   first. For other character devices the kernel is not asked that. (`real_kinds`)
+//!   first. For other character devices the kernel is not asked that. (`real::kinds`)
 //! - **A file system that hangs keeps the blocking threads that wait for it**: for a file that is
 //!   read through the page cache, as many as it has reads ahead. A read with `O_DIRECT` takes none.
-//!   Give a file system that you don't trust a dispatcher of its own. (`faulty_files`)
+//!   Give a file system that you don't trust a dispatcher of its own. (`faulty::files`)
 //! - **A full disk may be told at the sync**: the page cache takes data that a device then refuses,
 //!   and the error comes to one sync for each time that the file was opened. A direct write that
-//!   doesn't fit counts as not written, on most file systems. (`real_full_disks`)
+//!   doesn't fit counts as not written, on most file systems. (`real::full_disks`)
 //! - **Without memory**, pool buffers, files and depths that can't be had are errors. Other
-//!   allocations abort, as everywhere in Rust. (`real_resources`)
+//!   allocations abort, as everywhere in Rust. (`limits::resources`)
 //! - **Waiting across two dispatchers** can deadlock, when callbacks of each wait for jobs or for
 //!   room of the other. Within one dispatcher it is refused.
 //! - **A forked child can't use its parent's dispatcher**: it inherits neither the context nor the
@@ -249,7 +249,7 @@
 //! - **Workers have all signals blocked** but the fatal ones, and processes that callbacks start
 //!   inherit that: unblock them in a child process that a signal is to end. A direct write beyond
 //!   `RLIMIT_FSIZE` raises `SIGXFSZ` where it is submitted, in the caller too: programs that expect
-//!   it ignore the signal. (`real_file_size`)
+//!   it ignore the signal. (`limits::file_size`)
 //! - **Some systems have no native AIO or forbid it** (gVisor, the policies of some containers).
 //!   Building fails there and says so. With [`Backend::Automatic`], threads perform the operations
 //!   instead, as many at a time as there are [`blocking_threads`](Builder::blocking_threads).

@@ -162,7 +162,7 @@ fn run(options: Options) -> Result<u8, Box<dyn Error>> {
     // There are two polls, and for each file one job at a time.
     let dispatcher = Dispatcher::builder().depth(options.files + 2).build()?;
     let (sender, events) = mpsc::channel();
-    listen(&dispatcher, &sender)?;
+    listen(&dispatcher.submitter(), &sender)?;
     let mut feed = Feed {
         submitter: dispatcher.submitter(),
         sender,

@@ -106,7 +106,7 @@ impl Scan {
                 // After a second Ctrl-C nobody receives.
                 let _ = tell.send(done);
             });
-            jobs.submit(read.limit(length).exact())?;
+            jobs.try_submit(read.limit(length).exact())?;
             self.under_way += 1;
         }
         Ok(())

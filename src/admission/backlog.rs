@@ -94,7 +94,7 @@ impl Backlog {
         if let Some(ticket) = job.ticket() {
             self.tickets.insert(ticket, number);
         }
-        if let Some(deadline) = job.deadline() {
+        if let Some(deadline) = job.meta().deadline() {
             self.deadlines.insert((deadline, number));
         }
     }
@@ -104,7 +104,7 @@ impl Backlog {
         if let Some(ticket) = job.ticket() {
             self.tickets.remove(&ticket);
         }
-        if let Some(deadline) = job.deadline() {
+        if let Some(deadline) = job.meta().deadline() {
             self.deadlines.remove(&(deadline, number));
         }
     }

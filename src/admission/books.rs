@@ -105,7 +105,7 @@ impl Books {
     pub(super) fn accept(&mut self, jobs: impl Iterator<Item = Job>) {
         let before = self.waiting.backlog.len();
         for mut job in jobs {
-            job.start_clock();
+            job.meta_mut().start_clock();
             self.waiting.backlog.push_back(job);
         }
         self.tally.accepted += (self.waiting.backlog.len() - before) as u64;
@@ -117,7 +117,7 @@ impl Books {
         if self.flags.is_ending() {
             return Err(job);
         }
-        job.mark_uncounted();
+        job.meta_mut().mark_uncounted();
         self.uncounted += 1;
         self.accept(iter::once(job));
         Ok(())
@@ -141,7 +141,7 @@ impl Books {
             self.polls.end(&job, index);
         }
         self.tally.uncount_start(&job.view());
-        match job.cancel_reason() {
+        match job.meta().cancel_reason() {
             None => self.waiting.backlog.push_front(job),
             Some(reason) => self.ended_early.push(job, reason),
         }

@@ -27,7 +27,7 @@ impl Polls {
         if let Some(ticket) = job.ticket() {
             self.slots.insert(ticket, index);
         }
-        if let Some(deadline) = job.deadline() {
+        if let Some(deadline) = job.meta().deadline() {
             self.look_again(index, deadline);
         }
     }
@@ -37,7 +37,7 @@ impl Polls {
         if let Some(ticket) = job.ticket() {
             self.slots.remove(&ticket);
         }
-        if let Some(deadline) = job.deadline() {
+        if let Some(deadline) = job.meta().deadline() {
             self.deadlines.remove(&(deadline, index));
         }
     }

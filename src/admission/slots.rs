@@ -85,8 +85,8 @@ impl LockedPoll<'_> {
     /// Marks the poll: it ends for this reason, whatever its event says. True the first time.
     pub(crate) fn mark(&mut self, reason: CancelReason) -> bool {
         let job = self.slot.job.as_mut().expect("it was there when the slot was locked");
-        let is_first = job.cancel_reason().is_none();
-        job.set_cancel_reason(reason);
+        let is_first = job.meta().cancel_reason().is_none();
+        job.meta_mut().set_cancel_reason(reason);
         is_first
     }
 }

@@ -225,7 +225,7 @@ impl LoopDispatcher {
     }
 
     /// The time at which to call [`run`](Self::run) although the descriptor may not be readable:
-    /// the first [deadline](Job::deadline) of a job that waits. `None` if there is no deadline, and
+    /// the first [deadline](Job::start_by) of a job that waits. `None` if there is no deadline, and
     /// in a forked child.
     ///
     /// Ask for it after each `run`, and set the loop's timer to it. If an earlier deadline comes up

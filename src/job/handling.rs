@@ -2,10 +2,9 @@
 
 use crate::engine::operation::Operation;
 use crate::job::Job;
-use crate::job::stopped::CancelReason;
+use crate::job::meta::Meta;
 use crate::job::ticket::Ticket;
 use crate::job::view::JobView;
-use crate::sync::Instant;
 
 impl<R: 'static> Job<R> {
     pub(crate) fn view(&self) -> JobView {
@@ -17,38 +16,12 @@ impl<R: 'static> Job<R> {
         self.task.ticket()
     }
 
-    /// Starts the clock of a job that is being accepted.
-    pub(crate) fn start_clock(&mut self) {
-        self.meta.start_clock();
+    pub(crate) fn meta(&self) -> &Meta {
+        &self.meta
     }
 
-    /// The deadline of a job that has been accepted.
-    pub(crate) fn deadline(&self) -> Option<Instant> {
-        self.meta.deadline()
-    }
-
-    pub(crate) fn is_overdue(&self) -> bool {
-        self.deadline().is_some_and(|deadline| deadline <= Instant::now())
-    }
-
-    /// Whether the job was accepted whatever the bounds, so that it takes no place which others
-    /// wait for.
-    pub(crate) fn is_uncounted(&self) -> bool {
-        self.meta.is_uncounted()
-    }
-
-    pub(crate) fn mark_uncounted(&mut self) {
-        self.meta.mark_uncounted();
-    }
-
-    /// Why the engine was asked to end the job, if it was.
-    pub(crate) fn cancel_reason(&self) -> Option<CancelReason> {
-        self.meta.cancel_reason()
-    }
-
-    /// Records why the engine is asked to end the job. The first reason stays.
-    pub(crate) fn set_cancel_reason(&mut self, why: CancelReason) {
-        self.meta.set_cancel_reason(why);
+    pub(crate) fn meta_mut(&mut self) -> &mut Meta {
+        &mut self.meta
     }
 
     /// Whether the callback takes a result.

@@ -27,6 +27,10 @@ impl Meta {
         self.deadline.instant()
     }
 
+    pub(crate) fn is_overdue(&self) -> bool {
+        self.deadline().is_some_and(|deadline| deadline <= Instant::now())
+    }
+
     /// Whether the job was accepted whatever the bounds, so that it takes no place which others
     /// wait for.
     pub(crate) fn is_uncounted(&self) -> bool {

@@ -167,33 +167,33 @@ mod tests {
     fn the_time_begins_when_a_job_is_accepted() {
         let limit = Duration::from_secs(1000);
         let mut job = read().start_within(limit);
-        assert_eq!(job.deadline(), None);
+        assert_eq!(job.meta().deadline(), None);
         let before = Instant::now();
-        job.start_clock();
-        let deadline = job.deadline().unwrap();
+        job.meta_mut().start_clock();
+        let deadline = job.meta().deadline().unwrap();
         assert!((before + limit..=Instant::now() + limit).contains(&deadline));
         // It may be refused by one dispatcher, and accepted by another.
-        job.start_clock();
-        assert_eq!(job.deadline(), Some(deadline));
-        assert!(!job.is_overdue());
+        job.meta_mut().start_clock();
+        assert_eq!(job.meta().deadline(), Some(deadline));
+        assert!(!job.meta().is_overdue());
     }
 
     #[test]
     fn the_last_word_counts_and_some_are_for_ever() {
         let now = Instant::now();
         let mut job = read().start_within(Duration::ZERO).start_by(now);
-        job.start_clock();
-        assert_eq!(job.deadline(), Some(now));
-        assert!(job.is_overdue());
+        job.meta_mut().start_clock();
+        assert_eq!(job.meta().deadline(), Some(now));
+        assert!(job.meta().is_overdue());
         for limit in [Duration::MAX, Duration::from_nanos(u64::MAX), Duration::from_secs(u64::MAX)]
         {
             let mut job = read().start_by(now).start_within(limit);
-            job.start_clock();
-            assert!(!job.is_overdue());
+            job.meta_mut().start_clock();
+            assert!(!job.meta().is_overdue());
         }
         let mut nop = Job::nop(|| ()).start_by(now);
-        nop.start_clock();
-        assert!(!nop.is_overdue());
-        assert!(!Job::blocking(|| (), |()| ()).start_by(now).is_overdue());
+        nop.meta_mut().start_clock();
+        assert!(!nop.meta().is_overdue());
+        assert!(!Job::blocking(|| (), |()| ()).start_by(now).meta().is_overdue());
     }
 }

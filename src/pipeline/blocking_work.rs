@@ -59,7 +59,7 @@ fn transfer(pipeline: &Pipeline, request: &BlockingRequest) {
 fn is_overdue(pipeline: &Pipeline, request: &BlockingRequest) -> bool {
     let mut overdue = false;
     pipeline.launcher().slots().look_at(request.request.token, |job| {
-        overdue = request.done == 0 && job.has_transferred_nothing() && job.is_overdue();
+        overdue = request.done == 0 && job.has_transferred_nothing() && job.meta().is_overdue();
     });
     overdue
 }

@@ -32,10 +32,10 @@ pub(crate) fn end(pipeline: &Pipeline, completed: Completed) -> FillNow {
     if view.transfer.operation == Operation::Poll {
         pipeline.admission().lock().polls_mut().end(&job, index);
     }
-    if let Some(reason) = job.cancel_reason() {
+    if let Some(reason) = job.meta().cancel_reason() {
         res = reason.res();
     } else if view.progress.is_exact() && job.resume(res) {
-        if !job.is_overdue() {
+        if !job.meta().is_overdue() {
             return pipeline.resume(index, job);
         }
         job.submit_no_more();
@@ -65,7 +65,7 @@ pub(crate) fn end_one_early(pipeline: &Pipeline) {
 fn run(pipeline: &Pipeline, job: Job, view: &JobView, res: i64) -> Outcome {
     let JobEnd { transferred, fault, .. } = view.end(res);
     let short = fault.is_none() && transferred < view.progress.requested();
-    let outcome = Outcome { failed: fault.is_some(), short, uncounted: job.is_uncounted() };
+    let outcome = Outcome { failed: fault.is_some(), short, uncounted: job.meta().is_uncounted() };
     worker_mark::begin_callback();
     if let Err(payload) = catch(|| job.run(res)) {
         pipeline.panics().report(&payload, view.transfer.operation, view.offset());

@@ -55,7 +55,7 @@ fn cancel_poll(pipeline: &Pipeline, ticket: Ticket) -> Cancel {
     let Some(index) = pipeline.admission().lock().polls_mut().find(ticket) else {
         return Cancel::TooLate;
     };
-    let wanted = |job: &Job| job.ticket() == Some(ticket) && job.cancel_reason().is_none();
+    let wanted = |job: &Job| job.ticket() == Some(ticket) && job.meta().cancel_reason().is_none();
     match end_poll(pipeline, index, wanted, CancelReason::Cancelled) {
         Found::Poll => Cancel::Cancelled,
         Found::Nothing => Cancel::TooLate,
@@ -108,7 +108,7 @@ pub(crate) fn next_ended_early(pipeline: &Pipeline) -> Option<(Job, CancelReason
     let has_more = books.ended_early() > 0;
     drop(books);
     for index in polls {
-        let wanted = |job: &Job| job.cancel_reason().is_some() || job.is_overdue();
+        let wanted = |job: &Job| job.meta().cancel_reason().is_some() || job.meta().is_overdue();
         let _ = end_poll(pipeline, index, wanted, CancelReason::TimedOut);
     }
     let next = next?;

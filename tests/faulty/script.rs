@@ -1,205 +1,106 @@
-//! The script: which requests are to go wrong, and how; and an account of those that came.
+//! The faulty file system does as it is told, so that the other tests can rely on it.
 
-use std::collections::BTreeMap;
-use std::ops::Range;
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::thread;
 
-use super::hold::Hold;
+use crate::disk::{Faulty, Op, Rule, bytes};
+use crate::support::{contents, watched};
 
-/// What the kernel asks for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Op {
-    /// A name is looked up, as each opening does.
-    Lookup,
-    /// The length is asked for: stat(2), and reads of what is believed to be behind the end.
-    Attributes,
-    /// truncate(2) by a client.
-    SetLength,
-    Open,
-    Read,
-    Write,
-    Sync,
-    /// A descriptor is closed (`FUSE_FLUSH`): close(2) waits for the answer.
-    Close,
-    /// The last one has been closed, and nothing is under way: nobody waits.
-    Release,
+fn errno<T>(result: io::Result<T>) -> Option<i32> {
+    result.err().and_then(|error| error.raw_os_error())
 }
 
-/// A request as it came. Without an offset and a count, both are 0.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Request {
-    pub(crate) op: Op,
-    pub(crate) file: String,
-    pub(crate) offset: u64,
-    pub(crate) count: usize,
+#[test]
+fn without_rules_it_is_a_good_file_system() {
+    let Some(disk) = Faulty::mount() else { return };
+    let path = disk.file("a", 1 << 20);
+    assert_eq!(fs::read(&path).unwrap(), contents(0..1 << 20));
+    let file = OpenOptions::new().read(true).write(true).open(&path).unwrap();
+    file.write_all_at(&[7; 5000], 1000).unwrap();
+    file.sync_all().unwrap();
+    let mut expected = contents(0..8000);
+    expected[1000..6000].fill(7);
+    assert_eq!(disk.contents("a")[..8000], expected);
+    // What is cut off doesn't come back.
+    file.set_len(3000).unwrap();
+    file.set_len(8000).unwrap();
+    expected[3000..].fill(0);
+    assert!(disk.contents("a") == expected && fs::read(&path).unwrap() == expected);
+    fs::write(disk.path("new"), b"new").unwrap();
+    let names = fs::read_dir(disk.path("")).unwrap().map(|entry| entry.unwrap().file_name());
+    assert!(names.eq(["a", "new"]));
+    fs::remove_file(&path).unwrap();
+    assert_eq!(errno(File::open(&path)), Some(libc::ENOENT));
+    let counts = [Op::Sync, Op::SetLength, Op::Close].map(|op| disk.count(op));
+    assert_eq!(counts, [1, 2, 3]);
 }
 
-/// What is done with a file before the request is.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Change {
-    Truncate(u64),
-    Replace { seed: u64, len: u64 },
+#[test]
+fn rules_choose_requests() {
+    let Some(disk) = Faulty::mount() else { return };
+    let (a, b) = (disk.uncached("a", 10_000), disk.uncached("b", 10_000));
+    let (a, b) = (File::open(a).unwrap(), File::open(b).unwrap());
+    let read = |file: &File, offset| {
+        let mut bytes = [0; 100];
+        file.read_at(&mut bytes, offset).map(|count| bytes[..count].to_vec())
+    };
+    disk.rule(Rule::on(Op::Read).of("a").at(100).errno(libc::EIO));
+    disk.rule(Rule::on(Op::Read).of("a").after(1).times(1).short(10));
+    assert_eq!(errno(read(&a, 100)), Some(libc::EIO));
+    assert_eq!(read(&b, 100).unwrap(), contents(100..200));
+    assert_eq!(read(&a, 0).unwrap(), contents(0..100));
+    assert_eq!(read(&a, 0).unwrap(), contents(0..10));
+    assert_eq!(read(&a, 0).unwrap(), contents(0..100));
+    let offsets = disk.requests(Op::Read, "a").into_iter().map(|request| request.offset);
+    assert!(offsets.eq([100, 0, 0, 0]));
+    disk.clear();
+    disk.rule(Rule::on(Op::Read).every(3).errno(libc::EIO));
+    let failed = (0..7).map(|_| read(&b, 0).is_err());
+    assert!(failed.eq([true, false, false, true, false, false, true]));
 }
 
-/// Which requests, and what comes of them. A request follows the first rule that matches it.
-#[derive(Clone)]
-pub(crate) struct Rule {
-    op: Op,
-    file: Option<String>,
-    range: Range<u64>,
-    larger_than: usize,
-    skip: usize,
-    times: usize,
-    every: usize,
-    matched: usize,
-    pub(super) hold: Option<Hold>,
-    pub(super) change: Option<Change>,
-    pub(super) outcome: Outcome,
+#[test]
+fn files_change_in_between() {
+    let Some(disk) = Faulty::mount() else { return };
+    let path = disk.uncached("a", 1000);
+    let file = File::open(&path).unwrap();
+    disk.rule(Rule::on(Op::Read).of("a").times(1).truncating(600));
+    assert_eq!(file.read_at(&mut [0; 900], 0).unwrap(), 600);
+    disk.rule(Rule::on(Op::Open).of("a").after(1).times(1).replacing(3, 500));
+    assert_eq!(fs::read(&path).unwrap(), contents(0..600));
+    // Found before it was replaced, so it is the old one that is opened.
+    assert_eq!(fs::read(&path).unwrap(), contents(0..600));
+    assert_eq!(fs::read(&path).unwrap(), bytes(3, 0..500));
 }
 
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Outcome {
-    /// Does it, up to so many bytes.
-    Most(usize),
-    Errno(i32),
-}
-
-impl Rule {
-    /// For all requests of a kind, which are done as if there were no rule.
-    pub(crate) fn on(op: Op) -> Self {
-        Self {
-            op,
-            file: None,
-            range: 0..u64::MAX,
-            larger_than: 0,
-            skip: 0,
-            times: usize::MAX,
-            every: 1,
-            matched: 0,
-            hold: None,
-            change: None,
-            outcome: Outcome::Most(usize::MAX),
+#[test]
+fn what_is_held_waits_for_its_release_or_the_end() {
+    let Some(disk) = Faulty::mount() else { return };
+    let hold = disk.hold();
+    disk.rule(Rule::on(Op::Read).held(&hold).short(5));
+    let file = File::open(disk.uncached("a", 1000)).unwrap();
+    let reads = [(); 3].map(|()| {
+        let file = file.try_clone().unwrap();
+        thread::spawn(move || file.read_at(&mut [0; 10], 0))
+    });
+    hold.wait_for(3);
+    hold.release_one();
+    watched(move || {
+        while !reads.iter().any(|read| read.is_finished()) {
+            thread::yield_now();
         }
-    }
-
-    /// Only for a file with this name.
-    pub(crate) fn of(mut self, file: &str) -> Self {
-        self.file = Some(file.to_owned());
-        self
-    }
-
-    /// Only for what begins at this offset.
-    pub(crate) fn at(self, offset: u64) -> Self {
-        self.within(offset..offset + 1)
-    }
-
-    /// Only for what begins in this range.
-    pub(crate) fn within(mut self, range: Range<u64>) -> Self {
-        self.range = range;
-        self
-    }
-
-    /// Only for what asks for more bytes than that.
-    pub(crate) fn larger_than(mut self, count: usize) -> Self {
-        self.larger_than = count;
-        self
-    }
-
-    /// Lets so many pass first.
-    pub(crate) fn after(mut self, count: usize) -> Self {
-        self.skip = count;
-        self
-    }
-
-    /// For so many, and no longer.
-    pub(crate) fn times(mut self, count: usize) -> Self {
-        self.times = count;
-        self
-    }
-
-    /// For one of so many.
-    pub(crate) fn every(mut self, count: usize) -> Self {
-        self.every = count;
-        self
-    }
-
-    /// Not before the test releases it. What it finds is what is there then.
-    pub(crate) fn held(mut self, hold: &Hold) -> Self {
-        self.hold = Some(hold.clone());
-        self
-    }
-
-    /// Fails.
-    pub(crate) fn errno(mut self, errno: i32) -> Self {
-        self.outcome = Outcome::Errno(errno);
-        self
-    }
-
-    /// Does no more than so many bytes.
-    pub(crate) fn short(mut self, count: usize) -> Self {
-        self.outcome = Outcome::Most(count);
-        self
-    }
-
-    /// The file ends there from now on, and nobody tells the kernel.
-    pub(crate) fn truncating(mut self, len: u64) -> Self {
-        self.change = Some(Change::Truncate(len));
-        self
-    }
-
-    /// Another file, with the bytes of this seed, has the name from now on.
-    pub(crate) fn replacing(mut self, seed: u64, len: u64) -> Self {
-        self.change = Some(Change::Replace { seed, len });
-        self
-    }
-
-    /// Whether it is this one that decides. Counts.
-    fn takes(&mut self, request: &Request) -> bool {
-        let matches = self.op == request.op
-            && self.file.as_ref().is_none_or(|file| *file == request.file)
-            && self.range.contains(&request.offset)
-            && (self.larger_than == 0 || request.count > self.larger_than);
-        if !matches {
-            return false;
+        let (done, waiting): (Vec<_>, Vec<_>) =
+            reads.into_iter().partition(|read| read.is_finished());
+        assert_eq!(done.len(), 1);
+        disk.abort();
+        for read in done {
+            assert_eq!(read.join().unwrap().unwrap(), 5);
         }
-        self.matched += 1;
-        let Some(turn) = self.matched.checked_sub(self.skip + 1) else { return false };
-        turn % self.every == 0 && turn / self.every < self.times
-    }
-}
-
-/// Requests beyond these are counted only.
-const LOGGED: usize = 10_000;
-
-#[derive(Default)]
-pub(super) struct Script {
-    rules: Vec<Rule>,
-    counts: BTreeMap<Op, usize>,
-    log: Vec<Request>,
-}
-
-impl Script {
-    pub(super) fn add(&mut self, rule: Rule) {
-        self.rules.push(rule);
-    }
-
-    pub(super) fn clear(&mut self) {
-        self.rules.clear();
-    }
-
-    pub(super) fn count(&self, op: Op) -> usize {
-        self.counts.get(&op).copied().unwrap_or(0)
-    }
-
-    pub(super) fn log(&self) -> &[Request] {
-        &self.log
-    }
-
-    /// The rule for a request, which is taken down.
-    pub(super) fn decide(&mut self, request: &Request) -> Option<Rule> {
-        *self.counts.entry(request.op).or_default() += 1;
-        if self.log.len() < LOGGED {
-            self.log.push(request.clone());
+        for read in waiting {
+            assert_eq!(errno(read.join().unwrap()), Some(libc::ECONNABORTED));
         }
-        self.rules.iter_mut().find_map(|rule| rule.takes(request).then(|| rule.clone()))
-    }
+        assert_eq!(errno(file.read_at(&mut [0; 10], 0)), Some(libc::ENOTCONN));
+    });
 }

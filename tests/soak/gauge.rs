@@ -4,8 +4,8 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use crate::util::live::Live;
-use crate::util::proc;
+use crate::support::allocator::Counting;
+use crate::support::proc;
 
 /// One look.
 #[derive(Clone, Copy, Debug, Default)]
@@ -36,7 +36,7 @@ impl Sample {
         Self {
             at: start.elapsed(),
             rss: field("VmRSS"),
-            heap: Live::bytes().max(0) as u64 / 1024,
+            heap: Counting::bytes().max(0) as u64 / 1024,
             // Without the one by which they are listed.
             descriptors: fs::read_dir("/proc/self/fd").unwrap().count() as u64 - 1,
             threads: field("Threads"),

@@ -12,8 +12,8 @@ use crate::dice::Dice;
 use crate::ledger::{Ledger, Tally};
 use crate::realm::Realm;
 use crate::realms::turn;
+use crate::support::{self, HANG};
 use crate::trouble::Trouble;
-use crate::util::{self, HANG};
 use crate::ways;
 use crate::world::World;
 
@@ -33,14 +33,14 @@ pub(crate) fn act(lives: &Lives, world: &Arc<World>, mut dice: Dice) {
     while !world.is_over() {
         let ledger = Ledger::new(ENTRIES, &world.troubles);
         let builder = builder(&mut dice, &ledger);
-        let made = if !util::on_threads() && dice.one_in(3) {
+        let made = if !support::on_threads() && dice.one_in(3) {
             builder.blocking_threads(dice.below(3)).build_loop().map(|jobs| {
                 let realm = realm(jobs.submitter(), &ledger, world);
                 live_in_loop(jobs, &realm, &mut dice);
             })
         } else {
             let backend = *dice.pick(&[Backend::Aio, Backend::BlockingThreads, Backend::Automatic]);
-            let backend = if util::on_threads() { Backend::BlockingThreads } else { backend };
+            let backend = if support::on_threads() { Backend::BlockingThreads } else { backend };
             builder.backend(backend).build().map(|dispatcher| {
                 let realm = realm(dispatcher.submitter(), &ledger, world);
                 for _ in 0..dice.below(12) {

@@ -12,7 +12,7 @@
 mod dice;
 mod errand;
 mod faults;
-#[path = "../faulty/mod.rs"]
+#[path = "../faulty/disk/mod.rs"]
 mod faulty;
 mod gauge;
 mod growth;
@@ -32,11 +32,11 @@ mod shelf;
 mod soak;
 mod stage;
 mod stamp;
+#[path = "../support/mod.rs"]
+mod support;
 mod transfer;
 mod tree;
 mod trouble;
-#[path = "../util/mod.rs"]
-mod util;
 mod ways;
 mod world;
 
@@ -55,7 +55,7 @@ use soak::Soak;
 use trouble::Troubles;
 
 #[global_allocator]
-static LIVE: util::live::Live = util::live::Live;
+static ALLOCATOR: support::allocator::Counting = support::allocator::Counting;
 
 fn main() -> ExitCode {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);

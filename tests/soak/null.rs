@@ -11,8 +11,8 @@ use reapool::{FileHandle, Job, Stats, Submitter};
 use crate::dice::Dice;
 use crate::realm::built;
 use crate::realms::turn;
+use crate::support::{self, HANG};
 use crate::trouble::{Trouble, Troubles};
-use crate::util::{self, HANG};
 
 /// Jobs under way at a time.
 const CHAINS: u64 = 128;
@@ -50,7 +50,7 @@ pub(crate) fn run(
     let mut nulls = Nulls { asked: jobs, ..Nulls::default() };
     let mut parts = vec![Part::Chains, Part::Batches];
     // There is none without AIO.
-    if !util::on_threads() {
+    if !support::on_threads() {
         parts.push(Part::Loop);
     }
     for (index, part) in parts.iter().enumerate() {
@@ -84,7 +84,7 @@ impl Part {
         tell: &dyn Fn(u64),
     ) -> (u64, u64) {
         let builder =
-            || util::builder().depth(CHAINS as usize).backlog(2 * BATCH as usize).workers(2);
+            || support::builder().depth(CHAINS as usize).backlog(2 * BATCH as usize).workers(2);
         let count = |submitter| Count::new(jobs, submitter, troubles);
         let (count, stats) = if let Self::Loop = self {
             let mut dispatcher = built(|| builder().build_loop());
@@ -141,7 +141,7 @@ impl Count {
             is_over: AtomicBool::new(false),
             troubles: Arc::clone(troubles),
             submitter,
-            null: util::null(),
+            null: support::null(),
         })
     }
 

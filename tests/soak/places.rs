@@ -10,9 +10,9 @@ use tempfile::TempDir;
 use crate::dice::Dice;
 use crate::faults::Faulted;
 use crate::shelf::{Faults, Shelf};
+use crate::support::device::{Loop, Mount};
+use crate::support::{scratch, skipped};
 use crate::tree::Tree;
-use crate::util::device::{Loop, Mount};
-use crate::util::{scratch, skipped};
 
 /// Blocks of a shelf.
 const BLOCKS: usize = 2048;

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use reapool::{BuildError, BuildErrorKind, Builder, JobHandle, Stats, Submitter};
 
 use crate::ledger::{Ledger, Outcome, Tally};
+use crate::support::HANG;
 use crate::trouble::Trouble;
-use crate::util::HANG;
 use crate::world::World;
 
 pub(crate) struct Realm {

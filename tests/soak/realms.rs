@@ -12,8 +12,8 @@ use std::os::fd::AsFd;
 use crate::dice::Dice;
 use crate::ledger::Ledger;
 use crate::realm::{Realm, built};
+use crate::support;
 use crate::trouble::Trouble;
-use crate::util;
 use crate::world::World;
 
 /// Jobs of a realm at a time, with those that callbacks have parked.
@@ -32,7 +32,7 @@ enum Engine {
 
 /// Starts them all.
 pub(crate) fn start(world: &Arc<World>, dice: &mut Dice) -> Vec<Station> {
-    let native = if util::on_threads() { "threads, a few" } else { "native AIO" };
+    let native = if support::on_threads() { "threads, a few" } else { "native AIO" };
     let mut stations = Vec::new();
     for name in [native, "threads"] {
         let ledger = Ledger::new(ENTRIES, &world.troubles);
@@ -45,7 +45,7 @@ pub(crate) fn start(world: &Arc<World>, dice: &mut Dice) -> Vec<Station> {
         stations.push(Station { realm, engine: Engine::Threads(dispatcher) });
     }
     // There is none without AIO.
-    if !util::on_threads() {
+    if !support::on_threads() {
         stations.push(start_loop(world, dice.fork()));
     }
     stations
@@ -93,12 +93,12 @@ impl Station {
     pub(crate) fn shut_down(self) -> Option<ShutdownReport> {
         let report = match self.engine {
             Engine::Threads(dispatcher) => {
-                dispatcher.shutdown_timeout(util::HANG).map_err(|error| error.to_string())
+                dispatcher.shutdown_timeout(support::HANG).map_err(|error| error.to_string())
             }
             Engine::Loop { owner, is_over } => {
                 is_over.store(true, Ordering::Relaxed);
                 let mut jobs = owner.join().expect("no callback's panic gets there");
-                match jobs.drain_timeout(util::HANG) {
+                match jobs.drain_timeout(support::HANG) {
                     Ok(()) => jobs.shutdown().map_err(|error| error.to_string()),
                     Err(error) => {
                         std::mem::forget(jobs);

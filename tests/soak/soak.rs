@@ -18,8 +18,8 @@ use crate::places::Places;
 use crate::realms::Station;
 use crate::screen::Screen;
 use crate::stage::{Progress, Stage};
+use crate::support::{self, HANG};
 use crate::trouble::{Trouble, Troubles};
-use crate::util::{self, HANG};
 use crate::world::World;
 
 /// Traffic between two looks at what is left.
@@ -113,7 +113,8 @@ impl<'a> Soak<'a> {
     }
 
     fn run_nulls(&mut self) {
-        let count = if util::on_threads() { self.options.nulls / 10 } else { self.options.nulls };
+        let count =
+            if support::on_threads() { self.options.nulls / 10 } else { self.options.nulls };
         self.screen.begin("null device", count);
         let nulls = null::run(count, &self.troubles, &|| self.is_interrupted(), &|done| {
             self.screen.set(done);

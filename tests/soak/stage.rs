@@ -12,8 +12,8 @@ use crate::lives::{self, Lives};
 use crate::places::Places;
 use crate::realm::built;
 use crate::realms::{self, Station};
+use crate::support;
 use crate::trouble::Trouble;
-use crate::util;
 use crate::ways;
 use crate::world::World;
 
@@ -35,7 +35,7 @@ pub(crate) struct Stage {
 impl Stage {
     pub(crate) fn set(world: Arc<World>, places: Places, dice: &mut Dice) -> Self {
         let stations = realms::start(&world, dice);
-        let files = built(|| util::builder().depth(64).workers(2).blocking_threads(6).build());
+        let files = built(|| support::builder().depth(64).workers(2).blocking_threads(6).build());
         let (files, lives) = (Arc::new(files), Arc::default());
         Self { world, stations, files, lives, places }
     }

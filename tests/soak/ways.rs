@@ -12,8 +12,8 @@ use crate::ledger::take_back;
 use crate::order;
 use crate::realm::Realm;
 use crate::scopes;
+use crate::support::HANG;
 use crate::trouble::Trouble;
-use crate::util::HANG;
 
 /// How deep chains of jobs may get.
 const FUEL: u8 = 6;

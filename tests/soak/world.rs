@@ -7,8 +7,8 @@ use reapool::{BufferPool, FileHandle};
 
 use crate::dice::Dice;
 use crate::shelf::{Purpose, Shelf, Span};
+use crate::support::{eventfd, make_readable, null};
 use crate::trouble::Troubles;
-use crate::util::{eventfd, make_readable, null};
 
 /// The most blocks of one job.
 const BLOCKS_MOST: usize = 16;

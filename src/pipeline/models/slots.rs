@@ -79,7 +79,7 @@ impl Table for CancelsLater {
         let mut entry = self.0.lock().unwrap();
         let token = entry.0;
         let job = entry.1.as_mut().filter(|job| name_of(job) == name)?;
-        job.set_cancel_reason(CancelReason::Cancelled);
+        job.meta_mut().set_cancel_reason(CancelReason::Cancelled);
         drop(entry);
         Some(cancel(token))
     }
@@ -165,8 +165,12 @@ fn a_poll_is_withdrawn<T: Table>(table: impl Fn() -> T + Send + Sync + 'static) 
         let second = table.put(0, job(2));
         kernel.0.lock().unwrap().push(second);
         let ended = cancels.join().unwrap();
-        assert_eq!(done.cancel_reason().is_some(), ended.is_some(), "it is marked if it was found");
-        assert_eq!(table.take(second).map(|job| job.cancel_reason()), Some(None));
+        assert_eq!(
+            done.meta().cancel_reason().is_some(),
+            ended.is_some(),
+            "it is marked if it was found"
+        );
+        assert_eq!(table.take(second).map(|job| job.meta().cancel_reason()), Some(None));
     });
 }
 

@@ -1,0 +1,62 @@
+//! The page cache: what of a file is in it, and how to get it out.
+
+use std::fs::File;
+use std::os::fd::AsRawFd;
+use std::path::Path;
+use std::ptr;
+
+const PAGE: usize = 4096;
+
+/// How many pages of a file are in the page cache.
+pub(crate) fn resident(path: &Path) -> usize {
+    let file = File::open(path).unwrap();
+    let length = file.metadata().unwrap().len() as usize;
+    let (protection, flags) = (libc::PROT_READ, libc::MAP_SHARED);
+    // SAFETY: a new mapping at an address of the kernel's choice touches no other memory.
+    let map =
+        unsafe { libc::mmap(ptr::null_mut(), length, protection, flags, file.as_raw_fd(), 0) };
+    assert_ne!(map, libc::MAP_FAILED);
+    let mut pages = vec![0_u8; length.div_ceil(PAGE)];
+    // SAFETY: the range is the mapping just made, and there is a byte for each of its pages.
+    let asked = unsafe { libc::mincore(map, length, pages.as_mut_ptr()) };
+    // SAFETY: as above, and nobody else knows it.
+    unsafe { libc::munmap(map, length) };
+    assert_eq!(asked, 0);
+    pages.iter().filter(|&page| page & 1 != 0).count()
+}
+
+/// Whether so many pages of a file are in the page cache; taken for granted under valgrind, which
+/// reads the beginning of what is mapped.
+fn has_resident(path: &Path, pages: usize) -> bool {
+    std::env::var_os("REAPOOL_MEMCHECK").is_some() || resident(path) == pages
+}
+
+fn advise(file: &File, advice: libc::c_int) {
+    // SAFETY: a system call without pointers.
+    assert_eq!(unsafe { libc::posix_fadvise(file.as_raw_fd(), 0, 0, advice) }, 0);
+}
+
+/// Asks the kernel to drop a file from the page cache, having written it out.
+pub(crate) fn forget(path: &Path) {
+    let file = File::open(path).unwrap();
+    file.sync_all().unwrap();
+    advise(&file, libc::POSIX_FADV_DONTNEED);
+}
+
+/// Takes a file out of the page cache. False if some of it stays there.
+pub(crate) fn evict(path: &Path) -> bool {
+    forget(path);
+    has_resident(path, 0)
+}
+
+/// Brings the first `bytes` of a file into the page cache. False if more came along.
+pub(crate) fn bring(path: &Path, bytes: usize) -> bool {
+    use std::os::unix::fs::FileExt;
+    let file = File::open(path).unwrap();
+    // No more than is read.
+    advise(&file, libc::POSIX_FADV_RANDOM);
+    for page in 0..bytes / PAGE {
+        file.read_exact_at(&mut [0; PAGE], (page * PAGE) as u64).unwrap();
+    }
+    has_resident(path, bytes / PAGE)
+}
