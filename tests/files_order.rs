@@ -4,7 +4,7 @@ mod util;
 
 use std::path::PathBuf;
 
-use reapool::{Order, Run};
+use reapool::{FilesRun, Order};
 use util::files::{
     CHUNK, POLICIES, all, copied, dispatcher, files_of, gathered, modest, small_files,
 };
@@ -21,7 +21,7 @@ fn mixture(directory: &std::path::Path) -> Vec<PathBuf> {
     paths
 }
 
-fn indices(run: Run<Vec<u8>>) -> Vec<u64> {
+fn indices(run: FilesRun<Vec<u8>>) -> Vec<u64> {
     let index = |outcome| match outcome {
         Ok(reapool::Processed { index, .. }) => index,
         Err(reapool::FileError { index, .. }) => index,

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use reapool::{Chunk, FileInfo, Files, Run};
+use reapool::{Chunk, FileInfo, Files, FilesRun};
 use util::files::{
     CHUNK, POLICIES, all, dispatcher, evict, files_of, gathered, modest, only, patterned, successes,
 };
@@ -56,7 +56,7 @@ impl Seen {
 }
 
 /// Streams files, watching all that happens; `slow` runs with each chunk.
-fn watching<F>(files: &Files, paths: Vec<PathBuf>, slow: F) -> (Run<u64>, Arc<[Seen]>)
+fn watching<F>(files: &Files, paths: Vec<PathBuf>, slow: F) -> (FilesRun<u64>, Arc<[Seen]>)
 where
     F: Fn(&FileInfo, &Chunk) + Send + Sync + 'static,
 {

@@ -6,7 +6,7 @@ mod util;
 use std::path::PathBuf;
 use std::thread;
 
-use reapool::{Files, Order, Run};
+use reapool::{Files, FilesRun, Order};
 use util::files::{
     CHUNK, POLICIES, all, assert_same, copied, dispatcher, files_of, gathered, modest, pattern,
     small_files, successes,
@@ -17,7 +17,7 @@ fn sizes() -> Vec<usize> {
     (0..60).map(|place| (place * 9001) % (3 * CHUNK)).collect()
 }
 
-fn assert_complete(run: Run<Vec<u8>>, sizes: &[usize]) {
+fn assert_complete(run: FilesRun<Vec<u8>>, sizes: &[usize]) {
     let done = successes(run);
     assert_eq!(done.len(), sizes.len());
     for (place, done) in done.iter().enumerate() {

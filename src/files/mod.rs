@@ -57,7 +57,7 @@ use error::FilesError;
 use fold::{Fold, IntoFlow, Streaming, Whole};
 use info::FileInfo;
 use mounts::Mounts;
-use run::Run;
+use run::FilesRun;
 use stats::{Counters, FilesStats};
 use storage::Devices;
 use whole::WholeFile;
@@ -165,7 +165,7 @@ impl Files {
     /// # Blocking
     ///
     /// It doesn't wait for files, but enters the kernel to get the first going. Taking results
-    /// [blocks](Run).
+    /// [blocks](FilesRun).
     ///
     /// # Panics
     ///
@@ -182,7 +182,7 @@ impl Files {
     /// assert!(lines.map(|result| result.unwrap().value).sum::<usize>() > 10);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn read<P, F, T>(&self, paths: P, function: F) -> Run<T>
+    pub fn read<P, F, T>(&self, paths: P, function: F) -> FilesRun<T>
     where
         P: IntoIterator<Item: Into<PathBuf> + 'static>,
         P::IntoIter: Send + 'static,
@@ -229,7 +229,13 @@ impl Files {
     /// assert!(run.filter_map(Result::ok).any(|done| done.value));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn stream<P, B, C, E, S, R, T>(&self, paths: P, begin: B, chunk: C, finish: E) -> Run<T>
+    pub fn stream<P, B, C, E, S, R, T>(
+        &self,
+        paths: P,
+        begin: B,
+        chunk: C,
+        finish: E,
+    ) -> FilesRun<T>
     where
         P: IntoIterator<Item: Into<PathBuf> + 'static>,
         P::IntoIter: Send + 'static,
@@ -243,14 +249,14 @@ impl Files {
         self.start(paths, Streaming { begin, chunk, finish, types: PhantomData })
     }
 
-    fn start<P, F>(&self, paths: P, fold: F) -> Run<F::Output>
+    fn start<P, F>(&self, paths: P, fold: F) -> FilesRun<F::Output>
     where
         P: IntoIterator<Item: Into<PathBuf> + 'static>,
         P::IntoIter: Send + 'static,
         F: Fold,
     {
         let paths = paths.into_iter().map(Into::into);
-        Run::new(Work::start(Arc::clone(&self.layer), Box::new(paths), fold))
+        FilesRun::new(Work::start(Arc::clone(&self.layer), Box::new(paths), fold))
     }
 
     /// The counters of all runs so far.

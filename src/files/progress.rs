@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 /// Over how long the current rate is taken, at least.
 const WINDOW: Duration = Duration::from_millis(500);
 
-/// Tells from any thread, at any time, how far a [`Run`](crate::Run) has come. It costs the run
+/// Tells from any thread, at any time, how far a [`FilesRun`](crate::FilesRun) has come. It costs the run
 /// nothing, and keeps nothing of it alive.
 ///
 /// # Examples
@@ -25,14 +25,14 @@ const WINDOW: Duration = Duration::from_millis(500);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone)]
-pub struct Progress {
+pub struct FilesProgress {
     counts: Arc<Counts>,
 }
 
 /// What has happened so far in a run. The numbers are read one after the other while it goes on.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
-pub struct ProgressSnapshot {
+pub struct FilesProgressSnapshot {
     /// Paths taken from the iterator.
     pub found: u64,
     /// Files read to their end.
@@ -118,14 +118,14 @@ impl Counts {
     }
 }
 
-impl Progress {
+impl FilesProgress {
     pub(crate) fn of(counts: Arc<Counts>) -> Self {
         Self { counts }
     }
 
     /// The numbers of now.
     #[must_use]
-    pub fn snapshot(&self) -> ProgressSnapshot {
+    pub fn snapshot(&self) -> FilesProgressSnapshot {
         let counts = &*self.counts;
         // First: what is finished does not change any more.
         let finished = counts.finished.load(Ordering::Acquire);
@@ -136,7 +136,7 @@ impl Progress {
         let mut rate = counts.rate.lock().unwrap_or_else(PoisonError::into_inner);
         let now = rate.end.unwrap_or_else(Instant::now);
         rate.update(now, bytes, done + failed, counts.begin);
-        ProgressSnapshot {
+        FilesProgressSnapshot {
             found: counts.found.load(Ordering::Relaxed),
             done,
             failed,
@@ -167,15 +167,15 @@ impl Rate {
     }
 }
 
-impl fmt::Debug for Progress {
+impl fmt::Debug for FilesProgress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Progress").field(&self.snapshot()).finish()
+        f.debug_tuple("FilesProgress").field(&self.snapshot()).finish()
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Counts, Progress};
+    use super::{Counts, FilesProgress};
     use std::sync::Arc;
     use std::time::Duration;
 
@@ -195,7 +195,7 @@ mod tests {
         assert_eq!((rate.bytes_per_second, rate.files_per_second), (2000.0, 10.0));
         drop(rate);
         counts.finish();
-        let progress = Progress::of(counts);
+        let progress = FilesProgress::of(counts);
         assert_eq!(progress.snapshot().elapsed, progress.snapshot().elapsed, "time stands still");
     }
 }

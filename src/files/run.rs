@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::files::outbox::FileResult;
 use crate::files::policy::Access;
-use crate::files::progress::Progress;
+use crate::files::progress::FilesProgress;
 
 /// What a run is to its user, whatever is done with the files.
 pub(crate) trait Shift<T>: Send + Sync {
@@ -24,7 +24,7 @@ pub(crate) trait Shift<T>: Send + Sync {
     /// Stops it; nobody takes results any more.
     fn abandon(self: Arc<Self>);
 
-    fn progress(&self) -> Progress;
+    fn progress(&self) -> FilesProgress;
 }
 
 /// Files on their way: an iterator over what comes of each, in the order that was asked for.
@@ -33,13 +33,13 @@ pub(crate) trait Shift<T>: Send + Sync {
 /// only as far ahead as [`results`](crate::FilesBuilder::results) allows: a run whose results nobody
 /// takes comes to rest.
 ///
-/// Dropping it [stops](Stopper::stop) it and waits for nobody.
+/// Dropping it [stops](FilesStopper::stop) it and waits for nobody.
 ///
 /// In a callback of the same dispatcher, waiting for results takes a worker's time, or in a blocking
 /// job that of a blocking thread, and with all of them doing so nothing goes on. Nor does it while
 /// whoever waits keeps chunks of its own, and with them all of the memory.
 #[must_use = "a run goes on only while its results are taken"]
-pub struct Run<T> {
+pub struct FilesRun<T> {
     shift: Arc<dyn Shift<T>>,
     at_hand: VecDeque<FileResult<T>>,
     /// Results that the user has and that still count as not taken.
@@ -49,28 +49,30 @@ pub struct Run<T> {
 /// For so many results the run is told at once that they were taken.
 const HANDFUL: usize = 16;
 
-impl<T> Run<T> {
+impl<T> FilesRun<T> {
     pub(crate) fn new(shift: Arc<dyn Shift<T>>) -> Self {
         Self { shift, at_hand: VecDeque::new(), handed_out: 0 }
     }
 
     /// Tells how far it has come; from any thread, also after the run was dropped.
     #[must_use]
-    pub fn progress(&self) -> Progress {
+    pub fn progress(&self) -> FilesProgress {
         self.shift.progress()
     }
 }
 
-impl<T: 'static> Run<T> {
+impl<T: 'static> FilesRun<T> {
     /// Stops it, from any thread.
     #[must_use]
-    pub fn stopper(&self) -> Stopper {
+    pub fn stopper(&self) -> FilesStopper {
         let shift = Arc::downgrade(&self.shift);
-        Stopper { stop: Arc::new(move || shift.upgrade().into_iter().for_each(|it| it.stop())) }
+        FilesStopper {
+            stop: Arc::new(move || shift.upgrade().into_iter().for_each(|it| it.stop())),
+        }
     }
 }
 
-impl<T> Iterator for Run<T> {
+impl<T> Iterator for FilesRun<T> {
     type Item = FileResult<T>;
 
     fn next(&mut self) -> Option<FileResult<T>> {
@@ -87,25 +89,25 @@ impl<T> Iterator for Run<T> {
     }
 }
 
-impl<T> Drop for Run<T> {
+impl<T> Drop for FilesRun<T> {
     fn drop(&mut self) {
         Arc::clone(&self.shift).abandon();
     }
 }
 
-impl<T> fmt::Debug for Run<T> {
+impl<T> fmt::Debug for FilesRun<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Run").field("progress", &self.progress()).finish_non_exhaustive()
+        f.debug_struct("FilesRun").field("progress", &self.progress()).finish_non_exhaustive()
     }
 }
 
-/// Stops a [`Run`] from any thread: a signal's, a timer's, a callback's.
+/// Stops a [`FilesRun`] from any thread: a signal's, a timer's, a callback's.
 #[derive(Clone)]
-pub struct Stopper {
+pub struct FilesStopper {
     stop: Arc<dyn Fn() + Send + Sync>,
 }
 
-impl Stopper {
+impl FilesStopper {
     /// Takes no more paths. Files in progress end with
     /// [`FileErrorKind::Stopped`](crate::FileErrorKind::Stopped) at their next chunk, and the run
     /// ends when their results have been taken. A path that the iterator is only then coming up with
@@ -115,9 +117,9 @@ impl Stopper {
     }
 }
 
-impl fmt::Debug for Stopper {
+impl fmt::Debug for FilesStopper {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Stopper").finish_non_exhaustive()
+        f.debug_struct("FilesStopper").finish_non_exhaustive()
     }
 }
 

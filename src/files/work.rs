@@ -14,7 +14,7 @@ use crate::files::desk::{Bounds, Desk, Task};
 use crate::files::error::{FileError, FileErrorKind, FileOperation};
 use crate::files::fold::Fold;
 use crate::files::outbox::{FileResult, Outbox};
-use crate::files::progress::{Counts, Progress};
+use crate::files::progress::{Counts, FilesProgress};
 use crate::files::run::Shift;
 use crate::files::source::{Item, Paths, Source};
 use crate::job::Job;
@@ -263,7 +263,7 @@ impl<F: Fold> Shift<F::Output> for Work<F> {
         }
     }
 
-    fn progress(&self) -> Progress {
-        Progress::of(Arc::clone(&self.counts))
+    fn progress(&self) -> FilesProgress {
+        FilesProgress::of(Arc::clone(&self.counts))
     }
 }
