@@ -14,30 +14,30 @@
 
 pub(crate) mod budget;
 pub(crate) mod builder;
-mod cached;
 pub(crate) mod chunk;
 mod closer;
 mod desk;
 mod ending;
 pub(crate) mod error;
 mod feeding;
+mod filesystem;
 pub(crate) mod fold;
 #[cfg(test)]
 mod forked;
 pub(crate) mod info;
-mod mounts;
+mod no_wait_opener;
 mod open;
+mod openat;
 mod opener;
 mod outbox;
 pub(crate) mod policy;
 pub(crate) mod progress;
 mod pull;
+mod residency;
 pub(crate) mod run;
 mod source;
 pub(crate) mod stats;
-mod storage;
 mod stream;
-mod vicinity;
 pub(crate) mod whole;
 mod window;
 mod work;
@@ -54,12 +54,11 @@ use budget::Budget;
 use builder::{FilesBuilder, Settings};
 use chunk::Chunk;
 use error::FilesError;
+use filesystem::FileSystems;
 use fold::{Fold, IntoFlow, Streaming, Whole};
 use info::FileInfo;
-use mounts::Mounts;
 use run::FilesRun;
 use stats::{Counters, FilesStats};
-use storage::Devices;
 use whole::WholeFile;
 use work::Work;
 
@@ -132,8 +131,7 @@ pub(crate) struct Layer {
     pub(crate) settings: Settings,
     pub(crate) budget: Arc<Budget>,
     pub(crate) counters: Counters,
-    pub(crate) devices: Devices,
-    pub(crate) mounts: Mounts,
+    pub(crate) file_systems: FileSystems,
 }
 
 impl Files {
@@ -153,9 +151,9 @@ impl Files {
 
     pub(crate) fn over(pipeline: Arc<Pipeline>, pool: BufferPool, settings: Settings) -> Self {
         let budget = Arc::new(Budget::new(pool, Arc::clone(&pipeline)));
-        let (counters, devices) = (Counters::default(), Devices::new());
-        let mounts = Mounts::new();
-        Self { layer: Arc::new(Layer { pipeline, settings, budget, counters, devices, mounts }) }
+        let counters = Counters::default();
+        let file_systems = FileSystems::default();
+        Self { layer: Arc::new(Layer { pipeline, settings, budget, counters, file_systems }) }
     }
 
     /// Reads files whole, and runs `function` for each, on a worker.

@@ -6,14 +6,15 @@ use std::os::fd::{AsFd, OwnedFd};
 use crate::file::FileHandle;
 use crate::file::metadata::{DirectIo, FileKind, Metadata};
 use crate::files::Layer;
-use crate::files::cached;
 use crate::files::error::{FileError, FileErrorKind, FileOperation};
+use crate::files::filesystem::Storage;
 use crate::files::info::FileInfo;
+use crate::files::no_wait_opener::NoWaitOpener;
+use crate::files::openat;
 use crate::files::policy::{Access, Policy};
+use crate::files::residency::{Residency, residency};
 use crate::files::source::Numbered;
 use crate::files::stats::Counters;
-use crate::files::storage::Storage;
-use crate::files::vicinity::Vicinity;
 
 /// A file that is ready to be read.
 pub(crate) struct Opened {
@@ -49,9 +50,9 @@ impl Layer {
     pub(crate) fn open_cached(
         &self,
         path: Numbered,
-        vicinity: &mut Vicinity,
+        opener: &mut NoWaitOpener,
     ) -> Result<Result<Opened, Numbered>, FileError> {
-        match vicinity.open(&self.mounts, &path.path) {
+        match opener.open(&self.file_systems, &path.path) {
             Ok(fd) => {
                 Counters::add(&self.counters.opened_cached);
                 self.look_at(path, fd, false).map(Ok)
@@ -70,9 +71,9 @@ impl Layer {
     pub(crate) fn open(&self, path: Numbered) -> Result<Opened, FileError> {
         // What is not in memory is mostly wanted direct, and this saves switching.
         let direct = self.settings.policy != Policy::Buffered;
-        let (opened, refusal) = match cached::open(&path.path, direct) {
+        let (opened, refusal) = match openat::open(&path.path, direct) {
             Err(error) if direct && error.raw_os_error() == Some(libc::EINVAL) => {
-                (cached::open(&path.path, false), Some(error))
+                (openat::open(&path.path, false), Some(error))
             }
             result => (result, None),
         };
@@ -128,7 +129,7 @@ impl Layer {
         let storage = match opened.file.kind() {
             // Where its name is, in memory, says nothing of it.
             FileKind::BlockDevice => Storage::Plain,
-            _ => self.devices.storage(device, opened.file.as_fd()),
+            _ => self.file_systems.storage(device, opened.file.as_fd()),
         };
         let wanted = self.wants_direct(&mut opened, storage);
         let reason = match (storage, opened.info.metadata().direct_io) {
@@ -161,28 +162,11 @@ impl Layer {
             Policy::Buffered => false,
             Policy::Automatic if opened.size <= self.settings.small as u64 => false,
             Policy::Automatic => {
-                opened.cached = is_cached(opened, storage);
+                let residency = residency(opened.file.as_fd(), opened.size, storage);
+                opened.cached = residency == Residency::Cached;
                 !opened.cached
             }
         }
-    }
-}
-
-/// Whether reading through the page cache will hardly wait.
-fn is_cached(opened: &Opened, storage: Storage) -> bool {
-    let (file, size) = (opened.file.as_fd(), opened.size);
-    match storage {
-        Storage::Memory => true,
-        Storage::Stacked => cached::begins_cached(file, size).unwrap_or(false),
-        Storage::Plain => match cached::is_cached(file, size) {
-            Ok(is_cached) => is_cached,
-            // Somebody else's file, of which mincore(2) would say that all is there. If it isn't, this
-            // may begin to read it.
-            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-                cached::read(file, &mut vec![0; 1], 1, 0, false).is_ok()
-            }
-            Err(_) => cached::begins_cached(file, size).unwrap_or(false),
-        },
     }
 }
 

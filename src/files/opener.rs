@@ -6,14 +6,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::files::budget::Lease;
-use crate::files::cached;
 use crate::files::desk::{OPEN_AT_ONCE, Task};
 use crate::files::error::{FileError, FileOperation};
 use crate::files::fold::Fold;
+use crate::files::no_wait_opener::NoWaitOpener;
 use crate::files::open::Opened;
+use crate::files::residency::{self, OnMiss};
 use crate::files::source::Numbered;
 use crate::files::stream::Stream;
-use crate::files::vicinity::Vicinity;
 use crate::files::window::{Arrival, Part};
 use crate::files::work::Work;
 
@@ -64,13 +64,14 @@ impl<F: Fold> Work<F> {
             return Err(path.failed(FileOperation::Open, kind, source));
         }
         if probe {
-            match self.layer.open_cached(path, &mut Vicinity::default())? {
+            match self.layer.open_cached(path, &mut NoWaitOpener::default())? {
                 Ok(opened) => {
                     let opened = self.layer.choose(opened);
-                    let first = self.read_first(&opened, false);
+                    let first = self.read_first(&opened, OnMiss::Fail);
                     let is_cached = matches!(&first, Some(Arrival { result: Ok(_), .. }));
                     self.desk.note_probe(is_cached);
-                    let first = if is_cached { first } else { self.read_first(&opened, true) };
+                    let first =
+                        if is_cached { first } else { self.read_first(&opened, OnMiss::Wait) };
                     return Ok(Fresh { opened, first });
                 }
                 Err(missed) => {
@@ -80,15 +81,15 @@ impl<F: Fold> Work<F> {
             }
         }
         let opened = self.layer.choose(self.layer.open(path)?);
-        let first = self.read_first(&opened, true);
+        let first = self.read_first(&opened, OnMiss::Wait);
         Ok(Fresh { opened, first })
     }
 
     /// Reads a file that goes through the page cache if one read gets all of it, and there is memory.
-    fn read_first(&self, opened: &Opened, wait: bool) -> Option<Arrival<Lease>> {
+    fn read_first(&self, opened: &Opened, on_miss: OnMiss) -> Option<Arrival<Lease>> {
         let len = self.whole_len(opened)?;
         let mut lease = self.layer.budget.try_lease(len)?;
-        let result = cached::read(opened.file.as_fd(), &mut lease, len, 0, wait);
+        let result = residency::read(opened.file.as_fd(), &mut lease, len, 0, on_miss);
         let part = Part { epoch: 0, offset: 0, len };
         Some(Arrival { part, result: result.map(|count| (count, lease)) })
     }

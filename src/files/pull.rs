@@ -9,17 +9,17 @@ use std::time::Instant;
 
 use crate::files::budget::Lease;
 use crate::files::builder::BLOCK;
-use crate::files::cached;
 use crate::files::chunk::Chunk;
 use crate::files::desk::{Desk, Task};
 use crate::files::error::{FileError, FileErrorKind, FileOperation};
 use crate::files::fold::{Enough, Fold, TooLarge};
+use crate::files::no_wait_opener::NoWaitOpener;
 use crate::files::open::Opened;
 use crate::files::policy::{Access, Policy};
+use crate::files::residency::{self, OnMiss};
 use crate::files::run::Processed;
 use crate::files::source::Numbered;
 use crate::files::stream::Stream;
-use crate::files::vicinity::Vicinity;
 use crate::files::work::{TURN, Work};
 use crate::unwind::catch;
 
@@ -29,9 +29,9 @@ const TRY: u64 = 256 << 10;
 impl<F: Fold> Work<F> {
     /// Opens and reads files that are in memory, for a while.
     pub(crate) fn pull(self: &Arc<Self>) {
-        let (begin, mut vicinity) = (Instant::now(), Vicinity::default());
+        let (begin, mut opener) = (Instant::now(), NoWaitOpener::default());
         while let Some(path) = self.desk.next_path(Task::Pull) {
-            self.pull_one(path, &mut vicinity);
+            self.pull_one(path, &mut opener);
             if self.layer.pipeline.is_forked() {
                 return;
             }
@@ -43,12 +43,12 @@ impl<F: Fold> Work<F> {
         self.more();
     }
 
-    fn pull_one(self: &Arc<Self>, path: Numbered, vicinity: &mut Vicinity) {
+    fn pull_one(self: &Arc<Self>, path: Numbered, opener: &mut NoWaitOpener) {
         if let Some((kind, source)) = self.halted() {
             self.put_error(path.failed(FileOperation::Open, kind, source));
             return;
         }
-        match self.layer.open_cached(path, vicinity) {
+        match self.layer.open_cached(path, opener) {
             Err(error) => {
                 self.desk.note(true);
                 self.put_error(error);
@@ -83,7 +83,7 @@ impl<F: Fold> Work<F> {
     pub(crate) fn read_cached(&self, opened: &Opened) -> Option<(Lease, usize)> {
         let len = self.whole_len(opened)?;
         let mut lease = self.layer.budget.try_lease(len)?;
-        let count = cached::read(opened.file.as_fd(), &mut lease, len, 0, false).ok()?;
+        let count = residency::read(opened.file.as_fd(), &mut lease, len, 0, OnMiss::Fail).ok()?;
         (count as u64 == opened.size).then_some((lease, count))
     }
 

@@ -7,13 +7,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::file::FileHandle;
 use crate::files::budget::{Hungry, Lease, Refusal, Turn};
-use crate::files::cached;
 use crate::files::ending::Failure;
 use crate::files::error::{FileError, FileErrorKind, FileOperation};
 use crate::files::fold::Fold;
 use crate::files::info::FileInfo;
 use crate::files::open::Opened;
 use crate::files::pull::too_large;
+use crate::files::residency::{self, OnMiss};
 use crate::files::stats::Counters;
 use crate::files::window::{Arrival, Part, Window};
 use crate::files::work::Work;
@@ -150,7 +150,8 @@ impl<F: Fold> Stream<F> {
             };
             turn = Turn::Last;
             if inner.cached {
-                let read = cached::read(file.as_fd(), &mut lease, part.len, part.offset, false);
+                let read =
+                    residency::read(file.as_fd(), &mut lease, part.len, part.offset, OnMiss::Fail);
                 let all =
                     |&count: &usize| count == part.len || part.offset + count as u64 == self.size;
                 if let Some(count) = read.ok().filter(all) {
