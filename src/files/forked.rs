@@ -10,7 +10,8 @@ use std::{iter, thread};
 
 use super::Files;
 use super::fold::Whole;
-use super::work::Work;
+use super::run_core::RunCore;
+use super::steps::job_for;
 use crate::Dispatcher;
 
 const HANG: Duration = Duration::from_secs(20);
@@ -51,9 +52,9 @@ fn a_child_of_the_iterator_ends_whatever_is_locked() {
         None
     });
     let fold = Whole { function: |_| (), limit: 100 };
-    let work = Work::start(Arc::clone(&files.layer), Box::new(paths), fold);
+    let core = RunCore::start(Arc::clone(&files.shared), Box::new(paths), fold, job_for);
     comes.recv_timeout(HANG).unwrap();
-    let held = work.desk.hold();
+    let held = core.scheduler.lock().unwrap();
     lock.send(()).unwrap();
     let end = ended.recv_timeout(2 * HANG).unwrap();
     drop(held);
