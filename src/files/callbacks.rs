@@ -9,7 +9,6 @@ use crate::files::info::FileInfo;
 use crate::files::read_ahead::ReadChunk;
 use crate::files::run_core::RunCore;
 use crate::files::window::Next;
-use crate::unwind::catch;
 
 /// How a file ended for the user.
 pub(crate) type Outcome<F> = Result<<F as Fold>::Output, Failure>;
@@ -61,7 +60,7 @@ pub(crate) fn fold_chunk<F: Fold>(
             (Some(state), Then::Ended(Err(Failure::too_large(end, limit))))
         }
         (ControlFlow::Break(Enough::Satisfied), _) | (_, Next::End) => {
-            let finished = catch(|| core.fold.finish(state, info));
+            let finished = core.shared.run_user(|| core.fold.finish(state, info))?;
             let panicked = |payload| core.panicked(payload, FileOperation::Callback, end);
             (None, Then::Ended(finished.map_err(panicked)))
         }
