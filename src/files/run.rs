@@ -112,8 +112,9 @@ pub struct FilesStopper {
 impl FilesStopper {
     /// Stops the run: it takes no more paths. Files in progress end with
     /// [`FileErrorKind::Stopped`](crate::FileErrorKind::Stopped) at their next chunk, and the run
-    /// ends when their results have been taken. If the iterator of paths is being asked for a path
-    /// meanwhile, that path is dropped. Doesn't block. Further calls do nothing.
+    /// ends when their results have been taken. The iterator of paths is dropped before that; if it
+    /// is being asked for a path, that path is dropped, and the iterator after it. Doesn't block.
+    /// Further calls do nothing.
     pub fn stop(&self) {
         (self.stop)();
     }

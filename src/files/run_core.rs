@@ -105,6 +105,8 @@ impl<F: Fold> RunCore<F> {
 
     fn finish(&self) {
         self.counts.finish();
+        // Before the user hears of the end, who may then wait for a thread that feeds the iterator.
+        self.paths.close();
         self.results.close();
     }
 

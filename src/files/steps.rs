@@ -43,16 +43,43 @@ fn list<F: Fold>(core: &Arc<RunCore<F>>) {
                     continue;
                 }
             }
-            Ok(None) => {
-                core.paths.close();
-                core.schedule(Scheduler::end_listing);
-            }
+            Ok(None) => core.schedule(Scheduler::end_listing),
             Err(payload) => {
-                core.paths.close();
                 core.stop_listing(core.panicked(payload, FileOperation::List, 0));
             }
         }
         core.begin_steps();
     }
+    if core.schedule(|scheduler| scheduler.has_all_paths()) {
+        core.paths.close();
+    }
     core.schedule(Scheduler::listing_done);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+    use std::sync::mpsc;
+    use std::thread;
+    use std::time::Duration;
+
+    use crate::{Dispatcher, Files};
+
+    #[test]
+    fn the_iterator_of_a_stopped_run_is_dropped_before_the_run_ends() {
+        let dispatcher = Dispatcher::new().unwrap();
+        let files = Files::builder(&dispatcher).results(1).build().unwrap();
+        let (paths, iterator) = mpsc::sync_channel(0);
+        let (end, ended) = mpsc::channel();
+        thread::spawn(move || {
+            while paths.send(PathBuf::from("Cargo.toml")).is_ok() {}
+            end.send(()).unwrap();
+        });
+        let mut run = files.read(iterator, |_| ());
+        assert!(run.next().is_some());
+        run.stopper().stop();
+        run.by_ref().for_each(drop);
+        let hang = Duration::from_secs(20);
+        assert!(ended.recv_timeout(hang).is_ok(), "the sender still waits for the iterator");
+    }
 }
