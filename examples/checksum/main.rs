@@ -17,7 +17,7 @@ use std::process::ExitCode;
 
 use blake3::{Hash, Hasher};
 use indicatif::HumanBytes;
-use reapool::{Chunk, FileErrorKind, Run};
+use reapool::{Chunk, FileErrorKind, FilesRun};
 
 use crate::options::{HELP, Options, parse_arguments};
 use crate::paths::paths;
@@ -72,7 +72,7 @@ fn run(options: Options) -> Result<u8, Box<dyn Error>> {
 /// Prints a line for each result as it comes, and returns how many. Ends when there are no more
 /// results, when a line can't be written, or when the user interrupts.
 fn print(
-    run: Run<Hash>,
+    run: FilesRun<Hash>,
     mut output: &Output,
     interrupt: &Interrupt,
     fallbacks: &mut Fallbacks,

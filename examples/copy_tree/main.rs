@@ -25,7 +25,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use indicatif::HumanBytes;
-use reapool::{Chunk, FileErrorKind, FileInfo, Order, Policy, Processed, Run};
+use reapool::{Chunk, FileErrorKind, FileInfo, FilesRun, Order, Policy, Processed};
 
 use crate::copy::{Copied, Copier, Copying};
 use crate::options::{Fsync, HELP, Options, parse_arguments};
@@ -112,7 +112,7 @@ fn run(options: Options) -> Result<u8, Box<dyn Error>> {
 /// the next result. That bounds how many targets there are, as the run goes on only as its results
 /// are taken.
 fn wait(
-    run: Run<io::Result<Copied>>,
+    run: FilesRun<io::Result<Copied>>,
     roots: &Roots,
     screen: &Screen,
     fallbacks: &mut Fallbacks,

@@ -21,7 +21,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use indicatif::HumanBytes;
-use reapool::{Chunk, FileErrorKind, FileInfo, Processed, Run};
+use reapool::{Chunk, FileErrorKind, FileInfo, FilesRun, Processed};
 
 use crate::options::{HELP, Options, parse_arguments};
 use crate::paths::{Filters, paths};
@@ -93,7 +93,7 @@ fn run(options: Options) -> Result<u8, Box<dyn Error>> {
 /// Prints the matches of each result as it comes, and returns in how many files there were some.
 /// Ends when there are no more results, when they can't be written, or when the user interrupts.
 fn print(
-    run: Run<io::Result<Found>>,
+    run: FilesRun<io::Result<Found>>,
     wanted: Wanted,
     output: &Output,
     interrupt: &Interrupt,

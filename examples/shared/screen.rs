@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
-use reapool::ProgressSnapshot;
+use reapool::FilesProgressSnapshot;
 
 use super::names::escaped;
 
@@ -32,7 +32,7 @@ impl Screen {
         !self.bar.is_hidden()
     }
 
-    pub(crate) fn show(&self, now: &ProgressSnapshot) {
+    pub(crate) fn show(&self, now: &FilesProgressSnapshot) {
         let files = now.done + now.failed;
         let rate = HumanBytes(now.bytes_per_second as u64);
         self.bar.set_message(format!("{files} files, {}, {rate}/s", HumanBytes(now.bytes)));

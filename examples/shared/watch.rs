@@ -6,7 +6,7 @@ use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use reapool::{Progress, Run};
+use reapool::{FilesProgress, FilesRun};
 
 use super::interrupt::Interrupt;
 use super::output::Output;
@@ -19,12 +19,12 @@ const INTERVAL: Duration = Duration::from_millis(50);
 pub(crate) struct Watch {
     end: Option<Sender<()>>,
     thread: Option<JoinHandle<()>>,
-    progress: Progress,
+    progress: FilesProgress,
 }
 
 impl Watch {
     pub(crate) fn start<T: 'static>(
-        run: &Run<T>,
+        run: &FilesRun<T>,
         interrupt: &Interrupt,
         screen: &Screen,
         output: Option<&Output>,
@@ -49,7 +49,7 @@ impl Watch {
         Ok(Self { end: Some(end), thread: Some(thread), progress })
     }
 
-    pub(crate) fn progress(&self) -> &Progress {
+    pub(crate) fn progress(&self) -> &FilesProgress {
         &self.progress
     }
 }

@@ -1,44 +1,40 @@
-//! The memory of all files that are being read, and the line of those that wait for some.
+//! The memory of all files that are being read, and the queue of files that wait for some.
 
 use std::collections::VecDeque;
 use std::io;
 use std::ops::{Deref, DerefMut};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
+use crate::files::error::{Failure, FileOperation, Halt};
 use crate::job::Job;
 use crate::pipeline::Pipeline;
 use crate::pool::BufferPool;
 use crate::pool::error::AcquireError;
 use crate::pool::pool_buf::PoolBuf;
+use crate::sync::lock;
 
 /// A file that waits for memory.
-pub(crate) trait Hungry: Send + Sync {
-    /// Tries again, with a right to be first. On a worker.
-    fn feed(self: Arc<Self>);
+pub(crate) trait Waiter: Send + Sync {
+    /// Asks again for memory, now as the first. On a worker.
+    fn retry(self: Arc<Self>);
 
-    /// Whether its run has been stopped.
-    fn is_halted(&self) -> bool;
+    /// Why its run has been halted, if it has.
+    fn halted(&self) -> Option<Halt>;
 
-    /// It is not to wait any more: its run has been stopped, or the dispatcher is not there.
+    /// Waits no longer: its run has been halted, or the dispatcher takes no more jobs.
     fn abandon(self: Arc<Self>);
 }
 
-/// Whether a file has waited already.
+/// Where a file stands in the queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Turn {
-    /// It stands behind all that wait.
-    Last,
-    /// It was called, and stands before them.
-    First,
+pub(crate) enum Place {
+    /// Behind all that wait.
+    Back,
+    /// Before all that wait: it has waited, and was called.
+    Front,
 }
 
-/// Why a file gets no memory, now or later.
-pub(crate) enum Refusal {
-    Pool(io::Error),
-    Halted,
-}
-
-/// Of the kind that the system's error has, if it is the system that has no memory.
+/// Has the kind of the system's error, if it is the system that has no memory.
 fn as_io_error(error: AcquireError) -> io::Error {
     let kind = match &error {
         AcquireError::NoMemory(source) => source.kind(),
@@ -47,84 +43,83 @@ fn as_io_error(error: AcquireError) -> io::Error {
     io::Error::new(kind, error)
 }
 
-/// Hands out buffers of one pool, in the order in which they were asked for when there are none.
+/// Leases buffers of one pool. When there are none, it serves files in the order in which they
+/// asked.
 pub(crate) struct Budget {
     pool: BufferPool,
     pipeline: Arc<Pipeline>,
-    line: Mutex<VecDeque<Arc<dyn Hungry>>>,
+    waiters: Mutex<VecDeque<Arc<dyn Waiter>>>,
 }
 
 impl Budget {
     pub(crate) fn new(pool: BufferPool, pipeline: Arc<Pipeline>) -> Self {
-        Self { pool, pipeline, line: Mutex::new(VecDeque::new()) }
+        Self { pool, pipeline, waiters: Mutex::new(VecDeque::new()) }
     }
 
-    /// A buffer of at least so many bytes. If there is none, whoever asks is put into the line, and
-    /// is fed when a buffer comes back. As long as there is none, one is out, and comes back: who
-    /// waits holds none that others would need to get on.
+    /// A buffer of at least `len` bytes. `None` if there is none: then the file is in the queue,
+    /// and is called when a buffer comes back. One will: as long as there is none, some are leased,
+    /// and a file that waits holds none that others need to get on. An error if the file gets no
+    /// memory, now or later.
     pub(crate) fn lease(
         self: &Arc<Self>,
         len: usize,
-        turn: Turn,
-        who: impl FnOnce() -> Arc<dyn Hungry>,
-    ) -> Result<Option<Lease>, Refusal> {
-        let mut line = self.line();
-        if turn == Turn::First || line.is_empty() {
-            // Under the lock: a buffer that comes back later finds who waits in the line.
+        place: Place,
+        waiter: impl FnOnce() -> Arc<dyn Waiter>,
+    ) -> Result<Option<Lease>, Failure> {
+        let mut waiters = lock(&self.waiters);
+        if place == Place::Front || waiters.is_empty() {
+            // Under the lock: a buffer that comes back later finds this file in the queue.
             match self.pool.try_acquire(len) {
                 Ok(buffer) => return Ok(Some(Lease::new(buffer, self))),
                 Err(AcquireError::Exhausted) => {}
-                Err(error) => return Err(Refusal::Pool(as_io_error(error))),
+                Err(error) => return Err(Failure::io(FileOperation::Read, as_io_error(error))),
             }
         }
-        let who = who();
-        // Under the lock, too: who is stopped later is found in the line.
-        if who.is_halted() {
-            return Err(Refusal::Halted);
+        let waiter = waiter();
+        // Under the lock, too: a thread that halts the run later finds this file in the queue.
+        if let Some(halt) = waiter.halted() {
+            return Err(Failure::halted(halt, FileOperation::Read));
         }
-        match turn {
-            Turn::Last => line.push_back(who),
-            Turn::First => line.push_front(who),
+        match place {
+            Place::Back => waiters.push_back(waiter),
+            Place::Front => waiters.push_front(waiter),
         }
         Ok(None)
     }
 
-    /// A buffer, if there is one and nobody waits.
+    /// A buffer, if there is one and no file waits.
     pub(crate) fn try_lease(self: &Arc<Self>, len: usize) -> Option<Lease> {
-        if !self.line().is_empty() {
+        if !lock(&self.waiters).is_empty() {
             return None;
         }
         self.pool.try_acquire(len).ok().map(|buffer| Lease::new(buffer, self))
     }
 
-    /// Calls the first in the line: a buffer has come back, or there may be one more.
+    /// Calls the first file in the queue: a buffer has come back, or there may be one more.
     pub(crate) fn call_next(&self) {
         loop {
-            let Some(first) = self.line().pop_front() else { return };
+            let Some(first) = lock(&self.waiters).pop_front() else { return };
             let again = Arc::clone(&first);
-            if self.pipeline.post(Job::nop(move || again.feed())).is_ok() {
+            if self.pipeline.post(Job::nop(move || again.retry())).is_ok() {
                 return;
             }
             first.abandon();
         }
     }
 
-    /// Sends those away whose run has been stopped: what they wait for may be long in coming.
+    /// Has the files of halted runs leave the queue: the memory that they wait for may be long in
+    /// coming.
     pub(crate) fn abandon_halted(&self) {
-        let mut line = self.line();
-        let (halted, others) = line.drain(..).partition(|hungry| hungry.is_halted());
-        *line = others;
-        drop(line);
-        let halted: VecDeque<_> = halted;
-        halted.into_iter().for_each(Hungry::abandon);
-    }
-
-    fn line(&self) -> MutexGuard<'_, VecDeque<Arc<dyn Hungry>>> {
-        self.line.lock().unwrap_or_else(PoisonError::into_inner)
+        let mut waiters = lock(&self.waiters);
+        let (halted, others): (VecDeque<_>, _) =
+            waiters.drain(..).partition(|waiter| waiter.halted().is_some());
+        *waiters = others;
+        drop(waiters);
+        halted.into_iter().for_each(Waiter::abandon);
     }
 }
 
-/// A buffer of a budget. When dropped, it goes home, and whoever waits hears of it.
+/// A buffer of a budget. When dropped, it goes back, and the first file in the queue is called.
 pub(crate) struct Lease {
     /// Only `drop` takes it.
     buffer: Option<PoolBuf>,
@@ -153,9 +148,9 @@ impl DerefMut for Lease {
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        // At home before anybody is called for it.
+        // It must be back before a file is called for it.
         self.buffer = None;
-        // In a forked child there is nobody, and locks may be held for ever.
+        // In a forked child there is no file to call, and locks may be held for ever.
         if !self.budget.pipeline.is_forked() {
             self.budget.call_next();
         }

@@ -1,10 +1,9 @@
-//! Settings of the files layer, and their limits.
+//! Settings of [`Files`](crate::Files), and their limits.
 
 use std::fmt;
 use std::sync::Arc;
 
 use crate::dispatcher::Dispatcher;
-use crate::files::Files;
 use crate::files::error::FilesError;
 use crate::files::policy::{Order, Policy};
 use crate::pipeline::Pipeline;
@@ -16,10 +15,10 @@ pub(crate) const BLOCK: usize = 4096;
 
 /// The largest chunk: what one buffer of a pool can have.
 const CHUNK_MAX: usize = 1 << 30;
-/// Descriptors that are left to the rest of the program.
+/// File descriptors that are left to the rest of the program.
 const SPARE_FILES: usize = 64;
 
-/// Settings of [`Files`].
+/// Settings of [`Files`](crate::Files).
 ///
 /// # Examples
 ///
@@ -59,7 +58,7 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
-    /// In bytes.
+    /// The largest file that is read whole, in bytes.
     pub(crate) fn whole_limit(&self) -> usize {
         self.whole_limit.unwrap_or((16 << 20).min(self.memory / 4))
     }
@@ -82,15 +81,15 @@ impl FilesBuilder {
         Self { pipeline: Arc::clone(dispatcher.pipeline()), settings }
     }
 
-    /// Which way files are read; [`Policy::Automatic`] by default.
+    /// How files are read; [`Policy::Automatic`] by default.
     pub fn policy(mut self, policy: Policy) -> Self {
         self.settings.policy = policy;
         self
     }
 
-    /// Up to which size [`Policy::Automatic`] reads files through the page cache although they are not
-    /// in it, in bytes; 0 by default, as `O_DIRECT` was faster for the smallest, too. Set it to what
-    /// is going to be read again soon.
+    /// Files of at most this size, in bytes, are read through the page cache by
+    /// [`Policy::Automatic`] even if they are not in it; 0 by default, as `O_DIRECT` was faster for
+    /// the smallest files, too. Set it if files up to some size are going to be read again soon.
     pub fn small(mut self, bytes: usize) -> Self {
         self.settings.small = bytes;
         self
@@ -102,80 +101,76 @@ impl FilesBuilder {
         self
     }
 
-    /// How many bytes there are in buffers, of all files together; 64 MiB by default. Chunks that the
-    /// user keeps count.
+    /// How many bytes the buffers of all files together may have; 64 MiB by default. Chunks that
+    /// the user keeps are included.
     pub fn memory(mut self, bytes: usize) -> Self {
         self.settings.memory = bytes;
         self
     }
 
-    /// How many bytes a read of a large file asks for; 1 MiB by default. It is rounded up to a
+    /// How many bytes of a large file one read asks for; 1 MiB by default. It is rounded up to a
     /// multiple of 4096.
     pub fn chunk(mut self, bytes: usize) -> Self {
         self.settings.chunk = bytes;
         self
     }
 
-    /// How many bytes of one file are being read, or wait for their turn, at a time; 4 MiB by
-    /// default, and at least one chunk.
+    /// How many bytes of one file, at most, are being read or wait for the user's callback at a
+    /// time; 4 MiB by default, and at least one chunk.
     pub fn read_ahead(mut self, bytes: usize) -> Self {
         self.settings.read_ahead = bytes;
         self
     }
 
-    /// How many files are begun and not finished at a time; 256 by default.
+    /// How many files, at most, are in progress at a time; 256 by default.
     pub fn files_at_once(mut self, files: usize) -> Self {
         self.settings.files_at_once = files;
         self
     }
 
-    /// How many files are open at a time; 1024 by default, and no more than the process may have
-    /// (`RLIMIT_NOFILE`, soft) but for some that are left to the rest of the program. Files at once
-    /// are no more than that. It holds for each run.
+    /// How many files each run has open at a time, at most; 1024 by default. It is lowered to the
+    /// process's limit (`RLIMIT_NOFILE`, soft), less some that are left to the rest of the program.
+    /// [`files_at_once`](Self::files_at_once) is lowered to it.
     pub fn open_files(mut self, files: usize) -> Self {
         self.settings.open_files = files;
         self
     }
 
-    /// How many files there may be from being begun to their result being taken; 4096 by default.
-    /// So many results can be held up by a slow file with [`Order::Input`].
+    /// How many files, at most, are in progress or have a result that was not taken; 4096 by
+    /// default. With [`Order::Input`], as many results can wait for one slow file.
     pub fn results(mut self, files: usize) -> Self {
         self.settings.results = files;
         self
     }
 
-    /// The largest file that [`Files::read`] takes, in bytes; 16 MiB by default, or a
-    /// quarter of [`memory`](Self::memory) if that is less.
+    /// The largest file that [`Files::read`](crate::Files::read) takes, in bytes; 16 MiB by
+    /// default, or a quarter of [`memory`](Self::memory) if that is less.
     pub fn whole_limit(mut self, bytes: usize) -> Self {
         self.settings.whole_limit = Some(bytes);
         self
     }
 
-    /// Makes it. Memory is mapped when it is first needed.
-    ///
-    /// # Errors
-    ///
-    /// If a setting makes no sense, or the memory is too little for the largest of buffers.
-    pub fn build(self) -> Result<Files, FilesError> {
+    /// Checks and rounds the settings, and makes the pool for them.
+    pub(super) fn checked(self) -> Result<(Arc<Pipeline>, Settings, BufferPool), FilesError> {
         let Self { pipeline, mut settings } = self;
         at_least_one("chunk", settings.chunk)?;
         at_least_one("files_at_once", settings.files_at_once)?;
         at_least_one("open_files", settings.open_files)?;
         at_least_one("results", settings.results)?;
-        settings.chunk = within("chunk", settings.chunk)?;
+        settings.chunk = rounded("chunk", settings.chunk)?;
         settings.read_ahead = settings.read_ahead.max(settings.chunk);
         let files = settings.open_files.min(descriptor::limit().saturating_sub(SPARE_FILES)).max(1);
         settings.open_files = files;
         settings.files_at_once = settings.files_at_once.min(files).min(settings.results);
         let pool = pool(&settings)?;
-        Ok(Files::over(pipeline, pool, settings))
+        Ok((pipeline, settings, pool))
     }
 }
 
-/// The buffers: from the smallest files' to the largest chunk, or to the largest whole file with
-/// what a read asks for to see its end.
+/// Buffers from one block, for the smallest files, up to the largest chunk or whole file. A read of
+/// a whole file asks for one block more, to see the end.
 fn pool(settings: &Settings) -> Result<BufferPool, FilesError> {
-    let largest = within("whole_limit", settings.whole_limit())?.max(settings.chunk) + BLOCK;
+    let largest = rounded("whole_limit", settings.whole_limit())?.max(settings.chunk) + BLOCK;
     let mut classes = vec![settings.chunk];
     classes.extend((12..=30).step_by(2).map(|bits| 1 << bits).filter(|&size| size < largest));
     classes.push(largest);
@@ -193,8 +188,8 @@ fn at_least_one(setting: &'static str, value: usize) -> Result<(), FilesError> {
     Err(FilesError::InvalidConfig { setting, value, reason: "it must be at least 1".into() })
 }
 
-/// A size as a multiple of a block, if it isn't too large.
-fn within(setting: &'static str, value: usize) -> Result<usize, FilesError> {
+/// A size as a multiple of a block; an error if it is too large.
+fn rounded(setting: &'static str, value: usize) -> Result<usize, FilesError> {
     if value <= CHUNK_MAX - 2 * BLOCK {
         return Ok(value.next_multiple_of(BLOCK));
     }

@@ -1,8 +1,8 @@
-//! A piece of a file's contents, as the user's functions get it.
+//! A chunk of a file's contents, as the user's callbacks get it.
 //!
-//! Safety: both contracts are passed on from the pool's buffer inside, of which a chunk shows a part.
+//! Safety: both contracts are those of the pool's buffer inside, which a chunk or a lease owns.
 
-#![expect(unsafe_code, reason = "implements the contracts of buffers for a part of one")]
+#![expect(unsafe_code, reason = "passes on the contracts of the buffer inside")]
 
 use std::fmt;
 use std::ops::Deref;
@@ -10,12 +10,12 @@ use std::ops::Deref;
 use crate::buffer::{IoBuf, IoBufMut};
 use crate::files::budget::Lease;
 
-/// A piece of a file: the bytes, and where in the file they are.
+/// A chunk of a file: the bytes, and where in the file they are.
 ///
-/// It derefs to the bytes. Its memory is the run's, and goes back when it is dropped; until then it
-/// counts against [`memory`](crate::FilesBuilder::memory). So a chunk can be kept, sent to another
-/// thread, or be the buffer of a [`Job::write`](crate::Job::write), and the run reads on as far as
-/// the rest of its memory goes.
+/// It derefs to the bytes. Its memory belongs to the run and goes back when the chunk is dropped;
+/// until then it counts against [`memory`](crate::FilesBuilder::memory). A chunk can be kept, sent
+/// to another thread, or be the buffer of a [`Job::write`](crate::Job::write); meanwhile the run
+/// reads on with the rest of its memory.
 pub struct Chunk {
     lease: Lease,
     offset: u64,
@@ -26,19 +26,19 @@ impl Chunk {
         Self { lease, offset }
     }
 
-    /// Where in the file it begins, in bytes.
+    /// The offset in the file at which it begins, in bytes.
     #[must_use]
     pub fn offset(&self) -> u64 {
         self.offset
     }
 
-    /// Makes it end after `len` bytes; does nothing if it is no longer than that.
+    /// Shortens it to `len` bytes; does nothing if it is no longer than that.
     pub fn truncate(&mut self, len: usize) {
         self.lease.truncate(len);
     }
 
-    /// Sets the length, with zeros for what is added: to write a whole number of blocks to a file
-    /// that is open with `O_DIRECT`.
+    /// Sets the length; bytes that are added are zero. With it, a whole number of blocks can be
+    /// written to a file that is open with `O_DIRECT`.
     ///
     /// # Panics
     ///
@@ -47,7 +47,7 @@ impl Chunk {
         self.lease.resize(len);
     }
 
-    /// How many bytes of memory it has: a multiple of 4096.
+    /// The size of its memory in bytes: a multiple of 4096.
     #[must_use]
     pub fn capacity(&self) -> usize {
         self.lease.capacity()
@@ -74,7 +74,7 @@ impl fmt::Debug for Chunk {
     }
 }
 
-// SAFETY: the lease owns a buffer that keeps this contract, and is changed through the chunk only.
+// SAFETY: the lease owns a buffer that keeps this contract, and only the chunk changes it.
 unsafe impl IoBuf for Chunk {
     fn stable_ptr(&self) -> *const u8 {
         self.lease.stable_ptr()
@@ -85,7 +85,7 @@ unsafe impl IoBuf for Chunk {
     }
 }
 
-// SAFETY: as above.
+// SAFETY: the buffer that the lease owns keeps this contract, and only the lease changes it.
 unsafe impl IoBuf for Lease {
     fn stable_ptr(&self) -> *const u8 {
         (**self).stable_ptr()
@@ -96,7 +96,7 @@ unsafe impl IoBuf for Lease {
     }
 }
 
-// SAFETY: as above.
+// SAFETY: as for `IoBuf`.
 unsafe impl IoBufMut for Lease {
     fn stable_mut_ptr(&mut self) -> *mut u8 {
         (**self).stable_mut_ptr()

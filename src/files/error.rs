@@ -1,4 +1,4 @@
-//! Why a file could not be read, and why a files layer not be made.
+//! Errors: of one file, and of building a `Files`.
 
 use std::error::Error;
 use std::fmt;
@@ -6,9 +6,10 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::file::shown::Shown;
+use crate::files::paths::IndexedPath;
 use crate::pool::error::PoolBuildError;
 
-/// What was being done with a file when it failed.
+/// The operation on a file that failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FileOperation {
@@ -20,7 +21,7 @@ pub enum FileOperation {
     Stat,
     /// Reading its contents.
     Read,
-    /// The user's own function.
+    /// Running the user's callback.
     Callback,
 }
 
@@ -40,25 +41,25 @@ impl fmt::Display for FileOperation {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FileErrorKind {
-    /// The system said no; the source says what.
+    /// A system call failed; the source has its error.
     Io,
     /// A directory, pipe, socket or character device: nothing with contents that end.
     NotAFile,
     /// Larger than [`whole_limit`](crate::FilesBuilder::whole_limit), and asked for whole.
     TooLarge,
-    /// One of the user's functions panicked; the payload went to the dispatcher's panic handler.
+    /// One of the user's callbacks panicked; the payload went to the dispatcher's panic handler.
     Panicked,
-    /// The run was stopped while the file was being read.
+    /// The run was stopped before the file was finished.
     Stopped,
-    /// The dispatcher was shut down meanwhile.
+    /// The dispatcher was shut down before the file was finished.
     ShutDown,
 }
 
 /// A file that could not be read to its end: which, at what, where, and why. It concerns that file
 /// alone.
 ///
-/// Shown, it is one line: what in the path's name a terminal would obey, or would end the line, is
-/// escaped.
+/// Its `Display` is one line: characters of the path that a terminal would obey, or that would end
+/// the line, are escaped.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct FileError {
@@ -66,9 +67,9 @@ pub struct FileError {
     pub index: u64,
     /// The path, as it was given.
     pub path: PathBuf,
-    /// What was tried.
+    /// The operation that failed.
     pub operation: FileOperation,
-    /// How many bytes from the file's beginning had been handed on by then.
+    /// How many bytes, from the file's beginning, the user's callbacks had got by then.
     pub offset: u64,
     /// The reason.
     pub source: io::Error,
@@ -76,7 +77,7 @@ pub struct FileError {
 }
 
 impl FileError {
-    /// What kind of failure this is.
+    /// The kind of this failure.
     #[must_use]
     pub fn kind(&self) -> FileErrorKind {
         self.kind
@@ -99,17 +100,70 @@ impl Error for FileError {
     }
 }
 
+/// Why a run reads no more files.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Halt {
+    /// The user stopped it.
+    Stopped,
+    /// The dispatcher takes no more jobs.
+    ShutDown,
+}
+
+/// Why a file failed. Only [`Failure::of`] makes a [`FileError`] of it.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    operation: FileOperation,
+    kind: FileErrorKind,
+    source: io::Error,
+}
+
+impl Failure {
+    pub(crate) fn new(operation: FileOperation, kind: FileErrorKind, source: io::Error) -> Self {
+        Self { operation, kind, source }
+    }
+
+    /// A system call failed.
+    pub(crate) fn io(operation: FileOperation, source: io::Error) -> Self {
+        Self::new(operation, FileErrorKind::Io, source)
+    }
+
+    /// A file of `size` bytes is not read whole.
+    pub(crate) fn too_large(size: u64, limit: usize) -> Self {
+        let message = format!("of {size} bytes, it is larger than whole_limit, {limit}: stream it");
+        let source = io::Error::new(io::ErrorKind::FileTooLarge, message);
+        Self::new(FileOperation::Read, FileErrorKind::TooLarge, source)
+    }
+
+    /// The run was halted before the operation was done.
+    pub(crate) fn halted(halt: Halt, operation: FileOperation) -> Self {
+        let (kind, reason) = match (halt, operation) {
+            (Halt::Stopped, _) => (FileErrorKind::Stopped, "the run was stopped"),
+            (Halt::ShutDown, FileOperation::List) => {
+                (FileErrorKind::ShutDown, "the dispatcher was shut down before all was listed")
+            }
+            (Halt::ShutDown, _) => (FileErrorKind::ShutDown, "the dispatcher was shut down"),
+        };
+        Self::new(operation, kind, io::Error::other(reason))
+    }
+
+    /// The error of this file, of which the callbacks consumed `offset` bytes.
+    pub(crate) fn of(self, file: IndexedPath, offset: u64) -> FileError {
+        let (Self { operation, kind, source }, IndexedPath { index, path }) = (self, file);
+        FileError { index, path, operation, offset, source, kind }
+    }
+}
+
 /// Why a [`FilesBuilder`](crate::FilesBuilder) could not build.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum FilesError {
     /// A setting makes no sense.
     InvalidConfig {
-        /// Which.
+        /// The name of the setting.
         setting: &'static str,
-        /// What it was set to.
+        /// Its value.
         value: usize,
-        /// Why it can't be that.
+        /// Why it can't have that value.
         reason: String,
     },
     /// No pool of buffers could be made for the memory that was granted.

@@ -1,4 +1,4 @@
-//! What the user wants done with each file.
+//! The user's callbacks for each file, as one trait.
 
 use std::marker::PhantomData;
 use std::ops::ControlFlow;
@@ -6,42 +6,36 @@ use std::ops::ControlFlow;
 use crate::files::builder::BLOCK;
 use crate::files::chunk::Chunk;
 use crate::files::info::FileInfo;
-use crate::files::whole::WholeFile;
+use crate::files::whole::{Contents, WholeFile};
 
-/// A file's way from its first chunk to its result.
+/// Makes a file's result of its chunks.
 pub(crate) trait Fold: Send + Sync + 'static {
     type State: Send + 'static;
     type Output: Send + 'static;
 
-    /// How many bytes of a file of this size are to be read at once, where they are not as many as
-    /// usual; or that it is too large.
-    fn piece(&self, size: u64, usual: usize) -> Result<usize, TooLarge>;
+    /// How many bytes of a file of this size one read asks for, if `usual` is the size of a chunk.
+    /// If the file is too large, the error is the largest size that is allowed.
+    fn request_len(&self, size: u64, usual: usize) -> Result<usize, usize>;
 
     fn begin(&self, file: &FileInfo) -> Self::State;
 
-    /// Takes the next chunk, after which nothing follows if it is known to be the last. `Break` says
-    /// that this is enough.
+    /// Takes the next chunk. `last`: it is known that nothing follows. `Break` says that no further
+    /// chunk is wanted.
     fn chunk(&self, state: &mut Self::State, chunk: Chunk, last: bool) -> ControlFlow<Enough>;
 
     fn finish(&self, state: Self::State, file: &FileInfo) -> Self::Output;
 }
 
-/// A file is larger than this, which is too large to be read whole.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct TooLarge {
-    pub(crate) limit: usize,
-}
-
 /// Why no further chunk is wanted.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Enough {
-    /// The user has seen what there was to see.
+    /// The user's callback said so.
     Satisfied,
-    /// The file has turned out to be too large.
-    TooLarge(TooLarge),
+    /// The file has turned out to be larger than this.
+    TooLarge(usize),
 }
 
-/// What a function that takes a chunk may return: nothing, or whether to go on.
+/// The types that a callback for chunks may return: nothing, or whether to go on.
 pub trait IntoFlow {
     /// `Break` if the rest of the file is not to be read.
     fn into_flow(self) -> ControlFlow<()>;
@@ -59,7 +53,7 @@ impl IntoFlow for ControlFlow<()> {
     }
 }
 
-/// The three functions of a stream.
+/// The three callbacks of [`Files::stream`](crate::Files::stream).
 pub(crate) struct Streaming<B, C, E, S, R> {
     pub(crate) begin: B,
     pub(crate) chunk: C,
@@ -79,7 +73,7 @@ where
     type State = S;
     type Output = T;
 
-    fn piece(&self, _size: u64, usual: usize) -> Result<usize, TooLarge> {
+    fn request_len(&self, _size: u64, usual: usize) -> Result<usize, usize> {
         Ok(usual)
     }
 
@@ -99,20 +93,11 @@ where
     }
 }
 
-/// The one function for whole files.
+/// The one callback of [`Files::read`](crate::Files::read).
 pub(crate) struct Whole<F> {
     pub(crate) function: F,
-    /// In bytes.
+    /// The largest file, in bytes.
     pub(crate) limit: usize,
-}
-
-/// What has come of a file so far: its only chunk mostly.
-#[derive(Debug)]
-pub(crate) enum Contents {
-    Nothing,
-    One(Chunk),
-    /// Copied together, of a file that was not as long as it said.
-    Several(Vec<u8>),
 }
 
 impl<F, T> Fold for Whole<F>
@@ -123,14 +108,15 @@ where
     type State = Contents;
     type Output = T;
 
-    fn piece(&self, size: u64, usual: usize) -> Result<usize, TooLarge> {
+    fn request_len(&self, size: u64, usual: usize) -> Result<usize, usize> {
         match usize::try_from(size) {
-            // One read gets all of it, and sees the end; and of one that doesn't tell, a good part.
+            // One read gets all of it and sees the end; of a file that doesn't tell its size, it
+            // gets a good part.
             Ok(size) if size <= self.limit => {
                 let least = usual.min(64 << 10);
                 Ok(((size / BLOCK + 1) * BLOCK).max(least))
             }
-            _ => Err(TooLarge { limit: self.limit }),
+            _ => Err(self.limit),
         }
     }
 
@@ -143,14 +129,15 @@ where
             *contents = Contents::One(chunk);
             return ControlFlow::Continue(());
         }
-        // The run's memory is given back: who held some while waiting for more could wait for ever.
+        // Copies and gives the run's memory back: a file that kept some while it waits for more
+        // could wait for ever.
         let mut all = match std::mem::replace(contents, Contents::Nothing) {
             Contents::Several(all) => all,
             Contents::Nothing | Contents::One(_) => Vec::new(),
         };
         all.extend_from_slice(&chunk);
         if all.len() > self.limit {
-            return ControlFlow::Break(Enough::TooLarge(TooLarge { limit: self.limit }));
+            return ControlFlow::Break(Enough::TooLarge(self.limit));
         }
         *contents = Contents::Several(all);
         ControlFlow::Continue(())

@@ -1,11 +1,11 @@
-//! What is known of a file when its contents come: place in the input, path and metadata.
+//! A file as the user's callbacks see it: position in the input, path and metadata.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::file::metadata::Metadata;
 
-/// A file of a run, as the user's functions see it. Clones share one allocation.
+/// A file of a run, as the user's callbacks see it. Clones share one allocation.
 #[derive(Clone, Debug)]
 pub struct FileInfo {
     facts: Arc<Facts>,
@@ -43,7 +43,7 @@ impl FileInfo {
         &self.facts.path
     }
 
-    /// What the file system said of the file when it had been opened.
+    /// The file's metadata, as of when it was opened.
     #[must_use]
     pub fn metadata(&self) -> &Metadata {
         &self.facts.metadata

@@ -1,46 +1,52 @@
-//! Many files: from an iterator of paths to an iterator of results.
+//! A run turns an iterator of paths into an iterator of results. A scheduler decides who lists,
+//! opens or reads next; all work happens in callbacks of the dispatcher; memory, open files and
+//! results are bounded.
 //!
-//! The life of a file, and where it is written down:
+//! A file's way through the files here:
 //!
 //! ```text
-//! paths (source) --> desk --> opened by a worker, if all is in memory (pull) --------> functions --> result
-//!                        \\-> opened by a blocking thread (opener) --> reads (stream) --/    (outbox, run)
+//! steps (list) ─> scheduler ─┬─> inline: a worker has all in memory ──────┬─> callbacks ─> results
+//!                            └─> opening ─> read_ahead ─> reading ────────┘
 //! ```
 //!
-//! `work` is what all threads share; `desk` says what is begun when; `window` has the numbers of a
-//! stream's reads, `budget` their memory. All of it goes on in callbacks of the dispatcher: who ends
-//! a file, or takes a result, begins what there is room for now (`Work::more`), so no thread of its
-//! own is needed, and nothing waits.
+//! `fold_file` keeps `read_ahead` and `reading` under one lock; `run` is what the user sees.
+//!
+//! A run needs no thread of its own, and nothing in it waits: the thread that ends a file, or takes
+//! a result, begins the steps that there is room for then (`RunCore::begin_steps`). `RunCore` is
+//! the part of a run that its threads share; `steps` carries out the steps.
 
-pub(crate) mod budget;
+mod budget;
 pub(crate) mod builder;
-mod cached;
+mod callbacks;
 pub(crate) mod chunk;
 mod closer;
-mod desk;
-mod ending;
 pub(crate) mod error;
-mod feeding;
+mod filesystem;
 pub(crate) mod fold;
+mod fold_file;
 #[cfg(test)]
 mod forked;
 pub(crate) mod info;
-mod mounts;
+mod inline;
+mod no_wait_opener;
 mod open;
-mod opener;
-mod outbox;
+mod openat;
+mod opening;
+mod paths;
 pub(crate) mod policy;
 pub(crate) mod progress;
-mod pull;
+mod read_ahead;
+mod reading;
+mod residency;
+mod results;
 pub(crate) mod run;
-mod source;
+mod run_core;
+mod scheduler;
+mod shared;
 pub(crate) mod stats;
-mod storage;
-mod stream;
-mod vicinity;
+mod steps;
 pub(crate) mod whole;
 mod window;
-mod work;
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -48,50 +54,47 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::dispatcher::Dispatcher;
-use crate::pipeline::Pipeline;
-use crate::pool::BufferPool;
-use budget::Budget;
-use builder::{FilesBuilder, Settings};
+use builder::FilesBuilder;
 use chunk::Chunk;
 use error::FilesError;
 use fold::{Fold, IntoFlow, Streaming, Whole};
 use info::FileInfo;
-use mounts::Mounts;
-use run::Run;
-use stats::{Counters, FilesStats};
-use storage::Devices;
+use run::FilesRun;
+use run_core::RunCore;
+use shared::FilesShared;
+use stats::FilesStats;
+use steps::job_for;
 use whole::WholeFile;
-use work::Work;
 
-/// Reads many files, and has a dispatcher's workers run functions on what is in them: from an
+/// Reads many files and has a dispatcher's workers run callbacks on their contents: from an
 /// iterator of paths to an iterator of results, in bounded memory.
 ///
-/// [`read`](Self::read) takes files whole, [`stream`](Self::stream) in chunks. Paths are pulled when
-/// there is room, files are opened by the dispatcher's [blocking threads](crate::Builder::blocking_threads)
-/// or, where that needs no waiting, by workers, and many of them are read at a time; large ones by
-/// several reads ahead of the functions. Small files don't wait behind large ones: memory and turns
-/// are given out chunk by chunk.
+/// [`read`](Self::read) reads files whole, [`stream`](Self::stream) in chunks. Paths are taken from
+/// the iterator when there is room. Workers open the files that can be opened without waiting, and
+/// the dispatcher's [blocking threads](crate::Builder::blocking_threads) open the others. Many
+/// files are read at a time, and of each large file several chunks are read ahead of the callback.
+/// Small files don't wait behind large ones: memory and workers are shared chunk by chunk.
 ///
 /// All limits are settings: [`FilesBuilder`]. A clone shares memory and counters.
 ///
-/// The iterator of paths runs on a blocking thread, and may wait as long as it likes, also for results
-/// of paths that it gave before: each is begun before the next is asked for. It has that thread to
-/// itself meanwhile, so there have to be others.
+/// The iterator of paths runs on a blocking thread. It may wait as long as it likes, also for
+/// results of paths that it gave before: each path is begun before the next is asked for. While it
+/// waits it occupies that thread, so the dispatcher needs others.
 ///
-/// # What becomes of which file
+/// # Outcomes
 ///
 /// | file | outcome |
 /// |---|---|
 /// | regular, or a block device | all its bytes |
 /// | of size 0 with contents (`/proc`, `/sys`) | all its bytes, read until the end is seen |
-/// | cut short meanwhile | what was there up to the new end; `bytes` is less than `size` |
-/// | growing | up to its size when it was opened, or to an end that a read saw behind it |
+/// | cut short while it is read | its bytes up to the new end; `bytes` is less than `size` |
+/// | growing | its bytes up to the size when it was opened, or to an end that a read saw behind it |
 /// | deleted or replaced after it was opened | the old contents |
 /// | missing, forbidden, a loop of links | an error of `open` |
-/// | directory, pipe, socket, character device | an error: [`NotAFile`](crate::FileErrorKind::NotAFile); nobody waits for a writer |
+/// | directory, pipe, socket, character device | an error: [`NotAFile`](crate::FileErrorKind::NotAFile); opening a pipe doesn't wait for a writer |
 /// | too large for [`read`](Self::read) | an error: [`TooLarge`](crate::FileErrorKind::TooLarge) |
 /// | without direct I/O, though it was wanted | read through the page cache; [`Processed::fallback`](crate::Processed::fallback) has the reason |
-/// | a function panics on it | an error: [`Panicked`](crate::FileErrorKind::Panicked) |
+/// | a callback panics on it | an error: [`Panicked`](crate::FileErrorKind::Panicked) |
 ///
 /// A file that is changed while it is being read is read in pieces, some of them before and some
 /// after the change.
@@ -123,21 +126,11 @@ use work::Work;
 /// ```
 #[derive(Clone)]
 pub struct Files {
-    layer: Arc<Layer>,
-}
-
-/// What all runs share.
-pub(crate) struct Layer {
-    pub(crate) pipeline: Arc<Pipeline>,
-    pub(crate) settings: Settings,
-    pub(crate) budget: Arc<Budget>,
-    pub(crate) counters: Counters,
-    pub(crate) devices: Devices,
-    pub(crate) mounts: Mounts,
+    shared: Arc<FilesShared>,
 }
 
 impl Files {
-    /// With the default settings.
+    /// Makes one with the default settings.
     ///
     /// # Errors
     ///
@@ -146,30 +139,23 @@ impl Files {
         Self::builder(dispatcher).build()
     }
 
-    /// Settings to begin with, for reading on this dispatcher's workers.
+    /// A builder with the default settings, for reading on this dispatcher's workers.
     pub fn builder(dispatcher: &Dispatcher) -> FilesBuilder {
         FilesBuilder::new(dispatcher)
     }
 
-    pub(crate) fn over(pipeline: Arc<Pipeline>, pool: BufferPool, settings: Settings) -> Self {
-        let budget = Arc::new(Budget::new(pool, Arc::clone(&pipeline)));
-        let (counters, devices) = (Counters::default(), Devices::new());
-        let mounts = Mounts::new();
-        Self { layer: Arc::new(Layer { pipeline, settings, budget, counters, devices, mounts }) }
-    }
-
-    /// Reads files whole, and runs `function` for each, on a worker.
+    /// Reads files whole, and runs `function` for each on a worker.
     ///
     /// Files larger than [`whole_limit`](FilesBuilder::whole_limit) are errors.
     ///
     /// # Blocking
     ///
-    /// It doesn't wait for files, but enters the kernel to get the first going. Taking results
-    /// [blocks](Run).
+    /// It doesn't wait for files, but may enter the kernel to begin with the first. Taking results
+    /// [blocks](FilesRun).
     ///
     /// # Panics
     ///
-    /// Never itself; panics of `function`, and of the iterator, are results.
+    /// Never. Panics of `function`, and of the iterator, are results.
     ///
     /// # Examples
     ///
@@ -178,27 +164,28 @@ impl Files {
     ///
     /// let dispatcher = Dispatcher::new()?;
     /// let files = Files::new(&dispatcher)?;
-    /// let lines = files.read(["Cargo.toml"], |file| file.contents().split(|&b| b == b'\n').count());
+    /// let count = |text: &[u8]| text.split(|&b| b == b'\n').count();
+    /// let lines = files.read(["Cargo.toml"], move |file| count(file.contents()));
     /// assert!(lines.map(|result| result.unwrap().value).sum::<usize>() > 10);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn read<P, F, T>(&self, paths: P, function: F) -> Run<T>
+    pub fn read<P, F, T>(&self, paths: P, function: F) -> FilesRun<T>
     where
         P: IntoIterator<Item: Into<PathBuf> + 'static>,
         P::IntoIter: Send + 'static,
         F: Fn(WholeFile) -> T + Send + Sync + 'static,
         T: Send + 'static,
     {
-        let limit = self.layer.settings.whole_limit();
+        let limit = self.shared.settings.whole_limit();
         self.start(paths, Whole { function, limit })
     }
 
-    /// Reads files in chunks: for each file, `begin` makes a state, `chunk` takes its chunks, in order
-    /// and never two at once for the same file, and `finish` makes the result of the state. All on
-    /// workers.
+    /// Reads files in chunks. For each file, `begin` makes a state, `chunk` takes its chunks in
+    /// order and never two at once, and `finish` makes the result of the state. Workers run all
+    /// three.
     ///
-    /// `chunk` may return nothing, or a [`ControlFlow<()>`](std::ops::ControlFlow): `Break` ends the
-    /// file there, and `finish` is called next. A chunk that is kept keeps its memory.
+    /// `chunk` may return nothing, or a [`ControlFlow<()>`](std::ops::ControlFlow): `Break` ends
+    /// the file there, and `finish` is called next. A chunk that is kept keeps its memory.
     ///
     /// # Blocking
     ///
@@ -229,7 +216,13 @@ impl Files {
     /// assert!(run.filter_map(Result::ok).any(|done| done.value));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn stream<P, B, C, E, S, R, T>(&self, paths: P, begin: B, chunk: C, finish: E) -> Run<T>
+    pub fn stream<P, B, C, E, S, R, T>(
+        &self,
+        paths: P,
+        begin: B,
+        chunk: C,
+        finish: E,
+    ) -> FilesRun<T>
     where
         P: IntoIterator<Item: Into<PathBuf> + 'static>,
         P::IntoIter: Send + 'static,
@@ -243,27 +236,40 @@ impl Files {
         self.start(paths, Streaming { begin, chunk, finish, types: PhantomData })
     }
 
-    fn start<P, F>(&self, paths: P, fold: F) -> Run<F::Output>
+    fn start<P, F>(&self, paths: P, fold: F) -> FilesRun<F::Output>
     where
         P: IntoIterator<Item: Into<PathBuf> + 'static>,
         P::IntoIter: Send + 'static,
         F: Fold,
     {
         let paths = paths.into_iter().map(Into::into);
-        Run::new(Work::start(Arc::clone(&self.layer), Box::new(paths), fold))
+        let shared = Arc::clone(&self.shared);
+        FilesRun::new(RunCore::start(shared, Box::new(paths), fold, job_for))
     }
 
     /// The counters of all runs so far.
     #[must_use]
     pub fn stats(&self) -> FilesStats {
-        self.layer.counters.snapshot()
+        self.shared.counters.snapshot()
+    }
+}
+
+impl FilesBuilder {
+    /// Makes a [`Files`]. Its memory is mapped when it is first needed.
+    ///
+    /// # Errors
+    ///
+    /// If a setting makes no sense, or the memory is too little for the largest buffer.
+    pub fn build(self) -> Result<Files, FilesError> {
+        let (pipeline, settings, pool) = self.checked()?;
+        Ok(Files { shared: Arc::new(FilesShared::new(pipeline, settings, pool)) })
     }
 }
 
 impl fmt::Debug for Files {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Files")
-            .field("settings", &self.layer.settings)
+            .field("settings", &self.shared.settings)
             .field("stats", &self.stats())
             .finish_non_exhaustive()
     }

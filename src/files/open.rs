@@ -1,194 +1,169 @@
-//! A file that has been opened: what it is, and which way it is going to be read.
+//! Opens a file, finds out what it is, and decides whether it is read with direct I/O or through
+//! the page cache.
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::sync::atomic::AtomicU64;
 
 use crate::file::FileHandle;
 use crate::file::metadata::{DirectIo, FileKind, Metadata};
-use crate::files::Layer;
-use crate::files::cached;
-use crate::files::error::{FileError, FileErrorKind, FileOperation};
+use crate::files::budget::Lease;
+use crate::files::builder::BLOCK;
+use crate::files::error::{Failure, FileError, FileErrorKind, FileOperation};
+use crate::files::filesystem::Storage;
+use crate::files::fold::Fold;
 use crate::files::info::FileInfo;
+use crate::files::no_wait_opener::NoWaitOpener;
+use crate::files::openat;
+use crate::files::paths::IndexedPath;
 use crate::files::policy::{Access, Policy};
-use crate::files::source::Numbered;
+use crate::files::residency::{self, OnMiss, Residency};
+use crate::files::shared::FilesShared;
 use crate::files::stats::Counters;
-use crate::files::storage::Storage;
-use crate::files::vicinity::Vicinity;
+use crate::files::window::{Reply, Request};
 
-/// A file that is ready to be read.
+/// An open file that nothing was read of.
 pub(crate) struct Opened {
     pub(crate) file: FileHandle,
     pub(crate) info: FileInfo,
-    /// Why it is not direct, if it should be.
+    /// Why the file is not open for direct I/O, if it should be.
     pub(crate) fallback: Option<io::Error>,
-    /// Its size in bytes, of a block device its capacity.
+    /// In bytes; of a block device, its capacity.
     pub(crate) size: u64,
-    /// As far as is known, all of it is in the page cache.
-    pub(crate) cached: bool,
+    /// If `Cached`, reads try the page cache before they wait.
+    pub(crate) residency: Residency,
+}
+
+/// The outcome of opening a file without waiting.
+pub(crate) enum OpenedNow {
+    Done(Result<Opened, FileError>),
+    /// Opening it may need waiting.
+    MayWait(IndexedPath),
 }
 
 impl Opened {
     pub(crate) fn access(&self) -> Access {
-        if self.file.is_direct() { Access::Direct } else { Access::Buffered }
+        Access::of(&self.file)
     }
-}
 
-impl Numbered {
-    pub(crate) fn failed(
-        self,
-        operation: FileOperation,
-        kind: FileErrorKind,
-        source: io::Error,
-    ) -> FileError {
-        FileError { index: self.index, path: self.path, operation, offset: 0, source, kind }
+    /// The file is not read with direct I/O, although it should be.
+    pub(crate) fn fall_back(&mut self, shared: &FilesShared, reason: io::Error) {
+        Counters::add(&shared.counters.fallbacks);
+        self.fallback = Some(reason);
     }
-}
 
-impl Layer {
-    /// Opens a file if that needs no waiting. `Ok(Err(path))` says that it does.
-    pub(crate) fn open_cached(
+    /// Reads the file whole. `None` if that takes more than one read or direct I/O, or if there is
+    /// no memory.
+    pub(crate) fn read_whole(
         &self,
-        path: Numbered,
-        vicinity: &mut Vicinity,
-    ) -> Result<Result<Opened, Numbered>, FileError> {
-        match vicinity.open(&self.mounts, &path.path) {
-            Ok(fd) => {
-                Counters::add(&self.counters.opened_cached);
-                self.look_at(path, fd, false).map(Ok)
-            }
-            Err(error) => match error.raw_os_error() {
-                // It may be there; or it is another kind of refusal, which open(2) explains.
-                Some(libc::ENOENT) => {
-                    Err(path.failed(FileOperation::Open, FileErrorKind::Io, error))
-                }
-                _ => Ok(Err(path)),
-            },
-        }
+        shared: &FilesShared,
+        fold: &impl Fold,
+        on_miss: OnMiss,
+    ) -> Option<Reply<Lease>> {
+        let len = self.whole_len(shared, fold)?;
+        let mut lease = shared.budget.try_lease(len)?;
+        let result = residency::read(self.file.as_fd(), &mut lease, len, 0, on_miss);
+        let request = Request { epoch: 0, offset: 0, len };
+        Some(Reply { request, result: result.map(|count| (count, lease)) })
     }
 
-    /// Opens a file, waiting for the device if need be.
-    pub(crate) fn open(&self, path: Numbered) -> Result<Opened, FileError> {
-        // What is not in memory is mostly wanted direct, and this saves switching.
-        let direct = self.settings.policy != Policy::Buffered;
-        let (opened, refusal) = match cached::open(&path.path, direct) {
-            Err(error) if direct && error.raw_os_error() == Some(libc::EINVAL) => {
-                (cached::open(&path.path, false), Some(error))
-            }
-            result => (result, None),
-        };
-        match opened {
-            Ok(fd) => {
-                Counters::add(&self.counters.opened_blocking);
-                let mut opened = self.look_at(path, fd, direct && refusal.is_none())?;
-                if refusal.is_some() && self.settings.policy == Policy::Direct {
-                    Counters::add(&self.counters.fallbacks);
-                    opened.fallback = refusal;
-                }
-                Ok(opened)
-            }
-            // What open(2) says of a socket.
-            Err(error) if error.raw_os_error() == Some(libc::ENXIO) => {
-                Err(path.failed(FileOperation::Open, FileErrorKind::NotAFile, error))
-            }
-            Err(error) => Err(path.failed(FileOperation::Open, FileErrorKind::Io, error)),
-        }
+    /// Reads the file whole if the page cache has all of it.
+    pub(crate) fn read_whole_if_cached(
+        &self,
+        shared: &FilesShared,
+        fold: &impl Fold,
+    ) -> Option<Reply<Lease>> {
+        let is_whole = |(count, _): &(usize, _)| *count as u64 == self.size;
+        let reply = self.read_whole(shared, fold, OnMiss::Fail)?;
+        reply.result.as_ref().is_ok_and(is_whole).then_some(reply)
     }
 
-    /// Finds out what has been opened.
-    fn look_at(&self, path: Numbered, fd: OwnedFd, direct: bool) -> Result<Opened, FileError> {
-        let metadata = match Metadata::of(fd.as_fd()) {
-            Ok(metadata) => metadata,
-            Err(error) => return Err(path.failed(FileOperation::Stat, FileErrorKind::Io, error)),
-        };
+    /// How many bytes to ask for to get all of the file and see its end.
+    fn whole_len(&self, shared: &FilesShared, fold: &impl Fold) -> Option<usize> {
+        if self.access() == Access::Direct {
+            return None;
+        }
+        let most = fold.request_len(self.size, shared.settings.chunk).ok()?;
+        let len = usize::try_from(self.size / BLOCK as u64 + 1).ok()?.checked_mul(BLOCK)?;
+        (len <= most).then_some(len)
+    }
+}
+
+/// Opens a file if that needs no waiting.
+pub(crate) fn open_now(
+    shared: &FilesShared,
+    path: IndexedPath,
+    opener: &mut NoWaitOpener,
+) -> OpenedNow {
+    let fd = match opener.open(&shared.file_systems, &path.path) {
+        Ok(fd) => Ok(fd),
+        Err(error) if error.raw_os_error() == Some(libc::ENOENT) => {
+            Err(Failure::io(FileOperation::Open, error))
+        }
+        // The file may be there; or it is refused for a reason that open(2) explains better.
+        Err(_) => return OpenedNow::MayWait(path),
+    };
+    OpenedNow::Done(examine(path, fd, false, &shared.counters.opened_cached))
+}
+
+/// Opens a file, and waits for the device if need be.
+pub(crate) fn open(shared: &FilesShared, path: IndexedPath) -> Result<Opened, FileError> {
+    // Files that are not in memory are mostly to be read with direct I/O: then nothing has to be
+    // switched later.
+    let policy = shared.settings.policy;
+    let direct = policy != Policy::Buffered;
+    let (fd, refusal) = match openat::open(&path.path, direct) {
+        Err(error) if direct && error.raw_os_error() == Some(libc::EINVAL) => {
+            (openat::open(&path.path, false), Some(error))
+        }
+        result => (result, None),
+    };
+    let fd = fd.map_err(|error| match error.raw_os_error() {
+        // open(2) says this of a socket.
+        Some(libc::ENXIO) => Failure::new(FileOperation::Open, FileErrorKind::NotAFile, error),
+        _ => Failure::io(FileOperation::Open, error),
+    });
+    let direct = direct && refusal.is_none();
+    let mut opened = examine(path, fd, direct, &shared.counters.opened_blocking)?;
+    if let Some(refusal) = refusal.filter(|_| policy == Policy::Direct) {
+        opened.fall_back(shared, refusal);
+    }
+    Ok(opened)
+}
+
+/// Counts a file that was opened, and finds out what it is.
+fn examine(
+    path: IndexedPath,
+    fd: Result<OwnedFd, Failure>,
+    direct: bool,
+    counter: &AtomicU64,
+) -> Result<Opened, FileError> {
+    let handle_of = |fd: OwnedFd| {
+        Counters::add(counter);
+        let stat_failed = |error| Failure::io(FileOperation::Stat, error);
+        let metadata = Metadata::of(fd.as_fd()).map_err(stat_failed)?;
         if let Some(reason) = refusal(metadata.kind) {
-            return Err(path.failed(FileOperation::Open, FileErrorKind::NotAFile, reason));
+            return Err(Failure::new(FileOperation::Open, FileErrorKind::NotAFile, reason));
         }
         let file = FileHandle::opened(fd, direct, &metadata);
         let size = match metadata.kind {
-            FileKind::BlockDevice => match file.size() {
-                Ok(size) => size,
-                Err(error) => {
-                    return Err(path.failed(FileOperation::Stat, FileErrorKind::Io, error));
-                }
-            },
+            FileKind::BlockDevice => file.size().map_err(stat_failed)?,
             _ => metadata.size,
         };
-        let info = FileInfo::new(path.index, path.path, metadata);
-        Ok(Opened { file, info, fallback: None, size, cached: false })
-    }
-
-    /// Decides which way a file is to be read.
-    pub(crate) fn choose(&self, mut opened: Opened) -> Opened {
-        if self.settings.policy == Policy::Buffered && opened.fallback.is_none() {
-            // To be found out.
-            opened.cached = true;
-            return opened;
+        Ok((file, metadata, size))
+    };
+    match fd.and_then(handle_of) {
+        Ok((file, metadata, size)) => {
+            let info = FileInfo::new(path.index, path.path, metadata);
+            Ok(Opened { file, info, fallback: None, size, residency: Residency::Cold })
         }
-        let device = opened.info.metadata().device;
-        let storage = match opened.file.kind() {
-            // Where its name is, in memory, says nothing of it.
-            FileKind::BlockDevice => Storage::Plain,
-            _ => self.devices.storage(device, opened.file.as_fd()),
-        };
-        let wanted = self.wants_direct(&mut opened, storage);
-        let reason = match (storage, opened.info.metadata().direct_io) {
-            (Storage::Memory, _) => Some("its file system is in memory, and has no direct I/O"),
-            // It can be opened so, and is read through the page cache nevertheless.
-            (_, DirectIo::Unsupported) => Some("its file system says that it has no direct I/O"),
-            _ => None,
-        };
-        if let Some(reason) = reason.filter(|_| wanted) {
-            Counters::add(&self.counters.fallbacks);
-            opened.fallback = Some(io::Error::new(io::ErrorKind::Unsupported, reason));
-        }
-        let direct = wanted && opened.fallback.is_none();
-        if opened.file.is_direct() != direct {
-            match opened.file.with_direct(direct) {
-                Ok(file) => opened.file = file,
-                Err(error) => {
-                    Counters::add(&self.counters.fallbacks);
-                    opened.fallback = Some(error);
-                }
-            }
-        }
-        opened
-    }
-
-    fn wants_direct(&self, opened: &mut Opened, storage: Storage) -> bool {
-        match self.settings.policy {
-            _ if opened.fallback.is_some() => false,
-            Policy::Direct => true,
-            Policy::Buffered => false,
-            Policy::Automatic if opened.size <= self.settings.small as u64 => false,
-            Policy::Automatic => {
-                opened.cached = is_cached(opened, storage);
-                !opened.cached
-            }
-        }
-    }
-}
-
-/// Whether reading through the page cache will hardly wait.
-fn is_cached(opened: &Opened, storage: Storage) -> bool {
-    let (file, size) = (opened.file.as_fd(), opened.size);
-    match storage {
-        Storage::Memory => true,
-        Storage::Stacked => cached::begins_cached(file, size).unwrap_or(false),
-        Storage::Plain => match cached::is_cached(file, size) {
-            Ok(is_cached) => is_cached,
-            // Somebody else's file, of which mincore(2) would say that all is there. If it isn't, this
-            // may begin to read it.
-            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-                cached::read(file, &mut vec![0; 1], 1, 0, false).is_ok()
-            }
-            Err(_) => cached::begins_cached(file, size).unwrap_or(false),
-        },
+        Err(failure) => Err(failure.of(path, 0)),
     }
 }
 
 /// Why this kind of file isn't read.
 fn refusal(kind: FileKind) -> Option<io::Error> {
-    let (error, what) = match kind {
+    let (error, reason) = match kind {
         FileKind::Regular | FileKind::BlockDevice => return None,
         FileKind::Directory => (io::ErrorKind::IsADirectory, "it is a directory"),
         FileKind::Fifo => (io::ErrorKind::InvalidInput, "it is a pipe"),
@@ -196,5 +171,54 @@ fn refusal(kind: FileKind) -> Option<io::Error> {
         FileKind::CharDevice => (io::ErrorKind::InvalidInput, "it is a character device"),
         _ => (io::ErrorKind::InvalidInput, "it is not a regular file"),
     };
-    Some(io::Error::new(error, what))
+    Some(io::Error::new(error, reason))
+}
+
+/// Has the file read as the policy says, and switches direct I/O on or off for it.
+pub(crate) fn choose_access(shared: &FilesShared, mut opened: Opened) -> Opened {
+    if shared.settings.policy == Policy::Buffered {
+        // Its reads find out what is cached.
+        opened.residency = Residency::Cached;
+        return opened;
+    }
+    let storage = match opened.file.kind() {
+        // The file system of a device's name is in memory, which says nothing of the device.
+        FileKind::BlockDevice => Storage::Plain,
+        _ => shared.file_systems.storage(opened.info.metadata().device, opened.file.as_fd()),
+    };
+    let wanted = wants_direct(shared, &mut opened, storage);
+    if let Some(reason) = no_direct_io(&opened, storage).filter(|_| wanted) {
+        opened.fall_back(shared, io::Error::new(io::ErrorKind::Unsupported, reason));
+    }
+    let direct = wanted && opened.fallback.is_none();
+    if opened.file.is_direct() != direct {
+        match opened.file.with_direct(direct) {
+            Ok(file) => opened.file = file,
+            Err(error) => opened.fall_back(shared, error),
+        }
+    }
+    opened
+}
+
+/// Why a file has no direct I/O, although it can be opened with `O_DIRECT`.
+fn no_direct_io(opened: &Opened, storage: Storage) -> Option<&'static str> {
+    match (storage, opened.info.metadata().direct_io) {
+        (Storage::Memory, _) => Some("its file system is in memory, and has no direct I/O"),
+        // With `O_DIRECT`, it would be read through the page cache nevertheless.
+        (_, DirectIo::Unsupported) => Some("its file system says that it has no direct I/O"),
+        _ => None,
+    }
+}
+
+fn wants_direct(shared: &FilesShared, opened: &mut Opened, storage: Storage) -> bool {
+    match shared.settings.policy {
+        _ if opened.fallback.is_some() => false,
+        Policy::Direct => true,
+        Policy::Buffered => false,
+        Policy::Automatic if opened.size <= shared.settings.small as u64 => false,
+        Policy::Automatic => {
+            opened.residency = residency::residency(opened.file.as_fd(), opened.size, storage);
+            opened.residency == Residency::Cold
+        }
+    }
 }

@@ -2,17 +2,20 @@
 
 use std::fmt;
 
-/// Which way files are read.
+use crate::file::FileHandle;
+
+/// How files are read: with direct I/O or through the page cache.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Policy {
-    /// With `O_DIRECT`, past the page cache; through it where the file system has no direct I/O.
+    /// With `O_DIRECT`, past the page cache. Where the file system has no direct I/O, through the
+    /// page cache.
     Direct,
     /// Through the page cache.
     Buffered,
-    /// Through the page cache what is in it already, with `O_DIRECT` what is not, so that reading
-    /// through many files doesn't drive out what others use. [`small`](crate::FilesBuilder::small)
-    /// makes an exception for small files.
+    /// Files that the page cache has are read through it, others with `O_DIRECT`. So a run over
+    /// many files doesn't evict the pages that other programs use.
+    /// [`small`](crate::FilesBuilder::small) makes an exception for small files.
     #[default]
     Automatic,
 }
@@ -24,14 +27,14 @@ pub enum Order {
     /// As files are finished.
     #[default]
     Completion,
-    /// As the paths came. Files that are finished early wait for those before them, as many as
-    /// [`results`](crate::FilesBuilder::results) allows. They must not keep memory of the run (a
-    /// [`Chunk`](crate::Chunk), a [`WholeFile`](crate::WholeFile)), which those before them may be
-    /// waiting for.
+    /// As the paths came. A result that is finished early waits for those before it; at most
+    /// [`results`](crate::FilesBuilder::results) of them wait. Such results must not keep memory of
+    /// the run (a [`Chunk`](crate::Chunk), a [`WholeFile`](crate::WholeFile)): the files before
+    /// them may be waiting for that memory.
     Input,
 }
 
-/// Which way a file was read.
+/// How a file was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Access {
@@ -39,8 +42,15 @@ pub enum Access {
     Direct,
     /// Through the page cache, which had all of it.
     Cached,
-    /// Through the page cache, waiting for the device, or with nothing to wait for that can be told.
+    /// Through the page cache, where the read waited for the device, or where it can't be told
+    /// whether it did.
     Buffered,
+}
+
+impl Access {
+    pub(crate) fn of(file: &FileHandle) -> Self {
+        if file.is_direct() { Self::Direct } else { Self::Buffered }
+    }
 }
 
 impl fmt::Display for Access {

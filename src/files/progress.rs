@@ -2,14 +2,16 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-/// Over how long the current rate is taken, at least.
+use crate::sync::lock;
+
+/// The current rate is an average over at least this time.
 const WINDOW: Duration = Duration::from_millis(500);
 
-/// Tells from any thread, at any time, how far a [`Run`](crate::Run) has come. It costs the run
-/// nothing, and keeps nothing of it alive.
+/// Tells how far a [`FilesRun`](crate::FilesRun) has come: from any thread, at any time. It costs
+/// the run nothing, and keeps nothing of it alive.
 ///
 /// # Examples
 ///
@@ -25,26 +27,26 @@ const WINDOW: Duration = Duration::from_millis(500);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone)]
-pub struct Progress {
+pub struct FilesProgress {
     counts: Arc<Counts>,
 }
 
-/// What has happened so far in a run. The numbers are read one after the other while it goes on.
+/// The numbers of a run at one moment. They are read one after the other while the run goes on.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
-pub struct ProgressSnapshot {
+pub struct FilesProgressSnapshot {
     /// Paths taken from the iterator.
     pub found: u64,
     /// Files read to their end.
     pub done: u64,
     /// Files that failed.
     pub failed: u64,
-    /// Bytes handed to the user's functions.
+    /// Bytes given to the user's callbacks.
     pub bytes: u64,
-    /// Since the run began; until its end, if it has ended.
+    /// Time since the run began, up to its end if it has ended.
     pub elapsed: Duration,
-    /// Bytes a second, lately: over the last half second or more between two snapshots, or since
-    /// the beginning.
+    /// Bytes a second, lately: between two snapshots that are at least half a second apart, or
+    /// since the beginning.
     pub bytes_per_second: f64,
     /// Files a second, done or failed, lately.
     pub files_per_second: f64,
@@ -62,35 +64,28 @@ pub(crate) struct Counts {
     rate: Mutex<Rate>,
 }
 
+/// Times are since the run began.
+#[derive(Default)]
 struct Rate {
-    since: Instant,
+    since: Duration,
     bytes: u64,
     files: u64,
     bytes_per_second: f64,
     files_per_second: f64,
     /// When the run ended.
-    end: Option<Instant>,
+    end: Option<Duration>,
 }
 
 impl Counts {
     pub(crate) fn new() -> Self {
-        let begin = Instant::now();
-        let rate = Rate {
-            since: begin,
-            bytes: 0,
-            files: 0,
-            bytes_per_second: 0.0,
-            files_per_second: 0.0,
-            end: None,
-        };
         Self {
-            begin,
+            begin: Instant::now(),
             found: AtomicU64::new(0),
             done: AtomicU64::new(0),
             failed: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
             finished: AtomicBool::new(false),
-            rate: Mutex::new(rate),
+            rate: Mutex::default(),
         }
     }
 
@@ -100,7 +95,7 @@ impl Counts {
 
     pub(crate) fn add_end(&self, success: bool) {
         let count = if success { &self.done } else { &self.failed };
-        // Release: whoever counts it has found it before.
+        // Release: a snapshot that sees this file as done or failed also sees it as found.
         count.fetch_add(1, Ordering::Release);
     }
 
@@ -109,39 +104,35 @@ impl Counts {
     }
 
     pub(crate) fn finish(&self) {
-        self.rate
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .end
-            .get_or_insert_with(Instant::now);
+        lock(&self.rate).end.get_or_insert_with(|| self.begin.elapsed());
         self.finished.store(true, Ordering::Release);
     }
 }
 
-impl Progress {
+impl FilesProgress {
     pub(crate) fn of(counts: Arc<Counts>) -> Self {
         Self { counts }
     }
 
-    /// The numbers of now.
+    /// The numbers at this moment.
     #[must_use]
-    pub fn snapshot(&self) -> ProgressSnapshot {
+    pub fn snapshot(&self) -> FilesProgressSnapshot {
         let counts = &*self.counts;
-        // First: what is finished does not change any more.
+        // Read first: when a run has finished, its other numbers don't change any more.
         let finished = counts.finished.load(Ordering::Acquire);
-        // Before what was found, of which they are a part.
-        let (done, failed) =
-            (counts.done.load(Ordering::Acquire), counts.failed.load(Ordering::Acquire));
+        // Read before `found`, so that they are never more than it.
+        let done = counts.done.load(Ordering::Acquire);
+        let failed = counts.failed.load(Ordering::Acquire);
         let bytes = counts.bytes.load(Ordering::Relaxed);
-        let mut rate = counts.rate.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = rate.end.unwrap_or_else(Instant::now);
-        rate.update(now, bytes, done + failed, counts.begin);
-        ProgressSnapshot {
+        let mut rate = lock(&counts.rate);
+        let elapsed = rate.end.unwrap_or_else(|| counts.begin.elapsed());
+        rate.update(elapsed, bytes, done + failed);
+        FilesProgressSnapshot {
             found: counts.found.load(Ordering::Relaxed),
             done,
             failed,
             bytes,
-            elapsed: now - counts.begin,
+            elapsed,
             bytes_per_second: rate.bytes_per_second,
             files_per_second: rate.files_per_second,
             finished,
@@ -150,10 +141,10 @@ impl Progress {
 }
 
 impl Rate {
-    fn update(&mut self, now: Instant, bytes: u64, files: u64, begin: Instant) {
-        let window = now.saturating_duration_since(self.since);
-        // In the beginning there is nothing better than what little there is.
-        if window < WINDOW && self.since != begin {
+    fn update(&mut self, now: Duration, bytes: u64, files: u64) {
+        let window = now.saturating_sub(self.since);
+        // In the beginning, a rate over less than WINDOW is better than none.
+        if window < WINDOW && !self.since.is_zero() {
             return;
         }
         let seconds = window.as_secs_f64();
@@ -167,35 +158,34 @@ impl Rate {
     }
 }
 
-impl fmt::Debug for Progress {
+impl fmt::Debug for FilesProgress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Progress").field(&self.snapshot()).finish()
+        f.debug_tuple("FilesProgress").field(&self.snapshot()).finish()
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Counts, Progress};
+    use super::{Counts, FilesProgress};
     use std::sync::Arc;
     use std::time::Duration;
 
     #[test]
     fn the_rate_is_that_of_late() {
         let counts = Arc::new(Counts::new());
-        let begin = counts.begin;
         let mut rate = counts.rate.lock().unwrap();
-        let at = |millis| begin + Duration::from_millis(millis);
-        rate.update(at(100), 1000, 10, begin);
+        let at = Duration::from_millis;
+        rate.update(at(100), 1000, 10);
         assert_eq!((rate.bytes_per_second, rate.files_per_second), (10_000.0, 100.0));
-        rate.update(at(1000), 1000, 10, begin);
+        rate.update(at(1000), 1000, 10);
         assert_eq!(rate.bytes_per_second, 1000.0);
-        rate.update(at(1100), 50_000, 10, begin);
+        rate.update(at(1100), 50_000, 10);
         assert_eq!(rate.bytes_per_second, 1000.0, "too soon");
-        rate.update(at(2000), 3000, 20, begin);
+        rate.update(at(2000), 3000, 20);
         assert_eq!((rate.bytes_per_second, rate.files_per_second), (2000.0, 10.0));
         drop(rate);
         counts.finish();
-        let progress = Progress::of(counts);
+        let progress = FilesProgress::of(counts);
         assert_eq!(progress.snapshot().elapsed, progress.snapshot().elapsed, "time stands still");
     }
 }

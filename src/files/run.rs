@@ -6,17 +6,20 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::files::outbox::FileResult;
+use crate::files::error::FileError;
 use crate::files::policy::Access;
-use crate::files::progress::Progress;
+use crate::files::progress::FilesProgress;
 
-/// What a run is to its user, whatever is done with the files.
-pub(crate) trait Shift<T>: Send + Sync {
-    /// Waits for results and takes them; nothing when no more will come.
-    fn take(self: Arc<Self>) -> VecDeque<FileResult<T>>;
+/// The result of one file.
+pub(crate) type FileResult<T> = Result<Processed<T>, FileError>;
 
-    /// So many results are in the user's hands, and others may take their places.
-    fn taken(self: Arc<Self>, count: usize);
+/// The run as its user controls it, whatever its callbacks are.
+pub(crate) trait RunControl<T>: Send + Sync {
+    /// Waits for results and takes them; empty when no more will come.
+    fn take_results(self: Arc<Self>) -> VecDeque<FileResult<T>>;
+
+    /// The user has got `count` results, and others may take their places.
+    fn results_taken(self: Arc<Self>, count: usize);
 
     /// Takes no more paths and ends the files in progress.
     fn stop(self: Arc<Self>);
@@ -24,104 +27,106 @@ pub(crate) trait Shift<T>: Send + Sync {
     /// Stops it; nobody takes results any more.
     fn abandon(self: Arc<Self>);
 
-    fn progress(&self) -> Progress;
+    fn progress(&self) -> FilesProgress;
 }
 
-/// Files on their way: an iterator over what comes of each, in the order that was asked for.
+/// A run over many files: an iterator over the result of each, in the order that was asked for.
 ///
-/// Getting the next result blocks until there is one. Files are read meanwhile, whoever waits, but
-/// only as far ahead as [`results`](crate::FilesBuilder::results) allows: a run whose results nobody
-/// takes comes to rest.
+/// Getting the next result blocks until there is one. Files are read whether or not somebody waits
+/// for results, but only as far ahead as [`results`](crate::FilesBuilder::results) allows: a run
+/// whose results nobody takes comes to rest.
 ///
-/// Dropping it [stops](Stopper::stop) it and waits for nobody.
+/// Dropping it [stops](FilesStopper::stop) the run and doesn't wait for files in progress.
 ///
-/// In a callback of the same dispatcher, waiting for results takes a worker's time, or in a blocking
-/// job that of a blocking thread, and with all of them doing so nothing goes on. Nor does it while
-/// whoever waits keeps chunks of its own, and with them all of the memory.
+/// A callback of the same dispatcher that waits for results occupies a worker while it waits; a
+/// blocking job occupies a blocking thread. If all of them wait, the run stands still. It also
+/// stands still while the waiting code keeps chunks of this run that use up all of its memory.
 #[must_use = "a run goes on only while its results are taken"]
-pub struct Run<T> {
-    shift: Arc<dyn Shift<T>>,
+pub struct FilesRun<T> {
+    control: Arc<dyn RunControl<T>>,
     at_hand: VecDeque<FileResult<T>>,
-    /// Results that the user has and that still count as not taken.
-    handed_out: usize,
+    /// Results that the user has got and that the run doesn't know to be taken.
+    unreported: usize,
 }
 
-/// For so many results the run is told at once that they were taken.
-const HANDFUL: usize = 16;
+/// The run is told of taken results when there are this many, or when none are at hand.
+const REPORT_AT: usize = 16;
 
-impl<T> Run<T> {
-    pub(crate) fn new(shift: Arc<dyn Shift<T>>) -> Self {
-        Self { shift, at_hand: VecDeque::new(), handed_out: 0 }
+impl<T> FilesRun<T> {
+    pub(crate) fn new(control: Arc<dyn RunControl<T>>) -> Self {
+        Self { control, at_hand: VecDeque::new(), unreported: 0 }
     }
 
-    /// Tells how far it has come; from any thread, also after the run was dropped.
+    /// Tells how far the run has come: from any thread, and also after the run was dropped.
     #[must_use]
-    pub fn progress(&self) -> Progress {
-        self.shift.progress()
+    pub fn progress(&self) -> FilesProgress {
+        self.control.progress()
     }
 }
 
-impl<T: 'static> Run<T> {
-    /// Stops it, from any thread.
+impl<T: 'static> FilesRun<T> {
+    /// A handle that stops this run from any thread.
     #[must_use]
-    pub fn stopper(&self) -> Stopper {
-        let shift = Arc::downgrade(&self.shift);
-        Stopper { stop: Arc::new(move || shift.upgrade().into_iter().for_each(|it| it.stop())) }
+    pub fn stopper(&self) -> FilesStopper {
+        let control = Arc::downgrade(&self.control);
+        let stop = move || control.upgrade().into_iter().for_each(|control| control.stop());
+        FilesStopper { stop: Arc::new(stop) }
     }
 }
 
-impl<T> Iterator for Run<T> {
+impl<T> Iterator for FilesRun<T> {
     type Item = FileResult<T>;
 
     fn next(&mut self) -> Option<FileResult<T>> {
-        if self.handed_out >= HANDFUL || self.at_hand.is_empty() && self.handed_out > 0 {
-            Arc::clone(&self.shift).taken(self.handed_out);
-            self.handed_out = 0;
+        if self.unreported >= REPORT_AT || self.at_hand.is_empty() && self.unreported > 0 {
+            Arc::clone(&self.control).results_taken(self.unreported);
+            self.unreported = 0;
         }
         if self.at_hand.is_empty() {
-            self.at_hand = Arc::clone(&self.shift).take();
+            self.at_hand = Arc::clone(&self.control).take_results();
         }
         let result = self.at_hand.pop_front()?;
-        self.handed_out += 1;
+        self.unreported += 1;
         Some(result)
     }
 }
 
-impl<T> Drop for Run<T> {
+impl<T> Drop for FilesRun<T> {
     fn drop(&mut self) {
-        Arc::clone(&self.shift).abandon();
+        Arc::clone(&self.control).abandon();
     }
 }
 
-impl<T> fmt::Debug for Run<T> {
+impl<T> fmt::Debug for FilesRun<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Run").field("progress", &self.progress()).finish_non_exhaustive()
+        f.debug_struct("FilesRun").field("progress", &self.progress()).finish_non_exhaustive()
     }
 }
 
-/// Stops a [`Run`] from any thread: a signal's, a timer's, a callback's.
+/// Stops a [`FilesRun`] from any thread: from a signal's thread, a timer's, or a callback.
 #[derive(Clone)]
-pub struct Stopper {
+pub struct FilesStopper {
     stop: Arc<dyn Fn() + Send + Sync>,
 }
 
-impl Stopper {
-    /// Takes no more paths. Files in progress end with
+impl FilesStopper {
+    /// Stops the run: it takes no more paths. Files in progress end with
     /// [`FileErrorKind::Stopped`](crate::FileErrorKind::Stopped) at their next chunk, and the run
-    /// ends when their results have been taken. A path that the iterator is only then coming up with
-    /// is dropped. Doesn't block; more than once is as good as once.
+    /// ends when their results have been taken. The iterator of paths is dropped before that; if it
+    /// is being asked for a path, that path is dropped, and the iterator after it. Doesn't block.
+    /// Further calls do nothing.
     pub fn stop(&self) {
         (self.stop)();
     }
 }
 
-impl fmt::Debug for Stopper {
+impl fmt::Debug for FilesStopper {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Stopper").finish_non_exhaustive()
+        f.debug_struct("FilesStopper").finish_non_exhaustive()
     }
 }
 
-/// A file that was read to its end, and what came of it.
+/// A file that was read to its end, and the value that the user's callback returned for it.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Processed<T> {
@@ -129,16 +134,16 @@ pub struct Processed<T> {
     pub index: u64,
     /// The path, as it was given.
     pub path: PathBuf,
-    /// What the user's function returned.
+    /// The value that the user's callback returned.
     pub value: T,
-    /// How many bytes the user's functions were given.
+    /// How many bytes the user's callbacks were given.
     pub bytes: u64,
-    /// The file's size when it had been opened. If it is not `bytes`, the file was changed while it
-    /// was being read, or the user's function broke off, or it is one of those in `/proc` that don't
-    /// tell.
+    /// The file's size when it had been opened. It differs from `bytes` if the file was changed
+    /// while it was being read, if the user's callback ended the file early, and for files in
+    /// `/proc` that don't tell their size.
     pub size: u64,
-    /// Which way it was read in the end.
+    /// How the file was read in the end.
     pub access: Access,
-    /// If it was to be read with `O_DIRECT`, why it was not, or not all of it.
+    /// If the file was to be read with `O_DIRECT`, why it was not, or not all of it.
     pub fallback: Option<io::Error>,
 }

@@ -1,4 +1,4 @@
-//! Which ways files took.
+//! Counters of a `Files`: how files were opened and read.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -8,20 +8,19 @@ use crate::files::policy::Access;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FilesStats {
-    /// Files opened on a worker, as the system had all that it takes in memory.
+    /// Files opened by a worker, because opening them needed nothing that was not in memory.
     pub opened_cached: u64,
     /// Files opened by the blocking threads.
     pub opened_blocking: u64,
     /// Files read, or begun to be read, with `O_DIRECT`.
     pub direct: u64,
-    /// Files read through the page cache, which had all of it, by the worker that opened them.
+    /// Files read by the worker that opened them, through the page cache, which had all of them.
     pub cached: u64,
     /// Files read, or begun to be read, through the page cache otherwise.
     pub buffered: u64,
     /// Files that were to be read with `O_DIRECT` and were not, or not to their end.
     pub fallbacks: u64,
-    /// Files that were not what they had been when they were opened, so that reads had to begin
-    /// anew.
+    /// How often reads of a file began anew, because the file had changed since it was opened.
     pub restarts: u64,
     /// How often a file had to wait for memory.
     pub memory_waits: u64,

@@ -1,17 +1,26 @@
-//! A file with all its contents.
+//! A file that was read whole.
 
 use std::path::Path;
 
 use crate::file::metadata::Metadata;
-use crate::files::fold::Contents;
+use crate::files::chunk::Chunk;
 use crate::files::info::FileInfo;
 
-/// A file that has been read whole, as the function given to [`Files::read`](crate::Files::read)
+/// A file that has been read whole, as the callback given to [`Files::read`](crate::Files::read)
 /// gets it. Its memory goes back when it is dropped.
 #[derive(Debug)]
 pub struct WholeFile {
     info: FileInfo,
     contents: Contents,
+}
+
+/// The contents of a file, mostly its only chunk.
+#[derive(Debug)]
+pub(crate) enum Contents {
+    Nothing,
+    One(Chunk),
+    /// The chunks of a file that was not as long as it said, copied together.
+    Several(Vec<u8>),
 }
 
 impl WholeFile {
@@ -25,8 +34,8 @@ impl WholeFile {
         self.info.path()
     }
 
-    /// What the file system said of the file when it had been opened. Its size may differ from the
-    /// length of the contents if the file was changed meanwhile, and does in `/proc`.
+    /// The file's metadata, as of when it was opened. Its size differs from the length of the
+    /// contents for files in `/proc`, and may differ if the file was changed since.
     #[must_use]
     pub fn metadata(&self) -> &Metadata {
         self.info.metadata()

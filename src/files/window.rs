@@ -1,42 +1,41 @@
-//! Which parts of a file have been asked for, have come, and have been handed on: its reads, in
-//! numbers.
+//! The reads of one file, in numbers: issued, come back, and consumed by the callbacks.
 //!
-//! Reads are asked for from the front to the back, a window of them at a time, come in any order,
-//! and are handed on from the front. A read asks for more than is left of the file, so that the one
-//! that gets the last byte is short, which shows that nothing follows. If one is short elsewhere,
-//! the file is not what it was: everything behind is dropped, and from there on one read is asked
-//! for after the other.
+//! Reads are issued from the front of the file to its back, a window of them at a time. Replies
+//! come in any order and are taken from the front. A read asks for more bytes than the file has
+//! left, so the read that gets the last byte is short, which shows that nothing follows. If a read
+//! is short elsewhere, the file has changed: everything behind it is read again, and from there on
+//! one read is issued after the other.
 
 use std::collections::BTreeMap;
 use std::io;
 
 use crate::files::builder::BLOCK;
 
-/// A read: what was asked for. Those of an earlier epoch are of no use any more.
+/// A read that was issued. Replies to requests of an earlier epoch are of no use any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Part {
+pub(crate) struct Request {
     pub(crate) epoch: u32,
     pub(crate) offset: u64,
     pub(crate) len: usize,
 }
 
-/// What has become of one.
+/// A read that has come back.
 #[derive(Debug)]
-pub(crate) struct Arrival<B> {
-    pub(crate) part: Part,
-    /// How many bytes, and the buffer with them.
+pub(crate) struct Reply<B> {
+    pub(crate) request: Request,
+    /// How many bytes were read, and the buffer with them.
     pub(crate) result: io::Result<(usize, B)>,
 }
 
-/// What follows after a part was handed on.
+/// How the file goes on after a reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Next {
-    /// Others do.
+    /// Other replies.
     More,
-    /// Nothing: this was the end of the file.
+    /// Nothing: this is the end of the file.
     End,
-    /// The file is not what it was; what comes next has to be read anew.
-    Anew,
+    /// The file has changed; everything behind has to be read again.
+    Restart,
 }
 
 #[derive(Debug)]
@@ -44,158 +43,174 @@ pub(crate) struct Window<B> {
     /// As it was when the file was opened.
     size: u64,
     /// How many bytes a read asks for.
-    piece: usize,
-    /// How many bytes may be asked for and not handed on.
+    request_len: usize,
+    /// How many bytes may be issued and not consumed.
     ahead: u64,
-    /// Up to where has been asked for.
-    asked: u64,
-    /// Up to where has been handed on.
-    passed: u64,
+    /// Reads of the file are issued up to this offset.
+    issued: u64,
+    /// The file is consumed up to this offset.
+    consumed: u64,
     epoch: u32,
     in_flight: usize,
-    arrived: BTreeMap<u64, Arrival<B>>,
-    /// The size says nothing any more.
-    careful: bool,
+    replies: BTreeMap<u64, Reply<B>>,
+    /// The file is not what it was when it was opened.
+    size_unknown: bool,
 }
 
 impl<B> Window<B> {
-    pub(crate) fn new(size: u64, piece: usize, ahead: usize) -> Self {
+    pub(crate) fn new(size: u64, request_len: usize, ahead: usize) -> Self {
         Self {
             size,
-            piece,
-            ahead: ahead.max(piece) as u64,
-            asked: 0,
-            passed: 0,
+            request_len,
+            ahead: ahead.max(request_len) as u64,
+            issued: 0,
+            consumed: 0,
             epoch: 0,
             in_flight: 0,
-            arrived: BTreeMap::new(),
-            careful: false,
+            replies: BTreeMap::new(),
+            size_unknown: false,
         }
     }
 
-    /// Up to where the file has been handed on.
-    pub(crate) fn passed(&self) -> u64 {
-        self.passed
+    pub(crate) fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// The offset up to which the file is consumed.
+    pub(crate) fn consumed(&self) -> u64 {
+        self.consumed
     }
 
     pub(crate) fn in_flight(&self) -> usize {
         self.in_flight
     }
 
-    /// The next read that may be asked for.
-    pub(crate) fn next(&self) -> Option<Part> {
-        if self.asked == self.passed {
-            // Nothing is under way: whatever the size says, this shows what is there.
-        } else if self.careful || self.asked > self.size || self.asked - self.passed >= self.ahead {
+    /// The next read that may be issued.
+    pub(crate) fn next(&self) -> Option<Request> {
+        let beyond = self.size_unknown || self.issued > self.size;
+        // If everything issued is consumed, a read is issued whatever the size says: it shows what
+        // there is.
+        let all_consumed = self.issued == self.consumed;
+        if !all_consumed && (beyond || self.issued - self.consumed >= self.ahead) {
             return None;
         }
-        let rest = self.size.saturating_sub(self.asked);
+        let rest = self.size.saturating_sub(self.issued);
         let enough = (rest / BLOCK as u64 + 1) * BLOCK as u64;
-        let beyond = self.careful || self.asked > self.size;
-        let len = if beyond { self.piece } else { self.piece.min(clamped(enough)) };
-        Some(Part { epoch: self.epoch, offset: self.asked, len })
+        let enough = usize::try_from(enough).unwrap_or(usize::MAX);
+        let len = if beyond { self.request_len } else { self.request_len.min(enough) };
+        Some(Request { epoch: self.epoch, offset: self.issued, len })
     }
 
-    /// A read was asked for: the one that `next` named.
-    pub(crate) fn ask(&mut self, part: Part) {
-        self.asked = part.offset + part.len as u64;
+    /// The read that `next` named was issued.
+    pub(crate) fn issue(&mut self, request: Request) {
+        self.issued = request.offset + request.len as u64;
         self.in_flight += 1;
     }
 
-    /// A read has come back. What is of no use comes back to be dropped.
-    pub(crate) fn arrive(&mut self, arrival: Arrival<B>) -> Option<Arrival<B>> {
-        self.in_flight -= 1;
-        if arrival.part.epoch == self.epoch {
-            self.arrived.insert(arrival.part.offset, arrival);
-            return None;
-        }
-        Some(arrival)
+    /// A read was done at once.
+    pub(crate) fn done(&mut self, reply: Reply<B>) {
+        self.issue(reply.request);
+        let stale = self.arrived(reply);
+        debug_assert!(stale.is_none(), "its epoch has just begun or goes on");
     }
 
-    /// The part that is to be handed on next, if it has come.
-    pub(crate) fn take(&mut self) -> Option<Arrival<B>> {
-        self.arrived.remove(&self.passed)
+    /// A read has come back. If the reply is of no use, it comes back to be dropped.
+    #[must_use]
+    pub(crate) fn arrived(&mut self, reply: Reply<B>) -> Option<Reply<B>> {
+        self.in_flight -= 1;
+        if reply.request.epoch == self.epoch {
+            self.replies.insert(reply.request.offset, reply);
+            return None;
+        }
+        Some(reply)
+    }
+
+    /// The reply that is to be consumed next, if it has come.
+    pub(crate) fn take(&mut self) -> Option<Reply<B>> {
+        self.replies.remove(&self.consumed)
     }
 
     pub(crate) fn has_next(&self) -> bool {
-        self.arrived.contains_key(&self.passed)
+        self.replies.contains_key(&self.consumed)
     }
 
-    /// Whether nothing follows a part of so many bytes, as far as that is known.
-    pub(crate) fn is_last(&self, part: Part, count: usize) -> bool {
-        let end = part.offset + count as u64;
-        // Behind the size, what a read sees is the end of a file that grows. Of one that doesn't tell
-        // its size, a short read says nothing.
-        count < part.len && (end == self.size || self.size > 0 && end > self.size)
-    }
-
-    /// So many bytes of the part taken last have been handed on.
-    pub(crate) fn pass(&mut self, part: Part, count: usize) -> Next {
-        let last = self.is_last(part, count);
-        self.passed = part.offset + count as u64;
-        if count == 0 || last {
-            Next::End
-        } else if count < part.len {
-            Next::Anew
-        } else {
-            // Beyond its size: it has grown.
-            self.careful |= self.passed > self.size;
-            Next::More
+    /// How the file goes on after a reply of `count` bytes, as far as that is known.
+    pub(crate) fn follows(&self, request: Request, count: usize) -> Next {
+        let end = request.offset + count as u64;
+        let is_short = count < request.len;
+        // A short read behind the size is the end of a file that has grown. If the file doesn't
+        // tell its size, a short read says nothing.
+        let is_end = end == self.size || self.size > 0 && end > self.size;
+        match (count, is_short) {
+            (0, _) => Next::End,
+            (_, true) if is_end => Next::End,
+            (_, true) => Next::Restart,
+            (_, false) => Next::More,
         }
     }
 
-    /// Drops what was read ahead, and has everything behind what was handed on read anew. Gives back
-    /// what came.
-    pub(crate) fn restart(&mut self) -> BTreeMap<u64, Arrival<B>> {
-        self.epoch += 1;
-        self.asked = self.passed;
-        self.careful = true;
-        std::mem::take(&mut self.arrived)
+    /// The file is consumed up to this offset, which is in the reply that was taken last.
+    pub(crate) fn consume(&mut self, up_to: u64) {
+        self.consumed = up_to;
+        // Otherwise the file has grown.
+        self.size_unknown |= self.consumed > self.size;
     }
 
-    /// Nothing more is wanted. Gives back what came.
-    pub(crate) fn close(&mut self) -> BTreeMap<u64, Arrival<B>> {
-        self.epoch += 1;
-        std::mem::take(&mut self.arrived)
+    /// Reads everything again that was not consumed. Gives back the replies, to be dropped.
+    #[must_use]
+    pub(crate) fn restart(&mut self) -> BTreeMap<u64, Reply<B>> {
+        self.issued = self.consumed;
+        self.size_unknown = true;
+        self.close()
     }
-}
 
-fn clamped(bytes: u64) -> usize {
-    usize::try_from(bytes).unwrap_or(usize::MAX)
+    /// Nothing more is wanted. Gives back the replies, to be dropped.
+    #[must_use]
+    pub(crate) fn close(&mut self) -> BTreeMap<u64, Reply<B>> {
+        self.epoch += 1;
+        std::mem::take(&mut self.replies)
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Arrival, BLOCK, Next, Part, Window};
+    use super::{BLOCK, Next, Reply, Request, Window};
 
     const PIECE: usize = 4 * BLOCK;
 
-    /// Asks for all that may be asked for.
-    fn ask_all(window: &mut Window<()>) -> Vec<Part> {
-        std::iter::from_fn(|| window.next().inspect(|&part| window.ask(part))).collect()
+    /// Issues all reads that may be issued.
+    fn issue_all(window: &mut Window<()>) -> Vec<Request> {
+        std::iter::from_fn(|| window.next().inspect(|&request| window.issue(request))).collect()
     }
 
-    fn lens(parts: &[Part]) -> Vec<(u64, usize)> {
-        parts.iter().map(|part| (part.offset, part.len)).collect()
+    /// Consumes all of a reply.
+    fn consume(window: &mut Window<()>, request: Request, count: usize) -> Next {
+        let next = window.follows(request, count);
+        window.consume(request.offset + count as u64);
+        next
     }
 
-    /// Reads a file of `actual` bytes that said that it had `size`, and returns what was handed on,
-    /// in reads that come back last first.
+    fn lens(requests: &[Request]) -> Vec<(u64, usize)> {
+        requests.iter().map(|request| (request.offset, request.len)).collect()
+    }
+
+    /// Reads a file of `actual` bytes that said that it had `size`, by reads that come back last
+    /// first. Returns how many bytes were consumed, and the number of reads.
     fn read_through(size: u64, actual: u64, ahead: usize) -> (u64, usize) {
         let mut window = Window::new(size, PIECE, ahead);
         let (mut pending, mut reads) = (Vec::new(), 0);
         loop {
-            pending.extend(ask_all(&mut window));
-            let part: Part = pending.pop().expect("something is under way");
+            pending.extend(issue_all(&mut window));
+            let request: Request = pending.pop().expect("something is under way");
             reads += 1;
-            let count = actual.saturating_sub(part.offset).min(part.len as u64) as usize;
-            window.arrive(Arrival { part, result: Ok((count, ())) });
-            while let Some(Arrival { part, result }) = window.take() {
-                assert_eq!(part.offset, window.passed(), "in order");
-                match window.pass(part, result.unwrap().0) {
+            let count = actual.saturating_sub(request.offset).min(request.len as u64) as usize;
+            assert!(window.arrived(Reply { request, result: Ok((count, ())) }).is_none());
+            while let Some(Reply { request, result }) = window.take() {
+                assert_eq!(request.offset, window.consumed(), "in order");
+                match consume(&mut window, request, result.unwrap().0) {
                     Next::More => {}
-                    Next::End => return (window.passed(), reads),
-                    Next::Anew => drop(window.restart()),
+                    Next::End => return (window.consumed(), reads),
+                    Next::Restart => drop(window.restart()),
                 }
             }
         }
@@ -210,7 +225,7 @@ mod tests {
         assert_eq!(
             read_through(size, size, PIECE),
             (size, 2),
-            "one that fills a piece needs another"
+            "a read that fills its length needs another"
         );
     }
 
@@ -221,10 +236,9 @@ mod tests {
         for said in sizes {
             for actual in sizes {
                 for ahead in [0, PIECE, 3 * PIECE, 100 * PIECE] {
-                    let (passed, _) = read_through(said, actual, ahead);
-                    // One that has grown to more than was asked for is read on to its new end; one
-                    // whose size is what it said ends there.
-                    assert_eq!(passed, actual, "said {said}, ahead {ahead}");
+                    let (consumed, _) = read_through(said, actual, ahead);
+                    // A file that has grown to more than was asked for is read on to its new end.
+                    assert_eq!(consumed, actual, "said {said}, ahead {ahead}");
                 }
             }
         }
@@ -234,25 +248,25 @@ mod tests {
     fn no_more_is_asked_for_than_the_window_takes() {
         let mut window = Window::new(100 * PIECE as u64, PIECE, 3 * PIECE);
         let piece = PIECE as u64;
-        assert_eq!(lens(&ask_all(&mut window)), [(0, PIECE), (piece, PIECE), (2 * piece, PIECE)]);
-        let first = Part { epoch: 0, offset: 0, len: PIECE };
-        window.arrive(Arrival { part: first, result: Ok((PIECE, ())) });
-        assert!(window.next().is_none(), "it has come, and is not handed on yet");
+        assert_eq!(lens(&issue_all(&mut window)), [(0, PIECE), (piece, PIECE), (2 * piece, PIECE)]);
+        let first = Request { epoch: 0, offset: 0, len: PIECE };
+        assert!(window.arrived(Reply { request: first, result: Ok((PIECE, ())) }).is_none());
+        assert!(window.next().is_none(), "it has come, and is not consumed yet");
         let taken = window.take().unwrap();
-        assert!(window.next().is_none(), "being handed on");
-        assert_eq!(window.pass(taken.part, PIECE), Next::More);
-        assert_eq!(lens(&ask_all(&mut window)), [(3 * piece, PIECE)]);
+        assert!(window.next().is_none(), "being consumed");
+        assert_eq!(consume(&mut window, taken.request, PIECE), Next::More);
+        assert_eq!(lens(&issue_all(&mut window)), [(3 * piece, PIECE)]);
     }
 
     #[test]
     fn what_was_asked_before_a_restart_is_of_no_use() {
         let mut window = Window::new(10 * PIECE as u64, PIECE, 2 * PIECE);
-        let asked = ask_all(&mut window);
-        window.arrive(Arrival { part: asked[0], result: Ok((BLOCK, ())) });
+        let issued = issue_all(&mut window);
+        assert!(window.arrived(Reply { request: issued[0], result: Ok((BLOCK, ())) }).is_none());
         let taken = window.take().unwrap();
-        assert_eq!(window.pass(taken.part, BLOCK), Next::Anew);
+        assert_eq!(consume(&mut window, taken.request, BLOCK), Next::Restart);
         assert!(window.restart().is_empty());
-        assert!(window.arrive(Arrival { part: asked[1], result: Ok((PIECE, ())) }).is_some());
-        assert_eq!(lens(&ask_all(&mut window)), [(BLOCK as u64, PIECE)], "one after the other");
+        assert!(window.arrived(Reply { request: issued[1], result: Ok((PIECE, ())) }).is_some());
+        assert_eq!(lens(&issue_all(&mut window)), [(BLOCK as u64, PIECE)], "one after the other");
     }
 }

@@ -16,7 +16,7 @@ use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::Duration;
 
-use reapool::{FileErrorKind, FileOperation, Files, Job, Policy, Run};
+use reapool::{FileErrorKind, FileOperation, Files, FilesRun, Job, Policy};
 
 use crate::disk::{Faulty, Op, Options, Rule, bytes};
 use crate::support::files::{
@@ -28,12 +28,12 @@ use crate::support::{HANG, Tended, builder, on_threads, scratch, watched};
 const LEN: u64 = 5 * CHUNK as u64 + 1000;
 
 /// Ways to read: whole, and in chunks.
-type Way = fn(&Files, Vec<PathBuf>) -> Run<Vec<u8>>;
+type Way = fn(&Files, Vec<PathBuf>) -> FilesRun<Vec<u8>>;
 
 const WAYS: [Way; 2] = [copied, gathered];
 
 /// One of these, with settings.
-type Read<'a> = &'a dyn Fn(Vec<PathBuf>) -> Run<Vec<u8>>;
+type Read<'a> = &'a dyn Fn(Vec<PathBuf>) -> FilesRun<Vec<u8>>;
 
 /// With more blocking threads than one file's reads through the page cache take: four are ahead.
 fn dispatcher() -> Tended {

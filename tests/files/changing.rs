@@ -6,7 +6,7 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use reapool::{Chunk, Files, Processed, Run};
+use reapool::{Chunk, Files, FilesRun, Processed};
 
 use crate::support::cache::forget;
 use crate::support::files::{
@@ -15,7 +15,7 @@ use crate::support::files::{
 use crate::support::scratch;
 
 /// Streams a file, doing something with it in its first chunk.
-fn meddling<F>(files: &Files, path: &Path, meddle: F) -> Run<Vec<u8>>
+fn meddling<F>(files: &Files, path: &Path, meddle: F) -> FilesRun<Vec<u8>>
 where
     F: Fn() + Send + Sync + 'static,
 {
@@ -32,7 +32,7 @@ where
 /// Does so by every policy, on disk and in memory, from cold and warm files.
 fn everywhere(
     len: usize,
-    test: impl Fn(&Files, &Path) -> Run<Vec<u8>>,
+    test: impl Fn(&Files, &Path) -> FilesRun<Vec<u8>>,
     check: impl Fn(&str, &Processed<Vec<u8>>),
 ) {
     let dispatcher = dispatcher(2);

@@ -101,7 +101,7 @@ fn a_file_may_be_larger_than_the_memory() {
     }
 }
 
-fn hashed(files: &Files, paths: Vec<PathBuf>) -> reapool::Run<blake3::Hash> {
+fn hashed(files: &Files, paths: Vec<PathBuf>) -> reapool::FilesRun<blake3::Hash> {
     let update = |hasher: &mut blake3::Hasher, chunk: reapool::Chunk| {
         hasher.update(&chunk);
     };

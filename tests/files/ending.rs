@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use reapool::{Chunk, FileErrorKind, Order, Stopper};
+use reapool::{Chunk, FileErrorKind, FilesStopper, Order};
 
 use crate::support::cache::forget;
 use crate::support::files::{
@@ -110,7 +110,7 @@ fn stopped_in_a_callback() {
     let (directory, dispatcher) = (scratch(), dispatcher(2));
     let paths = small_files(directory.path(), 20);
     let files = modest(&dispatcher).build().unwrap();
-    let (pulled, stopper) = (Pulled::default(), Arc::new(OnceLock::<Stopper>::new()));
+    let (pulled, stopper) = (Pulled::default(), Arc::new(OnceLock::<FilesStopper>::new()));
     let (cell, calls) = (Arc::clone(&stopper), Arc::new(AtomicUsize::new(0)));
     let run = files.read(pulled.from(paths.into_iter().cycle()), move |_| {
         if calls.fetch_add(1, Ordering::SeqCst) == 100 {

@@ -2,7 +2,7 @@
 
 use std::sync::mpsc;
 
-use reapool::{Job, Run};
+use reapool::{FilesRun, Job};
 
 use crate::support::files::{copied, dispatcher, files_of, modest, small_files, successes};
 use crate::support::{Gate, HANG, Tended, builder, null, scratch, watched};
@@ -55,7 +55,7 @@ fn an_iterator_may_wait_for_the_result_of_the_path_before() {
     let (directory, dispatcher) = (scratch(), dispatcher(1));
     let mut paths = small_files(directory.path(), 50).into_iter();
     let (give, given) = mpsc::channel();
-    let mut run: Run<_> = copied(&modest(&dispatcher).build().unwrap(), given);
+    let mut run: FilesRun<_> = copied(&modest(&dispatcher).build().unwrap(), given);
     give.send(paths.next().unwrap()).unwrap();
     let count = watched(move || {
         let mut count = 0;

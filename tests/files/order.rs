@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use reapool::{Order, Run};
+use reapool::{FilesRun, Order};
 
 use crate::support::files::{
     CHUNK, POLICIES, all, copied, dispatcher, files_of, gathered, modest, small_files,
@@ -20,7 +20,7 @@ fn mixture(directory: &std::path::Path) -> Vec<PathBuf> {
     paths
 }
 
-fn indices(run: Run<Vec<u8>>) -> Vec<u64> {
+fn indices(run: FilesRun<Vec<u8>>) -> Vec<u64> {
     let index = |outcome| match outcome {
         Ok(reapool::Processed { index, .. }) => index,
         Err(reapool::FileError { index, .. }) => index,

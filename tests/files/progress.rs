@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::thread;
 
-use reapool::{Access, FilesStats, Policy, ProgressSnapshot};
+use reapool::{Access, FilesProgressSnapshot, FilesStats, Policy};
 
 use crate::support::cache::forget;
 use crate::support::device::Loop;
@@ -21,8 +21,8 @@ fn mixture(directory: &Path) -> (Vec<PathBuf>, u64) {
 }
 
 /// Whether one may follow the other.
-fn follows(later: &ProgressSnapshot, earlier: &ProgressSnapshot) -> bool {
-    let counts = |at: &ProgressSnapshot| [at.found, at.done, at.failed, at.bytes];
+fn follows(later: &FilesProgressSnapshot, earlier: &FilesProgressSnapshot) -> bool {
+    let counts = |at: &FilesProgressSnapshot| [at.found, at.done, at.failed, at.bytes];
     let grown =
         counts(later).into_iter().zip(counts(earlier)).all(|(later, earlier)| later >= earlier);
     // What is finished does not change any more, the time included.

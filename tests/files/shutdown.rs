@@ -3,7 +3,7 @@
 
 use std::thread;
 
-use reapool::{Chunk, Dispatcher, FileErrorKind, FileOperation, Order, Run};
+use reapool::{Chunk, Dispatcher, FileErrorKind, FileOperation, FilesRun, Order};
 
 use crate::support::cache::forget;
 use crate::support::files::{
@@ -170,7 +170,7 @@ fn files_and_runs_may_go_in_any_order() {
     for order in 0..6 {
         let dispatcher = untended();
         let files = modest(&dispatcher).build().unwrap();
-        let run: Run<Vec<u8>> = copied(&files, paths.clone());
+        let run: FilesRun<Vec<u8>> = copied(&files, paths.clone());
         watched(move || match order {
             0 => drop((dispatcher, files, run)),
             1 => drop((dispatcher, run, files)),

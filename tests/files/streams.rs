@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use reapool::{Chunk, FileInfo, Files, Run};
+use reapool::{Chunk, FileInfo, Files, FilesRun};
 
 use crate::support::cache::forget;
 use crate::support::files::{
@@ -56,7 +56,7 @@ impl Seen {
 }
 
 /// Streams files, watching all that happens; `slow` runs with each chunk.
-fn watching<F>(files: &Files, paths: Vec<PathBuf>, slow: F) -> (Run<u64>, Arc<[Seen]>)
+fn watching<F>(files: &Files, paths: Vec<PathBuf>, slow: F) -> (FilesRun<u64>, Arc<[Seen]>)
 where
     F: Fn(&FileInfo, &Chunk) + Send + Sync + 'static,
 {

@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::thread;
 
-use reapool::{Files, Order, Run};
+use reapool::{Files, FilesRun, Order};
 
 use crate::support::files::{
     CHUNK, POLICIES, all, assert_same, copied, dispatcher, files_of, gathered, modest, pattern,
@@ -16,7 +16,7 @@ fn sizes() -> Vec<usize> {
     (0..60).map(|place| (place * 9001) % (3 * CHUNK)).collect()
 }
 
-fn assert_complete(run: Run<Vec<u8>>, sizes: &[usize]) {
+fn assert_complete(run: FilesRun<Vec<u8>>, sizes: &[usize]) {
     let done = successes(run);
     assert_eq!(done.len(), sizes.len());
     for (place, done) in done.iter().enumerate() {

@@ -8,7 +8,8 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use reapool::{
-    Chunk, Dispatcher, FileError, FileErrorKind, Files, Order, Policy, Processed, Run, WholeFile,
+    Chunk, Dispatcher, FileError, FileErrorKind, Files, FilesRun, Order, Policy, Processed,
+    WholeFile,
 };
 
 use crate::dice::Dice;
@@ -114,7 +115,7 @@ impl Tree {
         paths: Vec<PathBuf>,
         throws: u64,
         troubles: &Arc<Troubles>,
-    ) -> Run<u64> {
+    ) -> FilesRun<u64> {
         let (tree, told) = (Arc::clone(self), Arc::clone(troubles));
         let chunk = move |(index, seen): &mut (usize, u64), chunk: Chunk| {
             if chunk.offset() != *seen {
@@ -137,7 +138,7 @@ impl Tree {
     }
 
     /// Takes results: each file's once.
-    fn take(&self, run: Run<u64>, enough: usize, stops: bool, troubles: &Troubles) {
+    fn take(&self, run: FilesRun<u64>, enough: usize, stops: bool, troubles: &Troubles) {
         let stopper = run.stopper();
         let mut seen = vec![false; self.files.len()];
         let mut run = run;

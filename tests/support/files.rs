@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use reapool::{Dispatcher, FileError, Files, FilesBuilder, Policy, Processed, Run};
+use reapool::{Dispatcher, FileError, Files, FilesBuilder, FilesRun, Policy, Processed};
 use tempfile::TempDir;
 
 use super::{Tended, builder, skipped, watched};
@@ -84,12 +84,12 @@ pub(crate) fn in_memory() -> Option<TempDir> {
 }
 
 /// All results of a run. That they don't come is a failure.
-pub(crate) fn all<T: Send + 'static>(run: Run<T>) -> Vec<Outcome<T>> {
+pub(crate) fn all<T: Send + 'static>(run: FilesRun<T>) -> Vec<Outcome<T>> {
     watched(move || run.collect())
 }
 
 /// All results of a run of which none may be an error, in the order of the paths.
-pub(crate) fn successes<T: Send + 'static>(run: Run<T>) -> Vec<Processed<T>> {
+pub(crate) fn successes<T: Send + 'static>(run: FilesRun<T>) -> Vec<Processed<T>> {
     let outcomes = all(run).into_iter();
     let mut done: Vec<_> =
         outcomes.map(|outcome| outcome.unwrap_or_else(|error| panic!("{error}"))).collect();
@@ -98,14 +98,14 @@ pub(crate) fn successes<T: Send + 'static>(run: Run<T>) -> Vec<Processed<T>> {
 }
 
 /// The only result of a run over one path.
-pub(crate) fn only<T: Send + 'static>(run: Run<T>) -> Outcome<T> {
+pub(crate) fn only<T: Send + 'static>(run: FilesRun<T>) -> Outcome<T> {
     let mut outcomes = all(run);
     assert_eq!(outcomes.len(), 1);
     outcomes.pop().unwrap()
 }
 
 /// Streams files and puts their chunks together.
-pub(crate) fn gathered<P>(files: &Files, paths: P) -> Run<Vec<u8>>
+pub(crate) fn gathered<P>(files: &Files, paths: P) -> FilesRun<Vec<u8>>
 where
     P: IntoIterator<Item: Into<PathBuf> + 'static, IntoIter: Send + 'static>,
 {
@@ -118,7 +118,7 @@ where
 }
 
 /// Reads files whole and copies them.
-pub(crate) fn copied<P>(files: &Files, paths: P) -> Run<Vec<u8>>
+pub(crate) fn copied<P>(files: &Files, paths: P) -> FilesRun<Vec<u8>>
 where
     P: IntoIterator<Item: Into<PathBuf> + 'static, IntoIter: Send + 'static>,
 {

@@ -1,0 +1,184 @@
+//! A file that is read in chunks: the user's callbacks get them in order and one at a time.
+
+use std::sync::{Arc, Mutex, Weak};
+use std::time::Instant;
+
+use crate::files::budget::{Lease, Waiter};
+use crate::files::callbacks::{Folded, Then, fold_chunk};
+use crate::files::error::{Failure, FileOperation, Halt};
+use crate::files::fold::Fold;
+use crate::files::info::FileInfo;
+use crate::files::open::Opened;
+use crate::files::paths::IndexedPath;
+use crate::files::policy::Access;
+use crate::files::read_ahead::{ReadAhead, ReadChunk, ReadOwner};
+use crate::files::reading::{Action, Reading, Settled, TimeSlice};
+use crate::files::residency::Residency;
+use crate::files::run::Processed;
+use crate::files::run_core::{RunCore, TIME_SLICE};
+use crate::files::scheduler::EndedBy;
+use crate::files::window::{Reply, Window};
+use crate::job::Job;
+use crate::sync::lock;
+
+/// Chunks that are in the page cache have at most this many bytes: they stay in a core's cache
+/// until the user's callback has seen them.
+const CACHED_CHUNK: usize = 256 << 10;
+
+pub(crate) struct FoldFile<F: Fold> {
+    core: Arc<RunCore<F>>,
+    info: FileInfo,
+    /// `None` once the file is settled.
+    reading: Mutex<Option<Reading<F>>>,
+}
+
+impl<F: Fold> FoldFile<F> {
+    /// Begins to read a file.
+    pub(crate) fn start(core: &Arc<RunCore<F>>, opened: Opened) {
+        if let Some(file) = Self::new(core, opened, None) {
+            file.step_elsewhere();
+        }
+    }
+
+    /// A file whose first read may have been done; the caller is to have it step. `None` if the
+    /// file is too large: then it has its result.
+    pub(crate) fn new(
+        core: &Arc<RunCore<F>>,
+        opened: Opened,
+        first: Option<Reply<Lease>>,
+    ) -> Option<Arc<Self>> {
+        let (shared, settings) = (&core.shared, &core.shared.settings);
+        shared.counters.add_access(opened.access());
+        let Opened { file, info, fallback, size, residency } = opened;
+        let usual = match residency {
+            Residency::Cached => settings.chunk.min(CACHED_CHUNK),
+            Residency::Cold => settings.chunk,
+        };
+        let request_len = match core.fold.request_len(size, usual) {
+            Ok(len) => len,
+            Err(limit) => {
+                let path = IndexedPath { index: info.index(), path: info.into_path() };
+                core.fail(path, Failure::too_large(size, limit));
+                core.begin_steps();
+                return None;
+            }
+        };
+        let window = Window::new(size, request_len, settings.read_ahead);
+        Some(Arc::new_cyclic(|owner: &Weak<Self>| {
+            let (owner, shared) = (owner.clone(), Arc::clone(shared));
+            let file = (file, fallback);
+            let reads = ReadAhead::new(file, residency, window, first, shared, owner);
+            let reading = Mutex::new(Some(Reading::new(reads)));
+            Self { core: Arc::clone(core), info, reading }
+        }))
+    }
+
+    /// Runs the callbacks for the chunks that have come, as long as its time slice lasts.
+    pub(crate) fn step(self: &Arc<Self>) {
+        self.go_on(TimeSlice::Left, Reading::unschedule);
+    }
+
+    /// Has a job do that, so that other jobs have their turn.
+    pub(crate) fn step_elsewhere(self: &Arc<Self>) {
+        self.go_on(TimeSlice::Over, |_| ());
+    }
+
+    /// Makes a change, and then does everything that there is to do.
+    fn go_on(self: &Arc<Self>, slice: TimeSlice, change: impl FnOnce(&mut Reading<F>)) {
+        let begin = Instant::now();
+        let mut action = self.update(slice, change);
+        while let Action::RunCallbacks(state, chunk) = action {
+            let Some(folded) = self.run_callbacks(state, chunk) else { return };
+            let is_over = begin.elapsed() > TIME_SLICE;
+            let slice = if is_over { TimeSlice::Over } else { TimeSlice::Left };
+            action = self.update(slice, |reading| reading.callbacks_returned(folded));
+        }
+        if let Action::PostStep = action {
+            let own = Arc::clone(self);
+            if self.core.shared.pipeline.post(Job::nop(move || own.step())).is_err() {
+                self.give_up();
+            }
+        }
+    }
+
+    /// Makes a change under the lock, and issues all reads that may then be issued. Delivers the
+    /// result if the file is settled.
+    fn update(
+        self: &Arc<Self>,
+        slice: TimeSlice,
+        change: impl FnOnce(&mut Reading<F>),
+    ) -> Action<F> {
+        let mut place = lock(&self.reading);
+        let Some(reading) = &mut *place else { return Action::Nothing };
+        change(reading);
+        let action = reading.next(slice);
+        let discarded = reading.reads.take_discarded();
+        let settled = Reading::settle(&mut place);
+        drop(place);
+        self.core.drop_user(discarded, 0);
+        if let Some(settled) = settled {
+            self.deliver(settled);
+        }
+        action
+    }
+
+    /// `None` in a child process that a callback has forked.
+    fn run_callbacks(&self, state: Option<F::State>, chunk: ReadChunk) -> Option<Folded<F>> {
+        self.core.check_shutdown();
+        if let Some(halt) = self.core.halted() {
+            let then = Then::Ended(Err(Failure::halted(halt, FileOperation::Read)));
+            return Some(Folded { consumed: chunk.offset, state, then });
+        }
+        self.core.counts.add_bytes(chunk.count);
+        fold_chunk(&self.core, &self.info, state, chunk)
+    }
+
+    /// The run was halted, or the dispatcher takes no more jobs.
+    fn give_up(self: &Arc<Self>) {
+        let halt = self.core.halted().unwrap_or(Halt::ShutDown);
+        let failure = Failure::halted(halt, FileOperation::Read);
+        self.go_on(TimeSlice::Left, |reading| reading.fail(failure));
+    }
+
+    /// Closes the file and delivers its result.
+    fn deliver(&self, (reads, state, outcome): Settled<F>) {
+        let (size, bytes) = (reads.window().size(), reads.window().consumed());
+        let (file, fallback) = reads.into_file();
+        let access = Access::of(&file);
+        // The file and the state are given back before another file is begun, as memory was before.
+        self.core.closer.close(&self.core.shared.pipeline, file);
+        self.core.drop_user(state, bytes);
+        let (index, path) = (self.info.index(), self.info.path().to_owned());
+        let result = match outcome {
+            Ok(value) => Ok(Processed { index, path, value, bytes, size, access, fallback }),
+            Err(failure) => Err(failure.of(IndexedPath { index, path }, bytes)),
+        };
+        self.core.deliver(EndedBy::Other, result);
+        self.core.begin_steps();
+    }
+}
+
+impl<F: Fold> ReadOwner for FoldFile<F> {
+    fn arrived(self: Arc<Self>, reply: Reply<Lease>) {
+        self.go_on(TimeSlice::Left, |reading| reading.reads.arrived(reply));
+    }
+}
+
+impl<F: Fold> Waiter for FoldFile<F> {
+    fn retry(self: Arc<Self>) {
+        let mut is_served = true;
+        self.go_on(TimeSlice::Left, |reading| is_served = reading.retry());
+        if is_served {
+            // There may be memory for the next file, too.
+            self.core.shared.budget.call_next();
+        }
+    }
+
+    fn halted(&self) -> Option<Halt> {
+        self.core.halted()
+    }
+
+    fn abandon(self: Arc<Self>) {
+        self.give_up();
+    }
+}

@@ -1,0 +1,108 @@
+//! Files whose names and contents are in memory: a worker opens them, reads them, and runs the
+//! user's callbacks, all in one go.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::files::budget::Lease;
+use crate::files::callbacks::{Folded, Then, fold_chunk};
+use crate::files::error::{Failure, FileOperation};
+use crate::files::fold::Fold;
+use crate::files::fold_file::FoldFile;
+use crate::files::no_wait_opener::NoWaitOpener;
+use crate::files::open::{Opened, OpenedNow, choose_access, open_now};
+use crate::files::paths::IndexedPath;
+use crate::files::policy::{Access, Policy};
+use crate::files::read_ahead::ReadChunk;
+use crate::files::residency::Residency;
+use crate::files::run::Processed;
+use crate::files::run_core::{RunCore, TIME_SLICE};
+use crate::files::scheduler::{EndedBy, Scheduler, Step};
+use crate::files::window::{Next, Reply};
+
+/// Up to this size, in bytes, a file that was opened without waiting is taken to be in the page
+/// cache.
+const TRY: u64 = 256 << 10;
+
+/// Opens and reads files that are in memory, as long as the time slice lasts.
+pub(crate) fn run_inline<F: Fold>(core: &Arc<RunCore<F>>) {
+    let (begin, mut opener) = (Instant::now(), NoWaitOpener::default());
+    while let Some(path) = core.schedule(|scheduler| scheduler.next_path(Step::Inline)) {
+        open_and_read(core, path, &mut opener);
+        if core.shared.pipeline.is_forked() {
+            return;
+        }
+        if begin.elapsed() > TIME_SLICE {
+            break;
+        }
+    }
+    core.schedule(Scheduler::inline_done);
+    core.begin_steps();
+}
+
+fn open_and_read<F: Fold>(core: &Arc<RunCore<F>>, path: IndexedPath, opener: &mut NoWaitOpener) {
+    if let Some(halt) = core.halted() {
+        return core.fail(path, Failure::halted(halt, FileOperation::Open));
+    }
+    match open_now(&core.shared, path, opener) {
+        OpenedNow::Done(Ok(opened)) => read(core, opened),
+        OpenedNow::MayWait(path) => {
+            core.schedule(|scheduler| {
+                scheduler.observe(Residency::Cold);
+                scheduler.defer(path);
+            });
+        }
+        OpenedNow::Done(Err(error)) => {
+            core.schedule(|scheduler| scheduler.observe(Residency::Cached));
+            core.deliver(EndedBy::Other, Err(error));
+        }
+    }
+}
+
+/// Reads an opened file in one go if it is in the page cache; else it is read in chunks from here
+/// on.
+fn read<F: Fold>(core: &Arc<RunCore<F>>, mut opened: Opened) {
+    let policy = core.shared.settings.policy;
+    // Trying is quicker than asking whether a small file is in the page cache.
+    let tries_first = policy != Policy::Direct && opened.size <= TRY;
+    if !tries_first {
+        opened = choose_access(&core.shared, opened);
+    }
+    let whole = opened.read_whole_if_cached(&core.shared, &core.fold);
+    if let Some(Reply { result: Ok((count, lease)), .. }) = whole {
+        return fold_whole(core, opened, count, lease);
+    }
+    if tries_first {
+        opened = choose_access(&core.shared, opened);
+    }
+    // For other files a worker had only to open them, which needed no waiting.
+    let residency = if tries_first { Residency::Cold } else { Residency::Cached };
+    core.schedule(|scheduler| scheduler.observe(residency));
+    FoldFile::start(core, opened);
+}
+
+/// Runs the user's callbacks on a file that was read in one go.
+fn fold_whole<F: Fold>(core: &Arc<RunCore<F>>, opened: Opened, count: usize, lease: Lease) {
+    let Opened { file, info, fallback, size, .. } = opened;
+    drop(file);
+    core.shared.counters.add_access(Access::Cached);
+    if core.schedule(Scheduler::begin_callbacks).is_some() {
+        core.begin_steps();
+    }
+    let chunk = ReadChunk { offset: 0, count, lease, next: Next::End };
+    let Some(folded) = fold_chunk(core, &info, None, chunk) else { return };
+    let Folded { consumed, state, then: Then::Ended(outcome) } = folded else {
+        unreachable!("nothing follows its only chunk")
+    };
+    core.drop_user(state, consumed);
+    let (index, path) = (info.index(), info.into_path());
+    let result = match outcome {
+        Ok(value) => {
+            core.counts.add_bytes(count);
+            let (bytes, access) = (consumed, Access::Cached);
+            Ok(Processed { index, path, value, bytes, size, access, fallback })
+        }
+        Err(failure) => Err(failure.of(IndexedPath { index, path }, consumed)),
+    };
+    core.deliver(EndedBy::InlineCallbacks, result);
+}

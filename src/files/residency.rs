@@ -1,0 +1,202 @@
+//! Whether a file's contents are in the page cache, as far as the kernel tells, and reads that go
+//! through it.
+//!
+//! Safety: each function is one system call, whose contract is said beside it; memory that the
+//! kernel writes is exclusively borrowed for the time of the call.
+
+#![expect(unsafe_code, reason = "system calls that the standard library doesn't have")]
+
+use std::ffi::c_long;
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd};
+
+use crate::blocking::perform;
+use crate::buffer::IoBufMut;
+use crate::engine::operation::Operation;
+use crate::engine::{Transfer, decode};
+use crate::files::filesystem::Storage;
+
+/// The number of cachestat(2), which is the same on all architectures that have it
+/// (`scripts/syscall.tbl` in the kernel).
+const SYS_CACHESTAT: c_long = 451;
+
+/// Where the contents of a file are, as far as is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Residency {
+    /// All of it is in the page cache.
+    Cached,
+    /// Some of it, at least, is only on the device.
+    Cold,
+}
+
+/// Whether a read is to wait for the device if something is not in the page cache.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum OnMiss {
+    Fail,
+    Wait,
+}
+
+/// Whether reading a file of `size` bytes through the page cache will hardly wait.
+pub(crate) fn residency(file: BorrowedFd<'_>, size: u64, storage: Storage) -> Residency {
+    let is_cached = match storage {
+        Storage::Memory => true,
+        Storage::Stacked => begins_cached(file, size).unwrap_or(false),
+        Storage::Plain => match is_cached(file, size) {
+            Ok(is_cached) => is_cached,
+            // It is another user's file, of which mincore(2) would say that all is there. If the
+            // byte is not cached, this may begin to read it.
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                read(file, &mut vec![0; 1], 1, 0, OnMiss::Fail).is_ok()
+            }
+            Err(_) => begins_cached(file, size).unwrap_or(false),
+        },
+    };
+    if is_cached { Residency::Cached } else { Residency::Cold }
+}
+
+/// Whether a file of `size` bytes is in the page cache, as far as samples of its beginning, middle
+/// and end tell: of a large file, the kernel would go through all pages. cachestat(2), Linux 6.5;
+/// since 6.15 only for files that the caller owns or may write.
+fn is_cached(fd: BorrowedFd<'_>, size: u64) -> io::Result<bool> {
+    /// The size of a sample.
+    const SAMPLE: u64 = 64 << 10;
+    let (last, middle) = (size.saturating_sub(SAMPLE), (size / 2).saturating_sub(SAMPLE / 2));
+    let mut seen = 0;
+    for offset in [0, middle, last] {
+        let end = size.min(offset + SAMPLE);
+        // In a small file the first sample is all of it.
+        if end == seen {
+            continue;
+        }
+        seen = end;
+        let offset = offset / page_size() * page_size();
+        let len = end - offset;
+        let bytes = cached_bytes(fd, offset, len)?;
+        if bytes < len - len / 8 {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// How many bytes of a range are in the page cache, in whole pages.
+fn cached_bytes(fd: BorrowedFd<'_>, offset: u64, len: u64) -> io::Result<u64> {
+    // `struct cachestat_range` and `struct cachestat` in `linux/mman.h`. The latter's first field
+    // is the number of pages that are cached.
+    let (range, mut status) = ([offset, len], [0_u64; 5]);
+    // SAFETY: the kernel reads the one structure and writes the other. Both are live locals, and
+    // have as many fields of 64 bits as it has.
+    let ret = unsafe {
+        libc::syscall(SYS_CACHESTAT, fd.as_raw_fd(), &raw const range, &raw mut status, 0_u32)
+    };
+    if ret != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(status[0].saturating_mul(page_size()))
+}
+
+/// Whether the beginning of a file of `size` bytes is in the page cache, by mapping it: mincore(2).
+/// Of files that the caller neither owns nor may write, Linux says that all of it is.
+fn begins_cached(fd: BorrowedFd<'_>, size: u64) -> io::Result<bool> {
+    /// The size of the beginning, which stands for the whole file.
+    const BEGINNING: usize = 1 << 20;
+    let len = usize::try_from(size).unwrap_or(usize::MAX).clamp(1, BEGINNING);
+    let pages = len.div_ceil(page_size() as usize);
+    let mut resident = vec![0_u8; pages];
+    // SAFETY: a new mapping, which nobody else knows, at an address that the kernel chooses.
+    let address = unsafe {
+        libc::mmap(std::ptr::null_mut(), len, libc::PROT_READ, libc::MAP_SHARED, fd.as_raw_fd(), 0)
+    };
+    if address == libc::MAP_FAILED {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the mapping is ours and is not accessed; the kernel writes a byte for each of its
+    // pages, for which there is room.
+    let ret = unsafe { libc::mincore(address, len, resident.as_mut_ptr()) };
+    let error = io::Error::last_os_error();
+    // SAFETY: the mapping was made above, and nothing points into it.
+    unsafe { libc::munmap(address, len) };
+    if ret != 0 {
+        return Err(error);
+    }
+    let cached = resident.iter().filter(|&&page| page & 1 != 0).count();
+    Ok(cached >= pages - pages / 8)
+}
+
+/// Reads up to `len` bytes into the buffer, from its beginning. Without waiting it reads only bytes
+/// that are in the page cache: preadv2(2) with `RWF_NOWAIT`. The buffer's length becomes the number
+/// of bytes read.
+pub(crate) fn read<B: IoBufMut>(
+    fd: BorrowedFd<'_>,
+    buffer: &mut B,
+    len: usize,
+    offset: u64,
+    on_miss: OnMiss,
+) -> io::Result<usize> {
+    let transfer = Transfer {
+        operation: Operation::Read,
+        fd: fd.as_raw_fd(),
+        address: buffer.stable_mut_ptr().expose_provenance() as u64,
+        length: len.min(buffer.capacity()) as u64,
+        offset,
+        nowait: on_miss == OnMiss::Fail,
+    };
+    // SAFETY: the kernel writes at most `capacity` bytes behind the pointer, which the buffer's
+    // contract allows; buffer and descriptor are borrowed for the time of the call, the buffer
+    // exclusively.
+    let count = decode(unsafe { perform(&transfer) })?;
+    // SAFETY: the kernel has written these, at most `capacity`.
+    unsafe { buffer.set_filled(count) };
+    Ok(count)
+}
+
+fn page_size() -> u64 {
+    // SAFETY: takes a number, returns one.
+    let size = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
+    u64::try_from(size).unwrap_or(4096)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, File};
+    use std::os::fd::{AsFd, AsRawFd};
+    use std::os::unix::fs::FileExt;
+
+    use super::is_cached;
+
+    const MIB: u64 = 1 << 20;
+
+    fn advise(file: &File, advice: libc::c_int) {
+        // SAFETY: a system call without pointers.
+        assert_eq!(unsafe { libc::posix_fadvise(file.as_raw_fd(), 0, 0, advice) }, 0);
+    }
+
+    #[test]
+    fn what_is_cached_in_part_only_is_not_taken_to_be() {
+        // Beside the sources, on a device: in a temporary directory in memory, nothing can be
+        // evicted.
+        let directory = tempfile::tempdir_in(env!("CARGO_MANIFEST_DIR")).unwrap();
+        let path = directory.path().join("file");
+        fs::write(&path, vec![1; 3 << 20]).unwrap();
+        let file = File::open(path).unwrap();
+        let is_cached = || is_cached(file.as_fd(), 3 * MIB);
+        if !is_cached().unwrap_or(false) {
+            // Before Linux 6.5, under valgrind, and on an overlay, the kernel doesn't tell.
+            let skips = option_env!("REAPOOL_MEMCHECK").is_some()
+                || std::env::var_os("REAPOOL_NO_SKIP").is_none();
+            assert!(skips, "may not be skipped here: just written, and not said to be cached");
+            return;
+        }
+        file.sync_all().unwrap();
+        advise(&file, libc::POSIX_FADV_DONTNEED);
+        assert!(!is_cached().unwrap());
+        // With this advice, only the pages that are read come in.
+        advise(&file, libc::POSIX_FADV_RANDOM);
+        for (part, all) in [(0, false), (2, false), (1, true)] {
+            for offset in (part * MIB..(part + 1) * MIB).step_by(4096) {
+                file.read_exact_at(&mut [0; 4096], offset).unwrap();
+            }
+            assert_eq!(is_cached().unwrap(), all, "the part {part} has come in");
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! Results on their way to the thread that takes them, in the order that was asked for.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Condvar, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::files::policy::Order;
+use crate::files::run::FileResult;
+use crate::sync::lock;
+
+/// The taker is woken when there are this many results, or half of all that there may be.
+const WAKE_AT: usize = 256;
+/// With fewer results, the taker looks again when this time has passed since it took some: waking
+/// it for each result would take as long as reading many a file does.
+const LOOK_AGAIN: Duration = Duration::from_millis(1);
+
+pub(crate) struct Results<T> {
+    order: Order,
+    wake_at: usize,
+    state: Mutex<State<T>>,
+    /// The taker waits here.
+    arrived: Condvar,
+}
+
+struct State<T> {
+    ready: VecDeque<FileResult<T>>,
+    /// With input order: finished before those that come before them.
+    out_of_order: BTreeMap<u64, FileResult<T>>,
+    /// With input order: the index that is ready next.
+    next: u64,
+    /// No more will come.
+    closed: bool,
+    /// Nobody takes them.
+    abandoned: bool,
+    /// The taker sleeps until it is woken.
+    asleep: bool,
+    /// When the taker took some last.
+    taken: Instant,
+}
+
+fn index_of<T>(result: &FileResult<T>) -> u64 {
+    match result {
+        Ok(processed) => processed.index,
+        Err(error) => error.index,
+    }
+}
+
+impl<T> Results<T> {
+    /// For a run with at most `most` results that nobody has taken.
+    pub(crate) fn new(order: Order, most: usize) -> Self {
+        let state = State {
+            ready: VecDeque::new(),
+            out_of_order: BTreeMap::new(),
+            next: 0,
+            closed: false,
+            abandoned: false,
+            asleep: false,
+            taken: Instant::now(),
+        };
+        Self {
+            order,
+            wake_at: WAKE_AT.min(most.div_ceil(2)),
+            state: Mutex::new(state),
+            arrived: Condvar::new(),
+        }
+    }
+
+    /// Gives the result back if nobody takes results any more.
+    pub(crate) fn put(&self, result: FileResult<T>) -> Option<FileResult<T>> {
+        let mut state = lock(&self.state);
+        if state.abandoned {
+            return Some(result);
+        }
+        match self.order {
+            Order::Completion => state.ready.push_back(result),
+            Order::Input => state.put_in_order(result),
+        }
+        // Also a taker that waits for LOOK_AGAIN only is woken when there are enough.
+        let wake = (state.asleep && !state.ready.is_empty()) || state.ready.len() == self.wake_at;
+        state.asleep &= !wake;
+        drop(state);
+        if wake {
+            self.arrived.notify_one();
+        }
+        None
+    }
+
+    /// Nobody takes results any more. Gives back those that there are.
+    pub(crate) fn abandon(&self) -> Vec<FileResult<T>> {
+        let mut state = lock(&self.state);
+        state.abandoned = true;
+        let out_of_order = std::mem::take(&mut state.out_of_order);
+        state.ready.drain(..).chain(out_of_order.into_values()).collect()
+    }
+
+    /// No more will come.
+    pub(crate) fn close(&self) {
+        lock(&self.state).closed = true;
+        self.arrived.notify_all();
+    }
+
+    /// Takes all that is ready. Waits until there is something; empty if no more will come.
+    pub(crate) fn take(&self) -> VecDeque<FileResult<T>> {
+        let mut state = lock(&self.state);
+        while !state.closed && state.ready.len() < self.wake_at {
+            let rest = LOOK_AGAIN.saturating_sub(state.taken.elapsed());
+            if !rest.is_zero() {
+                let waited = self.arrived.wait_timeout(state, rest);
+                state = waited.unwrap_or_else(PoisonError::into_inner).0;
+            } else if state.ready.is_empty() {
+                state.asleep = true;
+                state = self.arrived.wait(state).unwrap_or_else(PoisonError::into_inner);
+                state.asleep = false;
+            } else {
+                break;
+            }
+        }
+        state.taken = Instant::now();
+        std::mem::take(&mut state.ready)
+    }
+}
+
+impl<T> State<T> {
+    fn put_in_order(&mut self, result: FileResult<T>) {
+        self.out_of_order.insert(index_of(&result), result);
+        while let Some(result) = self.out_of_order.remove(&self.next) {
+            self.ready.push_back(result);
+            self.next += 1;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::path::PathBuf;
+
+    use super::{FileResult, Results, WAKE_AT};
+    use crate::files::error::{Failure, FileOperation};
+    use crate::files::paths::IndexedPath;
+    use crate::files::policy::Order;
+
+    fn result(index: u64) -> FileResult<()> {
+        let failure = Failure::io(FileOperation::Read, io::Error::other("a test"));
+        Err(failure.of(IndexedPath { index, path: PathBuf::new() }, 0))
+    }
+
+    fn indices(results: &Results<()>) -> Vec<u64> {
+        results.take().into_iter().map(|result| result.unwrap_err().index).collect()
+    }
+
+    #[test]
+    fn results_come_in_the_order_that_was_asked_for() {
+        for (order, expected) in [(Order::Completion, [2, 0, 1]), (Order::Input, [0, 1, 2])] {
+            let results = Results::new(order, 100);
+            [2, 0, 1].into_iter().for_each(|index| assert!(results.put(result(index)).is_none()));
+            assert_eq!(indices(&results), expected);
+            results.close();
+            assert!(indices(&results).is_empty());
+        }
+    }
+
+    #[test]
+    fn what_nobody_takes_comes_back() {
+        for order in [Order::Completion, Order::Input] {
+            let results = Results::new(order, 100);
+            [2, 0].into_iter().for_each(|index| assert!(results.put(result(index)).is_none()));
+            assert_eq!(results.abandon().len(), 2);
+            assert!(results.put(result(1)).is_some());
+        }
+    }
+
+    #[test]
+    fn who_waits_is_called_for_one_and_for_many() {
+        for count in [1, WAKE_AT as u64 - 1, WAKE_AT as u64, 3 * WAKE_AT as u64] {
+            let results = Results::new(Order::Completion, 100);
+            std::thread::scope(|scope| {
+                let taker = scope.spawn(|| {
+                    let mut taken = Vec::new();
+                    loop {
+                        match &indices(&results)[..] {
+                            [] => return taken,
+                            some => taken.extend_from_slice(some),
+                        }
+                    }
+                });
+                (0..count).for_each(|index| assert!(results.put(result(index)).is_none()));
+                results.close();
+                assert_eq!(taker.join().unwrap(), Vec::from_iter(0..count));
+            });
+        }
+    }
+}

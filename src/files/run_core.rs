@@ -1,0 +1,232 @@
+//! The parts of one run that all threads share which work on it.
+
+use std::collections::VecDeque;
+use std::io;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
+
+use crate::engine::operation::Operation;
+use crate::files::closer::Closer;
+use crate::files::error::{Failure, FileError, FileErrorKind, FileOperation, Halt};
+use crate::files::fold::Fold;
+use crate::files::paths::{IndexedPath, PathIterator, Paths};
+use crate::files::progress::{Counts, FilesProgress};
+use crate::files::results::Results;
+use crate::files::run::{FileResult, RunControl};
+use crate::files::scheduler::{Bounds, EndedBy, Scheduler, Step};
+use crate::files::shared::FilesShared;
+use crate::job::Job;
+use crate::sync::lock;
+use crate::unwind::{self, Payload, catch, discard};
+
+/// A worker goes on for this long, with one file or several, before other jobs have their turn.
+pub(crate) const TIME_SLICE: Duration = Duration::from_millis(1);
+
+/// Makes the job that carries out a step. It is given to the run, as the code behind it uses this
+/// file.
+pub(crate) type JobFor<F> = fn(Arc<RunCore<F>>, Step) -> Job;
+
+pub(crate) struct RunCore<F: Fold> {
+    pub(super) shared: Arc<FilesShared>,
+    pub(super) fold: F,
+    pub(super) scheduler: Mutex<Scheduler>,
+    pub(super) counts: Arc<Counts>,
+    pub(super) paths: Paths,
+    pub(super) closer: Arc<Closer>,
+    results: Results<F::Output>,
+    /// Why no more files are read. The first reason stays.
+    halt: OnceLock<Halt>,
+    job_for: JobFor<F>,
+}
+
+impl<F: Fold> RunCore<F> {
+    pub(crate) fn start(
+        shared: Arc<FilesShared>,
+        paths: PathIterator,
+        fold: F,
+        job_for: JobFor<F>,
+    ) -> Arc<Self> {
+        let settings = &shared.settings;
+        let bounds = Bounds {
+            files: settings.files_at_once,
+            results: settings.results,
+            inline_steps: shared.pipeline.wakeups().workers().sleepers().workers(),
+            openers: shared.pipeline.launcher().blocking().limit(),
+        };
+        let core = Arc::new(Self {
+            fold,
+            scheduler: Mutex::new(Scheduler::new(bounds)),
+            counts: Arc::new(Counts::new()),
+            paths: Paths::new(paths),
+            closer: Arc::new(Closer::new(settings.open_files - settings.files_at_once)),
+            results: Results::new(settings.order, settings.results),
+            halt: OnceLock::new(),
+            job_for,
+            shared,
+        });
+        core.begin_steps();
+        core
+    }
+
+    /// Asks or tells the scheduler something, under its lock.
+    pub(crate) fn schedule<R>(&self, change: impl FnOnce(&mut Scheduler) -> R) -> R {
+        change(&mut lock(&self.scheduler))
+    }
+
+    /// Begins all steps that may be begun. Called whenever there may be more of them: after a file
+    /// has ended, a result was taken, or a step is over.
+    pub(crate) fn begin_steps(self: &Arc<Self>) {
+        self.check_shutdown();
+        while let Some(step) = self.schedule(Scheduler::next_step) {
+            let job = (self.job_for)(Arc::clone(self), step);
+            if self.shared.pipeline.post(job).is_err() {
+                self.schedule(|scheduler| scheduler.never_begun(step));
+                self.shut_down();
+            }
+        }
+        self.finish_if_done();
+    }
+
+    /// Once all files have their results: has the last files closed, and then ends the run.
+    fn finish_if_done(self: &Arc<Self>) {
+        if !self.schedule(Scheduler::finish) {
+            return;
+        }
+        if self.closer.is_empty() {
+            return self.finish();
+        }
+        let (closes, later) = (Arc::clone(self), Arc::clone(self));
+        let job = Job::blocking(move || closes.closer.close_all(), move |()| later.finish());
+        if self.shared.pipeline.post(job).is_err() {
+            self.finish();
+        }
+    }
+
+    fn finish(&self) {
+        self.counts.finish();
+        // Before the user hears of the end, who may then wait for a thread that feeds the iterator.
+        self.paths.close();
+        self.results.close();
+    }
+
+    /// A file has its result.
+    pub(crate) fn deliver(&self, by: EndedBy, result: FileResult<F::Output>) {
+        // The error of the listing is none of a file that was found.
+        if !matches!(&result, Err(FileError { operation: FileOperation::List, .. })) {
+            self.counts.add_end(result.is_ok());
+        }
+        let unwanted = self.results.put(result);
+        self.schedule(|scheduler| scheduler.file_ended(by));
+        self.drop_user(unwanted, 0);
+    }
+
+    /// A file has failed of which nothing was read.
+    pub(crate) fn fail(&self, file: IndexedPath, failure: Failure) {
+        self.deliver(EndedBy::Other, Err(failure.of(file, 0)));
+    }
+
+    /// Drops a value of the user, whose destructor may panic.
+    pub(crate) fn drop_user<T>(&self, value: T, offset: u64) {
+        if let Err(payload) = catch(|| drop(value)) {
+            self.panicked(payload, FileOperation::Callback, offset);
+        }
+    }
+
+    /// Reports a panic of the user's code.
+    pub(crate) fn panicked(
+        &self,
+        payload: Payload,
+        operation: FileOperation,
+        offset: u64,
+    ) -> Failure {
+        self.shared.pipeline.panics().report(&payload, Operation::Read, offset);
+        let message = match unwind::message(&*payload) {
+            Some(text) => format!("the function for it panicked: {text}"),
+            None => "the function for it panicked".into(),
+        };
+        discard(payload);
+        Failure::new(operation, FileErrorKind::Panicked, io::Error::other(message))
+    }
+
+    /// Why files are not to be read on, if they aren't.
+    pub(crate) fn halted(&self) -> Option<Halt> {
+        self.halt.get().copied()
+    }
+
+    /// Takes no more paths, for a reason that is a result of its own.
+    pub(crate) fn stop_listing(&self, failure: Failure) {
+        if let Some(index) = self.schedule(Scheduler::end_listing_with_result) {
+            self.fail(IndexedPath { index, path: PathBuf::new() }, failure);
+        }
+    }
+
+    /// Halts the run if the dispatcher is being shut down, as that waits for files in progress
+    /// only.
+    pub(crate) fn check_shutdown(&self) {
+        if self.shared.pipeline.is_closing() {
+            self.shut_down();
+        }
+    }
+
+    /// The dispatcher takes no more jobs.
+    fn shut_down(&self) {
+        let halt = *self.halt.get_or_init(|| Halt::ShutDown);
+        self.stop_listing(Failure::halted(Halt::ShutDown, FileOperation::List));
+        self.end_waiting_files(halt);
+    }
+
+    /// The user wants no more files.
+    fn halt_quietly(&self) {
+        let halt = *self.halt.get_or_init(|| Halt::Stopped);
+        self.schedule(Scheduler::end_listing);
+        self.end_waiting_files(halt);
+    }
+
+    /// Files that nobody has opened, and those that wait for memory, have their results now.
+    fn end_waiting_files(&self, halt: Halt) {
+        for file in self.schedule(Scheduler::drain) {
+            self.fail(file, Failure::halted(halt, FileOperation::Open));
+        }
+        self.shared.budget.abandon_halted();
+    }
+}
+
+/// A forked child returns from each at once: locks may be held for ever, by threads that don't
+/// exist there.
+impl<F: Fold> RunControl<F::Output> for RunCore<F> {
+    fn take_results(self: Arc<Self>) -> VecDeque<FileResult<F::Output>> {
+        if self.shared.pipeline.is_forked() {
+            return VecDeque::new();
+        }
+        self.check_shutdown();
+        self.finish_if_done();
+        self.results.take()
+    }
+
+    fn results_taken(self: Arc<Self>, count: usize) {
+        if !self.shared.pipeline.is_forked() {
+            self.schedule(|scheduler| scheduler.results_taken(count));
+            self.begin_steps();
+        }
+    }
+
+    fn stop(self: Arc<Self>) {
+        if !self.shared.pipeline.is_forked() {
+            self.halt_quietly();
+            self.begin_steps();
+        }
+    }
+
+    fn abandon(self: Arc<Self>) {
+        if !self.shared.pipeline.is_forked() {
+            self.halt_quietly();
+            self.results.abandon().into_iter().for_each(|result| self.drop_user(result, 0));
+            self.begin_steps();
+        }
+    }
+
+    fn progress(&self) -> FilesProgress {
+        FilesProgress::of(Arc::clone(&self.counts))
+    }
+}

@@ -1,0 +1,537 @@
+//! Decides which paths are taken from the user's iterator, when, and who opens them: workers, as
+//! long as everything that opening takes is in memory, or else the blocking threads.
+
+use std::collections::VecDeque;
+
+use crate::files::paths::IndexedPath;
+use crate::files::residency::Residency;
+
+/// Room for this many files, or for a sixteenth of all that there may be, is worth a listing.
+const LIST_AT: usize = 16;
+
+/// The most files that one step of a blocking thread opens.
+pub(crate) const OPEN_AT_ONCE: usize = 8;
+
+/// After this many files in a row for which the others would have been right, these open files.
+const STREAK: u32 = 8;
+
+/// The threads that open files which none has tried yet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Mode {
+    #[default]
+    Workers,
+    BlockingThreads,
+}
+
+/// A job that a run posts. The caller of [`Scheduler::next_step`] posts it, and the job reports its
+/// end to the scheduler.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// A blocking thread asks the iterator for paths, and then opens files.
+    List,
+    /// A blocking thread opens files.
+    Open,
+    /// A worker opens files, and reads those that are in memory.
+    Inline,
+}
+
+/// How a blocking thread's step ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum BatchEnd {
+    /// Within its time: it opened as many files as it may, or there were no more paths.
+    InTime,
+    /// Its time was over.
+    OutOfTime,
+}
+
+/// The code that ended a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum EndedBy {
+    /// An inline step that had said that it runs callbacks.
+    InlineCallbacks,
+    Other,
+}
+
+/// The most that may be going on at a time.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Bounds {
+    pub(crate) files: usize,
+    pub(crate) results: usize,
+    pub(crate) inline_steps: usize,
+    pub(crate) openers: usize,
+}
+
+#[derive(Default)]
+pub(crate) struct Scheduler {
+    bounds: Bounds,
+    mode: Mode,
+    /// Files in a row that spoke against the mode.
+    streak: u32,
+    /// How many paths the iterator has given.
+    paths: u64,
+    /// Files whose path was taken and that have no result yet.
+    in_progress: usize,
+    /// Files whose path was taken and whose result nobody has taken yet.
+    undelivered: usize,
+    /// Paths for anybody to open.
+    listed: VecDeque<IndexedPath>,
+    /// Paths for blocking threads to open.
+    for_blocking: VecDeque<IndexedPath>,
+    inline_steps: usize,
+    /// Inline steps that run the user's callbacks.
+    in_callbacks: usize,
+    /// Steps of blocking threads that open files, without the one that lists.
+    openers: usize,
+    /// A blocking thread asks the iterator for paths.
+    listing: bool,
+    /// How many files a blocking thread opens in one step's time: that many are worth another step.
+    open_pace: usize,
+    no_more_paths: bool,
+    /// All files have their results.
+    finished: bool,
+}
+
+impl Scheduler {
+    pub(crate) fn new(bounds: Bounds) -> Self {
+        Self { bounds, open_pace: 1, ..Self::default() }
+    }
+
+    /// The step that may be begun now, if any.
+    pub(crate) fn next_step(&mut self) -> Option<Step> {
+        let step = self.wanted()?;
+        match step {
+            Step::List => self.listing = true,
+            Step::Open => self.openers += 1,
+            Step::Inline => self.inline_steps += 1,
+        }
+        Some(step)
+    }
+
+    /// The step could not be posted.
+    pub(crate) fn never_begun(&mut self, step: Step) {
+        match step {
+            Step::Inline => return self.inline_done(),
+            Step::List => self.listing_done(),
+            Step::Open => {}
+        }
+        self.opening_done(0, BatchEnd::InTime);
+    }
+
+    /// Whether the lister is to ask for another path.
+    pub(crate) fn wants_path(&self) -> bool {
+        !self.no_more_paths && self.room() > 0
+    }
+
+    /// Whether the iterator is not going to be asked again.
+    pub(crate) fn has_all_paths(&self) -> bool {
+        self.no_more_paths
+    }
+
+    /// Adds a path, unless no more paths are taken: then it is dropped. `count` counts it before
+    /// anybody can take it. Returns the step that may be begun then.
+    #[must_use]
+    pub(crate) fn add_path(&mut self, path: IndexedPath, count: impl FnOnce()) -> Option<Step> {
+        if self.no_more_paths {
+            return None;
+        }
+        count();
+        self.in_progress += 1;
+        self.undelivered += 1;
+        self.paths += 1;
+        self.listed.push_back(path);
+        self.wanted()
+    }
+
+    /// Takes no more paths.
+    pub(crate) fn end_listing(&mut self) {
+        self.no_more_paths = true;
+    }
+
+    /// Takes no more paths. One more result, which counts as in progress, is to say why: its index
+    /// comes back, unless the listing had ended before.
+    pub(crate) fn end_listing_with_result(&mut self) -> Option<u64> {
+        if self.no_more_paths {
+            return None;
+        }
+        self.no_more_paths = true;
+        self.in_progress += 1;
+        self.undelivered += 1;
+        Some(self.paths)
+    }
+
+    /// Gives back the paths that nobody has opened yet.
+    pub(crate) fn drain(&mut self) -> Vec<IndexedPath> {
+        self.listed.drain(..).chain(self.for_blocking.drain(..)).collect()
+    }
+
+    /// The lister opens files from now on.
+    pub(crate) fn listing_done(&mut self) {
+        self.listing = false;
+        self.openers += 1;
+    }
+
+    /// An inline step is about to run the user's callbacks for a file, which was in memory. As
+    /// these may be slow, others are to do whatever there is: open paths, also those that this step
+    /// left to the blocking threads, or list more, as a file that it has just ended may have left
+    /// room. Returns the step that may be begun for them.
+    #[must_use]
+    pub(crate) fn begin_callbacks(&mut self) -> Option<Step> {
+        self.observe(Residency::Cached);
+        self.in_callbacks += 1;
+        self.wanted()
+    }
+
+    /// An inline step is over.
+    pub(crate) fn inline_done(&mut self) {
+        self.inline_steps -= 1;
+    }
+
+    /// A blocking thread's step is over, which has opened `files`.
+    pub(crate) fn opening_done(&mut self, files: usize, end: BatchEnd) {
+        self.openers -= 1;
+        let pace = match end {
+            // It might have opened more in its time.
+            BatchEnd::InTime => files.max(self.open_pace),
+            BatchEnd::OutOfTime => files.max(1),
+        };
+        self.open_pace = pace.min(OPEN_AT_ONCE);
+    }
+
+    /// A path for this step to open, if the mode lets it have one.
+    pub(crate) fn next_path(&mut self, step: Step) -> Option<IndexedPath> {
+        match (step, self.mode) {
+            (Step::Inline, Mode::Workers) => self.listed.pop_front(),
+            (Step::Inline, Mode::BlockingThreads) => None,
+            (_, Mode::Workers) => self.for_blocking.pop_front(),
+            (_, Mode::BlockingThreads) => {
+                let path = self.for_blocking.pop_front();
+                path.or_else(|| self.listed.pop_front())
+            }
+        }
+    }
+
+    /// Leaves a file to the blocking threads.
+    pub(crate) fn defer(&mut self, path: IndexedPath) {
+        self.for_blocking.push_back(path);
+    }
+
+    /// A worker has looked at a file.
+    pub(crate) fn observe(&mut self, residency: Residency) {
+        let fitting = match residency {
+            Residency::Cached => Mode::Workers,
+            Residency::Cold => Mode::BlockingThreads,
+        };
+        self.streak = if fitting == self.mode { 0 } else { self.streak + 1 };
+        if self.streak >= STREAK {
+            (self.streak, self.mode) = (0, fitting);
+        }
+    }
+
+    /// A blocking thread has tried whether a worker could have read a file.
+    pub(crate) fn observe_probe(&mut self, residency: Residency) {
+        if self.mode == Mode::BlockingThreads {
+            self.observe(residency);
+        }
+    }
+
+    /// A file has its result.
+    pub(crate) fn file_ended(&mut self, by: EndedBy) {
+        self.in_progress -= 1;
+        self.in_callbacks -= usize::from(by == EndedBy::InlineCallbacks);
+    }
+
+    /// The user has got `count` results.
+    pub(crate) fn results_taken(&mut self, count: usize) {
+        self.undelivered -= count;
+    }
+
+    /// True once, when all files have their results: then the caller ends the run.
+    pub(crate) fn finish(&mut self) -> bool {
+        let now = self.no_more_paths && self.in_progress == 0 && !self.finished;
+        self.finished |= now;
+        now
+    }
+
+    /// The step that may be begun now.
+    fn wanted(&self) -> Option<Step> {
+        if self.wants_lister() {
+            return Some(Step::List);
+        }
+        let by_workers = self.mode == Mode::Workers;
+        let paths = self.for_blocking.len() + if by_workers { 0 } else { self.listed.len() };
+        // An opener at work goes on; another is worth it if there is enough for a step of its own.
+        let openers = paths / self.open_pace + usize::from(self.openers == 0 && paths > 0);
+        if self.openers < openers.min(self.bounds.openers) {
+            return Some(Step::Open);
+        }
+        (by_workers && self.wants_inline_step()).then_some(Step::Inline)
+    }
+
+    /// Whether there are paths that no inline step is going to take.
+    fn wants_inline_step(&self) -> bool {
+        let free = self.inline_steps - self.in_callbacks;
+        self.inline_steps < self.bounds.inline_steps && self.listed.len() > free
+    }
+
+    /// Whether it is worth asking the iterator for paths, or else nobody would do anything.
+    fn wants_lister(&self) -> bool {
+        let (room, waiting) = (self.room(), self.listed.len() + self.for_blocking.len());
+        let idle = waiting + self.inline_steps + self.openers == 0;
+        // Before the paths that wait are all begun, so that nobody runs out of paths.
+        let enough = (self.bounds.files.min(self.bounds.results) / 16).clamp(1, LIST_AT);
+        let worth = room >= enough && waiting <= self.bounds.files / 2;
+        !self.no_more_paths && !self.listing && room > 0 && (worth || idle)
+    }
+
+    /// How many more paths may be taken from the iterator.
+    fn room(&self) -> usize {
+        let files = self.bounds.files.saturating_sub(self.in_progress);
+        files.min(self.bounds.results.saturating_sub(self.undelivered))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::path::PathBuf;
+    use std::sync::Mutex;
+
+    use super::{BatchEnd, Bounds, EndedBy, OPEN_AT_ONCE, STREAK, Scheduler, Step};
+    use crate::files::paths::IndexedPath;
+    use crate::files::residency::Residency;
+    use crate::sync::lock;
+
+    const BOUNDS: Bounds = Bounds { files: 64, results: 100, inline_steps: 2, openers: 4 };
+
+    /// A scheduler with all of its paths, this many, and no step begun.
+    fn scheduler_with(paths: u64, bounds: Bounds) -> Scheduler {
+        let mut scheduler = Scheduler::new(bounds);
+        assert_eq!(scheduler.next_step(), Some(Step::List));
+        (0..paths).for_each(|index| _ = add(&mut scheduler, index));
+        scheduler.end_listing();
+        scheduler.listing_done();
+        scheduler.opening_done(0, BatchEnd::InTime);
+        scheduler
+    }
+
+    fn path(index: u64) -> IndexedPath {
+        IndexedPath { index, path: PathBuf::new() }
+    }
+
+    fn add(scheduler: &mut Scheduler, index: u64) -> Option<Step> {
+        scheduler.add_path(path(index), || ())
+    }
+
+    /// A worker leaves a file to the blocking threads.
+    fn defer_next(scheduler: &mut Scheduler) {
+        let path = scheduler.next_path(Step::Inline).unwrap();
+        scheduler.defer(path);
+    }
+
+    fn end_files(scheduler: &mut Scheduler, files: usize) {
+        (0..files).for_each(|_| scheduler.file_ended(EndedBy::Other));
+    }
+
+    fn steps(scheduler: &mut Scheduler) -> Vec<Step> {
+        std::iter::from_fn(|| scheduler.next_step()).collect()
+    }
+
+    /// Lists as many as there is room for.
+    fn list(scheduler: &mut Scheduler) -> usize {
+        let mut count = 0;
+        while scheduler.wants_path() {
+            let _ = add(scheduler, count);
+            count += 1;
+        }
+        count as usize
+    }
+
+    #[test]
+    fn a_path_is_counted_before_anybody_can_take_it() {
+        let (scheduler, counted) = (Mutex::new(Scheduler::new(BOUNDS)), Cell::new(0));
+        let count = || {
+            counted.set(counted.get() + 1);
+            assert!(scheduler.try_lock().is_err(), "somebody may have it");
+        };
+        let listed = lock(&scheduler).add_path(path(0), count);
+        assert!(listed.is_some(), "who listed may be long in asking for the next");
+        lock(&scheduler).end_listing();
+        assert!(lock(&scheduler).add_path(path(1), count).is_none());
+        assert_eq!(counted.get(), 1, "only what is taken");
+    }
+
+    #[test]
+    fn no_more_is_listed_than_the_bounds_allow() {
+        let mut scheduler = Scheduler::new(BOUNDS);
+        assert_eq!(list(&mut scheduler), 64, "files");
+        end_files(&mut scheduler, 49);
+        assert_eq!(list(&mut scheduler), 36, "results: what is finished counts until it is taken");
+        end_files(&mut scheduler, 40);
+        scheduler.results_taken(10);
+        assert_eq!(list(&mut scheduler), 10);
+    }
+
+    #[test]
+    fn room_that_a_worker_left_is_seen_before_it_runs_what_may_be_slow() {
+        let mut scheduler = Scheduler::new(Bounds { files: 2, results: 2, ..BOUNDS });
+        assert_eq!(scheduler.next_step(), Some(Step::List));
+        assert_eq!(list(&mut scheduler), 2);
+        scheduler.listing_done();
+        scheduler.opening_done(0, BatchEnd::InTime);
+        assert_eq!(scheduler.next_step(), Some(Step::Inline));
+        scheduler.next_path(Step::Inline).unwrap();
+        // Its result is taken at once, before it counts as finished.
+        scheduler.results_taken(1);
+        assert!(steps(&mut scheduler).is_empty(), "there is no room yet");
+        end_files(&mut scheduler, 1);
+        scheduler.next_path(Step::Inline).unwrap();
+        assert!(scheduler.begin_callbacks().is_some(), "nobody else may come by");
+        assert_eq!(scheduler.next_step(), Some(Step::List));
+    }
+
+    #[test]
+    fn paths_are_asked_for_by_one_and_when_it_is_worth_it() {
+        let mut scheduler = Scheduler::new(BOUNDS);
+        assert_eq!(scheduler.next_step(), Some(Step::List));
+        assert_eq!(scheduler.next_step(), None);
+        assert_eq!(list(&mut scheduler), 64);
+        scheduler.listing_done();
+        assert_eq!(steps(&mut scheduler), [Step::Inline, Step::Inline]);
+        while scheduler.next_path(Step::Inline).is_some() {}
+        end_files(&mut scheduler, 3);
+        assert_eq!(scheduler.next_step(), None, "some are at work");
+        end_files(&mut scheduler, 1);
+        assert_eq!(scheduler.next_step(), Some(Step::List), "one in sixteen");
+        assert_eq!(list(&mut scheduler), 4);
+        scheduler.listing_done();
+        while scheduler.next_path(Step::Inline).is_some() {}
+        end_files(&mut scheduler, 1);
+        let opening_done = |scheduler: &mut Scheduler| scheduler.opening_done(0, BatchEnd::InTime);
+        for end in [opening_done, Scheduler::inline_done].iter().cycle().take(4) {
+            assert_eq!(scheduler.next_step(), None);
+            end(&mut scheduler);
+        }
+        assert_eq!(scheduler.next_step(), Some(Step::List), "nobody else would do anything");
+    }
+
+    #[test]
+    fn who_waits_for_a_path_leaves_those_before_it_to_others() {
+        let mut scheduler = Scheduler::new(BOUNDS);
+        assert_eq!(steps(&mut scheduler), [Step::List]);
+        let _ = add(&mut scheduler, 0);
+        assert_eq!(steps(&mut scheduler), [Step::Inline]);
+        defer_next(&mut scheduler);
+        assert_eq!(steps(&mut scheduler), [Step::Open]);
+    }
+
+    #[test]
+    fn who_lists_calls_nobody_for_whom_there_is_nothing_more() {
+        let mut scheduler = Scheduler::new(BOUNDS);
+        assert_eq!(steps(&mut scheduler), [Step::List]);
+        for index in 0..2 {
+            assert!(add(&mut scheduler, index).is_some());
+            assert_eq!(steps(&mut scheduler), [Step::Inline]);
+        }
+        assert!(add(&mut scheduler, 2).is_none(), "all that may are coming");
+        scheduler.inline_done();
+        assert!(add(&mut scheduler, 3).is_some());
+    }
+
+    #[test]
+    fn workers_pull_until_files_turn_out_to_be_cold() {
+        let mut scheduler = scheduler_with(60, BOUNDS);
+        assert_eq!(steps(&mut scheduler), [Step::Inline, Step::Inline]);
+        (1..STREAK).for_each(|_| scheduler.observe(Residency::Cold));
+        scheduler.observe(Residency::Cached);
+        assert!(scheduler.next_path(Step::Inline).is_some(), "not in a row");
+        (0..STREAK).for_each(|_| scheduler.observe(Residency::Cold));
+        assert!(scheduler.next_path(Step::Inline).is_none(), "it is for others now");
+        assert_eq!(steps(&mut scheduler), [Step::Open; 4]);
+        assert!(scheduler.next_path(Step::Open).is_some());
+        (0..STREAK).for_each(|_| scheduler.observe_probe(Residency::Cached));
+        scheduler.observe_probe(Residency::Cold);
+        assert!(scheduler.next_path(Step::Open).is_none());
+        assert!(scheduler.next_path(Step::Inline).is_some(), "and theirs again");
+    }
+
+    #[test]
+    fn a_file_that_was_left_is_opened_by_others() {
+        let mut scheduler = scheduler_with(32, BOUNDS);
+        assert_eq!(steps(&mut scheduler), [Step::Inline, Step::Inline]);
+        defer_next(&mut scheduler);
+        assert_eq!(steps(&mut scheduler), [Step::Open]);
+        assert_eq!(scheduler.next_path(Step::Open).unwrap().index, 0);
+        assert!(scheduler.next_path(Step::Open).is_none());
+        scheduler.opening_done(OPEN_AT_ONCE, BatchEnd::InTime);
+        for _ in 0..2 * OPEN_AT_ONCE {
+            defer_next(&mut scheduler);
+        }
+        assert_eq!(steps(&mut scheduler), [Step::Open; 2], "there is enough for two");
+    }
+
+    #[test]
+    fn files_that_are_slow_to_open_are_worth_a_task_each() {
+        let mut scheduler = scheduler_with(5, BOUNDS);
+        (0..STREAK).for_each(|_| scheduler.observe(Residency::Cold));
+        assert_eq!(
+            steps(&mut scheduler),
+            [Step::Open; 4],
+            "all there may be: it isn't known how long it takes"
+        );
+        scheduler.opening_done(OPEN_AT_ONCE, BatchEnd::InTime);
+        assert_eq!(steps(&mut scheduler), [], "it doesn't take long");
+        scheduler.opening_done(1, BatchEnd::OutOfTime);
+        assert_eq!(steps(&mut scheduler), [Step::Open; 2], "now it does");
+    }
+
+    #[test]
+    fn nobody_is_relied_on_who_may_run_a_slow_function() {
+        let mut scheduler = scheduler_with(2, BOUNDS);
+        (0..2).for_each(|_| assert_eq!(scheduler.next_step(), Some(Step::Inline)));
+        assert_eq!(scheduler.next_step(), None, "there is one for each");
+        scheduler.inline_done();
+        assert!(scheduler.next_path(Step::Inline).is_some());
+        assert_eq!(scheduler.next_step(), None, "who is there comes for the other");
+        assert!(scheduler.begin_callbacks().is_some(), "or perhaps not");
+        assert_eq!(scheduler.next_step(), Some(Step::Inline));
+        scheduler.file_ended(EndedBy::InlineCallbacks);
+        assert_eq!(scheduler.next_step(), None);
+    }
+
+    #[test]
+    fn a_file_that_was_left_does_not_wait_for_a_slow_function() {
+        let mut scheduler = scheduler_with(2, BOUNDS);
+        assert_eq!(steps(&mut scheduler), [Step::Inline, Step::Inline]);
+        scheduler.inline_done();
+        defer_next(&mut scheduler);
+        scheduler.next_path(Step::Inline).unwrap();
+        assert!(scheduler.begin_callbacks().is_some(), "nobody else may come by");
+        assert_eq!(steps(&mut scheduler), [Step::Open]);
+    }
+
+    #[test]
+    fn a_result_stands_for_what_was_not_listed() {
+        let mut scheduler = Scheduler::new(BOUNDS);
+        (0..3).for_each(|index| assert!(add(&mut scheduler, index).is_some()));
+        let mut ended = || scheduler.end_listing_with_result();
+        assert_eq!((ended(), ended()), (Some(3), None));
+        end_files(&mut scheduler, 3);
+        assert!(!scheduler.finish());
+        end_files(&mut scheduler, 1);
+        assert!(scheduler.finish());
+    }
+
+    #[test]
+    fn it_is_over_once_when_all_have_their_result() {
+        let mut scheduler = scheduler_with(2, BOUNDS);
+        assert!(scheduler.next_path(Step::Inline).is_some());
+        let ended = scheduler.end_listing_with_result();
+        assert_eq!((ended, scheduler.drain().len()), (None, 1), "it had ended already");
+        assert!(add(&mut scheduler, 2).is_none(), "none is wanted any more");
+        end_files(&mut scheduler, 1);
+        assert!(!scheduler.finish(), "one is under way");
+        end_files(&mut scheduler, 1);
+        assert!(scheduler.finish());
+        assert!(!scheduler.finish(), "told already");
+    }
+}

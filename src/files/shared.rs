@@ -1,0 +1,45 @@
+//! The parts of a `Files` that its runs share.
+
+use std::sync::Arc;
+
+use crate::files::budget::Budget;
+use crate::files::builder::Settings;
+use crate::files::filesystem::FileSystems;
+use crate::files::stats::Counters;
+use crate::pipeline::Pipeline;
+use crate::pool::BufferPool;
+use crate::unwind::{Payload, catch};
+
+pub(crate) struct FilesShared {
+    pub(super) pipeline: Arc<Pipeline>,
+    pub(super) settings: Settings,
+    pub(super) budget: Arc<Budget>,
+    pub(super) counters: Counters,
+    pub(super) file_systems: FileSystems,
+}
+
+impl FilesShared {
+    pub(crate) fn new(pipeline: Arc<Pipeline>, settings: Settings, pool: BufferPool) -> Self {
+        Self {
+            budget: Arc::new(Budget::new(pool, Arc::clone(&pipeline))),
+            counters: Counters::default(),
+            file_systems: FileSystems::default(),
+            pipeline,
+            settings,
+        }
+    }
+
+    /// Runs the user's code and catches its panic.
+    ///
+    /// `None` in a child process that this code has forked, where the caller must return at once:
+    /// locks may be held for ever, by threads that don't exist there. The value is leaked, as it
+    /// and everything else is the parent's.
+    pub(crate) fn run_user<R>(&self, user: impl FnOnce() -> R) -> Option<Result<R, Payload>> {
+        let result = catch(user);
+        if self.pipeline.is_forked() {
+            std::mem::forget(result);
+            return None;
+        }
+        Some(result)
+    }
+}
