@@ -154,30 +154,33 @@
 //! 1. **Every accepted job ends exactly once**: its callback runs once, on a worker. No job is lost
 //!    to a short `io_submit`, `EAGAIN`, `EINTR`, a bad neighbour in the batch, a panic, a shutdown
 //!    or a slow callback. A job that is cancelled or overdue ends like this, too, with that as its
-//!    result. (For a [`LoopDispatcher`] the thread that runs it is the worker.) (`submission::exactly_once`,
-//!    `submission::many_files`, `jobs::batch`, `process::signals`, `waiting::withdraw`, `waiting::deadlines`, `futures::handles`, `event_loop::turns`,
+//!    result. (For a [`LoopDispatcher`] the thread that runs it is the worker.)
+//!    (`submission::exactly_once`, `submission::many_files`, `jobs::batch`, `process::signals`,
+//!    `waiting::withdraw`, `waiting::deadlines`, `futures::handles`, `event_loop::turns`,
 //!    `scripted`)
 //! 2. **A job that is refused comes back** with its buffer. Everything that the *kernel* says about
-//!    a job, at submission or at completion, reaches its callback. (`submission::refusal`, `jobs::batch`)
+//!    a job, at submission or at completion, reaches its callback. (`submission::refusal`,
+//!    `jobs::batch`)
 //! 3. **Safe code cannot make the kernel write freed memory**, by dropping, forgetting, panicking
-//!    or leaking anything, borrowed or not. (`jobs::ownership`, `scope::borrowing`, `scope::ending`, the code in
-//!    `src/scope/compile_fail_tests.rs` that must not compile, and all of them under memcheck)
+//!    or leaking anything, borrowed or not. (`jobs::ownership`, `scope::borrowing`,
+//!    `scope::ending`, the code in `src/scope/compile_fail_tests.rs` that must not compile, and all
+//!    of them under memcheck)
 //! 4. **A callback may submit**, which neither blocks nor deadlocks. Beyond the depth its jobs wait
 //!    in order. Outside callbacks `submit` waits for room, `try_submit` does not, and
 //!    `submit_async` waits without a thread. (`callbacks::submitting`, `futures::room`)
 //! 5. **`drain`, `shutdown` and dropping return when every callback has run**, including those of
 //!    jobs that callbacks submitted. Dropping the dispatcher inside a callback neither deadlocks
-//!    nor joins itself. In a callback of the same dispatcher, waiting is refused. (`waiting::ending`,
-//!    `callbacks::waiting`, `process::last_owner`, `fork::dispatcher`)
+//!    nor joins itself. In a callback of the same dispatcher, waiting is refused.
+//!    (`waiting::ending`, `callbacks::waiting`, `process::last_owner`, `fork::dispatcher`)
 //! 6. **A panicking callback costs nobody else anything**: the panic is caught, counted and
 //!    reported to the panic handler, the slot is freed, and the worker lives. A thread that joins
 //!    the handle gets the payload. A task that awaits it goes on panicking, and so does a scope.
-//!    (`callbacks::panics`, `futures::handles`, `scope::ending`; with `panic = "abort"` the process aborts, as it does
-//!    for every panic)
+//!    (`callbacks::panics`, `futures::handles`, `scope::ending`; with `panic = "abort"` the process
+//!    aborts, as it does for every panic)
 //! 7. **A slow callback delays no other job while a worker is idle**: neither jobs of the same
 //!    harvest, nor jobs that it submitted itself. Quick callbacks are not worth waking a worker for
-//!    each. Among them it takes some hundred microseconds until a slow one is noticed. (`callbacks::fairness`,
-//!    `scripted`)
+//!    each. Among them it takes some hundred microseconds until a slow one is noticed.
+//!    (`callbacks::fairness`, `scripted`)
 //! 8. **Short transfers are data, not errors**, and show no byte that was not read. If the user
 //!    asked for [all of it](Job::exact), workers submit the rest until all is done or there is a
 //!    reason why not. Ends of files, full devices and unaligned counts of direct files are told
@@ -185,8 +188,8 @@
 //!    makes it necessary to read. (`jobs::short`; `jobs::exact`, `jobs::ranges`, `scripted`)
 //! 9. **Buffered files stall neither the submitter nor a worker**: workers read cached data,
 //!    without waiting. Blocking threads read the rest, perform all writes, and do the work of
-//!    [`Job::blocking`]. (`jobs::buffered`, `jobs::blocking`, `process::blocking_threads`; `jobs::streams` for pipes and the
-//!    like)
+//!    [`Job::blocking`]. (`jobs::buffered`, `jobs::blocking`, `process::blocking_threads`;
+//!    `jobs::streams` for pipes and the like)
 //! 10. **Limits explain themselves**: if `io_setup` fails, the error names `fs.aio-max-nr`, its
 //!     use, and how much was asked for. (`limits::aio`)
 //! 11. **Results reach an event loop once each**, by a descriptor that is readable while there are
