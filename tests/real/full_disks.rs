@@ -1,6 +1,6 @@
 //! Disks that are full: what fits is written, what doesn't is told, and so is how much of it is there.
 
-use std::fs;
+use std::fs::{self, File};
 use std::path::Path;
 
 use reapool::{AlignedBuf, Completion, Dispatcher, FileHandle, Job};
@@ -20,8 +20,7 @@ enum Portion {
 
 use Portion::{Front, Nothing};
 
-use crate::support::child::while_no_program_starts;
-use crate::support::device::{FileSystem, Loop, Mount, fill};
+use crate::support::device::{FileSystem, Loop, Mount, fill, give_back};
 use crate::support::{
     self, Tended, aligned, cache, completion_of, contents, errno, open_buffered, open_direct,
 };
@@ -99,8 +98,8 @@ fn what_is_there_on_a_full_disk_is_what_is_told() {
                 let path = mount.path().join("file");
                 let Some(file) = open(&path) else { continue };
                 overfill(&what, &mount, &file, &path, exact, some);
-                // Its blocks are free when nobody has it open any more.
-                while_no_program_starts(|| drop(file));
+                drop(file);
+                give_back(&File::options().write(true).open(&path).unwrap());
                 fs::remove_file(path).unwrap();
                 drop(filler);
             }

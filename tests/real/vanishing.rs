@@ -7,6 +7,7 @@ use std::sync::mpsc::{self, Receiver};
 
 use reapool::{AlignedBuf, Dispatcher, FileHandle, Job};
 
+use crate::support::cache::forget;
 use crate::support::device::{FileSystem, Loop, Mount};
 use crate::support::{
     self, HANG, Tended, completion_of, contents, known_file, open_buffered, open_direct,
@@ -84,6 +85,9 @@ fn read(on: &Dispatcher, file: &FileHandle, offset: u64) -> Result {
 fn known_device(bytes: u64) -> Option<Loop> {
     let device = Loop::in_memory(bytes, 512)?;
     fs::write(device.path(), contents(0..bytes)).unwrap();
+    // On the device, and nowhere else: to close it is not enough while another test's losetup,
+    // which looks at all devices for one that is free, has it open too.
+    forget(device.path());
     Some(device)
 }
 

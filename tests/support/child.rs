@@ -1,10 +1,6 @@
-//! Forked children: each runs one thing, and tells by its exit code how that went. And programs,
-//! which are forked children for a moment.
+//! Forked children: each runs one thing, and tells by its exit code how that went.
 
-use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::process::{Command, Output, Stdio};
-use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -80,23 +76,6 @@ pub(crate) fn limit(resource: libc::__rlimit_resource_t, most: u64) -> bool {
     limit.rlim_cur = most.min(limit.rlim_max);
     // SAFETY: as above, and it reads it.
     known == 0 && unsafe { libc::setrlimit(resource, &raw const limit) } == 0
-}
-
-/// Held while a program starts.
-static STARTS: Mutex<()> = Mutex::new(());
-
-/// Runs a program to its end.
-pub(crate) fn output(command: &mut Command) -> io::Result<Output> {
-    let command = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let started = while_no_program_starts(|| command.spawn());
-    started?.wait_with_output()
-}
-
-/// Runs what relies on a descriptor being closed: until a program has started, it has copies of
-/// all.
-pub(crate) fn while_no_program_starts<R>(body: impl FnOnce() -> R) -> R {
-    let _starts = STARTS.lock().unwrap_or_else(PoisonError::into_inner);
-    body()
 }
 
 /// The number, from 1, of the first check that failed, or 0. The child reports by it.

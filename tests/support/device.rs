@@ -9,13 +9,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use tempfile::{NamedTempFile, TempDir};
 
-use super::child::output;
 use super::files::in_memory;
 use super::{eventually, scratch, skipped};
 
 /// Runs a command, and returns what it printed; `None`, said loudly, if it can't be done here.
 fn run(command: &mut Command) -> Option<String> {
-    match output(command) {
+    match command.output() {
         Ok(output) if output.status.success() => {
             Some(String::from_utf8(output.stdout).unwrap().trim().to_owned())
         }
@@ -117,7 +116,7 @@ impl Loop {
     /// Lets go of the file behind it. The kernel does so when nobody has it open any more.
     pub(crate) fn detach(&self) {
         if !self.let_go.swap(true, Ordering::SeqCst) {
-            let _ = output(Command::new("losetup").arg("--detach").arg(&self.device));
+            let _ = Command::new("losetup").arg("--detach").arg(&self.device).output();
         }
     }
 
@@ -179,7 +178,7 @@ impl Mount {
 
     /// Takes it out of the tree, while files of it are open.
     pub(crate) fn unmount(&self) {
-        let _ = output(Command::new("umount").arg("--lazy").arg(self.0.path()));
+        let _ = Command::new("umount").arg("--lazy").arg(self.0.path()).output();
     }
 
     fn new(command: &mut Command) -> Option<Self> {
@@ -200,11 +199,19 @@ impl Drop for Mount {
     }
 }
 
-/// Takes all the room of the file system that a directory is on, but for so many bytes, until it is
-/// dropped.
-pub(crate) fn fill(directory: &Path, left: u64) -> NamedTempFile {
-    let filler = NamedTempFile::new_in(directory).unwrap();
-    let (file, mut taken) = (filler.as_file(), 0);
+/// A file that takes room until it is dropped.
+pub(crate) struct Filler(NamedTempFile);
+
+impl Drop for Filler {
+    fn drop(&mut self) {
+        give_back(self.0.as_file());
+    }
+}
+
+/// Takes all the room of the file system that a directory is on, but for so many bytes.
+pub(crate) fn fill(directory: &Path, left: u64) -> Filler {
+    let filler = Filler(NamedTempFile::new_in(directory).unwrap());
+    let (file, mut taken) = (filler.0.as_file(), 0);
     // Blocks that nothing else is reserved for, larger ones first.
     for step in [8 << 20, 1 << 20, 64 << 10, 4 << 10] {
         while allocate(file, taken, step) {
@@ -215,6 +222,13 @@ pub(crate) fn fill(directory: &Path, left: u64) -> NamedTempFile {
     file.set_len(taken.checked_sub(left).expect("there is as much as is to be left")).unwrap();
     file.sync_all().unwrap();
     filler
+}
+
+/// Gives back the room that a file takes. To remove it is not enough while somebody has it open, as
+/// a program has that another test starts: it has copies of all descriptors for a moment.
+pub(crate) fn give_back(file: &File) {
+    file.set_len(0).unwrap();
+    file.sync_all().unwrap();
 }
 
 fn allocate(file: &File, offset: u64, bytes: u64) -> bool {
