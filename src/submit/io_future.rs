@@ -48,7 +48,8 @@ use crate::sync::Instant;
 /// let dispatcher = Dispatcher::new()?;
 /// let file = FileHandle::open_direct_or_buffered("Cargo.toml")?;
 /// let head = async {
-///     let (result, buffer) = dispatcher.read(&file, AlignedBuf::zeroed(4096), 0).await;
+///     let buffer = AlignedBuf::zeroed(4096);
+///     let (result, buffer) = dispatcher.submitter().read(&file, buffer, 0).await;
 ///     result.map(|count| buffer[..count].starts_with(b"[package]"))
 /// };
 /// assert!(futures::executor::block_on(head)?);
@@ -126,7 +127,7 @@ impl<B: Send + 'static> IoFuture<B> {
     /// let dispatcher = Dispatcher::new()?;
     /// let (reader, _writer) = io::pipe()?;
     /// let silent = FileHandle::from(OwnedFd::from(reader));
-    /// let poll = dispatcher.poll(&silent, PollEvents::READABLE);
+    /// let poll = dispatcher.submitter().poll(&silent, PollEvents::READABLE);
     /// let poll = poll.start_within(Duration::from_millis(10));
     /// let (result, ()) = futures::executor::block_on(poll);
     /// assert_eq!(result.unwrap_err().kind(), ErrorKind::TimedOut);

@@ -38,7 +38,7 @@ impl Submitter {
     /// let dispatcher = Dispatcher::new()?;
     /// let file = FileHandle::open_direct_or_buffered("Cargo.toml")?;
     /// let buffer = AlignedBuf::zeroed(4096);
-    /// let range = dispatcher.read_range(&file, buffer, 1, 7).exact();
+    /// let range = dispatcher.submitter().read_range(&file, buffer, 1, 7).exact();
     /// let (result, bytes) = futures::executor::block_on(range);
     /// assert_eq!((result?, &*bytes), (7, &b"package"[..]));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -80,9 +80,10 @@ impl Submitter {
     /// let dispatcher = Dispatcher::new()?;
     /// let file = reapool::FileHandle::from(tempfile::tempfile()?);
     /// futures::executor::block_on(async {
-    ///     let (written, _) = dispatcher.write(&file, b"a line\n".to_vec(), 0).exact().await;
+    ///     let submitter = dispatcher.submitter();
+    ///     let (written, _) = submitter.write(&file, b"a line\n".to_vec(), 0).exact().await;
     ///     written?;
-    ///     dispatcher.sync_data(&file).await.0
+    ///     submitter.sync_data(&file).await.0
     /// })?;
     /// assert_eq!(file.size()?, 7);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
