@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::io;
 use std::ops::{Deref, DerefMut};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use crate::files::error::{Failure, FileOperation, Halt};
 use crate::job::Job;
@@ -11,7 +11,7 @@ use crate::pipeline::Pipeline;
 use crate::pool::BufferPool;
 use crate::pool::error::AcquireError;
 use crate::pool::pool_buf::PoolBuf;
-use crate::sync::lock;
+use crate::sync::{Mutex, lock};
 
 /// A file that waits for memory.
 pub(crate) trait Waiter: Send + Sync {

@@ -1,12 +1,12 @@
 //! Files that are done with. Closing one may have to wait, as on a network: so the blocking threads
 //! close them, several at a time.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use crate::file::FileHandle;
 use crate::job::Job;
 use crate::pipeline::Pipeline;
-use crate::sync::lock;
+use crate::sync::{Mutex, lock};
 
 /// This many files are worth a job of their own, if no opener comes by.
 const CLOSE_AT: usize = 16;

@@ -3,9 +3,8 @@
 
 use std::fs;
 use std::os::fd::{AsRawFd, BorrowedFd};
-use std::sync::Mutex;
 
-use crate::sync::lock;
+use crate::sync::{Mutex, lock};
 use crate::sys::statx::{STATX_MNT_ID, statx_without_sync};
 
 /// How far to believe what the kernel says of a file's direct I/O and page cache.

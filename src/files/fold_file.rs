@@ -1,6 +1,6 @@
 //! A file that is read in chunks: the user's callbacks get them in order and one at a time.
 
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Weak};
 use std::time::Instant;
 
 use crate::files::budget::{Lease, Waiter};
@@ -19,7 +19,7 @@ use crate::files::run_core::{RunCore, TIME_SLICE};
 use crate::files::scheduler::EndedBy;
 use crate::files::window::{Reply, Window};
 use crate::job::Job;
-use crate::sync::lock;
+use crate::sync::{Mutex, lock};
 
 /// Chunks that are in the page cache have at most this many bytes: they stay in a core's cache
 /// until the user's callback has seen them.

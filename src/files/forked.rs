@@ -5,7 +5,7 @@
 
 use std::marker::PhantomData;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, mpsc};
+use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 use std::{iter, thread};
 
@@ -17,6 +17,7 @@ use super::run_core::RunCore;
 use super::steps::job_for;
 use super::{Files, FilesBuilder};
 use crate::Dispatcher;
+use crate::sync::Mutex;
 
 const HANG: Duration = Duration::from_secs(20);
 

@@ -1,9 +1,9 @@
 //! The user's iterator of paths, whose paths get their numbers here.
 
 use std::path::PathBuf;
-use std::sync::{Mutex, TryLockError};
+use std::sync::TryLockError;
 
-use crate::sync::lock;
+use crate::sync::{Mutex, lock};
 use crate::unwind::{catch, discard};
 
 pub(crate) type PathIterator = Box<dyn Iterator<Item = PathBuf> + Send>;

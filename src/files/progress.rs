@@ -1,11 +1,11 @@
 //! How far a run has come.
 
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use crate::sync::lock;
+use crate::sync::{Mutex, lock};
 
 /// The current rate is an average over at least this time.
 const WINDOW: Duration = Duration::from_millis(500);

@@ -1,12 +1,12 @@
 //! Results on their way to the thread that takes them, in the order that was asked for.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
 use crate::files::policy::Order;
 use crate::files::run::FileResult;
-use crate::sync::lock;
+use crate::sync::{Condvar, Mutex, lock};
 
 /// The taker is woken when there are this many results, or half of all that there may be.
 const WAKE_AT: usize = 256;

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::io;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use crate::engine::operation::Operation;
@@ -17,7 +17,7 @@ use crate::files::run::{FileResult, RunControl};
 use crate::files::scheduler::{Bounds, EndedBy, Scheduler, Step};
 use crate::files::shared::FilesShared;
 use crate::job::Job;
-use crate::sync::lock;
+use crate::sync::{Mutex, lock};
 use crate::unwind::{self, Payload, catch, discard};
 
 /// A worker goes on for this long, with one file or several, before other jobs have their turn.

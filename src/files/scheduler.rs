@@ -292,9 +292,9 @@ impl Scheduler {
 
 #[cfg(test)]
 mod tests {
+    use crate::sync::Mutex;
     use std::cell::Cell;
     use std::path::PathBuf;
-    use std::sync::Mutex;
 
     use super::{BatchEnd, Bounds, EndedBy, OPEN_AT_ONCE, STREAK, Scheduler, Step};
     use crate::files::paths::IndexedPath;
