@@ -10,14 +10,14 @@ pub(crate) struct Flags {
     /// is, and by the owner when it takes the wake-up.
     filler_coming: bool,
     /// The kernel had no request left. Set when it refuses one with `EAGAIN`. Cleared when it may
-    /// have one again: when a callback has returned and when a job is resumed, as a completion came
-    /// before. A worker also clears it after a nap, and the owner of an event loop when it takes a
-    /// wake-up, both in order to ask.
+    /// have one again, as a completion came before: when the callback of a job with a slot has
+    /// returned, and when a job is resumed. A worker also clears it after a nap, and the owner of
+    /// an event loop when it takes a wake-up, both in order to ask.
     starved: bool,
     /// The reaper looks soon whether jobs that were left to busy workers still wait. Set and
-    /// cleared by the reaper alone. It clears the flag only when it sees, under the lock, that
-    /// nothing was left, or when it can't watch. While the flag is set, callbacks may leave the
-    /// jobs that they submit to the end of the run.
+    /// cleared by the reaper alone. It clears the flag when it sees, under the lock, that nothing
+    /// was left, when it can't watch, and for a moment after a harvest, before it looks. While the
+    /// flag is set, callbacks may leave the jobs that they submit to the end of the run.
     watched: bool,
     /// How often a worker has filled slots between callbacks. Counted by that worker.
     refills: u64,

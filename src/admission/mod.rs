@@ -14,8 +14,8 @@
 //! - A slot is free, or one job occupies it from before its submission until its callback has
 //!   returned.
 //! - If a job waits beside a free slot, then the kernel is out of requests, or a filler is coming,
-//!   or the reaper watches while callbacks are quick, or no worker is idle: a busy worker fills
-//!   slots at the end of its run.
+//!   or the reaper watches while callbacks are quick, or the thread that gave up the lock fills
+//!   slots next, or no worker is idle: a busy worker fills slots at the end of its run.
 //!
 //! Lock order: the books, and inside them one slot. A thread that holds a slot never locks the
 //! books.

@@ -1,5 +1,5 @@
-//! The engine for systems without native AIO: the blocking lane's threads perform transfers, and the
-//! waiter itself waits for what is polled.
+//! The engine for systems without native AIO: blocking threads perform the transfers, and the
+//! waiter itself waits for the files that are polled.
 
 use std::fs::File;
 use std::io::{Read, Write};

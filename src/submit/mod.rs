@@ -3,7 +3,7 @@
 //! returns a [handle](handle::JobHandle) of the callback's value, and tasks do the same [without
 //! blocking a thread](submit_future) or have an operation performed [without any
 //! callback](operations). Jobs that are not accepted come back in a [`Refused`]. All of it rests on
-//! `Pipeline::accept`, which decides.
+//! `pipeline::entrance`, which decides.
 
 pub(crate) mod handle;
 pub(crate) mod io_future;
