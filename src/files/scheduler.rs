@@ -122,11 +122,6 @@ impl Scheduler {
         !self.no_more_paths && self.room() > 0
     }
 
-    /// Whether the iterator is not going to be asked again.
-    pub(crate) fn has_all_paths(&self) -> bool {
-        self.no_more_paths
-    }
-
     /// Adds a path, unless no more paths are taken: then it is dropped. `count` counts it before
     /// anybody can take it. Returns the step that may be begun then.
     #[must_use]

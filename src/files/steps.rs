@@ -43,14 +43,20 @@ fn list<F: Fold>(core: &Arc<RunCore<F>>) {
                     continue;
                 }
             }
-            Ok(None) => core.schedule(Scheduler::end_listing),
+            // The iterator is dropped first, as the run may end as soon as the scheduler knows.
+            Ok(None) => {
+                core.paths.close();
+                core.schedule(Scheduler::end_listing);
+            }
             Err(payload) => {
+                core.paths.close();
                 core.stop_listing(core.panicked(payload, FileOperation::List, 0));
             }
         }
         core.begin_steps();
     }
-    if core.schedule(|scheduler| scheduler.has_all_paths()) {
+    if core.halted().is_some() {
+        // The run may have ended while the iterator was asked.
         core.paths.close();
     }
     core.schedule(Scheduler::listing_done);
