@@ -339,6 +339,11 @@ pub use submit::stats::Stats;
 pub use submit::submit_future::{SpawnFuture, SubmitFuture};
 pub use submit::wait_first::WaitError;
 
+/// The examples of README.md, compiled and run as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 /// What is promised, claim by claim, and the tests that show it.
 pub mod guarantees {
     #![doc = include_str!("GUARANTEES.md")]

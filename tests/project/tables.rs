@@ -125,21 +125,19 @@ fn the_guarantees_name_tests() {
 /// The contract names groups and modules.
 #[test]
 fn the_contract_names_files_of_tests() {
-    let readme = text("README.md");
-    let (_, contract) = readme.split_once("## The contract").unwrap();
+    let page = text("tests/README.md");
+    let (_, contract) = page.split_once("## The contract").unwrap();
     let contract = contract.split_once("\n## ").unwrap().0;
     let mut count = 0;
     for row in rows(contract).skip(1) {
         for name in quoted(row.last().unwrap()) {
             count += 1;
             let found = root().join(name).exists() || leads_to_tests(name);
-            assert!(found, "README.md names `{name}`");
+            assert!(found, "tests/README.md names `{name}`");
         }
     }
-    assert!(count > 30, "README.md names {count} files");
-    let (_, tests) = readme.split_once("## The contract").unwrap();
-    let tests = tests.split_once("\n## Numbers").unwrap().0;
-    assert_eq!(dangling(tests), Vec::<&str>::new(), "in README.md");
+    assert!(count > 30, "tests/README.md names {count} files");
+    assert_eq!(dangling(&page), Vec::<&str>::new(), "in tests/README.md");
 }
 
 /// What does not exist is found.
