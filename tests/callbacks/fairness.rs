@@ -4,10 +4,15 @@ use std::sync::mpsc;
 
 use reapool::{Dispatcher, FileHandle, Job, PollEvents, Submitter};
 
-use crate::support::{self, Gate, HANG, SCALE, eventfd, make_readable, null, null_read, watched};
+use crate::support::{
+    self, Gate, HANG, effort, eventfd, make_readable, null, null_read, scale, watched,
+};
 
-/// Races need many chances.
-const ROUNDS: usize = 200 / SCALE;
+/// Races need many chances; `.ci/nightly` gives them more.
+fn rounds() -> usize {
+    60 * effort() / scale()
+}
+
 /// So much that a worker runs several callbacks before it fills the slots that they left.
 const DEPTH: usize = 64;
 
@@ -99,7 +104,7 @@ impl Scene {
     }
 
     fn play(self, dispatcher: &Dispatcher, way: Way) {
-        let rounds = if way == Way::Kernel { ROUNDS } else { ROUNDS / 2 };
+        let rounds = if way == Way::Kernel { rounds() } else { rounds() / 2 };
         for round in 0..rounds {
             if round % 4 >= 2 {
                 lull(dispatcher);

@@ -6,7 +6,7 @@ use reapool::{Files, Order};
 use crate::support::allocator::Counting;
 use crate::support::alone::alone;
 use crate::support::files::{CHUNK, dispatcher, files_of, small_files};
-use crate::support::{SCALE, eventually, scratch};
+use crate::support::{eventually, scale, scratch};
 
 /// Runs over so many files, and what that takes: bytes at most, and allocations.
 fn taken(files: &Files, paths: Vec<std::path::PathBuf>, count: usize) -> (isize, u64) {
@@ -30,7 +30,7 @@ fn memory_is_bounded_and_given_back() {
         taken(&files, paths.clone(), 2000);
         let before = Counting::bytes();
         let (few, _) = taken(&files, paths.clone(), 2000);
-        let count = 20_000 / SCALE;
+        let count = 20_000 / scale();
         let (many, allocations) = taken(&files, paths.clone(), count);
         assert!(many < few.max(64 << 10) * 2, "{order:?}: {few} bytes, then {many}");
         assert!(many < 4 << 20, "{order:?}: {many} bytes");

@@ -8,17 +8,19 @@ use reapool::{Dispatcher, Stats};
 
 use crate::support::allocator::Counting;
 use crate::support::alone::alone;
-use crate::support::{self, SCALE, null, watched};
+use crate::support::{self, null, scale, watched};
 
 const DEPTH: usize = 64;
 const BLOCK: usize = 512;
-const JOBS: u64 = 100_000 / SCALE as u64;
+fn jobs() -> u64 {
+    100_000 / scale() as u64
+}
 
 fn dispatcher(workers: usize) -> Dispatcher {
     support::builder().depth(DEPTH).workers(workers).build().unwrap()
 }
 
-/// What was needed for `JOBS` jobs.
+/// What was needed for so many jobs.
 struct Cost {
     allocations: u64,
     before: Stats,
@@ -26,12 +28,12 @@ struct Cost {
 }
 
 impl Cost {
-    /// Runs some jobs to warm up, and then `JOBS` that are counted. Each time all have ended when
+    /// Runs some jobs to warm up, and then `jobs()` that are counted. Each time all have ended when
     /// `run` returns.
     fn of(dispatcher: &Dispatcher, run: impl Fn(u64)) -> Self {
-        run(JOBS / 4);
+        run(jobs() / 4);
         let (before, calls) = (dispatcher.stats(), Counting::allocations());
-        run(JOBS);
+        run(jobs());
         let allocations = Counting::allocations() - calls;
         Self { allocations, before, after: dispatcher.stats() }
     }
@@ -68,13 +70,16 @@ fn a_job_takes_one_allocation() {
         // The first jobs of the chains have buffers to allocate, and lists grow at first.
         let slack = 4 * DEPTH as u64;
         let cost = Cost::chained(&dispatcher);
-        assert_eq!(cost.jobs(), JOBS);
-        let (allocations, most) = (cost.allocations, JOBS + slack);
-        assert!(allocations <= most, "{allocations} allocations for {JOBS} jobs in chains");
+        assert_eq!(cost.jobs(), jobs());
+        let (allocations, most) = (cost.allocations, jobs() + slack);
+        assert!(allocations <= most, "{allocations} allocations, not {most}, for jobs in chains");
 
         let cost = Cost::outside(&dispatcher);
-        let (allocations, most) = (cost.allocations, JOBS + slack);
-        assert!(allocations <= most, "{allocations} allocations for {JOBS} jobs from outside");
+        let (allocations, most) = (cost.allocations, jobs() + slack);
+        assert!(
+            allocations <= most,
+            "{allocations} allocations, not {most}, for jobs from outside"
+        );
     });
 }
 

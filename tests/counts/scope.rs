@@ -6,9 +6,11 @@ use reapool::{Scope, ScopedJob};
 
 use crate::support::allocator::Counting;
 use crate::support::alone::alone;
-use crate::support::{self, SCALE, Tended, watched};
+use crate::support::{self, Tended, scale, watched};
 
-const JOBS: usize = 20_000 / SCALE;
+fn jobs() -> usize {
+    20_000 / scale()
+}
 
 /// How many allocations each of these jobs takes; in a process of which all is counted.
 fn per_job(submit: impl Fn(&Scope<'_, '_>)) -> f64 {
@@ -17,8 +19,8 @@ fn per_job(submit: impl Fn(&Scope<'_, '_>)) -> f64 {
         dispatcher.scope(|scope| (0..jobs).for_each(|_| submit(scope))).unwrap();
         Counting::allocations()
     };
-    let before = run(JOBS / 4);
-    (run(JOBS) - before) as f64 / JOBS as f64
+    let before = run(jobs() / 4);
+    (run(jobs()) - before) as f64 / jobs() as f64
 }
 
 #[test]
@@ -35,6 +37,6 @@ fn a_scoped_job_costs_an_allocation_more() {
         // Besides, what ties it to its handle, at both ends.
         let spawned = per_job(|scope| drop(scope.spawn(ScopedJob::nop(count)).unwrap()));
         assert!((4.0..4.05).contains(&spawned), "{spawned} allocations for a spawned job");
-        assert_eq!(RAN.load(Ordering::Relaxed), 2 * (JOBS + JOBS / 4));
+        assert_eq!(RAN.load(Ordering::Relaxed), 2 * (jobs() + jobs() / 4));
     });
 }

@@ -9,7 +9,7 @@ use std::thread;
 use reapool::{CompletionQueue, Job, QueueSender};
 
 use crate::support::readiness::{Epoll, Trigger, counter, is_readable, status_flags};
-use crate::support::{self, Drops, Gate, HANG, SCALE, Tended, null, null_read, watched};
+use crate::support::{self, Drops, Gate, HANG, Tended, null, null_read, scale, watched};
 
 const TRIGGERS: [Trigger; 2] = [Trigger::Level, Trigger::Edge];
 
@@ -100,13 +100,13 @@ fn run_loop<T>(
 
 #[test]
 fn each_result_arrives_once_through_places() {
-    const JOBS: usize = 10_000 / SCALE;
+    let jobs = 10_000 / scale();
     for trigger in TRIGGERS {
         for (capacity, most) in [(1, 1), (3, usize::MAX), (3, 2), (500, 7), (500, usize::MAX)] {
             watched(move || {
                 let dispatcher = Tended::new(support::builder().depth(16).workers(4));
                 let (null, (sender, queue)) = (null(), queue(capacity));
-                let (mut sender, mut numbers) = (Some(sender), 0..JOBS);
+                let (mut sender, mut numbers) = (Some(sender), 0..jobs);
                 let refill = || {
                     while let Some(Ok(permit)) = sender.as_ref().map(QueueSender::try_reserve) {
                         let Some(number) = numbers.next() else {
@@ -117,7 +117,7 @@ fn each_result_arrives_once_through_places() {
                         dispatcher.submit_timeout(job, HANG).unwrap();
                     }
                 };
-                let mut seen = vec![0; JOBS];
+                let mut seen = vec![0; jobs];
                 run_loop(&queue, trigger, most, refill, |number: usize| seen[number] += 1);
                 assert!(seen.iter().all(|&times| times == 1), "{trigger:?} {capacity} {most}");
             });
@@ -128,7 +128,7 @@ fn each_result_arrives_once_through_places() {
 #[test]
 fn each_result_arrives_once_from_workers_that_wait_for_room() {
     const PRODUCERS: usize = 8;
-    const RESULTS: usize = 4_000 / SCALE;
+    let results = 4_000 / scale();
     for trigger in TRIGGERS {
         for (capacity, most) in [(1, 1), (2, usize::MAX), (64, 5)] {
             watched(move || {
@@ -137,7 +137,7 @@ fn each_result_arrives_once_from_workers_that_wait_for_room() {
                 for producer in 0..PRODUCERS {
                     let sender = sender.clone();
                     let produce = move || {
-                        (0..RESULTS).for_each(|number| sender.send((producer, number)).unwrap());
+                        (0..results).for_each(|number| sender.send((producer, number)).unwrap());
                     };
                     dispatcher.submit_timeout(null_read(&null, produce), HANG).unwrap();
                 }
@@ -148,7 +148,7 @@ fn each_result_arrives_once_from_workers_that_wait_for_room() {
                     next[producer] += 1;
                 };
                 run_loop(&queue, trigger, most, || (), take);
-                assert_eq!(next, [RESULTS; PRODUCERS], "{trigger:?} {capacity} {most}");
+                assert_eq!(next, [results; PRODUCERS], "{trigger:?} {capacity} {most}");
             });
         }
     }

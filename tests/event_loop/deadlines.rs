@@ -10,7 +10,7 @@ use reapool::{Cancel, Dispatcher, Job, JobHandle, PollEvents, Submitter};
 
 use crate::support::event_loop::{TendedLoop, turn_in_time, wait_readable};
 use crate::support::readiness::{counter, is_readable};
-use crate::support::{Gate, HANG, SCALE, errno, eventfd, make_readable, null, watched};
+use crate::support::{Gate, HANG, errno, eventfd, make_readable, null, scale, watched};
 
 /// Soon, and far away.
 const SOON: Duration = Duration::from_millis(20);
@@ -268,7 +268,7 @@ fn a_chain_of_late_jobs_keeps_neither_run_nor_others() {
 #[test]
 fn whatever_is_late_or_withdrawn_meanwhile_in_the_end_nothing_is_left_to_do() {
     const THREADS: usize = 3;
-    let each = 3000 / SCALE;
+    let each = 3000 / scale();
     watched(move || {
         let builder = Dispatcher::builder().depth(4).backlog(32).blocking_threads(1);
         let mut jobs = TendedLoop::new(builder);

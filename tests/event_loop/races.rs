@@ -13,13 +13,17 @@ use reapool::{Builder, Dispatcher, FileHandle, Job, LoopDispatcher, PollEvents, 
 use crate::support::event_loop::TendedLoop;
 use crate::support::readiness::{Epoll, Trigger, counter, is_readable};
 use crate::support::{
-    Drops, SCALE, eventfd, known_file, make_readable, null, null_read, open_buffered, open_direct,
+    Drops, eventfd, known_file, make_readable, null, null_read, open_buffered, open_direct, scale,
     scratch, watched,
 };
 
 const PRODUCERS: usize = 8;
+
 /// Jobs of each.
-const EACH: usize = 10_000 / SCALE;
+fn each() -> usize {
+    10_000 / scale()
+}
+
 /// One of so many goes on with another in its callback.
 const CHAINED: usize = 4;
 
@@ -41,7 +45,7 @@ impl Ledger {
         let buffered = open_buffered(&path);
         let ready = eventfd();
         make_readable(&ready);
-        let count = PRODUCERS * EACH * (CHAINED + 1) / CHAINED;
+        let count = PRODUCERS * each() * (CHAINED + 1) / CHAINED;
         Arc::new(Self {
             runs: (0..count).map(|_| AtomicU8::new(0)).collect(),
             captures: Drops::default(),
@@ -59,8 +63,8 @@ impl Ledger {
         let callback = move || {
             let _capture = capture;
             ledger.runs[index].fetch_add(1, Ordering::Relaxed);
-            if index.is_multiple_of(CHAINED) && index < PRODUCERS * EACH {
-                let next = PRODUCERS * EACH + index / CHAINED;
+            if index.is_multiple_of(CHAINED) && index < PRODUCERS * each() {
+                let next = PRODUCERS * each() + index / CHAINED;
                 ledger.submitter.submit(ledger.job(next)).unwrap();
             }
         };
@@ -79,7 +83,7 @@ impl Ledger {
 
     /// Each producer submits its share, one by one and in batches.
     fn produce(self: &Arc<Self>, producer: usize) {
-        let all: Vec<usize> = (0..EACH).map(|number| number * PRODUCERS + producer).collect();
+        let all: Vec<usize> = (0..each()).map(|number| number * PRODUCERS + producer).collect();
         for (number, chunk) in all.chunks(50).enumerate() {
             if number % 2 == 0 {
                 chunk.iter().for_each(|&index| self.submitter.submit(self.job(index)).unwrap());

@@ -10,7 +10,7 @@ use crate::support::files::{
     CHUNK, POLICIES, all, assert_same, copied, dispatcher, files_of, gathered, modest, pattern,
     small_files, successes,
 };
-use crate::support::{HANG, SCALE, null, null_read, scratch, watched};
+use crate::support::{HANG, null, null_read, scale, scratch, watched};
 
 fn sizes() -> Vec<usize> {
     (0..60).map(|place| (place * 9001) % (3 * CHUNK)).collect()
@@ -106,7 +106,7 @@ fn a_run_in_the_function_of_another() {
 #[test]
 fn ten_thousand_small_ones() {
     let (directory, dispatcher) = (scratch(), dispatcher(2));
-    let count = 10_000 / SCALE;
+    let count = 10_000 / scale();
     let paths = small_files(directory.path(), count);
     for policy in POLICIES {
         let files = Files::builder(&dispatcher).policy(policy).build().unwrap();

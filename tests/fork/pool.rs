@@ -9,7 +9,7 @@ use reapool::{AcquireError, BufferPool, HugePages, PoolBuf, PoolStats};
 
 use crate::support::alone::alone;
 use crate::support::child::{first_failure, in_child};
-use crate::support::{HANG, SCALE, watched};
+use crate::support::{HANG, scale, watched};
 
 const MIB: usize = 1 << 20;
 const SLAB: usize = 2 * MIB;
@@ -121,7 +121,7 @@ fn forking_while_the_pool_is_busy_harms_neither() {
             })
         };
         let hammers: Vec<_> = (0..2).map(hammer).collect();
-        for round in 0..50 / SCALE as u8 {
+        for round in 0..50 / scale() as u8 {
             let mut buffer = Some(filled(&pool, 4096, round));
             let code = in_child(&mut || {
                 let whole = buffer.take().is_some_and(|buffer| buffer[..] == [round; 4096]);

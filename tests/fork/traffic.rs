@@ -12,7 +12,7 @@ use crate::support::alone::alone;
 use crate::support::child::{exit, fork, in_child, status_of};
 use crate::support::files::{files_of, modest};
 use crate::support::traffic::Traffic;
-use crate::support::{self, HANG, SCALE, null, null_read, scratch, watched};
+use crate::support::{self, HANG, null, null_read, scale, scratch, watched};
 
 fn build() -> Dispatcher {
     support::builder().depth(4).backlog(4).workers(2).blocking_threads(2).build().unwrap()
@@ -51,9 +51,9 @@ const MOST: usize = 2_000_000;
 
 #[test]
 fn children_of_a_thread_beside_it_end_and_nothing_is_lost() {
-    const CHILDREN: usize = 100 / SCALE;
+    let children = 100 / scale();
     let _alone = alone();
-    watched(|| {
+    watched(move || {
         let (directory, childs) = (scratch(), scratch());
         let mut owner = Some(build());
         let submitter = owner.as_ref().unwrap().submitter();
@@ -65,7 +65,7 @@ fn children_of_a_thread_beside_it_end_and_nothing_is_lost() {
             thread::spawn(move || hammer(&submitter, &traffic, &stop))
         };
         let hammers: Vec<_> = (0..2).map(start).collect();
-        for round in 0..CHILDREN {
+        for round in 0..children {
             let ended = in_child(&mut || {
                 match round % 3 {
                     0 => owner = None,
@@ -89,9 +89,9 @@ fn children_of_a_thread_beside_it_end_and_nothing_is_lost() {
 
 #[test]
 fn children_of_callbacks_end_and_nothing_is_lost() {
-    const CHILDREN: usize = 40 / SCALE;
+    let children = 40 / scale();
     let _alone = alone();
-    watched(|| {
+    watched(move || {
         let (directory, childs) = (scratch(), Arc::new(scratch()));
         let dispatcher = build();
         let traffic = Traffic::new(dispatcher.submitter(), directory.path(), MOST);
@@ -99,7 +99,7 @@ fn children_of_callbacks_end_and_nothing_is_lost() {
         let (submitter, hammered) = (dispatcher.submitter(), Arc::clone(&traffic));
         let stopped = Arc::clone(&stop);
         let hammers = thread::spawn(move || hammer(&submitter, &hammered, &stopped));
-        for round in 0..CHILDREN {
+        for round in 0..children {
             let childs = Arc::clone(&childs);
             let forks = null_read(&null(), move || match fork() {
                 0 => exit(works(childs.path())),
@@ -117,16 +117,16 @@ fn children_of_callbacks_end_and_nothing_is_lost() {
 
 #[test]
 fn children_of_an_iterator_of_paths_end_and_all_files_are_read() {
-    const CHILDREN: usize = 100 / SCALE;
+    let children = 100 / scale();
     /// So many files keep the workers busy while the next child comes.
     const BURST: usize = 30;
     let _alone = alone();
-    watched(|| {
+    watched(move || {
         let directory = scratch();
         let paths = files_of(directory.path(), &[100; BURST]);
         let dispatcher = support::builder().workers(4).build().unwrap();
         let files = modest(&dispatcher).build().unwrap();
-        let source = (0..CHILDREN * BURST).map(move |number| {
+        let source = (0..children * BURST).map(move |number| {
             if number % BURST == BURST - 1 {
                 // The child goes on as if it were the parent, and comes to its end all the same.
                 let child = fork();
@@ -135,6 +135,6 @@ fn children_of_an_iterator_of_paths_end_and_all_files_are_read() {
             paths[number % BURST].clone()
         });
         let run = files.read(source, |_| ());
-        assert_eq!(run.filter(Result::is_ok).count(), CHILDREN * BURST);
+        assert_eq!(run.filter(Result::is_ok).count(), children * BURST);
     });
 }

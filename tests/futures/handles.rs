@@ -12,7 +12,7 @@ use reapool::{Dispatcher, Job, JobHandle, JoinError, PollEvents};
 
 use crate::support::tasks::{Task, on_each_executor, yield_once};
 use crate::support::{
-    self, Drops, Gate, HANG, SCALE, Tended, eventfd, eventually, make_readable, null, null_read,
+    self, Drops, Gate, HANG, Tended, eventfd, eventually, make_readable, null, null_read, scale,
     watched,
 };
 
@@ -37,7 +37,7 @@ fn handles_are_awaited_in_every_executor() {
         on_each_executor(|| {
             let dispatcher = Arc::clone(&dispatcher);
             async move {
-                for number in 0..1000 / SCALE {
+                for number in 0..1000 / scale() {
                     let job = null_read(&null(), move || vec![number; 3]);
                     assert_eq!(dispatcher.spawn_async(job).await.unwrap().await, [number; 3]);
                 }
@@ -57,7 +57,7 @@ fn handles_are_awaited_in_every_executor() {
 
 #[test]
 fn each_of_many_values_arrives() {
-    let jobs = 20_000 / SCALE;
+    let jobs = 20_000 / scale();
     watched(move || {
         let dispatcher = Arc::new(support::builder().depth(16).workers(2).build().unwrap());
         on_each_executor(|| {

@@ -9,7 +9,7 @@ use std::thread;
 use reapool::{Cancel, Dispatcher, Job, Refusal, SubmitFuture, Submitter};
 
 use crate::support::tasks::{Task, on_each_executor, yield_once};
-use crate::support::{self, Drops, Gate, HANG, SCALE, null, null_read, watched};
+use crate::support::{self, Drops, Gate, HANG, null, null_read, scale, watched};
 
 /// Room for one job, which is held at a gate.
 struct Full {
@@ -253,7 +253,7 @@ async fn submit_many(submitter: &Submitter, jobs: usize, ran: &Arc<AtomicUsize>)
 
 #[test]
 fn tasks_and_threads_that_come_and_go_all_get_in() {
-    let jobs = 3000 / SCALE;
+    let jobs = 3000 / scale();
     watched(move || {
         for (depth, backlog) in [(1, 0), (1, 1), (2, 3), (16, 16)] {
             let builder = support::builder().depth(depth).backlog(backlog).workers(2);
@@ -312,7 +312,7 @@ async fn together<F: Future<Output = usize> + Unpin>(mut all: Vec<F>) -> usize {
 
 #[test]
 fn a_thousand_tasks_share_one_place() {
-    let tasks = 1000 / SCALE;
+    let tasks = 1000 / scale();
     watched(move || {
         let dispatcher = support::builder().depth(1).backlog(0).workers(1).build().unwrap();
         let dispatcher = Arc::new(dispatcher);

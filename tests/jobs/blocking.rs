@@ -7,21 +7,21 @@ use std::time::Duration;
 
 use reapool::{BuildErrorKind, DrainError, Job, JoinError, Operation, Refusal};
 
-use crate::support::{self, Drops, Gate, HANG, SCALE, eventually, null, null_read, watched};
+use crate::support::{self, Drops, Gate, HANG, eventually, null, null_read, scale, watched};
 
 #[test]
 fn each_callback_runs_once_whatever_the_job() {
-    const JOBS: usize = 20_000 / SCALE;
-    watched(|| {
+    let jobs = 20_000 / scale();
+    watched(move || {
         let dispatcher = support::builder().depth(16).workers(2).build().unwrap();
-        let counts: Arc<Vec<_>> = Arc::new((0..2 * JOBS).map(|_| AtomicUsize::new(0)).collect());
+        let counts: Arc<Vec<_>> = Arc::new((0..2 * jobs).map(|_| AtomicUsize::new(0)).collect());
         let file = null();
-        for number in 0..JOBS {
+        for number in 0..jobs {
             let (counts, submitter) = (Arc::clone(&counts), dispatcher.submitter());
             let then = move || {
                 counts[number].fetch_add(1, Ordering::SeqCst);
                 let last = move || {
-                    counts[JOBS + number].fetch_add(1, Ordering::SeqCst);
+                    counts[jobs + number].fetch_add(1, Ordering::SeqCst);
                 };
                 let job = match number % 4 {
                     0 => Job::nop(last),
@@ -40,9 +40,9 @@ fn each_callback_runs_once_whatever_the_job() {
         dispatcher.drain_timeout(HANG).unwrap();
         assert!(counts.iter().all(|count| count.load(Ordering::SeqCst) == 1));
         let stats = dispatcher.shutdown().unwrap().stats;
-        assert_eq!(stats.finished, 2 * JOBS as u64);
+        assert_eq!(stats.finished, 2 * jobs as u64);
         assert_eq!(stats.submitted + stats.nops + stats.blocking_calls, stats.finished);
-        let nops = (0..JOBS).filter(|n| n % 3 == 0).count() + JOBS.div_ceil(4);
+        let nops = (0..jobs).filter(|n| n % 3 == 0).count() + jobs.div_ceil(4);
         assert_eq!(stats.nops, nops as u64);
     });
 }

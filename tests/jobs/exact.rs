@@ -10,8 +10,8 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use reapool::{AlignedBuf, Completion, Dispatcher, FileHandle, IoBuf, IoBufMut, Job, PollEvents};
 
 use crate::support::{
-    self, SCALE, TRANSFER_MAX, Tended, completion_of, contents, errno, known_file, null,
-    open_buffered, open_direct, scratch,
+    self, TRANSFER_MAX, Tended, completion_of, contents, errno, known_file, null, open_buffered,
+    open_direct, scale, scratch,
 };
 
 const BLOCK: u64 = 4096;
@@ -86,7 +86,7 @@ fn more_than_the_kernel_transfers_at_once_takes_it_several_times() {
     // The null device doesn't look at the bytes, so that no page of these is ever allocated. But
     // memcheck does.
     let lengths = [(TRANSFER_MAX, 1), (TRANSFER_MAX + 1, 2), ((4 << 30) + 5, 3)];
-    for (len, rounds) in lengths.into_iter().take(if SCALE > 1 { 2 } else { 3 }) {
+    for (len, rounds) in lengths.into_iter().take(if scale() > 1 { 2 } else { 3 }) {
         let before = dispatcher.stats().submitted;
         let done = write(&dispatcher, &null(), vec![0; len], 0);
         assert_eq!((done.transferred, done.result.unwrap()), (len, len));

@@ -16,8 +16,8 @@ use reapool::{Completion, DrainError, FileHandle, Job, JobHandle, PollEvents, Re
 
 use crate::support::readiness::{Epoll, Trigger};
 use crate::support::{
-    self, HANG, SCALE, Tended, bad_file, byte_at, completion_of, contents, eventfd, known_file,
-    make_readable, null, null_read, open_buffered, scratch, watched,
+    self, HANG, Tended, bad_file, byte_at, completion_of, contents, eventfd, known_file,
+    make_readable, null, null_read, open_buffered, scale, scratch, watched,
 };
 
 fn dispatcher(depth: usize) -> Tended {
@@ -247,10 +247,10 @@ fn all_who_poll_the_same_are_told() {
 
 #[test]
 fn an_event_is_not_missed_whenever_it_comes() {
-    const ROUNDS: usize = 5_000 / SCALE;
-    watched(|| {
+    let rounds = 5_000 / scale();
+    watched(move || {
         let dispatcher = dispatcher(8);
-        for _ in 0..ROUNDS {
+        for _ in 0..rounds {
             let eventfd = eventfd();
             let other = Arc::clone(&eventfd);
             let writer = thread::spawn(move || make_readable(&other));
@@ -334,13 +334,13 @@ fn follow(submitter: Submitter, pipe: FileHandle, mut all: Vec<u8>, tell: mpsc::
 
 #[test]
 fn a_stream_is_followed_to_its_end_while_files_are_read() {
-    const LEN: u64 = 200_000 / SCALE as u64;
-    watched(|| {
+    let len = 200_000 / scale() as u64;
+    watched(move || {
         let dispatcher = dispatcher(16);
         let (reader, mut writer) = io::pipe().unwrap();
         let (sender, receiver) = mpsc::channel();
         follow(dispatcher.submitter(), handle(reader), Vec::new(), sender);
-        let bytes = contents(0..LEN);
+        let bytes = contents(0..len);
         let other = thread::spawn(move || {
             // In pieces of all sizes.
             let (mut rest, mut size) = (bytes.as_slice(), 1);
@@ -355,6 +355,6 @@ fn a_stream_is_followed_to_its_end_while_files_are_read() {
             dispatcher.spawn(null_read(&null, || ())).unwrap().join_timeout(HANG).unwrap();
         }
         other.join().unwrap();
-        assert_eq!(receiver.recv_timeout(HANG).unwrap(), contents(0..LEN));
+        assert_eq!(receiver.recv_timeout(HANG).unwrap(), contents(0..len));
     });
 }

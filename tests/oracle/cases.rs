@@ -7,9 +7,9 @@ use proptest::test_runner::TestRunner;
 
 pub(crate) use runner::regressions;
 
-use crate::support::SCALE;
+use crate::support::scale;
 
 /// A runner of so many cases, and of fewer where each takes long.
 pub(crate) fn runner(cases: u32, regressions: &'static str) -> TestRunner {
-    runner::runner(cases.div_ceil(SCALE as u32), regressions)
+    runner::runner(cases.div_ceil(scale() as u32), regressions)
 }

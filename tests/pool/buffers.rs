@@ -8,7 +8,7 @@ use std::thread;
 
 use reapool::{AcquireError, BufferPool, HugePages, PoolBuf, PoolBuildError, PoolBuilder};
 
-use crate::support::{self, HANG, SCALE};
+use crate::support::{self, HANG, scale};
 
 const KIB: usize = 1 << 10;
 const MIB: usize = 1 << 20;
@@ -243,7 +243,7 @@ fn spots(buffer: &mut PoolBuf) -> impl Iterator<Item = &mut [u8; 8]> {
 #[test]
 fn many_threads_never_share_a_buffer_and_come_to_an_end() {
     const THREADS: u64 = 8;
-    let rounds = 20_000 / SCALE as u64;
+    let rounds = 20_000 / scale() as u64;
     let pool = pool(3 * SLAB, &[4096, 64 * KIB, 512 * KIB, SLAB]);
     let got = Arc::new(AtomicUsize::new(0));
     let work = |thread: u64| {

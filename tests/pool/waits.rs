@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use reapool::{AcquireError, BufferPool, Job, PoolBuf, Submitter};
 
-use crate::support::{self, Gate, HANG, SCALE, Tended, eventually, null, null_read, proc, watched};
+use crate::support::{self, Gate, HANG, Tended, eventually, null, null_read, proc, scale, watched};
 
 const KIB: usize = 1 << 10;
 const MIB: usize = 1 << 20;
@@ -140,7 +140,7 @@ fn the_next_is_served_when_the_first_gives_up() {
     let pool = pool(2 * SLAB, &[4096, MIB, 2 * SLAB]);
     let held = pool.acquire(MIB).unwrap();
     let own = pool.clone();
-    let give_up = Duration::from_millis(if SCALE > 1 { 2000 } else { 200 });
+    let give_up = Duration::from_millis(if scale() > 1 { 2000 } else { 200 });
     let first = thread::spawn(move || own.acquire_timeout(2 * SLAB, give_up).err());
     // Or has waited, if this thread was away for so long.
     eventually("the first waits", || pool.stats().waits == 1);
@@ -157,7 +157,7 @@ fn the_next_is_served_when_the_first_gives_up() {
 #[test]
 fn many_waiters_all_get_their_turn() {
     let pool = pool(SLAB, &[64 * KIB, MIB]);
-    let rounds = 2000 / SCALE;
+    let rounds = 2000 / scale();
     let work = |number: usize| {
         let pool = pool.clone();
         thread::spawn(move || {

@@ -8,7 +8,7 @@ use reapool::{Dispatcher, Submitter};
 
 use crate::support::alone::alone;
 use crate::support::traffic::{Random, Traffic};
-use crate::support::{self, HANG, SCALE, null, null_read, proc, scratch, watched};
+use crate::support::{self, HANG, null, null_read, proc, scale, scratch, watched};
 
 /// Starts a thread with a small stack.
 fn start<R: Send + 'static>(body: impl FnOnce() -> R + Send + 'static) -> thread::JoinHandle<R> {
@@ -17,13 +17,13 @@ fn start<R: Send + 'static>(body: impl FnOnce() -> R + Send + 'static) -> thread
 
 #[test]
 fn a_hundred_dispatchers_work_at_once_and_are_dropped_by_other_threads() {
-    const DISPATCHERS: usize = 100 / SCALE;
     const EACH: usize = 50;
+    let count = 100 / scale();
     let _alone = alone();
-    watched(|| {
+    watched(move || {
         let directory = scratch();
         let build = |_| support::builder().depth(2).backlog(4).workers(1).build().unwrap();
-        let dispatchers: Vec<_> = (0..DISPATCHERS).map(build).collect();
+        let dispatchers: Vec<_> = (0..count).map(build).collect();
         let submitters: Vec<_> = dispatchers.iter().map(Dispatcher::submitter).collect();
         let traffics = submitters
             .iter()
@@ -42,7 +42,7 @@ fn a_hundred_dispatchers_work_at_once_and_are_dropped_by_other_threads() {
         let threads: Vec<_> = traffics.iter().enumerate().map(work).collect();
         threads.into_iter().for_each(|thread| thread.join().unwrap());
         // All at once, each by a thread that it has not met.
-        let together = Arc::new(Barrier::new(DISPATCHERS));
+        let together = Arc::new(Barrier::new(count));
         let drops = dispatchers.into_iter().map(|dispatcher| {
             let together = Arc::clone(&together);
             start(move || {
@@ -59,10 +59,10 @@ fn a_hundred_dispatchers_work_at_once_and_are_dropped_by_other_threads() {
 
 #[test]
 fn a_thousand_threads_at_one_dispatcher_each_see_their_own() {
-    const THREADS: u64 = 1000 / SCALE as u64;
     const EACH: u64 = 10;
+    let count = 1000 / scale() as u64;
     let _alone = alone();
-    watched(|| {
+    watched(move || {
         let dispatcher = support::builder().depth(4).backlog(8).workers(2).build().unwrap();
         let submit = |thread: u64, submitter: Submitter| {
             start(move || {
@@ -87,16 +87,16 @@ fn a_thousand_threads_at_one_dispatcher_each_see_their_own() {
             })
         };
         let threads: Vec<_> =
-            (0..THREADS).map(|thread| submit(thread, dispatcher.submitter())).collect();
+            (0..count).map(|thread| submit(thread, dispatcher.submitter())).collect();
         threads.into_iter().for_each(|thread| thread.join().unwrap());
-        assert_eq!(dispatcher.shutdown().unwrap().jobs, THREADS * EACH);
+        assert_eq!(dispatcher.shutdown().unwrap().jobs, count * EACH);
     });
 }
 
 #[test]
 fn two_thousand_short_lives_leave_no_descriptor_thread_or_context() {
     const THREADS: usize = 20;
-    const EACH: usize = 100 / SCALE;
+    let each = 100 / scale();
     let _alone = alone();
     let live = || {
         let dispatcher = support::builder().depth(2).workers(1).build().unwrap();
@@ -109,7 +109,7 @@ fn two_thousand_short_lives_leave_no_descriptor_thread_or_context() {
         proc::wait_for_the_end("of the first one");
         let before = proc::descriptors();
         // Side by side, as the kernel takes its time for the end of each context.
-        let lives = (0..THREADS).map(|_| start(move || (0..EACH).for_each(|_| live())));
+        let lives = (0..THREADS).map(|_| start(move || (0..each).for_each(|_| live())));
         let lives: Vec<_> = lives.collect();
         lives.into_iter().for_each(|thread| thread.join().unwrap());
         proc::wait_for_the_end("of all");

@@ -11,7 +11,9 @@ use crate::support::alone::alone;
 use crate::support::traffic::Traffic;
 use crate::support::{self, HANG, eventually, null, null_read, proc, scratch, watched};
 
-const JOBS: usize = 100_000 / support::SCALE;
+fn jobs() -> usize {
+    100_000 / support::scale()
+}
 
 /// Submits jobs that count their runs, and waits for all of them in one way or another.
 fn run(dispatcher: &Dispatcher, runs: &Arc<Vec<AtomicU8>>) {
@@ -24,7 +26,7 @@ fn run(dispatcher: &Dispatcher, runs: &Arc<Vec<AtomicU8>>) {
     };
     let submitter: &Submitter = &dispatcher.submitter();
     let mut next = 0;
-    while next < JOBS {
+    while next < jobs() {
         match next / 100 % 4 {
             0 => submitter.submit_batch((next..next + 100).map(job)).unwrap(),
             1 => (next..next + 100).for_each(|number| submitter.submit(job(number)).unwrap()),
@@ -52,18 +54,18 @@ fn all_jobs_run_once_in_a_storm_of_signals() {
         let dispatcher = support::builder().depth(16).workers(2).build().unwrap();
         eventually("the threads are named", || proc::threads().len() == 3);
         let storm = Storm::begin();
-        let runs: Arc<Vec<_>> = Arc::new((0..JOBS).map(|_| AtomicU8::new(0)).collect());
+        let runs: Arc<Vec<_>> = Arc::new((0..jobs()).map(|_| AtomicU8::new(0)).collect());
         run(&dispatcher, &runs);
         let report = dispatcher.shutdown().unwrap();
         storm.end();
-        assert_eq!((report.jobs, report.failed, report.panics), (JOBS as u64, 0, 0));
+        assert_eq!((report.jobs, report.failed, report.panics), (jobs() as u64, 0, 0));
         assert!(runs.iter().all(|runs| runs.load(Ordering::SeqCst) == 1), "each once");
     });
 }
 
 /// What one thread does: submits jobs of all kinds, and waits for some.
 fn produce(submitter: &Submitter, traffic: &Arc<Traffic>) {
-    for number in 0..1000 / support::SCALE {
+    for number in 0..1000 / support::scale() {
         let (name, job) = traffic.job(2, false);
         let handle = submitter.spawn(job).unwrap();
         traffic.accept(name);

@@ -13,7 +13,10 @@ use reapool::{AlignedBuf, Completion, Dispatcher, FileHandle, Job};
 
 const SIZE: usize = 128 << 10;
 const LEN: usize = 32 << 10;
-const ROUNDS: usize = 200 / SCALE;
+fn rounds() -> usize {
+    200 / scale()
+}
+
 /// What buffers are full of before a read, and no file ever is.
 const STALE: u8 = 0xee;
 
@@ -41,7 +44,7 @@ use Way::{Exact, ExactRange, Plain, Range};
 
 use crate::support::device::{FileSystem, Mount};
 use crate::support::files::in_memory;
-use crate::support::{self, SCALE, Tended, completion_of, open_buffered, open_direct};
+use crate::support::{self, Tended, completion_of, open_buffered, open_direct, scale};
 
 const WAYS: [Way; 4] = [Plain, Exact, Range, ExactRange];
 
@@ -125,7 +128,7 @@ fn read_meanwhile(directory: &Path, what: &str) {
         let stop = Arc::new(AtomicBool::new(false));
         let (own, told) = (path.clone(), Arc::clone(&stop));
         let meddling = thread::spawn(move || meddle(&own, &told));
-        for round in 0..ROUNDS {
+        for round in 0..rounds() {
             let offset = round * 4096 % (SIZE - LEN - 4096);
             read(&dispatcher, &file, WAYS[round % 4], offset, &format!("{what}, {how}"));
         }

@@ -12,8 +12,8 @@ use reapool::{
 };
 
 use crate::support::{
-    self, SCALE, Tended, byte_at, contents, eventfd, known_file, make_readable, null,
-    open_buffered, open_direct, scratch, watched,
+    self, Tended, byte_at, contents, eventfd, known_file, make_readable, null, open_buffered,
+    open_direct, scale, scratch, watched,
 };
 
 const BLOCK: usize = 4096;
@@ -206,19 +206,19 @@ fn chain<'scope>(
 fn callbacks_go_on_in_their_scope() {
     watched(|| {
         const CHAINS: usize = 16;
-        const LENGTH: usize = 8000 / SCALE;
+        let length = 8000 / scale();
         let dispatcher = Tended::new(support::builder().depth(4).workers(2));
         let (null, ran) = (null(), AtomicUsize::new(0));
         let mut buffers = [[0; 8]; CHAINS];
         dispatcher
             .scope(|scope| {
                 for buffer in &mut buffers {
-                    chain(scope, &null, LENGTH, &ran, buffer);
+                    chain(scope, &null, length, &ran, buffer);
                 }
             })
             .unwrap();
-        assert_eq!(ran.into_inner(), CHAINS * LENGTH);
-        let flips = (LENGTH / 8 % 2) as u8;
+        assert_eq!(ran.into_inner(), CHAINS * length);
+        let flips = (length / 8 % 2) as u8;
         assert_eq!(buffers, [[flips; 8]; CHAINS]);
     });
 }
@@ -269,12 +269,12 @@ fn values_may_borrow() {
 fn scopes_share_a_dispatcher() {
     watched(|| {
         const THREADS: usize = 4;
-        const ROUNDS: usize = 400 / SCALE;
+        let each = 400 / scale();
         let dispatcher = Tended::new(support::builder().depth(8).backlog(0).workers(2));
         let submitter = dispatcher.submitter();
         let total = AtomicUsize::new(0);
         let rounds = || {
-            for round in 0..ROUNDS {
+            for round in 0..each {
                 let mut counts = [0; 5];
                 let inner = AtomicUsize::new(0);
                 submitter
@@ -298,6 +298,6 @@ fn scopes_share_a_dispatcher() {
             }
         };
         thread::scope(|threads| (0..THREADS).for_each(|_| drop(threads.spawn(rounds))));
-        assert_eq!(total.into_inner(), THREADS * ROUNDS);
+        assert_eq!(total.into_inner(), THREADS * each);
     });
 }

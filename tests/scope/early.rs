@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use reapool::{Cancel, PollEvents, ScopedJob};
 
-use crate::support::{self, HANG, SCALE, Tended, errno, eventfd, make_readable, null, watched};
+use crate::support::{self, HANG, Tended, errno, eventfd, make_readable, null, scale, watched};
 
 /// For deadlines that come while a test runs.
 const SOON: Duration = Duration::from_millis(1);
@@ -115,7 +115,7 @@ fn who_withdraws_while_the_scope_ends_leaves_nothing_behind() {
     watched(|| {
         let dispatcher = Tended::new(support::builder().depth(2).backlog(16).workers(2));
         let never = eventfd();
-        for _ in 0..500 / SCALE {
+        for _ in 0..500 / scale() {
             let mut told = [None; 2];
             dispatcher
                 .scope(|scope| {

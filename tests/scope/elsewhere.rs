@@ -10,7 +10,7 @@ use reapool::{Cancel, Dispatcher, Job, PollEvents, Scope, ScopeError, ScopedJob}
 
 use crate::support::event_loop::{TendedLoop, wait_readable};
 use crate::support::tasks::Task;
-use crate::support::{self, SCALE, Tended, eventfd, eventually, null, watched};
+use crate::support::{self, Tended, eventfd, eventually, null, scale, watched};
 
 #[test]
 fn another_thread_opens_scopes_on_a_loop_and_its_owner_none() {
@@ -23,7 +23,7 @@ fn another_thread_opens_scopes_on_a_loop_and_its_owner_none() {
         let (never, over) = (eventfd(), AtomicBool::new(false));
         thread::scope(|threads| {
             threads.spawn(|| {
-                for _ in 0..100 / SCALE {
+                for _ in 0..100 / scale() {
                     let mut told = [None; 6];
                     submitter
                         .scope(|scope| {
@@ -77,7 +77,7 @@ fn a_scope_in_a_callback_of_another_dispatchers_scope_submits_to_both() {
         // would wait for ever.
         let here = Tended::new(support::builder().depth(2).backlog(64).workers(2));
         let there = Tended::new(support::builder().depth(2).backlog(2).workers(2));
-        for _ in 0..50 / SCALE {
+        for _ in 0..50 / scale() {
             let (outside, inside) = (AtomicUsize::new(0), AtomicUsize::new(0));
             let (outside, inside) = (&outside, &inside);
             here.scope(|outer| {
@@ -150,7 +150,7 @@ fn a_handle_that_was_polled_in_a_scope_and_forgotten_keeps_nothing_of_it() {
     watched(|| {
         let dispatcher = Tended::new(support::builder().depth(4).workers(2));
         let task = Task::new();
-        for _ in 0..100 / SCALE {
+        for _ in 0..100 / scale() {
             let mut byte = 0;
             dispatcher
                 .scope(|scope| {

@@ -237,7 +237,7 @@ impl Drop for Borrower<'_> {
 fn nothing_of_a_job_is_left() {
     watched(|| {
         let dispatcher = tended();
-        for _ in 0..200 / support::SCALE {
+        for _ in 0..200 / support::scale() {
             let drops = AtomicUsize::new(0);
             let ended = catch_unwind(AssertUnwindSafe(|| {
                 dispatcher.scope(|scope| {

@@ -7,16 +7,31 @@ use std::thread;
 
 use reapool::{FileHandle, Job, Stats, Submitter};
 
-use crate::support::{self, Drops, HANG, SCALE, Tended, watched};
+use crate::support::{self, Drops, HANG, Tended, scale, watched};
 
 /// Submitted one by one from outside.
-const SINGLE: usize = 50_000 / SCALE;
+fn single() -> usize {
+    50_000 / scale()
+}
+
 /// Submitted in batches from outside.
-const BATCHED: usize = 650_000 / SCALE;
-const OUTSIDE: usize = SINGLE + BATCHED;
-/// Submitted by the callbacks of the first ones of those, some of `SINGLE` and some of `BATCHED`.
-const CHAINED: usize = 300_000 / SCALE;
-const JOBS: usize = OUTSIDE + CHAINED;
+fn batched() -> usize {
+    650_000 / scale()
+}
+
+fn outside() -> usize {
+    single() + batched()
+}
+
+/// Submitted by the callbacks of the first ones of those, some single and some batched.
+fn chained() -> usize {
+    300_000 / scale()
+}
+
+fn jobs() -> usize {
+    outside() + chained()
+}
+
 /// Jobs in a batch, and outside jobs that share a file.
 const BATCH: usize = 1000;
 const LENGTH: usize = 16;
@@ -35,7 +50,7 @@ impl Ledger {
     fn new(submitter: Submitter) -> Arc<Self> {
         Arc::new(Self {
             submitter,
-            runs: (0..JOBS).map(|_| AtomicU8::new(0)).collect(),
+            runs: (0..jobs()).map(|_| AtomicU8::new(0)).collect(),
             buffers: Drops::default(),
             captures: Drops::default(),
             files: Drops::default(),
@@ -54,8 +69,8 @@ impl Ledger {
             let _capture = capture;
             assert_eq!((offset, result), (index as u64, expected));
             ledger.runs[index].fetch_add(1, Ordering::Relaxed);
-            if index < CHAINED {
-                ledger.submitter.submit(ledger.job(file, OUTSIDE + index)).unwrap();
+            if index < chained() {
+                ledger.submitter.submit(ledger.job(file, outside() + index)).unwrap();
             }
         };
         if index.is_multiple_of(2) {
@@ -70,7 +85,7 @@ impl Ledger {
     }
 
     fn submit_singles(self: &Arc<Self>) {
-        for first in (0..SINGLE).step_by(BATCH) {
+        for first in (0..single()).step_by(BATCH) {
             let file = self.file();
             for index in first..first + BATCH {
                 self.submitter.submit_timeout(self.job(file.clone(), index), HANG).unwrap();
@@ -79,7 +94,7 @@ impl Ledger {
     }
 
     fn submit_batches(self: &Arc<Self>) {
-        for first in (SINGLE..OUTSIDE).step_by(BATCH) {
+        for first in (single()..outside()).step_by(BATCH) {
             let file = self.file();
             let jobs = (first..first + BATCH).map(|index| self.job(file.clone(), index));
             self.submitter.submit_batch(jobs).unwrap();
@@ -91,9 +106,9 @@ impl Ledger {
         for (index, runs) in self.runs.iter().enumerate() {
             assert_eq!(runs.load(Ordering::Relaxed), 1, "runs of job {index}");
         }
-        assert_eq!(self.buffers.count(), JOBS, "buffers dropped");
-        assert_eq!(self.captures.count(), JOBS, "callbacks dropped");
-        assert_eq!(self.files.count(), OUTSIDE / BATCH, "files closed");
+        assert_eq!(self.buffers.count(), jobs(), "buffers dropped");
+        assert_eq!(self.captures.count(), jobs(), "callbacks dropped");
+        assert_eq!(self.files.count(), outside() / BATCH, "files closed");
     }
 }
 
@@ -120,7 +135,7 @@ fn a_million_jobs_end_once_each() {
     dispatcher.quiesce();
     ledger.check();
     let stats = dispatcher.stats();
-    check_stats(&stats, JOBS as u64);
+    check_stats(&stats, jobs() as u64);
     assert!(stats.short > 0 && stats.buffered == 0, "{stats:?}");
 }
 
@@ -142,7 +157,7 @@ fn none_is_lost_where_everything_is_scarce() {
     let runs = |range: std::ops::Range<usize>| {
         ledger.runs[range].iter().all(|runs| runs.load(Ordering::Relaxed) == 1)
     };
-    assert!(runs(0..SMALL) && runs(OUTSIDE..OUTSIDE + SMALL));
+    assert!(runs(0..SMALL) && runs(outside()..outside() + SMALL));
     assert_eq!((ledger.buffers.count(), ledger.captures.count()), (2 * SMALL, 2 * SMALL));
     assert_eq!(ledger.files.count(), 1);
     check_stats(&dispatcher.stats(), 2 * SMALL as u64);

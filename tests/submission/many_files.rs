@@ -9,7 +9,10 @@ use reapool::{AlignedBuf, Completion, FileHandle, Job};
 
 use crate::support::{self, Drops, Tended, known_file, scratch, skipped, watched};
 
-const FILES: usize = 10_000 / support::SCALE;
+fn files() -> usize {
+    10_000 / support::scale()
+}
+
 const DEPTH: usize = 64;
 /// More than any of the files has, and what direct I/O takes.
 const BUFFER: usize = 12 << 10;
@@ -62,20 +65,20 @@ fn read_all(
     });
     dispatcher.quiesce();
     let stats = dispatcher.stats();
-    assert_eq!((stats.finished, stats.failed, stats.panics), (FILES as u64, 0, 0), "{stats:?}");
-    assert_eq!(stats.short, FILES as u64, "each file is shorter than its buffer: {stats:?}");
+    assert_eq!((stats.finished, stats.failed, stats.panics), (files() as u64, 0, 0), "{stats:?}");
+    assert_eq!(stats.short, files() as u64, "each file is shorter than its buffer: {stats:?}");
     verified.load(Ordering::Relaxed)
 }
 
 #[test]
 fn each_of_many_files_is_read_once() {
     let directory = scratch();
-    let paths: Vec<_> = (0..FILES).map(|index| write_file(directory.path(), index)).collect();
+    let paths: Vec<_> = (0..files()).map(|index| write_file(directory.path(), index)).collect();
     let closed = Drops::default();
 
     let buffered = |path: &Path| File::open(path).unwrap();
-    assert_eq!(read_all(paths.clone(), &closed, buffered), FILES);
-    assert_eq!(closed.count(), FILES, "files closed");
+    assert_eq!(read_all(paths.clone(), &closed, buffered), files());
+    assert_eq!(closed.count(), files(), "files closed");
 
     let probe = known_file(directory.path(), "probe", 1);
     if let Err(error) = FileHandle::open_direct(&probe) {
@@ -86,6 +89,6 @@ fn each_of_many_files_is_read_once() {
         use std::os::unix::fs::OpenOptionsExt;
         File::options().read(true).custom_flags(libc::O_DIRECT).open(path).unwrap()
     };
-    assert_eq!(read_all(paths, &closed, direct), FILES);
-    assert_eq!(closed.count(), 2 * FILES, "files closed");
+    assert_eq!(read_all(paths, &closed, direct), files());
+    assert_eq!(closed.count(), 2 * files(), "files closed");
 }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use reapool::{AlignedBuf, Builder, FileHandle, Job, LoopDispatcher};
 
-use super::{HANG, SCALE, contents, known_file, open_buffered, open_direct, scratch};
+use super::{HANG, contents, known_file, open_buffered, open_direct, scale, scratch};
 
 const BLOCK: usize = 4096;
 
@@ -109,13 +109,13 @@ fn file_of(directory: &Path, blocks: usize) -> FileHandle {
 
 /// Reads all blocks of a file, with nops in between, and runs them as `turn` says.
 pub(crate) fn read_all(jobs: &mut TendedLoop, mut turn: impl FnMut(&mut TendedLoop)) {
-    const BLOCKS: usize = 500 / SCALE;
+    let blocks = 500 / scale();
     let directory = scratch();
-    let file = file_of(directory.path(), BLOCKS);
+    let file = file_of(directory.path(), blocks);
     let this = thread::current().id();
-    let (seen, nops) = (Arc::new(Mutex::new(vec![0_u8; BLOCKS])), Arc::new(AtomicUsize::new(0)));
+    let (seen, nops) = (Arc::new(Mutex::new(vec![0_u8; blocks])), Arc::new(AtomicUsize::new(0)));
     let mut block = 0;
-    while block < BLOCKS {
+    while block < blocks {
         let (seen, offset) = (Arc::clone(&seen), (block * BLOCK) as u64);
         let job = Job::read(&file, AlignedBuf::zeroed(BLOCK), offset, move |done| {
             assert_eq!(thread::current().id(), this);
@@ -133,6 +133,6 @@ pub(crate) fn read_all(jobs: &mut TendedLoop, mut turn: impl FnMut(&mut TendedLo
     while jobs.stats().outstanding > 0 {
         turn(jobs);
     }
-    assert_eq!(*seen.lock().unwrap(), [1; BLOCKS]);
-    assert_eq!(jobs.stats().finished, (BLOCKS + nops.load(Ordering::SeqCst)) as u64);
+    assert_eq!(*seen.lock().unwrap(), vec![1; blocks]);
+    assert_eq!(jobs.stats().finished, (blocks + nops.load(Ordering::SeqCst)) as u64);
 }

@@ -41,8 +41,21 @@ use reapool::{
 };
 use tempfile::TempDir;
 
-/// What large numbers are divided by: under memcheck everything takes tens of times as long.
-pub(crate) const SCALE: usize = if option_env!("REAPOOL_MEMCHECK").is_some() { 10 } else { 1 };
+/// Whether the tests run under memcheck, where everything takes tens of times as long.
+pub(crate) fn is_memcheck() -> bool {
+    std::env::var_os("REAPOOL_MEMCHECK").is_some()
+}
+
+/// How many times as often as usual some tests try for a race: `REAPOOL_EFFORT`.
+pub(crate) fn effort() -> usize {
+    let set = std::env::var("REAPOOL_EFFORT").ok();
+    set.map_or(1, |set| set.parse().expect("REAPOOL_EFFORT is a number"))
+}
+
+/// What large numbers are divided by.
+pub(crate) fn scale() -> usize {
+    if is_memcheck() { 10 } else { 1 }
+}
 
 /// Long enough that only a hang exceeds it, on a slow machine and under memcheck too.
 pub(crate) const HANG: Duration = Duration::from_secs(120);

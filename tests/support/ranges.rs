@@ -7,7 +7,7 @@ use std::path::Path;
 
 use reapool::{AlignedBuf, Completion, FileHandle, Job, Ranged};
 
-use super::{SCALE, Tended, builder, completion_of};
+use super::{Tended, builder, completion_of, scale};
 
 pub(crate) fn dispatcher() -> Tended {
     Tended::new(builder().depth(4).workers(1))
@@ -54,7 +54,7 @@ fn ranges(block: u64, end: u64) -> impl Iterator<Item = (u64, usize)> {
 pub(crate) fn check(path: &Path, file: &FileHandle, end: u64) {
     let dispatcher = dispatcher();
     let block = file.alignment().offset.max(512);
-    for (at, len) in ranges(block, end).step_by(SCALE) {
+    for (at, len) in ranges(block, end).step_by(scale()) {
         let (done, expected) = (read(&dispatcher, file, at, len), expected(path, at, len));
         let count = expected.len();
         assert_eq!(*done.result.as_ref().unwrap(), count, "{len} bytes at {at}");

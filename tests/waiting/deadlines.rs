@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use reapool::{Cancel, Completion, Dispatcher, Job, PollEvents};
 
 use crate::support::{
-    self, HANG, SCALE, Tended, eventfd, known_file, make_readable, null, occupy_thread,
-    open_buffered, scratch, watched,
+    self, HANG, Tended, eventfd, known_file, make_readable, null, occupy_thread, open_buffered,
+    scale, scratch, watched,
 };
 
 const SOON: Duration = Duration::from_millis(1);
@@ -176,7 +176,7 @@ fn a_refused_job_keeps_its_deadline() {
 #[test]
 fn each_job_of_many_is_either_done_or_given_up() {
     const THREADS: u64 = 3;
-    let jobs = 10_000 / SCALE as u64;
+    let jobs = 10_000 / scale() as u64;
     watched(move || {
         let builder = support::builder().depth(4).backlog(256).workers(2).blocking_threads(1);
         let (dispatcher, directory) = (Tended::new(builder), scratch());

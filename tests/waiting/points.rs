@@ -11,9 +11,11 @@ use std::time::Duration;
 use reapool::{Dispatcher, Submitter};
 
 use crate::support::traffic::{Random, Traffic};
-use crate::support::{self, HANG, SCALE, eventually, null, null_read, scratch, watched};
+use crate::support::{self, HANG, eventually, null, null_read, scale, scratch, watched};
 
-const ROUNDS: u64 = 150 / SCALE as u64;
+fn rounds() -> u64 {
+    150 / scale() as u64
+}
 
 /// Most jobs of one round.
 const MOST: usize = 1000;
@@ -100,7 +102,7 @@ fn round(seed: u64, directory: &std::path::Path) {
 fn whenever_it_ends_what_was_accepted_has_run_once() {
     watched(|| {
         let directory = scratch();
-        for seed in 0..ROUNDS {
+        for seed in 0..rounds() {
             round(seed, directory.path());
         }
     });

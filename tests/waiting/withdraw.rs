@@ -9,8 +9,8 @@ use std::time::Duration;
 use reapool::{Cancel, Completion, DrainError, Job, JobHandle, JoinError, PollEvents};
 
 use crate::support::{
-    self, Drops, Gate, HANG, SCALE, Tended, errno, eventfd, make_readable, null, occupy_thread,
-    open_buffered, scratch, watched,
+    self, Drops, Gate, HANG, Tended, errno, eventfd, make_readable, null, occupy_thread,
+    open_buffered, scale, scratch, watched,
 };
 
 const BLOCK: usize = 512;
@@ -100,7 +100,7 @@ fn polls_are_withdrawn_wherever_they_are() {
 
 #[test]
 fn an_event_and_a_withdrawal_at_the_same_time_are_one_end() {
-    let rounds = 2000 / SCALE;
+    let rounds = 2000 / scale();
     watched(move || {
         let dispatcher = Tended::new(support::builder().depth(4).workers(2));
         let mut withdrawn = 0;
@@ -253,7 +253,7 @@ fn settle(tally: &Tally, handle: JobHandle<Option<i32>>, asked: bool) {
 #[test]
 fn whatever_is_withdrawn_meanwhile_each_callback_runs_once_and_knows() {
     const THREADS: usize = 4;
-    let jobs = 20_000 / SCALE;
+    let jobs = 20_000 / scale();
     watched(move || {
         let builder = support::builder().depth(4).backlog(64).workers(2).blocking_threads(2);
         let dispatcher = Tended::new(builder);

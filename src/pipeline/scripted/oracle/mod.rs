@@ -27,7 +27,7 @@ use program::program;
 use runner::{regressions, runner};
 
 fn agrees(cases: u32, workers: std::ops::RangeInclusive<usize>, regressions: &'static str) {
-    let cases = if option_env!("REAPOOL_MEMCHECK").is_some() { cases / 20 } else { cases };
+    let cases = if std::env::var_os("REAPOOL_MEMCHECK").is_some() { cases / 20 } else { cases };
     let result = runner(cases, regressions).run(&program(workers), |program| {
         program.run();
         Ok(())
