@@ -5,5 +5,6 @@
 
 mod groups;
 mod layers;
+mod prose;
 mod repository;
 mod tables;
