@@ -324,32 +324,30 @@ pub use pool::error::{AcquireError, PoolBuildError};
 pub use pool::mapping::HugePages;
 pub use pool::pool_buf::PoolBuf;
 pub use pool::stats::PoolStats;
-pub use queue::CompletionQueue;
-pub use queue::drain::QueueDrain;
 pub use queue::sender::{QueuePermit, QueueSender};
+pub use queue::{CompletionQueue, QueueDrain};
 pub use scope::Scope;
 pub use scope::error::ScopeError;
 pub use scope::job::ScopedJob;
 pub use submit::Submitter;
 pub use submit::handle::JobHandle;
 pub use submit::io_future::IoFuture;
-pub use submit::join::JoinError;
+pub use submit::join::{JoinError, WaitError};
 pub use submit::refused::Refused;
 pub use submit::stats::Stats;
 pub use submit::submit_future::{SpawnFuture, SubmitFuture};
-pub use submit::wait_first::WaitError;
 
 /// The examples of README.md, compiled and run as tests.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;
 
-/// What is promised, claim by claim, and the tests that show it.
+/// Every promise, claim by claim, with the tests that show it.
 pub mod guarantees {
     #![doc = include_str!("GUARANTEES.md")]
 }
 
-/// What happens when something fails.
+/// The consequences of every fault, with the tests that show them.
 pub mod failures {
     #![doc = include_str!("FAILURES.md")]
 }

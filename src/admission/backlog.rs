@@ -7,7 +7,7 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::mem;
 
 use crate::job::Job;
-use crate::job::ticket::Ticket;
+use crate::job::task::Ticket;
 use crate::sync::Instant;
 
 /// Below this many gaps the queue is not worth compacting.

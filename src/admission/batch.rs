@@ -3,7 +3,7 @@
 
 use crate::blocking::{BlockingRequest, ReplyTo};
 use crate::engine::Request;
-use crate::job::view::{JobView, Route};
+use crate::job::task::{JobView, Route};
 
 /// Each thread that fills slots keeps one, so that its lists are allocated once.
 pub(crate) struct Batch {

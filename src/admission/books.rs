@@ -14,8 +14,7 @@ use super::waiting::Waiting;
 use crate::engine::operation::Operation;
 use crate::job::Job;
 use crate::job::stopped::{Cancel, CancelReason};
-use crate::job::ticket::Ticket;
-use crate::job::view::JobView;
+use crate::job::task::{JobView, Ticket};
 use crate::sync::Instant;
 use crate::wait::room::Room;
 

@@ -42,7 +42,7 @@ use crate::admission::refusal::Refusal;
 use crate::admission::slots::Slots;
 use crate::admission::tally::Outcome;
 use crate::job::Job;
-use crate::job::view::Route;
+use crate::job::task::Route;
 use crate::sync::{Condvar, Mutex, MutexGuard, lock};
 use crate::wait::limit::WaitLimit;
 use crate::wait::wake;

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::mem;
 
 use crate::job::Job;
-use crate::job::ticket::Ticket;
+use crate::job::task::Ticket;
 use crate::sync::Instant;
 
 /// Guarded by the lock of the books.

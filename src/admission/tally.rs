@@ -2,7 +2,7 @@
 
 use crate::engine::operation::Operation;
 use crate::job::stopped::CancelReason;
-use crate::job::view::JobView;
+use crate::job::task::JobView;
 
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Tally {

@@ -241,8 +241,8 @@ fn affordable(mut depth: usize, shrink: bool) -> Result<usize, BuildError> {
     };
     while !has_memory(depth) {
         if !shrink || depth == 1 {
-            let (asked, source) = (depth as u32 + 1, io::ErrorKind::OutOfMemory.into());
-            return Err(BuildError(BuildFailure::TooLarge { asked, source }));
+            let failure = BuildFailure::TooLarge { asked: depth as u32 + 1 };
+            return Err(BuildError::new(failure, io::Error::from(io::ErrorKind::OutOfMemory)));
         }
         depth /= 2;
     }
@@ -257,7 +257,7 @@ fn within(
     if range.contains(&value) {
         return Ok(());
     }
-    Err(BuildError(BuildFailure::OutOfRange { setting, value, range }))
+    Err(BuildError::new(BuildFailure::OutOfRange { setting, value, range }, None))
 }
 
 impl fmt::Debug for Builder {

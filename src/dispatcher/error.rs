@@ -9,17 +9,20 @@ use crate::submit::stats::Stats;
 
 /// Why a [`Builder`](crate::Builder) could not make a dispatcher.
 #[derive(Debug)]
-pub struct BuildError(pub(crate) BuildFailure);
+pub struct BuildError {
+    failure: BuildFailure,
+    source: Option<io::Error>,
+}
 
 #[derive(Debug)]
 pub(crate) enum BuildFailure {
     OutOfRange { setting: &'static str, value: usize, range: RangeInclusive<usize> },
-    Limit { asked: u32, limit: Option<u64>, in_use: Option<u64>, source: io::Error },
-    Unavailable(io::Error),
-    TooLarge { asked: u32, source: io::Error },
-    Setup(io::Error),
+    Limit { asked: u32, limit: Option<u64>, in_use: Option<u64> },
+    Unavailable,
+    TooLarge { asked: u32 },
+    Setup,
     LoopOfThreads,
-    Thread { name: String, source: io::Error },
+    Thread { name: String },
 }
 
 /// The kinds of [`BuildError`].
@@ -41,6 +44,10 @@ pub enum BuildErrorKind {
 }
 
 impl BuildError {
+    pub(crate) fn new(failure: BuildFailure, source: impl Into<Option<io::Error>>) -> Self {
+        Self { failure, source: source.into() }
+    }
+
     /// The kind of this failure.
     ///
     /// # Examples
@@ -53,22 +60,22 @@ impl BuildError {
     /// ```
     #[must_use]
     pub fn kind(&self) -> BuildErrorKind {
-        match self.0 {
+        match self.failure {
             BuildFailure::OutOfRange { .. } | BuildFailure::LoopOfThreads => {
                 BuildErrorKind::InvalidConfig
             }
             BuildFailure::Limit { .. } => BuildErrorKind::AioLimit,
-            BuildFailure::Unavailable(_) => BuildErrorKind::Unavailable,
+            BuildFailure::Unavailable => BuildErrorKind::Unavailable,
             BuildFailure::TooLarge { .. } => BuildErrorKind::TooLarge,
             BuildFailure::Thread { .. } => BuildErrorKind::Thread,
-            BuildFailure::Setup(_) => BuildErrorKind::Other,
+            BuildFailure::Setup => BuildErrorKind::Other,
         }
     }
 }
 
 impl fmt::Display for BuildError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
+        match &self.failure {
             BuildFailure::OutOfRange { setting, value, range } => {
                 write!(f, "{setting} can't be {value}: ")?;
                 if value < range.start() {
@@ -77,7 +84,7 @@ impl fmt::Display for BuildError {
                     write!(f, "it must be at most {}", range.end())
                 }
             }
-            BuildFailure::Limit { asked, limit, in_use, .. } => {
+            BuildFailure::Limit { asked, limit, in_use } => {
                 let known =
                     |number: &Option<u64>| number.map_or("unknown".into(), |n| n.to_string());
                 write!(
@@ -89,20 +96,20 @@ impl fmt::Display for BuildError {
                     known(in_use),
                 )
             }
-            BuildFailure::Unavailable(_) => f.write_str(
+            BuildFailure::Unavailable => f.write_str(
                 "native AIO is not available: the kernel was built without CONFIG_AIO, or a \
                  security policy forbids io_setup; ask for Backend::Automatic or \
                  Backend::BlockingThreads, which do without",
             ),
-            BuildFailure::TooLarge { asked, .. } => {
+            BuildFailure::TooLarge { asked } => {
                 write!(f, "there is no room for {asked} requests: ask for less depth")
             }
-            BuildFailure::Setup(_) => f.write_str("the engine could not be set up"),
+            BuildFailure::Setup => f.write_str("the engine could not be set up"),
             BuildFailure::LoopOfThreads => f.write_str(
                 "an event loop can't have Backend::BlockingThreads: it is the kernel that tells it \
                  of completions",
             ),
-            BuildFailure::Thread { name, .. } => {
+            BuildFailure::Thread { name } => {
                 write!(f, "the thread {name} could not be started")
             }
         }
@@ -111,14 +118,7 @@ impl fmt::Display for BuildError {
 
 impl Error for BuildError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match &self.0 {
-            BuildFailure::OutOfRange { .. } | BuildFailure::LoopOfThreads => None,
-            BuildFailure::Limit { source, .. }
-            | BuildFailure::TooLarge { source, .. }
-            | BuildFailure::Thread { source, .. }
-            | BuildFailure::Unavailable(source)
-            | BuildFailure::Setup(source) => Some(source),
-        }
+        self.source.as_ref().map(|source| source as _)
     }
 }
 

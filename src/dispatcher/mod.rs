@@ -1,16 +1,14 @@
 //! The dispatcher, which owns the threads and the kernel's context. It ends here: drain, shutdown
 //! and drop. It begins in `start.rs`.
 //!
-//! `builder.rs` has its settings, `setup.rs` makes the engine, and `threads.rs` starts threads.
-//! `submitting.rs` has the methods that submit. "Ending" in `pipeline/README.md` says in which
-//! order the threads end.
+//! `builder.rs` has its settings, and `setup.rs` makes the engine. `submitting.rs` has the methods
+//! that submit. "Ending" in `pipeline/README.md` says in which order the threads end.
 
 pub(crate) mod builder;
 pub(crate) mod error;
 pub(crate) mod setup;
 mod start;
 mod submitting;
-mod threads;
 
 use std::fmt;
 use std::mem;

@@ -5,8 +5,7 @@ use std::fs::{self, File};
 use std::io;
 use std::sync::Arc;
 
-use crate::blocking::BlockingEngine;
-use crate::blocking::BlockingPool;
+use crate::blocking::{BlockingEngine, BlockingPool};
 use crate::dispatcher::error::{BuildError, BuildErrorKind, BuildFailure};
 use crate::engine::aio::Aio;
 use crate::engine::backend::Backend;
@@ -42,19 +41,17 @@ pub(crate) fn set_up_counting(
     counter: &Arc<File>,
 ) -> Result<(Box<dyn Engine>, u32), BuildError> {
     if backend == Backend::BlockingThreads {
-        return Err(BuildError(BuildFailure::LoopOfThreads));
+        return Err(BuildError::new(BuildFailure::LoopOfThreads, None));
     }
     let (engine, depth) = aio(depth, shrink, Some(counter))?;
     Ok((Box::new(engine), depth))
 }
 
 fn threads(depth: u32, blocking: &Arc<BlockingPool>) -> Result<(Box<dyn Engine>, u32), BuildError> {
-    match BlockingEngine::new(Arc::clone(blocking)) {
-        Ok(engine) => Ok((Box::new(engine), depth)),
-        Err(Errno(errno)) => {
-            Err(BuildError(BuildFailure::Setup(io::Error::from_raw_os_error(errno))))
-        }
-    }
+    let engine = BlockingEngine::new(Arc::clone(blocking)).map_err(|Errno(errno)| {
+        BuildError::new(BuildFailure::Setup, io::Error::from_raw_os_error(errno))
+    })?;
+    Ok((Box::new(engine), depth))
 }
 
 fn aio(depth: u32, shrink: bool, counter: Option<&Arc<File>>) -> Result<(Aio, u32), BuildError> {
@@ -65,7 +62,6 @@ fn aio(depth: u32, shrink: bool, counter: Option<&Arc<File>>) -> Result<(Aio, u3
             Ok(engine) => return Ok((engine, asked)),
             Err(errno) => errno,
         };
-        let source = io::Error::from_raw_os_error(errno.0);
         // One request is set aside for waking the reaper.
         let events = asked + 1;
         let failure = match setup_failure(errno) {
@@ -76,17 +72,17 @@ fn aio(depth: u32, shrink: bool, counter: Option<&Arc<File>>) -> Result<(Aio, u3
                     asked = shrunk(asked, limit, in_use);
                     continue;
                 }
-                BuildFailure::Limit { asked: events, limit, in_use, source }
+                BuildFailure::Limit { asked: events, limit, in_use }
             }
             SetupFailure::TooLarge if shrink && asked > 1 => {
                 asked /= 2;
                 continue;
             }
-            SetupFailure::TooLarge => BuildFailure::TooLarge { asked: events, source },
-            SetupFailure::Unavailable => BuildFailure::Unavailable(source),
-            SetupFailure::Other => BuildFailure::Setup(source),
+            SetupFailure::TooLarge => BuildFailure::TooLarge { asked: events },
+            SetupFailure::Unavailable => BuildFailure::Unavailable,
+            SetupFailure::Other => BuildFailure::Setup,
         };
-        return Err(BuildError(failure));
+        return Err(BuildError::new(failure, io::Error::from_raw_os_error(errno.0)));
     }
 }
 

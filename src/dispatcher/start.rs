@@ -1,18 +1,22 @@
 //! The start of a dispatcher: its engine, then its threads.
 
+use std::convert::Infallible;
 use std::sync::Arc;
+
+use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::Dispatcher;
 use super::builder::{Builder, Settings};
-use super::error::BuildError;
+use super::error::{BuildError, BuildFailure};
 use super::setup::set_up;
-use super::threads::Threads;
 use crate::admission::limits::Limits;
 use crate::blocking::BlockingPool;
 use crate::engine::Engine;
 use crate::pipeline::reaper::Reaper;
 use crate::pipeline::{Pipeline, Runs, worker};
 use crate::submit::Submitter;
+use crate::sync::thread::{self, JoinHandle};
+use crate::sys::signals;
 
 impl Dispatcher {
     /// Makes a dispatcher with the default settings.
@@ -75,5 +79,46 @@ impl Settings {
         }
         starting.wait();
         Ok(dispatcher)
+    }
+}
+
+/// Starts threads, named and with signals blocked, and waits for them to run.
+///
+/// A caller that has the dispatcher may at once put a limit or a filter of system calls on the
+/// process. This can take away what a thread needs for its first steps: Rust aborts the process if
+/// a thread can't have the stack for its signal handlers.
+struct Threads {
+    /// Each thread that doesn't run yet has a clone.
+    coming: Sender<Infallible>,
+    all_run: Receiver<Infallible>,
+}
+
+impl Threads {
+    fn new() -> Self {
+        let (coming, all_run) = bounded(0);
+        Self { coming, all_run }
+    }
+
+    /// Starts a thread with this name.
+    fn start(
+        &self,
+        name: String,
+        run: impl FnOnce() + Send + 'static,
+    ) -> Result<JoinHandle<()>, BuildError> {
+        let builder = thread::Builder::new().name(name.clone());
+        let coming = self.coming.clone();
+        let run = move || {
+            drop(coming);
+            run();
+        };
+        signals::blocked_during(|| builder.spawn(run))
+            .map_err(|source| BuildError::new(BuildFailure::Thread { name }, source))
+    }
+
+    /// Waits until all threads that were started run.
+    fn wait(self) {
+        drop(self.coming);
+        // Nothing is ever sent. The channel is disconnected when the last clone is gone.
+        let _ = self.all_run.recv();
     }
 }

@@ -353,7 +353,8 @@ impl Builder {
     /// [`Automatic`](crate::Backend::Automatic) is taken as [`Aio`](crate::Backend::Aio).
     pub fn build_loop(self) -> Result<LoopDispatcher, BuildError> {
         let mut settings = self.for_event_loop()?;
-        let doorbell = Doorbell::new().map_err(|error| BuildError(BuildFailure::Setup(error)))?;
+        let doorbell =
+            Doorbell::new().map_err(|error| BuildError::new(BuildFailure::Setup, error))?;
         let Settings { backend, limits, shrink_depth, .. } = settings;
         let (engine, depth) =
             set_up_counting(backend, limits.depth, shrink_depth, &doorbell.counter())?;

@@ -12,8 +12,7 @@ use crate::job::poll_events::PollEvents;
 use crate::job::progress::Progress;
 use crate::job::ranged::ReadRange;
 use crate::job::target::{Region, Target};
-use crate::job::task::{Task, UserTask, give_back};
-use crate::job::view::{JobView, Route};
+use crate::job::task::{JobView, Route, Task, UserTask, give_back};
 
 /// The one allocation that such a job takes.
 pub(crate) struct FileTask<T, F, H = FileHandle> {

@@ -1,6 +1,8 @@
 //! A job's side data: facts about it that its task does not know.
 
-use crate::job::deadline::JobDeadline;
+use std::time::Duration;
+
+use crate::engine::operation::Operation;
 use crate::job::stopped::CancelReason;
 use crate::sync::Instant;
 
@@ -17,14 +19,22 @@ impl Meta {
         self.deadline = deadline;
     }
 
-    /// Starts the clock of a job that is being accepted.
+    /// Turns a time limit into a moment, counted from now, when the job is being accepted. A job
+    /// that one dispatcher has refused may be accepted by another, so that this may be called more
+    /// than once; only the first call has an effect.
     pub(crate) fn start_clock(&mut self) {
-        self.deadline.start_clock();
+        if let JobDeadline::Within(nanos) = self.deadline {
+            let deadline = Instant::now().checked_add(Duration::from_nanos(nanos));
+            self.deadline = deadline.map_or(JobDeadline::Never, JobDeadline::By);
+        }
     }
 
     /// The deadline of a job that has been accepted.
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        self.deadline.instant()
+        match self.deadline {
+            JobDeadline::By(deadline) => Some(deadline),
+            JobDeadline::Never | JobDeadline::Within(_) => None,
+        }
     }
 
     pub(crate) fn is_overdue(&self) -> bool {
@@ -49,5 +59,30 @@ impl Meta {
     /// Records why the engine is asked to end the job. The first reason stays.
     pub(crate) fn set_cancel_reason(&mut self, why: CancelReason) {
         self.cancel_reason.get_or_insert(why);
+    }
+}
+
+/// The moment by which a job has to have started.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) enum JobDeadline {
+    #[default]
+    Never,
+    By(Instant),
+    /// This many nanoseconds after the dispatcher has accepted the job.
+    Within(u64),
+}
+
+// Jobs are moved around by the million.
+const _: () = assert!(size_of::<JobDeadline>() == size_of::<Instant>());
+
+impl JobDeadline {
+    pub(crate) fn within(limit: Duration) -> Self {
+        u64::try_from(limit.as_nanos()).map_or(Self::Never, Self::Within)
+    }
+
+    /// The deadline of a job with this operation: none, if its callback takes no result that could
+    /// say that it has passed.
+    pub(crate) fn for_operation(self, operation: Operation) -> Self {
+        if matches!(operation, Operation::Nop | Operation::Blocking) { Self::Never } else { self }
     }
 }

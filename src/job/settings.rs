@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use crate::job::Job;
-use crate::job::deadline::JobDeadline;
-
+use crate::job::meta::JobDeadline;
 use crate::sync::Instant;
 
 impl<R: 'static> Job<R> {
@@ -120,8 +119,7 @@ impl<R: 'static> Job<R> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn start_by(mut self, deadline: Instant) -> Self {
-        let deadline = JobDeadline::By(deadline).for_operation(self.operation());
-        self.meta.set_deadline(deadline);
+        self.meta.set_deadline(JobDeadline::By(deadline).for_operation(self.operation()));
         self
     }
 
@@ -146,8 +144,7 @@ impl<R: 'static> Job<R> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn start_within(mut self, limit: Duration) -> Self {
-        let deadline = JobDeadline::within(limit).for_operation(self.operation());
-        self.meta.set_deadline(deadline);
+        self.meta.set_deadline(JobDeadline::within(limit).for_operation(self.operation()));
         self
     }
 }

@@ -1,4 +1,5 @@
-//! Jobs that end without having been performed: the reasons, and the answer to who asked for it.
+//! Jobs that end without having been performed: the reasons, and the answer to a call that cancels
+//! one.
 
 /// The answer of [`JobHandle::cancel`](crate::JobHandle::cancel).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

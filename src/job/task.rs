@@ -1,10 +1,13 @@
-//! A job's task: buffer, file and callback behind one pointer, with their types forgotten.
+//! A job's task: buffer, file and callback behind one pointer, with their types forgotten. The
+//! dispatcher sees of it a [`JobView`], and its handle knows it by a [`Ticket`].
 
 use std::any::{Any, TypeId};
+use std::ptr;
+use std::sync::Arc;
 
+use crate::engine::Transfer;
 use crate::file::FileHandle;
-use crate::job::ticket::Ticket;
-use crate::job::view::JobView;
+use crate::job::progress::{JobEnd, Progress};
 
 /// The dispatcher's side of a task: how a job is performed and ends. `R` is the type that the
 /// callback returns.
@@ -71,5 +74,53 @@ pub(crate) fn reclaim<T: 'static, R: 'static>(task: Box<dyn UserTask<R>>) -> T {
 pub(crate) fn give_back<T: 'static>(value: T, place: &mut dyn Any) {
     if let Some(place) = place.downcast_mut::<Option<T>>() {
         *place = Some(value);
+    }
+}
+
+/// A snapshot of a job: everything that the dispatcher has to know to have it performed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct JobView {
+    /// The request for the kernel. If a part of the job is done, it asks for the rest.
+    pub(crate) transfer: Transfer,
+    pub(crate) progress: Progress,
+    /// Whether the operation goes through the page cache.
+    pub(crate) buffered: bool,
+    pub(crate) route: Route,
+}
+
+/// Where a job goes when it is moved into a slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Route {
+    /// To the engine.
+    Engine,
+    /// To a worker, which looks into the page cache. From there the job goes to its callback if
+    /// everything was cached, and to a blocking thread if not.
+    LookInPageCache,
+    /// To a blocking thread.
+    Blocking,
+    /// To a worker, for its callback.
+    Worker,
+}
+
+impl JobView {
+    /// The offset at which the job begins, whatever part of it is done.
+    pub(crate) fn offset(&self) -> u64 {
+        self.progress.start_of(self.transfer.offset)
+    }
+
+    /// How the job ends if this answer of the kernel is its last.
+    pub(crate) fn end(&self, res: i64) -> JobEnd {
+        self.progress.end(self.transfer.operation, res)
+    }
+}
+
+/// The identity by which a handle finds its job: the address of the value that both share. No other
+/// job has the same as long as job or handle lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Ticket(usize);
+
+impl Ticket {
+    pub(crate) fn of<T>(shared: &Arc<T>) -> Self {
+        Self(ptr::from_ref::<T>(shared).addr())
     }
 }

@@ -9,8 +9,7 @@ use crate::engine::operation::Operation;
 use crate::file::FileHandle;
 use crate::job::Job;
 use crate::job::progress::Progress;
-use crate::job::task::{Task, UserTask, give_back};
-use crate::job::view::{JobView, Route};
+use crate::job::task::{JobView, Route, Task, UserTask, give_back};
 use crate::unwind::{Payload, catch};
 
 impl<R: Send + 'static> Job<R> {

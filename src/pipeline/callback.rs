@@ -8,7 +8,7 @@ use crate::engine::operation::Operation;
 use crate::job::Job;
 use crate::job::progress::JobEnd;
 use crate::job::stopped::CancelReason;
-use crate::job::view::JobView;
+use crate::job::task::JobView;
 use crate::pipeline::wakeups::hints::FillNow;
 use crate::unwind::{catch, discard};
 use crate::wait::worker_mark;

@@ -13,7 +13,7 @@ use std::time::Duration;
 use super::Pipeline;
 use crate::job::Job;
 use crate::job::stopped::{Cancel, CancelReason};
-use crate::job::ticket::Ticket;
+use crate::job::task::Ticket;
 use crate::sync::Instant;
 
 /// How long after a poll could not be ended this is tried again.

@@ -11,7 +11,7 @@ use crate::admission::limits::Patience;
 use crate::admission::refusal::Refusal;
 use crate::job::Job;
 use crate::sync::MutexGuard;
-use crate::wait::line::{LeaveLine, LinePlace};
+use crate::wait::room::{LeaveLine, LinePlace};
 use crate::wait::wake;
 
 /// Accepts jobs. If it refuses some, it returns them and says why.

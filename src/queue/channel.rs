@@ -110,28 +110,29 @@ impl<T, S: Signal> Channel<T, S> {
 
     /// Adds a value if there is room now.
     pub(crate) fn try_send(&self, value: T) -> Result<(), TrySendError<T>> {
-        let mut state = self.lock();
-        if state.closed {
-            return Err(TrySendError::Disconnected(value));
+        match self.lock_with_room() {
+            Ok(mut state) => self.push(&mut state, value),
+            Err(TrySendError::Full(())) => return Err(TrySendError::Full(value)),
+            Err(TrySendError::Disconnected(())) => return Err(TrySendError::Disconnected(value)),
         }
-        if state.taken() == self.capacity {
-            return Err(TrySendError::Full(value));
-        }
-        self.push(&mut state, value);
         Ok(())
     }
 
     /// Makes a permit if there is room now. It counts as a sender too.
     pub(crate) fn try_reserve(&self) -> Result<(), TrySendError<()>> {
-        let mut state = self.lock();
+        self.lock_with_room()?.permits += 1;
+        Ok(())
+    }
+
+    fn lock_with_room(&self) -> Result<MutexGuard<'_, QueueState<T>>, TrySendError<()>> {
+        let state = self.lock();
         if state.closed {
             return Err(TrySendError::Disconnected(()));
         }
         if state.taken() == self.capacity {
             return Err(TrySendError::Full(()));
         }
-        state.permits += 1;
-        Ok(())
+        Ok(state)
     }
 
     /// Uses a permit to add a value.

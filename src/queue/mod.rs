@@ -1,13 +1,10 @@
 //! A bounded channel from callbacks to an event loop, with a descriptor that is readable while
 //! values wait. The signal is lowered only in the critical section that found no value.
 //!
-//! `channel` has the values and decides when to raise and lower the signal; `eventfd` is that
-//! signal. `sender` is the callbacks' end, and `drain` iterates over the values at the loop's end.
-//! `shared` is the part that both ends own.
+//! `channel` has the values and decides when to raise and lower the signal. `shared` is the part
+//! that both ends own, with the signal as a descriptor. `sender` is the callbacks' end.
 
 pub(crate) mod channel;
-pub(crate) mod drain;
-mod eventfd;
 pub(crate) mod sender;
 mod shared;
 
@@ -18,9 +15,8 @@ use std::sync::Arc;
 use std::sync::mpsc::TryRecvError;
 
 use channel::Channel;
-use drain::QueueDrain;
 use sender::QueueSender;
-use shared::QueueShared;
+use shared::{EventFd, QueueShared};
 
 /// Receives the results of callbacks in an event loop. It has a descriptor for epoll(7), poll(2),
 /// select(2) and whatever is built on them, while the callbacks run on the workers.
@@ -133,7 +129,7 @@ impl<T> CompletionQueue<T> {
     /// for edge-triggered waits.
     #[must_use = "values are taken by iterating"]
     pub fn drain(&self, most: usize) -> QueueDrain<'_, T> {
-        QueueDrain::new(self.shared.channel(), most)
+        QueueDrain { channel: self.shared.channel(), left: most }
     }
 
     /// How many values can be taken now; 0 in a forked child.
@@ -197,5 +193,40 @@ impl<T> fmt::Debug for CompletionQueue<T> {
             .field("outstanding", &self.outstanding())
             .field("capacity", &self.capacity())
             .finish()
+    }
+}
+
+/// Takes values out of a [`CompletionQueue`]: see [`drain`](CompletionQueue::drain).
+pub struct QueueDrain<'a, T> {
+    /// `None` in a forked child, and once the queue was found empty.
+    channel: Option<&'a Channel<T, EventFd>>,
+    /// How many values it may still take.
+    left: usize,
+}
+
+impl<T> Iterator for QueueDrain<'_, T> {
+    type Item = T;
+
+    fn next(&mut self) -> Option<T> {
+        self.left = self.left.checked_sub(1)?;
+        let value = self.channel?.try_recv();
+        if value.is_err() {
+            self.channel = None;
+        }
+        value.ok()
+    }
+}
+
+impl<T> Drop for QueueDrain<'_, T> {
+    fn drop(&mut self) {
+        if let Some(channel) = self.channel {
+            channel.stop_early();
+        }
+    }
+}
+
+impl<T> fmt::Debug for QueueDrain<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("QueueDrain").field("left", &self.left).finish_non_exhaustive()
     }
 }

@@ -25,9 +25,7 @@ use std::mem::{self, MaybeUninit};
 use std::sync::Arc;
 
 use crate::file::FileHandle;
-use crate::job::task::{Task, UserTask};
-use crate::job::ticket::Ticket;
-use crate::job::view::JobView;
+use crate::job::task::{JobView, Task, Ticket, UserTask};
 use crate::pipeline::panics::PanicSink;
 use crate::unwind::{catch, discard};
 use crate::wait::headcount::Headcount;

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::job::stopped::Cancel;
-use crate::job::ticket::Ticket;
+use crate::job::task::Ticket;
 use crate::pipeline::{Pipeline, cancel};
 use crate::wait::delivery::Delivery;
 use crate::wait::headcount::Headcount;

@@ -10,12 +10,10 @@ pub(crate) mod io_future;
 pub(crate) mod join;
 mod not_shared;
 mod operations;
-mod pending;
 pub(crate) mod refused;
 pub(crate) mod spawned;
 pub(crate) mod stats;
 pub(crate) mod submit_future;
-pub(crate) mod wait_first;
 
 use std::convert::identity;
 use std::fmt;

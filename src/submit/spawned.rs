@@ -6,9 +6,7 @@ use std::sync::Arc;
 
 use crate::file::FileHandle;
 use crate::job::Job;
-use crate::job::task::{Task, UserTask, give_back, reclaim};
-use crate::job::ticket::Ticket;
-use crate::job::view::JobView;
+use crate::job::task::{JobView, Task, Ticket, UserTask, give_back, reclaim};
 use crate::pipeline::Pipeline;
 use crate::pipeline::panics::PanicSink;
 use crate::submit::handle::JobHandle;

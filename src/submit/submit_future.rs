@@ -2,14 +2,18 @@
 
 use std::fmt;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use crate::admission::refusal::Refusal;
 use crate::job::Job;
+use crate::pipeline::Pipeline;
+use crate::pipeline::entrance::{leave_line, poll_accept};
 use crate::submit::Submitter;
 use crate::submit::handle::JobHandle;
-use crate::submit::pending::PendingSubmission;
 use crate::submit::refused::Refused;
 use crate::submit::spawned::Spawned;
+use crate::wait::room::LinePlace;
 
 /// The future of [`submit_async`](Submitter::submit_async): ready when the job has been accepted.
 ///
@@ -125,15 +129,41 @@ impl<R: Send + 'static> Future for SpawnFuture<R> {
     type Output = Result<JobHandle<R>, Refused<Job<R>>>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        match self.submission.poll(context) {
-            Poll::Pending => Poll::Pending,
-            Poll::Ready(Ok(())) => {
-                Poll::Ready(Ok(self.handle.take().expect("the submission was ready once")))
-            }
-            Poll::Ready(Err((kind, job))) => {
-                Poll::Ready(Err(Refused::job(kind, Spawned::untie(job))))
-            }
-        }
+        let submission = self.submission.poll(context);
+        submission
+            .map_ok(|()| self.handle.take().expect("the submission was ready once"))
+            .map_err(|(kind, job)| Refused::job(kind, Spawned::untie(job)))
+    }
+}
+
+/// A job that a task submits, and the task's place in the line of those that wait for room.
+struct PendingSubmission {
+    pipeline: Arc<Pipeline>,
+    /// `None` once the job has been accepted, or has come back.
+    job: Option<Job>,
+    place: LinePlace,
+}
+
+impl PendingSubmission {
+    fn new(pipeline: &Arc<Pipeline>, job: Job) -> Self {
+        Self { pipeline: Arc::clone(pipeline), job: Some(job), place: LinePlace::default() }
+    }
+
+    /// Has the job accepted, or stands in the line until there is room. A refused job comes back.
+    ///
+    /// # Panics
+    ///
+    /// If an earlier poll has returned a result.
+    fn poll(&mut self, context: &Context<'_>) -> Poll<Result<(), (Refusal, Job)>> {
+        assert!(self.job.is_some(), "polled again after it was ready");
+        poll_accept(&self.pipeline, &mut self.job, &mut self.place, context)
+            .map_err(|kind| (kind, self.job.take().expect("a refused job comes back")))
+    }
+}
+
+impl Drop for PendingSubmission {
+    fn drop(&mut self) {
+        leave_line(&self.pipeline, &mut self.place);
     }
 }
 

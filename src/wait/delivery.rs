@@ -1,12 +1,12 @@
-//! How a callback's value gets to the handle of its job, on which threads wait, or a task, or
-//! nobody.
+//! How a callback's value gets to the handle of its job. Threads wait for one value or, with a
+//! bell, for the first of several; a task may wait too, or nobody.
 
 use std::any::Any;
 use std::mem;
 use std::task::Waker;
 
-use super::join_bell::JoinBell;
-use crate::sync::{Arc, Condvar, Mutex, MutexGuard, lock};
+use super::limit::WaitLimit;
+use crate::sync::{Arc, Condvar, Mutex, lock};
 
 /// Where a callback's value waits for the handle.
 pub(crate) struct Delivery<T> {
@@ -16,14 +16,14 @@ pub(crate) struct Delivery<T> {
 }
 
 /// The value leaves it once.
-pub(crate) enum DeliveryState<T> {
+enum DeliveryState<T> {
     Pending(EndListeners),
     Over(Delivered<T>),
 }
 
 /// Those that are told of the end, beside the threads that wait on the condition.
 #[derive(Default)]
-pub(crate) struct EndListeners {
+struct EndListeners {
     bells: Vec<Arc<JoinBell>>,
     /// The waker of the task that polled last: that task owns the handle now.
     waker: Option<Waker>,
@@ -38,9 +38,6 @@ pub(crate) enum Delivered<T> {
     /// The end was taken before.
     Taken,
 }
-
-/// The guard of a delivery's state.
-pub(crate) type DeliveryGuard<'a, T> = MutexGuard<'a, DeliveryState<T>>;
 
 impl<T> Delivery<T> {
     pub(crate) fn pending() -> Arc<Self> {
@@ -68,21 +65,19 @@ impl<T> Delivery<T> {
         matches!(*lock(&self.state), DeliveryState::Over(_))
     }
 
-    /// Waits for the end and takes it. `once` waits once, or gives up by returning the guard as an
-    /// error. Returns `None` then.
-    pub(crate) fn wait<'a>(
-        &'a self,
-        mut once: impl FnMut(
-            &'a Condvar,
-            DeliveryGuard<'a, T>,
-        ) -> Result<DeliveryGuard<'a, T>, DeliveryGuard<'a, T>>,
-    ) -> Option<Delivered<T>> {
+    /// Takes the end if it has come.
+    pub(crate) fn take(&self) -> Option<Delivered<T>> {
+        lock(&self.state).take()
+    }
+
+    /// Waits for the end and takes it. `None` if the limit comes first.
+    pub(crate) fn wait(&self, limit: WaitLimit) -> Option<Delivered<T>> {
         let mut state = lock(&self.state);
         loop {
             if let Some(end) = state.take() {
                 return Some(end);
             }
-            state = once(&self.ended, state).ok()?;
+            state = limit.wait(&self.ended, state).ok()?;
         }
     }
 
@@ -146,5 +141,30 @@ impl<T> DeliveryState<T> {
 impl EndListeners {
     fn wakes(&self, waker: &Waker) -> bool {
         self.waker.as_ref().is_some_and(|known| known.will_wake(waker))
+    }
+}
+
+/// The bell at which a thread waits for the first of several jobs. The first that ends rings it. It
+/// stays rung.
+#[derive(Default)]
+pub(crate) struct JoinBell {
+    rung: Mutex<bool>,
+    ring: Condvar,
+}
+
+impl JoinBell {
+    fn ring(&self) {
+        *lock(&self.rung) = true;
+        self.ring.notify_one();
+    }
+
+    /// Waits until the bell is rung. False if the limit comes first.
+    pub(crate) fn wait(&self, limit: WaitLimit) -> bool {
+        let mut rung = lock(&self.rung);
+        while !*rung {
+            let Ok(waited) = limit.wait(&self.ring, rung) else { return false };
+            rung = waited;
+        }
+        true
     }
 }

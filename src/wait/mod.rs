@@ -1,15 +1,12 @@
 //! Waiting: limits, lines, parking spots and bells, all of which know nothing of jobs.
 //!
-//! A job's value gets to its handle by a `delivery`, which rings a `join_bell`. Callers wait for
-//! `room`, tasks among them in a `line`. Workers wait as `sleepers`, a scope's owner for its
-//! `headcount`. `src/pipeline/models` runs all of these with loom's primitives in every order that a
+//! A job's value gets to its handle by a `delivery`. Callers wait for `room`, tasks among them in a
+//! line. Workers wait as `sleepers`, a scope's owner for its `headcount`. `src/pipeline/models` runs all of these with loom's primitives in every order that a
 //! few threads can take.
 
 pub(crate) mod delivery;
 pub(crate) mod headcount;
-pub(crate) mod join_bell;
 pub(crate) mod limit;
-pub(crate) mod line;
 pub(crate) mod room;
 pub(crate) mod sleepers;
 pub(crate) mod worker_mark;

@@ -30,7 +30,7 @@ pub(crate) struct Sleepers {
 struct IdleWorkers {
     /// The one that fell asleep last is last.
     workers: Vec<usize>,
-    /// When the first of them, which is the last to be woken, is to wake up by itself.
+    /// When one of them is to wake up by itself: the first, as other threads wake it last.
     alarm: Option<Instant>,
 }
 
@@ -114,8 +114,8 @@ impl Sleepers {
         }
     }
 
-    /// When a worker is to wake up by itself. It then looks whether something is to be done, and
-    /// does not pass the alarm on.
+    /// The alarm, if this worker has it. A worker that wakes up by itself looks whether there is
+    /// something to do, and does not pass the alarm on.
     fn alarm_of(&self, worker: usize) -> Option<Instant> {
         let idle = lock(&self.idle);
         idle.alarm.filter(|_| idle.workers.first() == Some(&worker))
@@ -185,5 +185,79 @@ impl Sleepers {
 
     pub(crate) fn are_dismissed(&self) -> bool {
         self.dismissed.load(Ordering::SeqCst)
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use std::sync::{Arc, mpsc};
+    use std::thread::{self, JoinHandle};
+    use std::time::{Duration, Instant};
+
+    use super::Sleepers;
+
+    const HANG: Duration = Duration::from_secs(60);
+    /// Not to come while a test runs.
+    const LATER: Duration = Duration::from_secs(3600);
+
+    /// A worker that goes to sleep, and says whether it was woken.
+    fn worker(
+        sleepers: &Arc<Sleepers>,
+        number: usize,
+        alarm: Option<Instant>,
+    ) -> (mpsc::Receiver<bool>, JoinHandle<()>) {
+        let ((tell, told), (lie_down, lies)) = (mpsc::channel(), mpsc::channel());
+        let inner = Arc::clone(sleepers);
+        let thread = thread::spawn(move || {
+            inner.announce_idle(number, alarm);
+            lie_down.send(()).unwrap();
+            tell.send(inner.sleep(number, None)).unwrap();
+        });
+        lies.recv_timeout(HANG).unwrap();
+        (told, thread)
+    }
+
+    #[test]
+    fn one_wakes_up_at_the_alarm_and_the_others_sleep_on() {
+        let sleepers = Arc::new(Sleepers::new(3));
+        let workers = [0, 1, 2].map(|number| worker(&sleepers, number, None));
+        sleepers.wake_by(Instant::now() + LATER);
+        sleepers.wake_by(Instant::now() + Duration::from_millis(1));
+        sleepers.wake_by(Instant::now() + LATER);
+        assert_eq!(workers[0].0.recv_timeout(HANG), Ok(false), "by itself");
+        assert_eq!((sleepers.idle(), sleepers.coming()), (2, 0));
+        sleepers.dismiss();
+        assert_eq!(
+            (workers[1].0.recv_timeout(HANG), workers[2].0.recv_timeout(HANG)),
+            (Ok(true), Ok(true))
+        );
+        workers.into_iter().for_each(|(_, thread)| thread.join().unwrap());
+    }
+
+    #[test]
+    fn a_worker_that_becomes_idle_sets_the_alarm_of_one_that_sleeps() {
+        let sleepers = Arc::new(Sleepers::new(2));
+        let first = worker(&sleepers, 0, Some(Instant::now() + LATER));
+        let second = worker(&sleepers, 1, Some(Instant::now() + Duration::from_millis(1)));
+        assert_eq!(first.0.recv_timeout(HANG), Ok(false));
+        sleepers.dismiss();
+        assert_eq!(second.0.recv_timeout(HANG), Ok(true));
+        [first, second].into_iter().for_each(|(_, thread)| thread.join().unwrap());
+    }
+
+    #[test]
+    fn the_worker_with_the_alarm_is_woken_last_and_passes_it_on() {
+        let sleepers = Arc::new(Sleepers::new(3));
+        let alarm = Instant::now() + Duration::from_millis(100);
+        sleepers.announce_idle(0, Some(alarm));
+        let second = worker(&sleepers, 1, Some(alarm));
+        assert!(sleepers.wake_one());
+        assert_eq!(second.0.recv_timeout(HANG), Ok(true), "and not the first");
+        second.1.join().unwrap();
+        let third = worker(&sleepers, 2, Some(alarm));
+        assert!(!sleepers.cancel_idle(0));
+        assert_eq!(third.0.recv_timeout(HANG), Ok(false), "it has the alarm now");
+        assert!(Instant::now() >= alarm);
+        third.1.join().unwrap();
     }
 }

@@ -5,8 +5,8 @@ use std::task::Waker;
 
 use super::Task;
 use crate::sync::{Mutex, thread};
-use crate::wait::delivery::{Delivered, Delivery};
-use crate::wait::join_bell::JoinBell;
+use crate::wait::delivery::{Delivered, Delivery, JoinBell};
+use crate::wait::limit::WaitLimit;
 use crate::wait::wake;
 
 /// The part of a state machine that the models use.
@@ -168,8 +168,7 @@ fn a_handle_that_was_polled_can_be_joined() {
         let delivery = Delivery::<u32>::pending();
         let worker = worker(&delivery);
         let (_task, waker) = Task::new();
-        let end = delivery.poll(&waker);
-        let end = end.or_else(|| delivery.wait(|ended, state| Ok(ended.wait(state).unwrap())));
+        let end = delivery.poll(&waker).or_else(|| delivery.wait(WaitLimit::NEVER));
         assert_eq!(end.map(value), Some(5));
         assert!(matches!(delivery.poll(&waker), Some(Delivered::Taken)), "it is had once");
         worker.join().unwrap();
@@ -200,7 +199,7 @@ fn a_thread_waits_for_the_first_of_two_while_a_task_waits_for_one() {
         let bell = Arc::new(JoinBell::default());
         let pending = |delivery: &Arc<Delivery<u32>>| delivery.add_bell(&bell);
         if deliveries.iter().all(pending) {
-            assert!(bell.wait(|ring, rung| Ok(ring.wait(rung).unwrap())));
+            assert!(bell.wait(WaitLimit::NEVER));
         }
         assert!(!deliveries[0].is_over() && deliveries[1].is_over());
         deliveries.iter().for_each(|delivery| delivery.remove_bell(&bell));

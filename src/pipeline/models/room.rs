@@ -8,8 +8,7 @@ use std::task::Waker;
 
 use super::Task;
 use crate::sync::{Condvar, Mutex, MutexGuard, thread};
-use crate::wait::line::{LeaveLine, LinePlace};
-use crate::wait::room::Room;
+use crate::wait::room::{LeaveLine, LinePlace, Room};
 use crate::wait::wake;
 
 /// A mistake that the owner makes.

@@ -9,7 +9,6 @@ mod flow;
 mod oracle;
 mod points;
 mod rest;
-mod sleepers;
 mod submission;
 mod waking;
 mod withdraw;
