@@ -8,11 +8,9 @@
 
 mod allocator;
 pub(crate) mod builder;
-mod counters;
 pub(crate) mod error;
 pub(crate) mod mapping;
 pub(crate) mod pool_buf;
-mod raw_buffer;
 mod shared;
 mod slab;
 mod slabs;

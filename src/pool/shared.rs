@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use crate::pool::allocator::{Allocator, Waiter};
 use crate::pool::error::AcquireError;
-use crate::pool::raw_buffer::{BufferId, RawBuffer};
+use crate::pool::slab::{BufferId, RawBuffer};
 use crate::pool::slabs::{Shortage, Slabs};
 use crate::sync::{Mutex, MutexGuard, lock};
 use crate::sys::fork::ForkMark;
