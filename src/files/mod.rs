@@ -5,8 +5,8 @@
 //! A file's way through the files here:
 //!
 //! ```text
-//! steps (list) ─> scheduler ─┬─> inline: a worker has all in memory ──────┬─> callbacks ─> results
-//!                            └─> opening ─> read_ahead ─> reading ────────┘
+//! steps (list) ─> scheduler ─┬─> inline: a worker has all in memory ───┬─> callbacks ─> results
+//!                            └─> steps (open) ─> read_ahead ───────────┘   (reading)
 //! ```
 //!
 //! `fold_file` keeps `read_ahead` and `reading` under one lock; `run` is what the user sees.
@@ -17,7 +17,6 @@
 
 mod budget;
 pub(crate) mod builder;
-mod callbacks;
 pub(crate) mod chunk;
 mod closer;
 pub(crate) mod error;
@@ -28,10 +27,8 @@ mod fold_file;
 mod forked;
 pub(crate) mod info;
 mod inline;
-mod no_wait_opener;
 mod open;
-mod openat;
-mod opening;
+mod opener;
 mod paths;
 pub(crate) mod policy;
 pub(crate) mod progress;
@@ -45,7 +42,6 @@ mod scheduler;
 mod shared;
 pub(crate) mod stats;
 mod steps;
-pub(crate) mod whole;
 mod window;
 
 use std::fmt;
@@ -58,13 +54,12 @@ use builder::FilesBuilder;
 use chunk::Chunk;
 use error::FilesError;
 use fold::{Fold, IntoFlow, Streaming, Whole};
-use info::FileInfo;
+use info::{FileInfo, WholeFile};
 use run::FilesRun;
 use run_core::RunCore;
 use shared::FilesShared;
 use stats::FilesStats;
 use steps::job_for;
-use whole::WholeFile;
 
 /// Reads many files and has a dispatcher's workers run callbacks on their contents: from an
 /// iterator of paths to an iterator of results, in bounded memory.

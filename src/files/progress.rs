@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::sync::{Mutex, lock};
@@ -60,7 +60,6 @@ pub(crate) struct Counts {
     done: AtomicU64,
     failed: AtomicU64,
     bytes: AtomicU64,
-    finished: AtomicBool,
     rate: Mutex<Rate>,
 }
 
@@ -84,7 +83,6 @@ impl Counts {
             done: AtomicU64::new(0),
             failed: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
-            finished: AtomicBool::new(false),
             rate: Mutex::default(),
         }
     }
@@ -105,7 +103,6 @@ impl Counts {
 
     pub(crate) fn finish(&self) {
         lock(&self.rate).end.get_or_insert_with(|| self.begin.elapsed());
-        self.finished.store(true, Ordering::Release);
     }
 }
 
@@ -118,14 +115,14 @@ impl FilesProgress {
     #[must_use]
     pub fn snapshot(&self) -> FilesProgressSnapshot {
         let counts = &*self.counts;
+        let mut rate = lock(&counts.rate);
         // Read first: when a run has finished, its other numbers don't change any more.
-        let finished = counts.finished.load(Ordering::Acquire);
+        let end = rate.end;
         // Read before `found`, so that they are never more than it.
         let done = counts.done.load(Ordering::Acquire);
         let failed = counts.failed.load(Ordering::Acquire);
         let bytes = counts.bytes.load(Ordering::Relaxed);
-        let mut rate = lock(&counts.rate);
-        let elapsed = rate.end.unwrap_or_else(|| counts.begin.elapsed());
+        let elapsed = end.unwrap_or_else(|| counts.begin.elapsed());
         rate.update(elapsed, bytes, done + failed);
         FilesProgressSnapshot {
             found: counts.found.load(Ordering::Relaxed),
@@ -135,7 +132,7 @@ impl FilesProgress {
             elapsed,
             bytes_per_second: rate.bytes_per_second,
             files_per_second: rate.files_per_second,
-            finished,
+            finished: end.is_some(),
         }
     }
 }

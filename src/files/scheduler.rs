@@ -2,6 +2,7 @@
 //! long as everything that opening takes is in memory, or else the blocking threads.
 
 use std::collections::VecDeque;
+use std::path::PathBuf;
 
 use crate::files::paths::IndexedPath;
 use crate::files::residency::Residency;
@@ -125,15 +126,15 @@ impl Scheduler {
     /// Adds a path, unless no more paths are taken: then it is dropped. `count` counts it before
     /// anybody can take it. Returns the step that may be begun then.
     #[must_use]
-    pub(crate) fn add_path(&mut self, path: IndexedPath, count: impl FnOnce()) -> Option<Step> {
+    pub(crate) fn add_path(&mut self, path: PathBuf, count: impl FnOnce()) -> Option<Step> {
         if self.no_more_paths {
             return None;
         }
         count();
         self.in_progress += 1;
         self.undelivered += 1;
+        self.listed.push_back(IndexedPath { index: self.paths, path });
         self.paths += 1;
-        self.listed.push_back(path);
         self.wanted()
     }
 
@@ -292,7 +293,6 @@ mod tests {
     use std::path::PathBuf;
 
     use super::{BatchEnd, Bounds, EndedBy, OPEN_AT_ONCE, STREAK, Scheduler, Step};
-    use crate::files::paths::IndexedPath;
     use crate::files::residency::Residency;
     use crate::sync::lock;
 
@@ -302,19 +302,15 @@ mod tests {
     fn scheduler_with(paths: u64, bounds: Bounds) -> Scheduler {
         let mut scheduler = Scheduler::new(bounds);
         assert_eq!(scheduler.next_step(), Some(Step::List));
-        (0..paths).for_each(|index| _ = add(&mut scheduler, index));
+        (0..paths).for_each(|_| _ = add(&mut scheduler));
         scheduler.end_listing();
         scheduler.listing_done();
         scheduler.opening_done(0, BatchEnd::InTime);
         scheduler
     }
 
-    fn path(index: u64) -> IndexedPath {
-        IndexedPath { index, path: PathBuf::new() }
-    }
-
-    fn add(scheduler: &mut Scheduler, index: u64) -> Option<Step> {
-        scheduler.add_path(path(index), || ())
+    fn add(scheduler: &mut Scheduler) -> Option<Step> {
+        scheduler.add_path(PathBuf::new(), || ())
     }
 
     /// A worker leaves a file to the blocking threads.
@@ -335,7 +331,7 @@ mod tests {
     fn list(scheduler: &mut Scheduler) -> usize {
         let mut count = 0;
         while scheduler.wants_path() {
-            let _ = add(scheduler, count);
+            let _ = add(scheduler);
             count += 1;
         }
         count as usize
@@ -348,10 +344,10 @@ mod tests {
             counted.set(counted.get() + 1);
             assert!(scheduler.try_lock().is_err(), "somebody may have it");
         };
-        let listed = lock(&scheduler).add_path(path(0), count);
+        let listed = lock(&scheduler).add_path(PathBuf::new(), count);
         assert!(listed.is_some(), "who listed may be long in asking for the next");
         lock(&scheduler).end_listing();
-        assert!(lock(&scheduler).add_path(path(1), count).is_none());
+        assert!(lock(&scheduler).add_path(PathBuf::new(), count).is_none());
         assert_eq!(counted.get(), 1, "only what is taken");
     }
 
@@ -413,7 +409,7 @@ mod tests {
     fn who_waits_for_a_path_leaves_those_before_it_to_others() {
         let mut scheduler = Scheduler::new(BOUNDS);
         assert_eq!(steps(&mut scheduler), [Step::List]);
-        let _ = add(&mut scheduler, 0);
+        let _ = add(&mut scheduler);
         assert_eq!(steps(&mut scheduler), [Step::Inline]);
         defer_next(&mut scheduler);
         assert_eq!(steps(&mut scheduler), [Step::Open]);
@@ -423,13 +419,13 @@ mod tests {
     fn who_lists_calls_nobody_for_whom_there_is_nothing_more() {
         let mut scheduler = Scheduler::new(BOUNDS);
         assert_eq!(steps(&mut scheduler), [Step::List]);
-        for index in 0..2 {
-            assert!(add(&mut scheduler, index).is_some());
+        for _ in 0..2 {
+            assert!(add(&mut scheduler).is_some());
             assert_eq!(steps(&mut scheduler), [Step::Inline]);
         }
-        assert!(add(&mut scheduler, 2).is_none(), "all that may are coming");
+        assert!(add(&mut scheduler).is_none(), "all that may are coming");
         scheduler.inline_done();
-        assert!(add(&mut scheduler, 3).is_some());
+        assert!(add(&mut scheduler).is_some());
     }
 
     #[test]
@@ -507,7 +503,7 @@ mod tests {
     #[test]
     fn a_result_stands_for_what_was_not_listed() {
         let mut scheduler = Scheduler::new(BOUNDS);
-        (0..3).for_each(|index| assert!(add(&mut scheduler, index).is_some()));
+        (0..3).for_each(|_| assert!(add(&mut scheduler).is_some()));
         let mut ended = || scheduler.end_listing_with_result();
         assert_eq!((ended(), ended()), (Some(3), None));
         end_files(&mut scheduler, 3);
@@ -522,7 +518,7 @@ mod tests {
         assert!(scheduler.next_path(Step::Inline).is_some());
         let ended = scheduler.end_listing_with_result();
         assert_eq!((ended, scheduler.drain().len()), (None, 1), "it had ended already");
-        assert!(add(&mut scheduler, 2).is_none(), "none is wanted any more");
+        assert!(add(&mut scheduler).is_none(), "none is wanted any more");
         end_files(&mut scheduler, 1);
         assert!(!scheduler.finish(), "one is under way");
         end_files(&mut scheduler, 1);

@@ -140,6 +140,11 @@ impl BufferPool {
         Ok(PoolBuf::new(raw, Arc::clone(&self.shared)))
     }
 
+    /// Has a function called each time that a buffer has come back, once for all handles.
+    pub(crate) fn on_return(&self, call: impl Fn() + Send + Sync + 'static) {
+        self.shared.on_return(Box::new(call));
+    }
+
     /// Unmaps all slabs whose buffers are all free, and returns how many bytes they had.
     ///
     /// Other threads can use the pool meanwhile: they wait for one slab at a time. In a forked

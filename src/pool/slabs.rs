@@ -224,8 +224,7 @@ impl Slabs {
     pub(crate) fn drain_one(&mut self, class: usize) {
         let slabs = self.slabs.iter_mut().zip(0..);
         let candidates = slabs.filter_map(|(slab, number)| Some((slab.as_mut()?, number)));
-        let candidates =
-            candidates.filter(|(slab, _)| slab.class != class && !slab.draining);
+        let candidates = candidates.filter(|(slab, _)| slab.class != class && !slab.draining);
         if let Some((slab, number)) = candidates.min_by_key(|(slab, _)| slab.buffers_out()) {
             slab.draining = true;
             self.draining.push(number);
