@@ -57,8 +57,7 @@ impl<F: Fold> FoldFile<F> {
         let request_len = match core.fold.request_len(size, usual) {
             Ok(len) => len,
             Err(limit) => {
-                let path = IndexedPath { index: info.index(), path: info.into_path() };
-                core.fail(path, Failure::too_large(size, limit));
+                core.fail(info.into_indexed_path(), Failure::too_large(size, limit));
                 core.begin_steps();
                 return None;
             }

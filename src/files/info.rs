@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::file::metadata::Metadata;
 use crate::files::chunk::Chunk;
+use crate::files::paths::IndexedPath;
 
 /// A file of a run, as the user's callbacks see it. Clones share one allocation.
 #[derive(Clone, Debug)]
@@ -25,12 +26,14 @@ impl FileInfo {
         Self { facts: Arc::new(Facts { index, path, metadata }) }
     }
 
-    /// The path, copied only if somebody else keeps a clone.
-    pub(crate) fn into_path(self) -> PathBuf {
-        match Arc::try_unwrap(self.facts) {
+    /// The path and its position, copied only if somebody else keeps a clone.
+    pub(crate) fn into_indexed_path(self) -> IndexedPath {
+        let index = self.facts.index;
+        let path = match Arc::try_unwrap(self.facts) {
             Ok(facts) => facts.path,
             Err(shared) => shared.path.clone(),
-        }
+        };
+        IndexedPath { index, path }
     }
 
     /// Its position among the run's paths, from 0.

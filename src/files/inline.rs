@@ -95,7 +95,7 @@ fn fold_whole<F: Fold>(core: &Arc<RunCore<F>>, opened: Opened, count: usize, buf
         unreachable!("nothing follows its only chunk")
     };
     core.drop_user(state, consumed);
-    let (index, path) = (info.index(), info.into_path());
+    let IndexedPath { index, path } = info.into_indexed_path();
     let result = match outcome {
         Ok(value) => {
             core.counts.add_bytes(count);

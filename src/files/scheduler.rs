@@ -13,16 +13,8 @@ const LIST_AT: usize = 16;
 /// The most files that one step of a blocking thread opens.
 pub(crate) const OPEN_AT_ONCE: usize = 8;
 
-/// After this many files in a row for which the others would have been right, these open files.
+/// After this many files in a row that were not where they were expected, the others open files.
 const STREAK: u32 = 8;
-
-/// The threads that open files which none has tried yet.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Mode {
-    #[default]
-    Workers,
-    BlockingThreads,
-}
 
 /// A job that a run posts. The caller of [`Scheduler::next_step`] posts it, and the job reports its
 /// end to the scheduler.
@@ -65,8 +57,10 @@ pub(crate) struct Bounds {
 #[derive(Default)]
 pub(crate) struct Scheduler {
     bounds: Bounds,
-    mode: Mode,
-    /// Files in a row that spoke against the mode.
+    /// Where the next files are expected to be, as the last ones were: workers open files that none
+    /// has tried yet if these are expected in memory, else blocking threads do.
+    expected: Residency,
+    /// Files in a row that were not there.
     streak: u32,
     /// How many paths the iterator has given.
     paths: u64,
@@ -193,13 +187,13 @@ impl Scheduler {
         self.open_pace = pace.min(OPEN_AT_ONCE);
     }
 
-    /// A path for this step to open, if the mode lets it have one.
+    /// A path for this step to open, if there is one for its thread.
     pub(crate) fn next_path(&mut self, step: Step) -> Option<IndexedPath> {
-        match (step, self.mode) {
-            (Step::Inline, Mode::Workers) => self.listed.pop_front(),
-            (Step::Inline, Mode::BlockingThreads) => None,
-            (_, Mode::Workers) => self.for_blocking.pop_front(),
-            (_, Mode::BlockingThreads) => {
+        match (step, self.expected) {
+            (Step::Inline, Residency::Cached) => self.listed.pop_front(),
+            (Step::Inline, Residency::Cold) => None,
+            (_, Residency::Cached) => self.for_blocking.pop_front(),
+            (_, Residency::Cold) => {
                 let path = self.for_blocking.pop_front();
                 path.or_else(|| self.listed.pop_front())
             }
@@ -213,19 +207,15 @@ impl Scheduler {
 
     /// A worker has looked at a file.
     pub(crate) fn observe(&mut self, residency: Residency) {
-        let fitting = match residency {
-            Residency::Cached => Mode::Workers,
-            Residency::Cold => Mode::BlockingThreads,
-        };
-        self.streak = if fitting == self.mode { 0 } else { self.streak + 1 };
+        self.streak = if residency == self.expected { 0 } else { self.streak + 1 };
         if self.streak >= STREAK {
-            (self.streak, self.mode) = (0, fitting);
+            (self.streak, self.expected) = (0, residency);
         }
     }
 
     /// A blocking thread has tried whether a worker could have read a file.
     pub(crate) fn observe_probe(&mut self, residency: Residency) {
-        if self.mode == Mode::BlockingThreads {
+        if self.expected == Residency::Cold {
             self.observe(residency);
         }
     }
@@ -253,7 +243,7 @@ impl Scheduler {
         if self.wants_lister() {
             return Some(Step::List);
         }
-        let by_workers = self.mode == Mode::Workers;
+        let by_workers = self.expected == Residency::Cached;
         let paths = self.for_blocking.len() + if by_workers { 0 } else { self.listed.len() };
         // An opener at work goes on; another is worth it if there is enough for a step of its own.
         let openers = paths / self.open_pace + usize::from(self.openers == 0 && paths > 0);
