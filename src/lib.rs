@@ -308,7 +308,7 @@ pub use files::error::{FileError, FileErrorKind, FileOperation, FilesError};
 pub use files::fold::IntoFlow;
 pub use files::info::{FileInfo, WholeFile};
 pub use files::policy::{Access, Order, Policy};
-pub use files::progress::{FilesProgress, FilesProgressSnapshot};
+pub use files::progress::{FilesProgress, FilesProgressSnapshot, Listing};
 pub use files::run::{FilesRun, FilesStopper, Processed};
 pub use files::stats::FilesStats;
 pub use job::Job;

@@ -94,6 +94,28 @@ use steps::job_for;
 /// A file that is changed while it is being read is read in pieces, some of them before and some
 /// after the change.
 ///
+/// # The end of a run
+///
+/// Each path that was taken from the iterator has one result. Usually the run ends when the iterator
+/// has ended and all results were taken. It ends earlier if the run is stopped, if the dispatcher is
+/// shut down, or if the iterator panics. Then it takes no more paths, which no result can tell for
+/// paths that nobody knows. [`FilesProgressSnapshot::listing`](crate::FilesProgressSnapshot) tells:
+/// a program for which "all files" matters compares it with
+/// [`Listing::Complete`](crate::Listing::Complete) at the end.
+///
+/// A panic of the iterator has a result, too, in the place of the path that was to come.
+///
+/// ```
+/// use reapool::{Dispatcher, Files, Listing};
+///
+/// let dispatcher = Dispatcher::new()?;
+/// let run = Files::new(&dispatcher)?.read(["Cargo.toml", "gone"], |file| file.contents().len());
+/// let progress = run.progress();
+/// assert_eq!(run.count(), 2);
+/// assert_eq!(progress.snapshot().listing, Listing::Complete, "none is missing");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Examples
 ///
 /// The checksums of all files in a directory:

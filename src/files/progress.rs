@@ -31,12 +31,32 @@ pub struct FilesProgress {
     counts: Arc<Counts>,
 }
 
+/// How far a run's iterator of paths has come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Listing {
+    /// More paths may be taken.
+    #[default]
+    Ongoing,
+    /// The iterator has ended, and all its paths were taken.
+    Complete,
+    /// The run was [stopped](crate::FilesStopper::stop) or dropped before the iterator had ended.
+    Stopped,
+    /// The dispatcher was shut down before the iterator had ended.
+    ShutDown,
+    /// The iterator panicked.
+    Panicked,
+}
+
 /// The numbers of a run at one moment. They are read one after the other while the run goes on.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct FilesProgressSnapshot {
     /// Paths taken from the iterator.
     pub found: u64,
+    /// Whether there will be more of them, and if not, why. This is how to hear that a run had no
+    /// more than the results of the first paths: see [`Files`](crate::Files#the-end-of-a-run).
+    pub listing: Listing,
     /// Files read to their end.
     pub done: u64,
     /// Files that failed.
@@ -60,6 +80,7 @@ pub(crate) struct Counts {
     done: AtomicU64,
     failed: AtomicU64,
     bytes: AtomicU64,
+    listing: Mutex<Listing>,
     rate: Mutex<Rate>,
 }
 
@@ -83,6 +104,7 @@ impl Counts {
             done: AtomicU64::new(0),
             failed: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
+            listing: Mutex::default(),
             rate: Mutex::default(),
         }
     }
@@ -99,6 +121,11 @@ impl Counts {
 
     pub(crate) fn add_bytes(&self, bytes: usize) {
         self.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    /// No more paths are taken, for this reason.
+    pub(crate) fn end_listing(&self, reason: Listing) {
+        *lock(&self.listing) = reason;
     }
 
     pub(crate) fn finish(&self) {
@@ -126,6 +153,7 @@ impl FilesProgress {
         rate.update(elapsed, bytes, done + failed);
         FilesProgressSnapshot {
             found: counts.found.load(Ordering::Relaxed),
+            listing: *lock(&counts.listing),
             done,
             failed,
             bytes,

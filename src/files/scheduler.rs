@@ -132,18 +132,18 @@ impl Scheduler {
         self.wanted()
     }
 
-    /// Takes no more paths.
-    pub(crate) fn end_listing(&mut self) {
-        self.no_more_paths = true;
+    /// Takes no more paths. True if that is new.
+    pub(crate) fn end_listing(&mut self) -> bool {
+        !std::mem::replace(&mut self.no_more_paths, true)
     }
 
-    /// Takes no more paths. One more result, which counts as in progress, is to say why: its index
-    /// comes back, unless the listing had ended before.
+    /// Takes no more paths, because the iterator panicked. That has a result in the place of the
+    /// next path, and counts as in progress: its index comes back, unless the listing had ended
+    /// before.
     pub(crate) fn end_listing_with_result(&mut self) -> Option<u64> {
-        if self.no_more_paths {
+        if !self.end_listing() {
             return None;
         }
-        self.no_more_paths = true;
         self.in_progress += 1;
         self.undelivered += 1;
         Some(self.paths)

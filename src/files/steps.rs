@@ -11,6 +11,7 @@ use crate::files::inline::run_inline;
 use crate::files::open::{Opened, OpenedNow, choose_access, open, open_now};
 use crate::files::opener::NoWaitOpener;
 use crate::files::paths::IndexedPath;
+use crate::files::progress::Listing;
 use crate::files::residency::{OnMiss, Residency};
 use crate::files::run_core::RunCore;
 use crate::files::scheduler::{BatchEnd, EndedBy, OPEN_AT_ONCE, Scheduler, Step};
@@ -65,11 +66,11 @@ fn list<F: Fold>(core: &Arc<RunCore<F>>) {
             // The iterator is dropped first, as the run may end as soon as the scheduler knows.
             Ok(None) => {
                 core.paths.close();
-                core.schedule(Scheduler::end_listing);
+                core.end_listing(Listing::Complete);
             }
             Err(payload) => {
                 core.paths.close();
-                core.stop_listing(core.panicked(payload, FileOperation::List, 0));
+                core.listing_panicked(payload);
             }
         }
         core.begin_steps();
