@@ -5,7 +5,6 @@
 
 #![expect(unsafe_code, reason = "keeps a descriptor's number for as long as it is borrowed")]
 
-use std::fmt;
 use std::fs::File;
 use std::marker::PhantomData;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -39,7 +38,7 @@ use crate::file::owner::FileOwner;
 /// assert_eq!(&buffer, b"[package]\nname = \"");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct BorrowedFile<'a> {
     handle: FileHandle,
     open: PhantomData<BorrowedFd<'a>>,
@@ -77,12 +76,6 @@ impl FileOwner for BorrowedFile<'_> {
 impl AsFd for BorrowedFile<'_> {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.handle.as_fd()
-    }
-}
-
-impl fmt::Debug for BorrowedFile<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("BorrowedFile").field(&self.handle).finish()
     }
 }
 

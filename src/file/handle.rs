@@ -1,14 +1,16 @@
-//! A handle to a file: a descriptor, its owner, and facts about the file.
+//! A handle to a file: a descriptor, its owner, and facts about the file. It is made from a
+//! descriptor that is open already, or in `open`.
 //!
 //! Safety: the descriptor is taken from the owner once, and used as long as the owner is kept.
 
-#![expect(unsafe_code, reason = "lends a descriptor out")]
+#![expect(unsafe_code, reason = "lends a descriptor out, or keeps nothing open")]
 
 use std::ffi::c_int;
 use std::fmt;
+use std::fs::File;
 use std::io::{self, IsTerminal};
 use std::ops::Range;
-use std::os::fd::{AsFd, BorrowedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -177,7 +179,7 @@ impl FileHandle {
     }
 
     /// Makes a handle. The `owner` keeps `fd` open, also when it is moved.
-    pub(crate) fn assemble<O: Send + Sync + 'static>(
+    pub(super) fn assemble<O: Send + Sync + 'static>(
         owner: O,
         fd: RawFd,
         flags: c_int,
@@ -197,8 +199,18 @@ impl FileHandle {
         handle.switched(flags & libc::O_DIRECT != 0)
     }
 
+    /// Makes a handle that keeps nothing open.
+    ///
+    /// # Safety
+    ///
+    /// The handle and its clones are not used after the borrow.
+    pub(crate) unsafe fn of_borrowed(fd: BorrowedFd<'_>) -> Self {
+        let (raw, flags, facts) = ask(fd);
+        Self::assemble((), raw, flags, facts)
+    }
+
     /// A handle to the same file, whose `O_DIRECT` was switched on or off.
-    pub(crate) fn switched(&self, direct: bool) -> Self {
+    pub(super) fn switched(&self, direct: bool) -> Self {
         let cached = !direct || self.shared.direct_io == DirectIo::Unsupported;
         Self { direct, buffered: self.is_stored() && cached, ..self.clone() }
     }
@@ -230,5 +242,48 @@ impl fmt::Debug for FileHandle {
             .field("kind", &self.kind())
             .field("handles", &Arc::strong_count(&self.shared))
             .finish()
+    }
+}
+
+/// A descriptor's number, its flags, and what kind of file it refers to. If the kernel doesn't say,
+/// the file is taken for one that may have to wait.
+fn ask(fd: BorrowedFd<'_>) -> (RawFd, c_int, (FileKind, DirectIo)) {
+    let flags = status_flags(fd).unwrap_or(0);
+    let facts = match Metadata::of(fd) {
+        Ok(metadata) => (metadata.kind, metadata.direct_io),
+        Err(_) => (FileKind::Other, DirectIo::Unknown),
+    };
+    (fd.as_raw_fd(), flags, facts)
+}
+
+impl From<File> for FileHandle {
+    fn from(file: File) -> Self {
+        Self::from(OwnedFd::from(file))
+    }
+}
+
+impl From<OwnedFd> for FileHandle {
+    fn from(fd: OwnedFd) -> Self {
+        let (raw, flags, facts) = ask(fd.as_fd());
+        Self::assemble(fd, raw, flags, facts)
+    }
+}
+
+impl<T: AsFd + Send + Sync + 'static> From<Arc<T>> for FileHandle {
+    fn from(owner: Arc<T>) -> Self {
+        let (fd, flags, facts) = ask(owner.as_fd());
+        Self::assemble(owner, fd, flags, facts)
+    }
+}
+
+impl<T: AsFd + Send + Sync + 'static> From<&Arc<T>> for FileHandle {
+    fn from(owner: &Arc<T>) -> Self {
+        Self::from(Arc::clone(owner))
+    }
+}
+
+impl From<&FileHandle> for FileHandle {
+    fn from(handle: &FileHandle) -> Self {
+        handle.clone()
     }
 }

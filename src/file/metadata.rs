@@ -103,7 +103,7 @@ impl Metadata {
     /// Asks for all of it with one call of statx(2). Where that call is forbidden, as by the
     /// profiles of old container runtimes, asks older calls, which know less.
     pub(crate) fn of(fd: BorrowedFd<'_>) -> io::Result<Self> {
-        match statx(fd, STATX_BASIC_STATS | STATX_DIOALIGN) {
+        match statx(fd, 0, STATX_BASIC_STATS | STATX_DIOALIGN) {
             Ok(status) => Ok(Self::from_statx(&status)),
             Err(error) => match error.raw_os_error() {
                 Some(libc::ENOSYS | libc::EPERM | libc::EACCES) => Self::from_std(fd),

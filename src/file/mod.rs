@@ -4,7 +4,6 @@
 
 pub(crate) mod alignment;
 pub(crate) mod borrowed;
-mod conversions;
 pub(crate) mod handle;
 pub(crate) mod metadata;
 mod open;

@@ -2,8 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::ops::{Deref, DerefMut};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use crate::files::error::{Failure, FileOperation, Halt};
 use crate::job::Job;
@@ -52,8 +51,12 @@ pub(crate) struct Budget {
 }
 
 impl Budget {
-    pub(crate) fn new(pool: BufferPool, pipeline: Arc<Pipeline>) -> Self {
-        Self { pool, pipeline, waiters: Mutex::new(VecDeque::new()) }
+    pub(crate) fn new(pool: BufferPool, pipeline: Arc<Pipeline>) -> Arc<Self> {
+        Arc::new_cyclic(|own: &Weak<Self>| {
+            let own = own.clone();
+            pool.on_return(move || own.upgrade().iter().for_each(|budget| budget.call_next()));
+            Self { pool, pipeline, waiters: Mutex::new(VecDeque::new()) }
+        })
     }
 
     /// A buffer of at least `len` bytes. `None` if there is none: then the file is in the queue,
@@ -61,16 +64,16 @@ impl Budget {
     /// and a file that waits holds none that others need to get on. An error if the file gets no
     /// memory, now or later.
     pub(crate) fn lease(
-        self: &Arc<Self>,
+        &self,
         len: usize,
         place: Place,
         waiter: impl FnOnce() -> Arc<dyn Waiter>,
-    ) -> Result<Option<Lease>, Failure> {
+    ) -> Result<Option<PoolBuf>, Failure> {
         let mut waiters = lock(&self.waiters);
         if place == Place::Front || waiters.is_empty() {
             // Under the lock: a buffer that comes back later finds this file in the queue.
             match self.pool.try_acquire(len) {
-                Ok(buffer) => return Ok(Some(Lease::new(buffer, self))),
+                Ok(buffer) => return Ok(Some(buffer)),
                 Err(AcquireError::Exhausted) => {}
                 Err(error) => return Err(Failure::io(FileOperation::Read, as_io_error(error))),
             }
@@ -88,11 +91,11 @@ impl Budget {
     }
 
     /// A buffer, if there is one and no file waits.
-    pub(crate) fn try_lease(self: &Arc<Self>, len: usize) -> Option<Lease> {
+    pub(crate) fn try_lease(&self, len: usize) -> Option<PoolBuf> {
         if !lock(&self.waiters).is_empty() {
             return None;
         }
-        self.pool.try_acquire(len).ok().map(|buffer| Lease::new(buffer, self))
+        self.pool.try_acquire(len).ok()
     }
 
     /// Calls the first file in the queue: a buffer has come back, or there may be one more.
@@ -116,43 +119,5 @@ impl Budget {
         *waiters = others;
         drop(waiters);
         halted.into_iter().for_each(Waiter::abandon);
-    }
-}
-
-/// A buffer of a budget. When dropped, it goes back, and the first file in the queue is called.
-pub(crate) struct Lease {
-    /// Only `drop` takes it.
-    buffer: Option<PoolBuf>,
-    budget: Arc<Budget>,
-}
-
-impl Lease {
-    fn new(buffer: PoolBuf, budget: &Arc<Budget>) -> Self {
-        Self { buffer: Some(buffer), budget: Arc::clone(budget) }
-    }
-}
-
-impl Deref for Lease {
-    type Target = PoolBuf;
-
-    fn deref(&self) -> &PoolBuf {
-        self.buffer.as_ref().expect("taken by `drop` only")
-    }
-}
-
-impl DerefMut for Lease {
-    fn deref_mut(&mut self) -> &mut PoolBuf {
-        self.buffer.as_mut().expect("taken by `drop` only")
-    }
-}
-
-impl Drop for Lease {
-    fn drop(&mut self) {
-        // It must be back before a file is called for it.
-        self.buffer = None;
-        // In a forked child there is no file to call, and locks may be held for ever.
-        if !self.budget.pipeline.is_forked() {
-            self.budget.call_next();
-        }
     }
 }

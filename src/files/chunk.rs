@@ -1,14 +1,14 @@
 //! A chunk of a file's contents, as the user's callbacks get it.
 //!
-//! Safety: both contracts are those of the pool's buffer inside, which a chunk or a lease owns.
+//! Safety: the contract is that of the pool's buffer inside, which the chunk owns.
 
-#![expect(unsafe_code, reason = "passes on the contracts of the buffer inside")]
+#![expect(unsafe_code, reason = "passes on the contract of the buffer inside")]
 
 use std::fmt;
 use std::ops::Deref;
 
-use crate::buffer::{IoBuf, IoBufMut};
-use crate::files::budget::Lease;
+use crate::buffer::IoBuf;
+use crate::pool::pool_buf::PoolBuf;
 
 /// A chunk of a file: the bytes, and where in the file they are.
 ///
@@ -17,13 +17,13 @@ use crate::files::budget::Lease;
 /// to another thread, or be the buffer of a [`Job::write`](crate::Job::write); meanwhile the run
 /// reads on with the rest of its memory.
 pub struct Chunk {
-    lease: Lease,
+    buffer: PoolBuf,
     offset: u64,
 }
 
 impl Chunk {
-    pub(crate) fn new(lease: Lease, offset: u64) -> Self {
-        Self { lease, offset }
+    pub(crate) fn new(buffer: PoolBuf, offset: u64) -> Self {
+        Self { buffer, offset }
     }
 
     /// The offset in the file at which it begins, in bytes.
@@ -34,7 +34,7 @@ impl Chunk {
 
     /// Shortens it to `len` bytes; does nothing if it is no longer than that.
     pub fn truncate(&mut self, len: usize) {
-        self.lease.truncate(len);
+        self.buffer.truncate(len);
     }
 
     /// Sets the length; bytes that are added are zero. With it, a whole number of blocks can be
@@ -44,13 +44,13 @@ impl Chunk {
     ///
     /// If `len` is more than [`capacity`](Self::capacity).
     pub fn resize(&mut self, len: usize) {
-        self.lease.resize(len);
+        self.buffer.resize(len);
     }
 
     /// The size of its memory in bytes: a multiple of 4096.
     #[must_use]
     pub fn capacity(&self) -> usize {
-        self.lease.capacity()
+        self.buffer.capacity()
     }
 }
 
@@ -58,7 +58,7 @@ impl Deref for Chunk {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        &self.lease
+        &self.buffer
     }
 }
 
@@ -74,40 +74,13 @@ impl fmt::Debug for Chunk {
     }
 }
 
-// SAFETY: the lease owns a buffer that keeps this contract, and only the chunk changes it.
+// SAFETY: the buffer inside keeps this contract, and only the chunk changes it.
 unsafe impl IoBuf for Chunk {
     fn stable_ptr(&self) -> *const u8 {
-        self.lease.stable_ptr()
+        self.buffer.stable_ptr()
     }
 
     fn initialised(&self) -> usize {
-        self.lease.initialised()
-    }
-}
-
-// SAFETY: the buffer that the lease owns keeps this contract, and only the lease changes it.
-unsafe impl IoBuf for Lease {
-    fn stable_ptr(&self) -> *const u8 {
-        (**self).stable_ptr()
-    }
-
-    fn initialised(&self) -> usize {
-        (**self).initialised()
-    }
-}
-
-// SAFETY: as for `IoBuf`.
-unsafe impl IoBufMut for Lease {
-    fn stable_mut_ptr(&mut self) -> *mut u8 {
-        (**self).stable_mut_ptr()
-    }
-
-    fn capacity(&self) -> usize {
-        IoBufMut::capacity(&**self)
-    }
-
-    unsafe fn set_filled(&mut self, count: usize) {
-        // SAFETY: the caller keeps the same contract.
-        unsafe { (**self).set_filled(count) };
+        self.buffer.initialised()
     }
 }

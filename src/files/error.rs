@@ -136,12 +136,9 @@ impl Failure {
 
     /// The run was halted before the operation was done.
     pub(crate) fn halted(halt: Halt, operation: FileOperation) -> Self {
-        let (kind, reason) = match (halt, operation) {
-            (Halt::Stopped, _) => (FileErrorKind::Stopped, "the run was stopped"),
-            (Halt::ShutDown, FileOperation::List) => {
-                (FileErrorKind::ShutDown, "the dispatcher was shut down before all was listed")
-            }
-            (Halt::ShutDown, _) => (FileErrorKind::ShutDown, "the dispatcher was shut down"),
+        let (kind, reason) = match halt {
+            Halt::Stopped => (FileErrorKind::Stopped, "the run was stopped"),
+            Halt::ShutDown => (FileErrorKind::ShutDown, "the dispatcher was shut down"),
         };
         Self::new(operation, kind, io::Error::other(reason))
     }

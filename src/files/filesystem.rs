@@ -5,7 +5,7 @@ use std::fs;
 use std::os::fd::{AsRawFd, BorrowedFd};
 
 use crate::sync::{Mutex, lock};
-use crate::sys::statx::{STATX_MNT_ID, statx_without_sync};
+use crate::sys::statx::{STATX_MNT_ID, statx};
 
 /// How far to believe what the kernel says of a file's direct I/O and page cache.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -39,7 +39,7 @@ impl FileSystems {
     /// (statfs(2)) could wait for the same somebody. So the kernel's own list of mounts is read
     /// instead.
     pub(crate) fn opens_at_once(&self, place: BorrowedFd<'_>) -> bool {
-        let Ok(status) = statx_without_sync(place, STATX_MNT_ID) else { return false };
+        let Ok(status) = statx(place, libc::AT_STATX_DONT_SYNC, STATX_MNT_ID) else { return false };
         if status.stx_mask & STATX_MNT_ID == 0 {
             return false;
         }

@@ -5,8 +5,7 @@ use std::ops::ControlFlow;
 
 use crate::files::builder::BLOCK;
 use crate::files::chunk::Chunk;
-use crate::files::info::FileInfo;
-use crate::files::whole::{Contents, WholeFile};
+use crate::files::info::{Contents, FileInfo, WholeFile};
 
 /// Makes a file's result of its chunks.
 pub(crate) trait Fold: Send + Sync + 'static {

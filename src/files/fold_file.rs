@@ -3,8 +3,7 @@
 use std::sync::{Arc, Weak};
 use std::time::Instant;
 
-use crate::files::budget::{Lease, Waiter};
-use crate::files::callbacks::{Folded, Then, fold_chunk};
+use crate::files::budget::Waiter;
 use crate::files::error::{Failure, FileOperation, Halt};
 use crate::files::fold::Fold;
 use crate::files::info::FileInfo;
@@ -12,13 +11,14 @@ use crate::files::open::Opened;
 use crate::files::paths::IndexedPath;
 use crate::files::policy::Access;
 use crate::files::read_ahead::{ReadAhead, ReadChunk, ReadOwner};
-use crate::files::reading::{Action, Reading, Settled, TimeSlice};
+use crate::files::reading::{Action, Folded, Reading, Settled, Then, TimeSlice, fold_chunk};
 use crate::files::residency::Residency;
 use crate::files::run::Processed;
 use crate::files::run_core::{RunCore, TIME_SLICE};
 use crate::files::scheduler::EndedBy;
 use crate::files::window::{Reply, Window};
 use crate::job::Job;
+use crate::pool::pool_buf::PoolBuf;
 use crate::sync::{Mutex, lock};
 
 /// Chunks that are in the page cache have at most this many bytes: they stay in a core's cache
@@ -45,7 +45,7 @@ impl<F: Fold> FoldFile<F> {
     pub(crate) fn new(
         core: &Arc<RunCore<F>>,
         opened: Opened,
-        first: Option<Reply<Lease>>,
+        first: Option<Reply<PoolBuf>>,
     ) -> Option<Arc<Self>> {
         let (shared, settings) = (&core.shared, &core.shared.settings);
         shared.counters.add_access(opened.access());
@@ -57,8 +57,7 @@ impl<F: Fold> FoldFile<F> {
         let request_len = match core.fold.request_len(size, usual) {
             Ok(len) => len,
             Err(limit) => {
-                let path = IndexedPath { index: info.index(), path: info.into_path() };
-                core.fail(path, Failure::too_large(size, limit));
+                core.fail(info.into_indexed_path(), Failure::too_large(size, limit));
                 core.begin_steps();
                 return None;
             }
@@ -159,7 +158,7 @@ impl<F: Fold> FoldFile<F> {
 }
 
 impl<F: Fold> ReadOwner for FoldFile<F> {
-    fn arrived(self: Arc<Self>, reply: Reply<Lease>) {
+    fn arrived(self: Arc<Self>, reply: Reply<PoolBuf>) {
         self.go_on(TimeSlice::Left, |reading| reading.reads.arrived(reply));
     }
 }

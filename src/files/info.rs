@@ -1,9 +1,12 @@
-//! A file as the user's callbacks see it: position in the input, path and metadata.
+//! A file as the user's callbacks see it: position in the input, path and metadata, and, if it was
+//! read whole, its contents.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::file::metadata::Metadata;
+use crate::files::chunk::Chunk;
+use crate::files::paths::IndexedPath;
 
 /// A file of a run, as the user's callbacks see it. Clones share one allocation.
 #[derive(Clone, Debug)]
@@ -23,12 +26,14 @@ impl FileInfo {
         Self { facts: Arc::new(Facts { index, path, metadata }) }
     }
 
-    /// The path, copied only if somebody else keeps a clone.
-    pub(crate) fn into_path(self) -> PathBuf {
-        match Arc::try_unwrap(self.facts) {
+    /// The path and its position, copied only if somebody else keeps a clone.
+    pub(crate) fn into_indexed_path(self) -> IndexedPath {
+        let index = self.facts.index;
+        let path = match Arc::try_unwrap(self.facts) {
             Ok(facts) => facts.path,
             Err(shared) => shared.path.clone(),
-        }
+        };
+        IndexedPath { index, path }
     }
 
     /// Its position among the run's paths, from 0.
@@ -47,5 +52,57 @@ impl FileInfo {
     #[must_use]
     pub fn metadata(&self) -> &Metadata {
         &self.facts.metadata
+    }
+}
+
+/// A file that has been read whole, as the callback given to [`Files::read`](crate::Files::read)
+/// gets it. Its memory goes back when it is dropped.
+#[derive(Debug)]
+pub struct WholeFile {
+    info: FileInfo,
+    contents: Contents,
+}
+
+/// The contents of a file, mostly its only chunk.
+#[derive(Debug)]
+pub(crate) enum Contents {
+    Nothing,
+    One(Chunk),
+    /// The chunks of a file that was not as long as it said, copied together.
+    Several(Vec<u8>),
+}
+
+impl WholeFile {
+    pub(crate) fn new(info: FileInfo, contents: Contents) -> Self {
+        Self { info, contents }
+    }
+
+    /// The path, as it was given.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        self.info.path()
+    }
+
+    /// The file's metadata, as of when it was opened. Its size differs from the length of the
+    /// contents for files in `/proc`, and may differ if the file was changed since.
+    #[must_use]
+    pub fn metadata(&self) -> &Metadata {
+        self.info.metadata()
+    }
+
+    /// Path, metadata, and position among the run's paths.
+    #[must_use]
+    pub fn info(&self) -> &FileInfo {
+        &self.info
+    }
+
+    /// All bytes of the file.
+    #[must_use]
+    pub fn contents(&self) -> &[u8] {
+        match &self.contents {
+            Contents::Nothing => &[],
+            Contents::One(chunk) => chunk,
+            Contents::Several(all) => all,
+        }
     }
 }

@@ -4,21 +4,21 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::files::budget::Lease;
-use crate::files::callbacks::{Folded, Then, fold_chunk};
 use crate::files::error::{Failure, FileOperation};
 use crate::files::fold::Fold;
 use crate::files::fold_file::FoldFile;
-use crate::files::no_wait_opener::NoWaitOpener;
 use crate::files::open::{Opened, OpenedNow, choose_access, open_now};
+use crate::files::opener::NoWaitOpener;
 use crate::files::paths::IndexedPath;
 use crate::files::policy::{Access, Policy};
 use crate::files::read_ahead::ReadChunk;
-use crate::files::residency::Residency;
+use crate::files::reading::{Folded, Then, fold_chunk};
+use crate::files::residency::{OnMiss, Residency};
 use crate::files::run::Processed;
 use crate::files::run_core::{RunCore, TIME_SLICE};
 use crate::files::scheduler::{EndedBy, Scheduler, Step};
 use crate::files::window::{Next, Reply};
+use crate::pool::pool_buf::PoolBuf;
 
 /// Up to this size, in bytes, a file that was opened without waiting is taken to be in the page
 /// cache.
@@ -68,9 +68,9 @@ fn read<F: Fold>(core: &Arc<RunCore<F>>, mut opened: Opened) {
     if !tries_first {
         opened = choose_access(&core.shared, opened);
     }
-    let whole = opened.read_whole_if_cached(&core.shared, &core.fold);
-    if let Some(Reply { result: Ok((count, lease)), .. }) = whole {
-        return fold_whole(core, opened, count, lease);
+    let whole = opened.read_whole(&core.shared, &core.fold, OnMiss::Fail);
+    if let Some(Reply { result: Ok((count, buffer)), .. }) = whole {
+        return fold_whole(core, opened, count, buffer);
     }
     if tries_first {
         opened = choose_access(&core.shared, opened);
@@ -82,20 +82,20 @@ fn read<F: Fold>(core: &Arc<RunCore<F>>, mut opened: Opened) {
 }
 
 /// Runs the user's callbacks on a file that was read in one go.
-fn fold_whole<F: Fold>(core: &Arc<RunCore<F>>, opened: Opened, count: usize, lease: Lease) {
+fn fold_whole<F: Fold>(core: &Arc<RunCore<F>>, opened: Opened, count: usize, buffer: PoolBuf) {
     let Opened { file, info, fallback, size, .. } = opened;
     drop(file);
     core.shared.counters.add_access(Access::Cached);
     if core.schedule(Scheduler::begin_callbacks).is_some() {
         core.begin_steps();
     }
-    let chunk = ReadChunk { offset: 0, count, lease, next: Next::End };
+    let chunk = ReadChunk { offset: 0, count, buffer, next: Next::End };
     let Some(folded) = fold_chunk(core, &info, None, chunk) else { return };
     let Folded { consumed, state, then: Then::Ended(outcome) } = folded else {
         unreachable!("nothing follows its only chunk")
     };
     core.drop_user(state, consumed);
-    let (index, path) = (info.index(), info.into_path());
+    let IndexedPath { index, path } = info.into_indexed_path();
     let result = match outcome {
         Ok(value) => {
             core.counts.add_bytes(count);

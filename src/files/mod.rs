@@ -5,8 +5,8 @@
 //! A file's way through the files here:
 //!
 //! ```text
-//! steps (list) ─> scheduler ─┬─> inline: a worker has all in memory ──────┬─> callbacks ─> results
-//!                            └─> opening ─> read_ahead ─> reading ────────┘
+//! steps (list) ─> scheduler ─┬─> inline: a worker has all in memory ───┬─> callbacks ─> results
+//!                            └─> steps (open) ─> read_ahead ───────────┘   (reading)
 //! ```
 //!
 //! `fold_file` keeps `read_ahead` and `reading` under one lock; `run` is what the user sees.
@@ -17,7 +17,6 @@
 
 mod budget;
 pub(crate) mod builder;
-mod callbacks;
 pub(crate) mod chunk;
 mod closer;
 pub(crate) mod error;
@@ -28,10 +27,8 @@ mod fold_file;
 mod forked;
 pub(crate) mod info;
 mod inline;
-mod no_wait_opener;
 mod open;
-mod openat;
-mod opening;
+mod opener;
 mod paths;
 pub(crate) mod policy;
 pub(crate) mod progress;
@@ -45,7 +42,6 @@ mod scheduler;
 mod shared;
 pub(crate) mod stats;
 mod steps;
-pub(crate) mod whole;
 mod window;
 
 use std::fmt;
@@ -58,13 +54,12 @@ use builder::FilesBuilder;
 use chunk::Chunk;
 use error::FilesError;
 use fold::{Fold, IntoFlow, Streaming, Whole};
-use info::FileInfo;
+use info::{FileInfo, WholeFile};
 use run::FilesRun;
 use run_core::RunCore;
 use shared::FilesShared;
 use stats::FilesStats;
 use steps::job_for;
-use whole::WholeFile;
 
 /// Reads many files and has a dispatcher's workers run callbacks on their contents: from an
 /// iterator of paths to an iterator of results, in bounded memory.
@@ -98,6 +93,28 @@ use whole::WholeFile;
 ///
 /// A file that is changed while it is being read is read in pieces, some of them before and some
 /// after the change.
+///
+/// # The end of a run
+///
+/// Each path that was taken from the iterator has one result. Usually the run ends when the iterator
+/// has ended and all results were taken. It ends earlier if the run is stopped, if the dispatcher is
+/// shut down, or if the iterator panics. Then it takes no more paths, which no result can tell for
+/// paths that nobody knows. [`FilesProgressSnapshot::listing`](crate::FilesProgressSnapshot) tells:
+/// a program for which "all files" matters compares it with
+/// [`Listing::Complete`](crate::Listing::Complete) at the end.
+///
+/// A panic of the iterator has a result, too, in the place of the path that was to come.
+///
+/// ```
+/// use reapool::{Dispatcher, Files, Listing};
+///
+/// let dispatcher = Dispatcher::new()?;
+/// let run = Files::new(&dispatcher)?.read(["Cargo.toml", "gone"], |file| file.contents().len());
+/// let progress = run.progress();
+/// assert_eq!(run.count(), 2);
+/// assert_eq!(progress.snapshot().listing, Listing::Complete, "none is missing");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// # Examples
 ///

@@ -7,20 +7,19 @@ use std::sync::atomic::AtomicU64;
 
 use crate::file::FileHandle;
 use crate::file::metadata::{DirectIo, FileKind, Metadata};
-use crate::files::budget::Lease;
 use crate::files::builder::BLOCK;
 use crate::files::error::{Failure, FileError, FileErrorKind, FileOperation};
 use crate::files::filesystem::Storage;
 use crate::files::fold::Fold;
 use crate::files::info::FileInfo;
-use crate::files::no_wait_opener::NoWaitOpener;
-use crate::files::openat;
+use crate::files::opener::{self, NoWaitOpener};
 use crate::files::paths::IndexedPath;
 use crate::files::policy::{Access, Policy};
 use crate::files::residency::{self, OnMiss, Residency};
 use crate::files::shared::FilesShared;
 use crate::files::stats::Counters;
 use crate::files::window::{Reply, Request};
+use crate::pool::pool_buf::PoolBuf;
 
 /// An open file that nothing was read of.
 pub(crate) struct Opened {
@@ -52,30 +51,21 @@ impl Opened {
         self.fallback = Some(reason);
     }
 
-    /// Reads the file whole. `None` if that takes more than one read or direct I/O, or if there is
-    /// no memory.
+    /// Reads the file whole. `None` if that takes more than one read or direct I/O, if there is no
+    /// memory, or, where it may not wait, if the page cache doesn't have all of the file.
     pub(crate) fn read_whole(
         &self,
         shared: &FilesShared,
         fold: &impl Fold,
         on_miss: OnMiss,
-    ) -> Option<Reply<Lease>> {
+    ) -> Option<Reply<PoolBuf>> {
         let len = self.whole_len(shared, fold)?;
-        let mut lease = shared.budget.try_lease(len)?;
-        let result = residency::read(self.file.as_fd(), &mut lease, len, 0, on_miss);
+        let mut buffer = shared.budget.try_lease(len)?;
+        let result = residency::read(self.file.as_fd(), &mut buffer, len, 0, on_miss);
+        let is_whole = matches!(result, Ok(count) if count as u64 == self.size);
         let request = Request { epoch: 0, offset: 0, len };
-        Some(Reply { request, result: result.map(|count| (count, lease)) })
-    }
-
-    /// Reads the file whole if the page cache has all of it.
-    pub(crate) fn read_whole_if_cached(
-        &self,
-        shared: &FilesShared,
-        fold: &impl Fold,
-    ) -> Option<Reply<Lease>> {
-        let is_whole = |(count, _): &(usize, _)| *count as u64 == self.size;
-        let reply = self.read_whole(shared, fold, OnMiss::Fail)?;
-        reply.result.as_ref().is_ok_and(is_whole).then_some(reply)
+        let reply = Reply { request, result: result.map(|count| (count, buffer)) };
+        (on_miss == OnMiss::Wait || is_whole).then_some(reply)
     }
 
     /// How many bytes to ask for to get all of the file and see its end.
@@ -112,9 +102,9 @@ pub(crate) fn open(shared: &FilesShared, path: IndexedPath) -> Result<Opened, Fi
     // switched later.
     let policy = shared.settings.policy;
     let direct = policy != Policy::Buffered;
-    let (fd, refusal) = match openat::open(&path.path, direct) {
+    let (fd, refusal) = match opener::open(&path.path, direct) {
         Err(error) if direct && error.raw_os_error() == Some(libc::EINVAL) => {
-            (openat::open(&path.path, false), Some(error))
+            (opener::open(&path.path, false), Some(error))
         }
         result => (result, None),
     };

@@ -1,4 +1,4 @@
-//! The user's iterator of paths, whose paths get their numbers here.
+//! The user's iterator of paths.
 
 use std::path::PathBuf;
 use std::sync::TryLockError;
@@ -15,40 +15,29 @@ pub(crate) struct IndexedPath {
     pub(crate) path: PathBuf,
 }
 
-pub(crate) struct Paths {
-    state: Mutex<State>,
-}
-
-struct State {
-    /// `None` once it was dropped.
-    iterator: Option<PathIterator>,
-    next_index: u64,
-}
+/// The iterator; `None` once it was dropped.
+pub(crate) struct Paths(Mutex<Option<PathIterator>>);
 
 impl Paths {
     pub(crate) fn new(iterator: PathIterator) -> Self {
-        Self { state: Mutex::new(State { iterator: Some(iterator), next_index: 0 }) }
+        Self(Mutex::new(Some(iterator)))
     }
 
     /// Runs the user's iterator, which may take its time and may panic. `None` if it has ended.
-    pub(crate) fn next(&self) -> Option<IndexedPath> {
-        let mut state = lock(&self.state);
-        let path = state.iterator.as_mut()?.next()?;
-        let index = state.next_index;
-        state.next_index += 1;
-        Some(IndexedPath { index, path })
+    pub(crate) fn next(&self) -> Option<PathBuf> {
+        lock(&self.0).as_mut()?.next()
     }
 
     /// Drops the iterator, unless a thread is in it at this moment: then that thread calls this
     /// when it comes out.
     pub(crate) fn close(&self) {
-        let mut state = match self.state.try_lock() {
-            Ok(state) => state,
+        let mut place = match self.0.try_lock() {
+            Ok(place) => place,
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
             Err(TryLockError::WouldBlock) => return,
         };
-        let iterator = state.iterator.take();
-        drop(state);
+        let iterator = place.take();
+        drop(place);
         // Its destructor is the user's code too.
         if let Err(payload) = catch(|| drop(iterator)) {
             discard(payload);

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::sync::{Mutex, lock};
@@ -31,12 +31,32 @@ pub struct FilesProgress {
     counts: Arc<Counts>,
 }
 
+/// How far a run's iterator of paths has come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Listing {
+    /// More paths may be taken.
+    #[default]
+    Ongoing,
+    /// The iterator has ended, and all its paths were taken.
+    Complete,
+    /// The run was [stopped](crate::FilesStopper::stop) or dropped before the iterator had ended.
+    Stopped,
+    /// The dispatcher was shut down before the iterator had ended.
+    ShutDown,
+    /// The iterator panicked.
+    Panicked,
+}
+
 /// The numbers of a run at one moment. They are read one after the other while the run goes on.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct FilesProgressSnapshot {
     /// Paths taken from the iterator.
     pub found: u64,
+    /// Whether there will be more of them, and if not, why. This is how to hear that a run had no
+    /// more than the results of the first paths: see [`Files`](crate::Files#the-end-of-a-run).
+    pub listing: Listing,
     /// Files read to their end.
     pub done: u64,
     /// Files that failed.
@@ -60,7 +80,7 @@ pub(crate) struct Counts {
     done: AtomicU64,
     failed: AtomicU64,
     bytes: AtomicU64,
-    finished: AtomicBool,
+    listing: Mutex<Listing>,
     rate: Mutex<Rate>,
 }
 
@@ -84,7 +104,7 @@ impl Counts {
             done: AtomicU64::new(0),
             failed: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
-            finished: AtomicBool::new(false),
+            listing: Mutex::default(),
             rate: Mutex::default(),
         }
     }
@@ -103,9 +123,13 @@ impl Counts {
         self.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
     }
 
+    /// No more paths are taken, for this reason.
+    pub(crate) fn end_listing(&self, reason: Listing) {
+        *lock(&self.listing) = reason;
+    }
+
     pub(crate) fn finish(&self) {
         lock(&self.rate).end.get_or_insert_with(|| self.begin.elapsed());
-        self.finished.store(true, Ordering::Release);
     }
 }
 
@@ -118,24 +142,25 @@ impl FilesProgress {
     #[must_use]
     pub fn snapshot(&self) -> FilesProgressSnapshot {
         let counts = &*self.counts;
+        let mut rate = lock(&counts.rate);
         // Read first: when a run has finished, its other numbers don't change any more.
-        let finished = counts.finished.load(Ordering::Acquire);
+        let end = rate.end;
         // Read before `found`, so that they are never more than it.
         let done = counts.done.load(Ordering::Acquire);
         let failed = counts.failed.load(Ordering::Acquire);
         let bytes = counts.bytes.load(Ordering::Relaxed);
-        let mut rate = lock(&counts.rate);
-        let elapsed = rate.end.unwrap_or_else(|| counts.begin.elapsed());
+        let elapsed = end.unwrap_or_else(|| counts.begin.elapsed());
         rate.update(elapsed, bytes, done + failed);
         FilesProgressSnapshot {
             found: counts.found.load(Ordering::Relaxed),
+            listing: *lock(&counts.listing),
             done,
             failed,
             bytes,
             elapsed,
             bytes_per_second: rate.bytes_per_second,
             files_per_second: rate.files_per_second,
-            finished,
+            finished: end.is_some(),
         }
     }
 }

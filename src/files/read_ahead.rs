@@ -5,7 +5,7 @@ use std::os::fd::AsFd;
 use std::sync::{Arc, Weak};
 
 use crate::file::FileHandle;
-use crate::files::budget::{Lease, Place, Waiter};
+use crate::files::budget::{Place, Waiter};
 use crate::files::error::{Failure, FileOperation, Halt};
 use crate::files::residency::{self, OnMiss, Residency};
 use crate::files::shared::FilesShared;
@@ -13,20 +13,21 @@ use crate::files::stats::Counters;
 use crate::files::window::{Next, Reply, Request, Window};
 use crate::job::Job;
 use crate::job::completion::Completion;
+use crate::pool::pool_buf::PoolBuf;
 
 /// A chunk that is to be consumed next.
 pub(crate) struct ReadChunk {
     /// In the file.
     pub(crate) offset: u64,
     pub(crate) count: usize,
-    pub(crate) lease: Lease,
+    pub(crate) buffer: PoolBuf,
     pub(crate) next: Next,
 }
 
 /// The owner of a [`ReadAhead`], which keeps it under a lock.
 pub(crate) trait ReadOwner: Waiter {
     /// A read has come back: the owner passes it on to [`ReadAhead::arrived`].
-    fn arrived(self: Arc<Self>, reply: Reply<Lease>);
+    fn arrived(self: Arc<Self>, reply: Reply<PoolBuf>);
 }
 
 /// A file and its reads. It gives the file's chunks in order and knows nothing of their use.
@@ -38,7 +39,7 @@ pub(crate) struct ReadAhead {
     /// Why the file is not read with direct I/O, if it should be.
     fallback: Option<io::Error>,
     residency: Residency,
-    window: Window<Lease>,
+    window: Window<PoolBuf>,
     /// The file is in the queue for memory.
     waiting: bool,
     discarded: Discarded,
@@ -46,7 +47,7 @@ pub(crate) struct ReadAhead {
     owner: Weak<dyn ReadOwner>,
 }
 
-/// Values that the owner drops once it has released its lock: a lease calls the next file that
+/// Values that the owner drops once it has released its lock: a buffer calls the next file that
 /// waits for memory, which may take the same lock, and a value of the user runs the user's code.
 pub(crate) type Discarded = Vec<Box<dyn Send>>;
 
@@ -55,8 +56,8 @@ impl ReadAhead {
     pub(crate) fn new(
         (file, fallback): (FileHandle, Option<io::Error>),
         residency: Residency,
-        mut window: Window<Lease>,
-        first: Option<Reply<Lease>>,
+        mut window: Window<PoolBuf>,
+        first: Option<Reply<PoolBuf>>,
         shared: Arc<FilesShared>,
         owner: Weak<dyn ReadOwner>,
     ) -> Self {
@@ -67,7 +68,7 @@ impl ReadAhead {
         Self { file, fallback, residency, window, waiting: false, discarded, shared, owner }
     }
 
-    pub(crate) fn window(&self) -> &Window<Lease> {
+    pub(crate) fn window(&self) -> &Window<PoolBuf> {
         &self.window
     }
 
@@ -98,48 +99,48 @@ impl ReadAhead {
                 return Ok(());
             }
             let waiter = || self.owner() as Arc<dyn Waiter>;
-            let Some(lease) = self.shared.budget.lease(request.len, place, waiter)? else {
+            let Some(buffer) = self.shared.budget.lease(request.len, place, waiter)? else {
                 self.waiting = true;
                 Counters::add(&self.shared.counters.memory_waits);
                 return Ok(());
             };
             place = Place::Back;
-            if let Some(lease) = self.read_cached(request, lease) {
-                self.post_read(request, lease)?;
+            if let Some(buffer) = self.read_cached(request, buffer) {
+                self.post_read(request, buffer)?;
             }
         }
         Ok(())
     }
 
-    /// Does a read at once, if it needs nothing but the page cache. Otherwise gives the lease back,
+    /// Does a read at once, if it needs nothing but the page cache. Otherwise gives the buffer back,
     /// and the file is read ahead from now on.
-    fn read_cached(&mut self, request: Request, mut lease: Lease) -> Option<Lease> {
+    fn read_cached(&mut self, request: Request, mut buffer: PoolBuf) -> Option<PoolBuf> {
         if self.residency == Residency::Cold {
-            return Some(lease);
+            return Some(buffer);
         }
         let Request { offset, len, .. } = request;
-        match residency::read(self.file.as_fd(), &mut lease, len, offset, OnMiss::Fail) {
+        match residency::read(self.file.as_fd(), &mut buffer, len, offset, OnMiss::Fail) {
             Ok(count) if count == len || offset + count as u64 == self.window.size() => {
-                self.window.done(Reply { request, result: Ok((count, lease)) });
+                self.window.done(Reply { request, result: Ok((count, buffer)) });
                 None
             }
             _ => {
                 self.residency = Residency::Cold;
-                Some(lease)
+                Some(buffer)
             }
         }
     }
 
-    fn post_read(&mut self, request: Request, lease: Lease) -> Result<(), Failure> {
+    fn post_read(&mut self, request: Request, buffer: PoolBuf) -> Result<(), Failure> {
         let owner = self.owner();
-        let callback = move |done: Completion<Lease>| {
+        let callback = move |done: Completion<PoolBuf>| {
             let Completion { buffer, result, file, .. } = done;
             // It may be the last handle: another file is opened in this one's place before the
             // callback returns.
             drop(file);
             owner.arrived(Reply { request, result: result.map(|count| (count, buffer)) });
         };
-        let job = Job::read(&self.file, lease, request.offset, callback).limit(request.len);
+        let job = Job::read(&self.file, buffer, request.offset, callback).limit(request.len);
         match self.shared.pipeline.post(job) {
             Ok(()) => self.window.issue(request),
             Err(job) => {
@@ -156,7 +157,7 @@ impl ReadAhead {
     }
 
     /// A read has come back.
-    pub(crate) fn arrived(&mut self, reply: Reply<Lease>) {
+    pub(crate) fn arrived(&mut self, reply: Reply<PoolBuf>) {
         if let Some(stale) = self.window.arrived(reply) {
             self.discard(stale);
         }
@@ -167,9 +168,9 @@ impl ReadAhead {
     pub(crate) fn next_chunk(&mut self) -> Result<Option<ReadChunk>, Failure> {
         while let Some(Reply { request, result }) = self.window.take() {
             match result {
-                Ok((count, lease)) => {
+                Ok((count, buffer)) => {
                     let next = self.window.follows(request, count);
-                    return Ok(Some(ReadChunk { offset: request.offset, count, lease, next }));
+                    return Ok(Some(ReadChunk { offset: request.offset, count, buffer, next }));
                 }
                 Err(error) => {
                     let refused =

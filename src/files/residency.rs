@@ -21,9 +21,10 @@ use crate::files::filesystem::Storage;
 const SYS_CACHESTAT: c_long = 451;
 
 /// Where the contents of a file are, as far as is known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Residency {
     /// All of it is in the page cache.
+    #[default]
     Cached,
     /// Some of it, at least, is only on the device.
     Cold,

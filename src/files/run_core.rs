@@ -11,7 +11,7 @@ use crate::files::closer::Closer;
 use crate::files::error::{Failure, FileError, FileErrorKind, FileOperation, Halt};
 use crate::files::fold::Fold;
 use crate::files::paths::{IndexedPath, PathIterator, Paths};
-use crate::files::progress::{Counts, FilesProgress};
+use crate::files::progress::{Counts, FilesProgress, Listing};
 use crate::files::results::Results;
 use crate::files::run::{FileResult, RunControl};
 use crate::files::scheduler::{Bounds, EndedBy, Scheduler, Step};
@@ -154,9 +154,25 @@ impl<F: Fold> RunCore<F> {
         self.halt.get().copied()
     }
 
-    /// Takes no more paths, for a reason that is a result of its own.
-    pub(crate) fn stop_listing(&self, failure: Failure) {
-        if let Some(index) = self.schedule(Scheduler::end_listing_with_result) {
+    /// Takes no more paths. The first reason stays.
+    pub(crate) fn end_listing(&self, reason: Listing) {
+        // Under the lock: the run may end as soon as the scheduler knows.
+        self.schedule(|scheduler| {
+            if scheduler.end_listing() {
+                self.counts.end_listing(reason);
+            }
+        });
+    }
+
+    /// The iterator of paths panicked, which has a result in the place of the next path.
+    pub(crate) fn listing_panicked(&self, payload: Payload) {
+        let failure = self.panicked(payload, FileOperation::List, 0);
+        let index = self.schedule(|scheduler| {
+            let index = scheduler.end_listing_with_result()?;
+            self.counts.end_listing(Listing::Panicked);
+            Some(index)
+        });
+        if let Some(index) = index {
             self.fail(IndexedPath { index, path: PathBuf::new() }, failure);
         }
     }
@@ -172,14 +188,14 @@ impl<F: Fold> RunCore<F> {
     /// The dispatcher takes no more jobs.
     fn shut_down(&self) {
         let halt = *self.halt.get_or_init(|| Halt::ShutDown);
-        self.stop_listing(Failure::halted(Halt::ShutDown, FileOperation::List));
+        self.end_listing(Listing::ShutDown);
         self.end_waiting_files(halt);
     }
 
     /// The user wants no more files.
     fn halt_quietly(&self) {
         let halt = *self.halt.get_or_init(|| Halt::Stopped);
-        self.schedule(Scheduler::end_listing);
+        self.end_listing(Listing::Stopped);
         self.end_waiting_files(halt);
     }
 

@@ -2,6 +2,7 @@
 //! long as everything that opening takes is in memory, or else the blocking threads.
 
 use std::collections::VecDeque;
+use std::path::PathBuf;
 
 use crate::files::paths::IndexedPath;
 use crate::files::residency::Residency;
@@ -12,16 +13,8 @@ const LIST_AT: usize = 16;
 /// The most files that one step of a blocking thread opens.
 pub(crate) const OPEN_AT_ONCE: usize = 8;
 
-/// After this many files in a row for which the others would have been right, these open files.
+/// After this many files in a row that were not where they were expected, the others open files.
 const STREAK: u32 = 8;
-
-/// The threads that open files which none has tried yet.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Mode {
-    #[default]
-    Workers,
-    BlockingThreads,
-}
 
 /// A job that a run posts. The caller of [`Scheduler::next_step`] posts it, and the job reports its
 /// end to the scheduler.
@@ -64,8 +57,10 @@ pub(crate) struct Bounds {
 #[derive(Default)]
 pub(crate) struct Scheduler {
     bounds: Bounds,
-    mode: Mode,
-    /// Files in a row that spoke against the mode.
+    /// Where the next files are expected to be, as the last ones were: workers open files that none
+    /// has tried yet if these are expected in memory, else blocking threads do.
+    expected: Residency,
+    /// Files in a row that were not there.
     streak: u32,
     /// How many paths the iterator has given.
     paths: u64,
@@ -125,30 +120,30 @@ impl Scheduler {
     /// Adds a path, unless no more paths are taken: then it is dropped. `count` counts it before
     /// anybody can take it. Returns the step that may be begun then.
     #[must_use]
-    pub(crate) fn add_path(&mut self, path: IndexedPath, count: impl FnOnce()) -> Option<Step> {
+    pub(crate) fn add_path(&mut self, path: PathBuf, count: impl FnOnce()) -> Option<Step> {
         if self.no_more_paths {
             return None;
         }
         count();
         self.in_progress += 1;
         self.undelivered += 1;
+        self.listed.push_back(IndexedPath { index: self.paths, path });
         self.paths += 1;
-        self.listed.push_back(path);
         self.wanted()
     }
 
-    /// Takes no more paths.
-    pub(crate) fn end_listing(&mut self) {
-        self.no_more_paths = true;
+    /// Takes no more paths. True if that is new.
+    pub(crate) fn end_listing(&mut self) -> bool {
+        !std::mem::replace(&mut self.no_more_paths, true)
     }
 
-    /// Takes no more paths. One more result, which counts as in progress, is to say why: its index
-    /// comes back, unless the listing had ended before.
+    /// Takes no more paths, because the iterator panicked. That has a result in the place of the
+    /// next path, and counts as in progress: its index comes back, unless the listing had ended
+    /// before.
     pub(crate) fn end_listing_with_result(&mut self) -> Option<u64> {
-        if self.no_more_paths {
+        if !self.end_listing() {
             return None;
         }
-        self.no_more_paths = true;
         self.in_progress += 1;
         self.undelivered += 1;
         Some(self.paths)
@@ -192,13 +187,13 @@ impl Scheduler {
         self.open_pace = pace.min(OPEN_AT_ONCE);
     }
 
-    /// A path for this step to open, if the mode lets it have one.
+    /// A path for this step to open, if there is one for its thread.
     pub(crate) fn next_path(&mut self, step: Step) -> Option<IndexedPath> {
-        match (step, self.mode) {
-            (Step::Inline, Mode::Workers) => self.listed.pop_front(),
-            (Step::Inline, Mode::BlockingThreads) => None,
-            (_, Mode::Workers) => self.for_blocking.pop_front(),
-            (_, Mode::BlockingThreads) => {
+        match (step, self.expected) {
+            (Step::Inline, Residency::Cached) => self.listed.pop_front(),
+            (Step::Inline, Residency::Cold) => None,
+            (_, Residency::Cached) => self.for_blocking.pop_front(),
+            (_, Residency::Cold) => {
                 let path = self.for_blocking.pop_front();
                 path.or_else(|| self.listed.pop_front())
             }
@@ -212,19 +207,15 @@ impl Scheduler {
 
     /// A worker has looked at a file.
     pub(crate) fn observe(&mut self, residency: Residency) {
-        let fitting = match residency {
-            Residency::Cached => Mode::Workers,
-            Residency::Cold => Mode::BlockingThreads,
-        };
-        self.streak = if fitting == self.mode { 0 } else { self.streak + 1 };
+        self.streak = if residency == self.expected { 0 } else { self.streak + 1 };
         if self.streak >= STREAK {
-            (self.streak, self.mode) = (0, fitting);
+            (self.streak, self.expected) = (0, residency);
         }
     }
 
     /// A blocking thread has tried whether a worker could have read a file.
     pub(crate) fn observe_probe(&mut self, residency: Residency) {
-        if self.mode == Mode::BlockingThreads {
+        if self.expected == Residency::Cold {
             self.observe(residency);
         }
     }
@@ -252,7 +243,7 @@ impl Scheduler {
         if self.wants_lister() {
             return Some(Step::List);
         }
-        let by_workers = self.mode == Mode::Workers;
+        let by_workers = self.expected == Residency::Cached;
         let paths = self.for_blocking.len() + if by_workers { 0 } else { self.listed.len() };
         // An opener at work goes on; another is worth it if there is enough for a step of its own.
         let openers = paths / self.open_pace + usize::from(self.openers == 0 && paths > 0);
@@ -292,7 +283,6 @@ mod tests {
     use std::path::PathBuf;
 
     use super::{BatchEnd, Bounds, EndedBy, OPEN_AT_ONCE, STREAK, Scheduler, Step};
-    use crate::files::paths::IndexedPath;
     use crate::files::residency::Residency;
     use crate::sync::lock;
 
@@ -302,19 +292,15 @@ mod tests {
     fn scheduler_with(paths: u64, bounds: Bounds) -> Scheduler {
         let mut scheduler = Scheduler::new(bounds);
         assert_eq!(scheduler.next_step(), Some(Step::List));
-        (0..paths).for_each(|index| _ = add(&mut scheduler, index));
+        (0..paths).for_each(|_| _ = add(&mut scheduler));
         scheduler.end_listing();
         scheduler.listing_done();
         scheduler.opening_done(0, BatchEnd::InTime);
         scheduler
     }
 
-    fn path(index: u64) -> IndexedPath {
-        IndexedPath { index, path: PathBuf::new() }
-    }
-
-    fn add(scheduler: &mut Scheduler, index: u64) -> Option<Step> {
-        scheduler.add_path(path(index), || ())
+    fn add(scheduler: &mut Scheduler) -> Option<Step> {
+        scheduler.add_path(PathBuf::new(), || ())
     }
 
     /// A worker leaves a file to the blocking threads.
@@ -335,7 +321,7 @@ mod tests {
     fn list(scheduler: &mut Scheduler) -> usize {
         let mut count = 0;
         while scheduler.wants_path() {
-            let _ = add(scheduler, count);
+            let _ = add(scheduler);
             count += 1;
         }
         count as usize
@@ -348,10 +334,10 @@ mod tests {
             counted.set(counted.get() + 1);
             assert!(scheduler.try_lock().is_err(), "somebody may have it");
         };
-        let listed = lock(&scheduler).add_path(path(0), count);
+        let listed = lock(&scheduler).add_path(PathBuf::new(), count);
         assert!(listed.is_some(), "who listed may be long in asking for the next");
         lock(&scheduler).end_listing();
-        assert!(lock(&scheduler).add_path(path(1), count).is_none());
+        assert!(lock(&scheduler).add_path(PathBuf::new(), count).is_none());
         assert_eq!(counted.get(), 1, "only what is taken");
     }
 
@@ -413,7 +399,7 @@ mod tests {
     fn who_waits_for_a_path_leaves_those_before_it_to_others() {
         let mut scheduler = Scheduler::new(BOUNDS);
         assert_eq!(steps(&mut scheduler), [Step::List]);
-        let _ = add(&mut scheduler, 0);
+        let _ = add(&mut scheduler);
         assert_eq!(steps(&mut scheduler), [Step::Inline]);
         defer_next(&mut scheduler);
         assert_eq!(steps(&mut scheduler), [Step::Open]);
@@ -423,13 +409,13 @@ mod tests {
     fn who_lists_calls_nobody_for_whom_there_is_nothing_more() {
         let mut scheduler = Scheduler::new(BOUNDS);
         assert_eq!(steps(&mut scheduler), [Step::List]);
-        for index in 0..2 {
-            assert!(add(&mut scheduler, index).is_some());
+        for _ in 0..2 {
+            assert!(add(&mut scheduler).is_some());
             assert_eq!(steps(&mut scheduler), [Step::Inline]);
         }
-        assert!(add(&mut scheduler, 2).is_none(), "all that may are coming");
+        assert!(add(&mut scheduler).is_none(), "all that may are coming");
         scheduler.inline_done();
-        assert!(add(&mut scheduler, 3).is_some());
+        assert!(add(&mut scheduler).is_some());
     }
 
     #[test]
@@ -507,7 +493,7 @@ mod tests {
     #[test]
     fn a_result_stands_for_what_was_not_listed() {
         let mut scheduler = Scheduler::new(BOUNDS);
-        (0..3).for_each(|index| assert!(add(&mut scheduler, index).is_some()));
+        (0..3).for_each(|_| assert!(add(&mut scheduler).is_some()));
         let mut ended = || scheduler.end_listing_with_result();
         assert_eq!((ended(), ended()), (Some(3), None));
         end_files(&mut scheduler, 3);
@@ -522,7 +508,7 @@ mod tests {
         assert!(scheduler.next_path(Step::Inline).is_some());
         let ended = scheduler.end_listing_with_result();
         assert_eq!((ended, scheduler.drain().len()), (None, 1), "it had ended already");
-        assert!(add(&mut scheduler, 2).is_none(), "none is wanted any more");
+        assert!(add(&mut scheduler).is_none(), "none is wanted any more");
         end_files(&mut scheduler, 1);
         assert!(!scheduler.finish(), "one is under way");
         end_files(&mut scheduler, 1);

@@ -21,7 +21,7 @@ pub(crate) struct FilesShared {
 impl FilesShared {
     pub(crate) fn new(pipeline: Arc<Pipeline>, settings: Settings, pool: BufferPool) -> Self {
         Self {
-            budget: Arc::new(Budget::new(pool, Arc::clone(&pipeline))),
+            budget: Budget::new(pool, Arc::clone(&pipeline)),
             counters: Counters::default(),
             file_systems: FileSystems::default(),
             pipeline,

@@ -14,7 +14,7 @@ use crate::files::builder::BLOCK;
 /// A read that was issued. Replies to requests of an earlier epoch are of no use any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Request {
-    pub(crate) epoch: u32,
+    pub(crate) epoch: u64,
     pub(crate) offset: u64,
     pub(crate) len: usize,
 }
@@ -50,7 +50,9 @@ pub(crate) struct Window<B> {
     issued: u64,
     /// The file is consumed up to this offset.
     consumed: u64,
-    epoch: u32,
+    /// Counts restarts. A file that answers each read with one byte, for days, would wrap 32 bits,
+    /// and an old reply could be taken for a new one.
+    epoch: u64,
     in_flight: usize,
     replies: BTreeMap<u64, Reply<B>>,
     /// The file is not what it was when it was opened.
@@ -268,5 +270,15 @@ mod tests {
         assert!(window.restart().is_empty());
         assert!(window.arrived(Reply { request: issued[1], result: Ok((PIECE, ())) }).is_some());
         assert_eq!(lens(&issue_all(&mut window)), [(BLOCK as u64, PIECE)], "one after the other");
+    }
+
+    #[test]
+    fn an_old_reply_is_of_no_use_however_many_restarts_there_were() {
+        let mut window = Window::new(10 * PIECE as u64, PIECE, PIECE);
+        window.epoch = u32::MAX.into();
+        let issued = issue_all(&mut window);
+        assert!(window.restart().is_empty());
+        assert_ne!(window.next().unwrap().epoch, 0, "that is the epoch of the first reads");
+        assert!(window.arrived(Reply { request: issued[0], result: Ok((PIECE, ())) }).is_some());
     }
 }

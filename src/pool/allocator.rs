@@ -21,7 +21,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
 
-use crate::pool::raw_buffer::{BufferId, RawBuffer};
+use crate::pool::slab::{BufferId, RawBuffer};
 use crate::pool::slabs::{Shortage, Slabs};
 use crate::pool::stats::PoolStats;
 use crate::sync::{Condvar, Mutex, lock};

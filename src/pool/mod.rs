@@ -8,11 +8,9 @@
 
 mod allocator;
 pub(crate) mod builder;
-mod counters;
 pub(crate) mod error;
 pub(crate) mod mapping;
 pub(crate) mod pool_buf;
-mod raw_buffer;
 mod shared;
 mod slab;
 mod slabs;
@@ -140,6 +138,11 @@ impl BufferPool {
     fn acquire_until(&self, len: usize, limit: Option<WaitLimit>) -> Result<PoolBuf, AcquireError> {
         let raw = self.shared.acquire(len, limit)?;
         Ok(PoolBuf::new(raw, Arc::clone(&self.shared)))
+    }
+
+    /// Has a function called each time that a buffer has come back, once for all handles.
+    pub(crate) fn on_return(&self, call: impl Fn() + Send + Sync + 'static) {
+        self.shared.on_return(Box::new(call));
     }
 
     /// Unmaps all slabs whose buffers are all free, and returns how many bytes they had.

@@ -12,8 +12,8 @@ use std::slice;
 use std::sync::Arc;
 
 use crate::buffer::{IoBuf, IoBufMut};
-use crate::pool::raw_buffer::RawBuffer;
 use crate::pool::shared::PoolShared;
+use crate::pool::slab::RawBuffer;
 
 /// A buffer of a [`BufferPool`](crate::BufferPool), aligned to at least 4096 bytes. When it is
 /// dropped, in any thread, it is returned to the pool.

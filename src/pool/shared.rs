@@ -6,11 +6,11 @@
 //! was using the pool at the time of the fork had, or borrowed, a share, and nothing in the child
 //! can drop that one.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::pool::allocator::{Allocator, Waiter};
 use crate::pool::error::AcquireError;
-use crate::pool::raw_buffer::{BufferId, RawBuffer};
+use crate::pool::slab::{BufferId, RawBuffer};
 use crate::pool::slabs::{Shortage, Slabs};
 use crate::sync::{Mutex, MutexGuard, lock};
 use crate::sys::fork::ForkMark;
@@ -22,12 +22,18 @@ pub(crate) struct PoolShared {
     /// The sizes of the classes, in ascending order.
     sizes: Box<[usize]>,
     allocator: Mutex<Allocator>,
+    /// Called each time that a buffer has come back, without the lock.
+    returned: OnceLock<Box<dyn Fn() + Send + Sync>>,
 }
 
 impl PoolShared {
     pub(crate) fn new(slabs: Slabs, sizes: Box<[usize]>) -> Self {
-        let allocator = Mutex::new(Allocator::new(slabs));
-        Self { fork_mark: ForkMark::of_this_process(), sizes, allocator }
+        Self {
+            fork_mark: ForkMark::of_this_process(),
+            sizes,
+            allocator: Mutex::new(Allocator::new(slabs)),
+            returned: OnceLock::new(),
+        }
     }
 
     pub(crate) fn sizes(&self) -> &[usize] {
@@ -39,10 +45,19 @@ impl PoolShared {
         (!self.fork_mark.is_forked()).then(|| lock(&self.allocator))
     }
 
+    /// Has a function called each time that a buffer has come back.
+    pub(crate) fn on_return(&self, call: Box<dyn Fn() + Send + Sync>) {
+        let set = self.returned.set(call);
+        debug_assert!(set.is_ok(), "another function is called already");
+    }
+
     /// Takes a buffer back.
     pub(crate) fn put(&self, id: BufferId) {
-        if let Some(mut allocator) = self.allocator() {
-            allocator.put(id);
+        let Some(mut allocator) = self.allocator() else { return };
+        allocator.put(id);
+        drop(allocator);
+        if let Some(call) = self.returned.get() {
+            call();
         }
     }
 

@@ -1,13 +1,38 @@
-//! One mapping, cut into buffers of one size.
+//! One mapping, cut into buffers of one size, and a buffer as it hands it out: memory without an
+//! owner yet.
+//!
+//! Safety: a slab makes a raw buffer when it hands out one of its buffers. Until that buffer's id
+//! comes back to the slab, no other raw buffer has the same memory.
+
+#![expect(unsafe_code, reason = "memory with one owner at a time, in whichever thread")]
 
 use std::io;
+use std::ptr::NonNull;
 
 use crate::pool::mapping::{HUGE_PAGE, Mapping};
-use crate::pool::raw_buffer::{BufferId, RawBuffer};
+
+/// Which buffer it is: the number of its slab, and its index in that slab.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct BufferId {
+    pub(super) slab: u32,
+    pub(super) index: u32,
+}
+
+pub(crate) struct RawBuffer {
+    pub(super) memory: NonNull<u8>,
+    /// In bytes.
+    pub(super) size: usize,
+    pub(super) id: BufferId,
+}
+
+// SAFETY: plain bytes belong to no thread, and no other raw buffer has the same ones.
+unsafe impl Send for RawBuffer {}
+// SAFETY: a shared reference shows the address, and gives access to no byte.
+unsafe impl Sync for RawBuffer {}
 
 pub(crate) struct Slab {
     mapping: Mapping,
-    class: usize,
+    pub(super) class: usize,
     /// Of each buffer, in bytes.
     size: usize,
     /// How many buffers the mapping is cut into.
@@ -16,9 +41,9 @@ pub(crate) struct Slab {
     /// is taken first, as it may still be in a cache.
     free: Vec<u32>,
     /// Where the slab is in its class's list of ready slabs, if it is listed.
-    ready_index: Option<usize>,
+    pub(super) ready_index: Option<usize>,
     /// No buffer is taken, because a thread waits for the whole slab.
-    draining: bool,
+    pub(super) draining: bool,
 }
 
 impl Slab {
@@ -61,17 +86,13 @@ impl Slab {
         self.mapping
     }
 
-    pub(crate) fn class(&self) -> usize {
-        self.class
+    pub(crate) fn mapping(&self) -> &Mapping {
+        &self.mapping
     }
 
     /// Of each buffer, in bytes.
     pub(crate) fn size(&self) -> usize {
         self.size
-    }
-
-    pub(crate) fn mapping(&self) -> &Mapping {
-        &self.mapping
     }
 
     pub(crate) fn buffers_out(&self) -> usize {
@@ -86,21 +107,5 @@ impl Slab {
     /// Whether none of its buffers is free.
     pub(crate) fn is_used_up(&self) -> bool {
         self.free.is_empty()
-    }
-
-    pub(crate) fn is_draining(&self) -> bool {
-        self.draining
-    }
-
-    pub(crate) fn set_draining(&mut self, draining: bool) {
-        self.draining = draining;
-    }
-
-    pub(crate) fn ready_index(&self) -> Option<usize> {
-        self.ready_index
-    }
-
-    pub(crate) fn set_ready_index(&mut self, index: Option<usize>) {
-        self.ready_index = index;
     }
 }

@@ -7,10 +7,8 @@
 use std::io;
 use std::ops::Range;
 
-use crate::pool::counters::SlabCounters;
 use crate::pool::mapping::{HugePages, Mapping};
-use crate::pool::raw_buffer::{BufferId, RawBuffer};
-use crate::pool::slab::Slab;
+use crate::pool::slab::{BufferId, RawBuffer, Slab};
 use crate::pool::stats::PoolStats;
 
 /// Why there is no buffer at once.
@@ -44,7 +42,9 @@ pub(crate) struct Slabs {
     /// The length of all idle slabs together.
     idle_bytes: usize,
     huge_pages: HugePages,
-    counters: SlabCounters,
+    /// Nothing is decided by them. Those of waiting threads are 0, as are the fields that `stats`
+    /// fills in.
+    counters: PoolStats,
 }
 
 impl Slabs {
@@ -62,7 +62,7 @@ impl Slabs {
             draining: Vec::new(),
             idle_bytes: 0,
             huge_pages,
-            counters: SlabCounters::default(),
+            counters: PoolStats::default(),
         }
     }
 
@@ -102,7 +102,7 @@ impl Slabs {
     pub(crate) fn put(&mut self, id: BufferId) {
         let slab = self.slab_mut(id.slab);
         slab.put(id);
-        let (idle, draining) = (slab.is_idle(), slab.is_draining());
+        let (idle, draining) = (slab.is_idle(), slab.draining);
         let (size, len) = (slab.size(), slab.mapping().len());
         self.counters.buffers_out -= 1;
         self.counters.bytes_out -= size;
@@ -213,7 +213,7 @@ impl Slabs {
         self.draining.retain(|&draining| draining != number);
         let slab = self.slabs[number as usize].take().expect("only slabs that exist are removed");
         self.vacant.push(number);
-        self.classes[slab.class()].slab_count -= 1;
+        self.classes[slab.class].slab_count -= 1;
         self.idle_bytes -= slab.mapping().len();
         slab
     }
@@ -224,10 +224,9 @@ impl Slabs {
     pub(crate) fn drain_one(&mut self, class: usize) {
         let slabs = self.slabs.iter_mut().zip(0..);
         let candidates = slabs.filter_map(|(slab, number)| Some((slab.as_mut()?, number)));
-        let candidates =
-            candidates.filter(|(slab, _)| slab.class() != class && !slab.is_draining());
+        let candidates = candidates.filter(|(slab, _)| slab.class != class && !slab.draining);
         if let Some((slab, number)) = candidates.min_by_key(|(slab, _)| slab.buffers_out()) {
-            slab.set_draining(true);
+            slab.draining = true;
             self.draining.push(number);
             self.unlist(number);
         }
@@ -237,7 +236,7 @@ impl Slabs {
     pub(crate) fn stop_draining(&mut self) {
         while let Some(number) = self.draining.pop() {
             let slab = self.slab_mut(number);
-            slab.set_draining(false);
+            slab.draining = false;
             if !slab.is_used_up() {
                 self.list(number);
             }
@@ -247,7 +246,7 @@ impl Slabs {
     /// Makes a slab the first of its class to take from.
     fn list(&mut self, number: u32) {
         let slab = self.slab_mut(number);
-        let (class, listed_at) = (slab.class(), slab.ready_index());
+        let (class, listed_at) = (slab.class, slab.ready_index);
         let ready = &mut self.classes[class].ready;
         let index = listed_at.unwrap_or_else(|| {
             ready.push(number);
@@ -256,19 +255,19 @@ impl Slabs {
         let last = ready.len() - 1;
         ready.swap(index, last);
         let moved = ready[index];
-        self.slab_mut(moved).set_ready_index(Some(index));
-        self.slab_mut(number).set_ready_index(Some(last));
+        self.slab_mut(moved).ready_index = Some(index);
+        self.slab_mut(number).ready_index = Some(last);
     }
 
     /// Takes a slab off its class's list, if it is there.
     fn unlist(&mut self, number: u32) {
         let slab = self.slab_mut(number);
-        let (class, Some(index)) = (slab.class(), slab.ready_index()) else { return };
-        slab.set_ready_index(None);
+        let (class, Some(index)) = (slab.class, slab.ready_index) else { return };
+        slab.ready_index = None;
         let ready = &mut self.classes[class].ready;
         ready.swap_remove(index);
         if let Some(&moved) = ready.get(index) {
-            self.slab_mut(moved).set_ready_index(Some(index));
+            self.slab_mut(moved).ready_index = Some(index);
         }
     }
 
@@ -293,6 +292,6 @@ impl Slabs {
     /// The counters of slabs and buffers. Those of waiting threads are 0.
     pub(crate) fn stats(&self) -> PoolStats {
         let (capacity, mapped, slabs) = (self.capacity, self.mapped, self.count());
-        PoolStats { capacity, mapped, slabs, ..self.counters.stats() }
+        PoolStats { capacity, mapped, slabs, ..self.counters }
     }
 }

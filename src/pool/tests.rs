@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::pool::allocator::{Allocator, OVERTAKES_PER_DRAIN, Waiter};
 use crate::pool::mapping::{HUGE_PAGE, HugePages};
-use crate::pool::raw_buffer::{BufferId, RawBuffer};
+use crate::pool::slab::{BufferId, RawBuffer};
 use crate::pool::slabs::{Shortage, Slabs};
 use crate::wait::limit::WaitLimit;
 

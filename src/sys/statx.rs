@@ -72,18 +72,10 @@ const _: () = {
     assert!(offset_of!(statx, stx_dio_offset_align) == 0x9c);
 };
 
-/// Asks for the fields in `mask` of an open file.
-pub(crate) fn statx(fd: BorrowedFd<'_>, mask: u32) -> io::Result<statx> {
-    call(fd, libc::AT_EMPTY_PATH, mask)
-}
-
-/// The same, but a file system that would have to ask its server answers with the values that it
-/// has, where it has any (`AT_STATX_DONT_SYNC`).
-pub(crate) fn statx_without_sync(fd: BorrowedFd<'_>, mask: u32) -> io::Result<statx> {
-    call(fd, libc::AT_EMPTY_PATH | libc::AT_STATX_DONT_SYNC, mask)
-}
-
-fn call(fd: BorrowedFd<'_>, flags: c_int, mask: u32) -> io::Result<statx> {
+/// Asks for the fields in `mask` of an open file. With the flag `AT_STATX_DONT_SYNC`, a file system
+/// that would have to ask its server answers with the values that it has, where it has any.
+pub(crate) fn statx(fd: BorrowedFd<'_>, flags: c_int, mask: u32) -> io::Result<statx> {
+    let flags = flags | libc::AT_EMPTY_PATH;
     let mut status = statx::default();
     // SAFETY: the kernel reads a path, which is a literal that ends with a zero. It writes one
     // `statx` through the last pointer, which is to a live local of that size; any bit pattern is a

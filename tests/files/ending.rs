@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use reapool::{Chunk, FileErrorKind, FilesStopper, Order};
+use reapool::{Chunk, FileErrorKind, FilesStopper, Listing, Order};
 
 use crate::support::cache::forget;
 use crate::support::files::{
@@ -55,6 +55,7 @@ fn stopped_from_another_thread_an_endless_run_ends() {
             assert_stopped(&outcomes, &pulled);
             let end = progress.snapshot();
             assert_eq!((end.finished, end.found), (true, outcomes.len() as u64));
+            assert_eq!(end.listing, Listing::Stopped);
         }
     }
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use reapool::{Chunk, FileErrorKind, FileInfo, FileOperation, Order};
+use reapool::{Chunk, FileErrorKind, FileInfo, FileOperation, Listing, Order};
 
 use crate::support::files::{
     CHUNK, Outcome, POLICIES, all, copied, dispatcher, files_of, modest, open_below, small_files,
@@ -124,7 +124,10 @@ fn a_panicking_iterator_ends_the_run_and_has_a_result() {
                 let _ = &guard;
                 assert!(*place < count, "no more");
             });
-            let mut outcomes = all(copied(&files, listed.map(|(_, path)| path)));
+            let run = copied(&files, listed.map(|(_, path)| path));
+            let progress = run.progress();
+            let mut outcomes = all(run);
+            assert_eq!(progress.snapshot().listing, Listing::Panicked);
             let error = outcomes.pop().unwrap().unwrap_err();
             assert_eq!(
                 (error.kind(), error.operation),

@@ -3,7 +3,9 @@
 
 use std::thread;
 
-use reapool::{Chunk, Dispatcher, FileErrorKind, FileOperation, FilesRun, Order};
+use reapool::{
+    Chunk, Dispatcher, FileErrorKind, FileOperation, Files, FilesProgress, FilesRun, Listing, Order,
+};
 
 use crate::support::cache::forget;
 use crate::support::files::{
@@ -16,27 +18,28 @@ fn untended() -> Dispatcher {
     support::builder().depth(32).workers(2).build().unwrap()
 }
 
-/// One result for each path, good or that it was too late; at most one more, for the list. The path
-/// that the iterator was just coming up with may have been dropped, if the list's result says so.
-fn assert_ended<T>(outcomes: &[Outcome<T>], pulled: &Pulled) {
-    let (mut indices, mut cut_short) = (Vec::new(), false);
+/// One result for each path, good or that it was too late, and none for anything else. The path that
+/// the iterator was just coming up with may have been dropped, if the progress says that the listing
+/// was cut short.
+fn assert_ended<T>(outcomes: &[Outcome<T>], pulled: &Pulled, progress: &FilesProgress) {
+    let mut indices = Vec::new();
     for outcome in outcomes {
         match outcome {
             Ok(done) => indices.push(done.index),
             Err(error) => {
                 assert_eq!(error.kind(), FileErrorKind::ShutDown, "{error}");
-                match error.operation {
-                    FileOperation::List => cut_short = true,
-                    _ => indices.push(error.index),
-                }
+                assert_ne!(error.operation, FileOperation::List, "{error}");
+                indices.push(error.index);
             }
         }
     }
     indices.sort_unstable();
-    let (count, ended) = (pulled.count(), indices.len());
+    let (count, ended, end) = (pulled.count(), indices.len(), progress.snapshot());
+    let cut_short = end.listing == Listing::ShutDown;
+    assert!(cut_short || end.listing == Listing::Complete, "{end:?}");
     assert!(indices.iter().copied().eq(0..ended as u64), "of {count}: {indices:?}");
     assert!(ended == count || cut_short && ended + 1 == count, "{ended} of {count}, {cut_short}");
-    assert!(outcomes.len() - ended <= 1);
+    assert_eq!((end.found, end.done + end.failed), (ended as u64, ended as u64));
 }
 
 #[test]
@@ -51,6 +54,7 @@ fn a_shutdown_ends_a_run_that_is_being_taken() {
             let files = modest(&dispatcher).policy(policy).results(64).build().unwrap();
             let pulled = Pulled::default();
             let mut run = gathered(&files, pulled.from(paths.clone().into_iter()));
+            let progress = run.progress();
             let outcomes = watched(move || {
                 let mut outcomes: Vec<_> = run.by_ref().take(taken).collect();
                 let taker = thread::spawn(move || run.collect::<Vec<_>>());
@@ -58,7 +62,7 @@ fn a_shutdown_ends_a_run_that_is_being_taken() {
                 outcomes.extend(taker.join().unwrap());
                 outcomes
             });
-            assert_ended(&outcomes, &pulled);
+            assert_ended(&outcomes, &pulled, &progress);
             eventually("closed", || open_below(directory.path()) == 0);
         }
     }
@@ -78,7 +82,7 @@ fn a_shutdown_does_not_wait_for_results_to_be_taken() {
         watched(move || dispatcher.shutdown_timeout(HANG).unwrap());
         let outcomes = all(run);
         assert!(outcomes.iter().filter(|outcome| outcome.is_ok()).count() >= 10);
-        assert_ended(&outcomes, &pulled);
+        assert_ended(&outcomes, &pulled, &progress);
         assert!(progress.snapshot().finished);
     }
 }
@@ -98,11 +102,12 @@ fn a_shutdown_waits_for_callbacks_and_ends_their_files() {
             move |_: &mut _, _: Chunk| held.pass(),
             |_, _| (),
         );
+        let progress = run.progress();
         gate.wait_for(1);
         let shutdown = thread::spawn(move || dispatcher.shutdown_timeout(HANG).map(drop));
         gate.open();
         watched(move || shutdown.join().unwrap().unwrap());
-        assert_ended(&all(run), &pulled);
+        assert_ended(&all(run), &pulled, &progress);
         assert_eq!(drops.count(), 1);
     }
 }
@@ -122,8 +127,9 @@ fn after_a_shutdown_a_run_ends_at_once() {
         });
         let progress = run.progress();
         let outcomes = all(run);
-        assert_ended(&outcomes, &pulled);
-        assert!(!outcomes.is_empty(), "it says that it is no use");
+        assert_ended(&outcomes, &pulled, &progress);
+        assert!(outcomes.is_empty(), "no path was taken");
+        assert_eq!(progress.snapshot().listing, Listing::ShutDown, "it says that it is no use");
         assert!(progress.snapshot().finished);
         eventually("dropped", || drops.count() == 1);
     }
@@ -141,10 +147,11 @@ fn memory_that_is_waited_for_does_not_hold_up_a_shutdown() {
         // All memory is kept, and given back after the shutdown only.
         let keep = move |_: &mut (), chunk: Chunk| sender.send(chunk).unwrap();
         let run = files.stream(pulled.from(paths.clone().into_iter()), |_| (), keep, |(), _| ());
+        let progress = run.progress();
         eventually("waits for memory", || files.stats().memory_waits > 0);
         watched(move || dispatcher.shutdown_timeout(HANG).map(drop).unwrap());
         drop(kept);
-        assert_ended(&all(run), &pulled);
+        assert_ended(&all(run), &pulled, &progress);
     }
 }
 
@@ -156,10 +163,11 @@ fn the_dispatcher_may_be_dropped_first_and_drained_meanwhile() {
     let files = modest(&dispatcher).build().unwrap();
     let pulled = Pulled::default();
     let run = copied(&files, pulled.from(paths.clone().into_iter()));
+    let progress = run.progress();
     // What is under way, with a run that nobody takes results of, comes to rest.
     dispatcher.drain_timeout(HANG).unwrap();
     watched(move || drop(dispatcher));
-    assert_ended(&all(run), &pulled);
+    assert_ended(&all(run), &pulled, &progress);
     drop(files);
 }
 
@@ -183,4 +191,27 @@ fn files_and_runs_may_go_in_any_order() {
     }
     let dispatcher = dispatcher(2);
     assert_eq!(successes(copied(&modest(&dispatcher).build().unwrap(), paths)).len(), 50);
+}
+
+#[test]
+fn a_shutdown_while_paths_are_listed_adds_no_result() {
+    let directory = scratch();
+    let paths = small_files(directory.path(), 3);
+    for (taken, order) in [(0, Order::Completion), (1, Order::Input), (3, Order::Completion)] {
+        let dispatcher = untended();
+        let files = Files::builder(&dispatcher).order(order).build().unwrap();
+        // The last owner goes while the paths are listed.
+        let (mut own, mut rest, mut given) = (Some(dispatcher), paths.clone().into_iter(), 0);
+        let listed = std::iter::from_fn(move || {
+            if given == taken {
+                drop(own.take());
+            }
+            given += 1;
+            rest.next()
+        });
+        let pulled = Pulled::default();
+        let run = copied(&files, pulled.from(listed));
+        let progress = run.progress();
+        assert_ended(&all(run), &pulled, &progress);
+    }
 }
