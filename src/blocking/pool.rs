@@ -17,7 +17,7 @@ use std::sync::{OnceLock, Weak};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use super::request::{BlockingRequest, ReplyTo};
+use crate::engine::Request;
 use crate::sync::{Arc, Condvar, Mutex, MutexGuard, lock};
 use crate::sys::signals;
 use crate::unwind::AbortOnUnwind;
@@ -26,6 +26,24 @@ use crate::wait::limit::WaitLimit;
 /// How long a thread waits for something to do before it ends. Tests of the inside let it wait for
 /// ever, so that they hang if a thread is not told to end.
 const KEEP_ALIVE: Duration = Duration::from_secs(if cfg!(test) { u64::MAX } else { 1 });
+
+/// Something for a blocking thread to do, for the job in the slot with the request's token.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct BlockingRequest {
+    pub(crate) request: Request,
+    /// How many bytes of a plain read have been read already, from the page cache.
+    pub(crate) done: usize,
+    pub(crate) reply_to: ReplyTo,
+}
+
+/// The receiver of the result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ReplyTo {
+    /// The workers get the job.
+    Workers,
+    /// The engine gets the event: it had accepted the request.
+    Engine,
+}
 
 /// The user of the threads, which knows how to perform a request.
 pub(crate) trait BlockingService: Send + Sync {
