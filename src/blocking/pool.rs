@@ -92,13 +92,6 @@ struct PoolState {
     free_numbers: Vec<usize>,
 }
 
-/// Whether a thread has just been started.
-#[derive(Clone, Copy, PartialEq)]
-enum Since {
-    Start,
-    LastRequest,
-}
-
 impl BlockingPool {
     pub(crate) fn new(limit: usize) -> Arc<Self> {
         Arc::new_cyclic(|this| Self {
@@ -187,55 +180,38 @@ impl BlockingPool {
     /// Serves requests until there has been none for a while or the pool is dismissed.
     fn work(&self, service: &dyn BlockingService, number: usize) {
         let _guard = AbortOnUnwind;
-        let mut since = Since::Start;
-        while let Some(request) = self.next(number, since) {
-            since = Since::LastRequest;
-            if service.perform(&request) == AfterWork::Forked {
+        let mut state = self.lock();
+        state.coming = false;
+        loop {
+            while let Some(request) = state.queue.pop_front() {
+                self.wake_one(&mut state);
+                drop(state);
+                if service.perform(&request) == AfterWork::Forked {
+                    return;
+                }
+                state = self.lock();
+            }
+            state = self.wait(state);
+            if !mem::take(&mut state.coming) {
+                state.threads -= 1;
+                state.free_numbers.push(number);
                 return;
             }
         }
     }
 
-    /// The next request for the calling thread, or `None` if it is to end.
-    fn next(&self, number: usize, since: Since) -> Option<BlockingRequest> {
-        let mut state = self.lock();
-        if since == Since::Start {
-            state.coming = false;
-        }
-        loop {
-            if let Some(request) = state.queue.pop_front() {
-                self.wake_one(&mut state);
-                return Some(request);
-            }
-            let (waited, woken) = self.wait(state);
-            state = waited;
-            if !woken {
-                state.threads -= 1;
-                state.free_numbers.push(number);
-                return None;
-            }
-        }
-    }
-
-    /// Waits to be woken. False if nobody woke this thread for a while, or the threads are to end.
-    fn wait<'a>(
-        &'a self,
-        mut state: MutexGuard<'a, PoolState>,
-    ) -> (MutexGuard<'a, PoolState>, bool) {
+    /// Waits to be woken: not for long, and not if the threads are to end.
+    fn wait<'a>(&'a self, mut state: MutexGuard<'a, PoolState>) -> MutexGuard<'a, PoolState> {
         let limit = WaitLimit::after(KEEP_ALIVE);
         state.idle += 1;
-        while !state.coming && !state.dismissed {
-            match limit.wait(&self.wake_up, state) {
-                Ok(waited) => state = waited,
-                Err(waited) => {
-                    state = waited;
-                    break;
-                }
-            }
+        let mut is_over = false;
+        while !state.coming && !state.dismissed && !is_over {
+            let waited = limit.wait(&self.wake_up, state);
+            is_over = waited.is_err();
+            state = waited.unwrap_or_else(|state| state);
         }
         state.idle -= 1;
-        let woken = mem::take(&mut state.coming);
-        (state, woken)
+        state
     }
 
     /// Tells the threads to end. The queue is empty and stays so.
