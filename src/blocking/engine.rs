@@ -8,8 +8,7 @@ use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::pool::BlockingPool;
-use super::request::{BlockingRequest, ReplyTo};
+use super::pool::{BlockingPool, BlockingRequest, ReplyTo};
 use crate::engine::backend::Backend;
 use crate::engine::operation::Operation;
 use crate::engine::{Engine, Errno, Event, Request, STOP};
@@ -58,9 +57,7 @@ impl BlockingEngine {
         let events = state.events.len();
         let wakes = state.sleeps_for.take_if(|least| events >= *least).is_some();
         drop(state);
-        if wakes {
-            self.wake_waiter();
-        }
+        self.wake_waiter(wakes);
     }
 
     /// Adds as many of these polls as there is room for, wakes the waiter so that it waits for them
@@ -71,16 +68,16 @@ impl BlockingEngine {
         state.polls.extend(&polls[..count]);
         let wakes = state.sleeps_for.take().is_some();
         drop(state);
-        if wakes {
-            self.wake_waiter();
-        }
+        self.wake_waiter(wakes);
         count
     }
 
-    /// Wakes the waiter. The caller has taken `sleeps_for`, so no other thread does.
-    fn wake_waiter(&self) {
-        // The counter is never full: nobody writes again before the waiter has read it.
-        let _ = (&self.wakeup).write_all(&1_u64.to_ne_bytes());
+    /// Wakes the waiter, if the caller has taken `sleeps_for`, so that no other thread does.
+    fn wake_waiter(&self, wakes: bool) {
+        if wakes {
+            // The counter is never full: nobody writes again before the waiter has read it.
+            let _ = (&self.wakeup).write_all(&1_u64.to_ne_bytes());
+        }
     }
 
     /// Sleeps until another thread wakes the waiter, a polled file is ready, or the deadline comes.
@@ -201,9 +198,7 @@ impl Engine for BlockingEngine {
         state.cancelled.push(token);
         let wakes = state.sleeps_for.take().is_some();
         drop(state);
-        if wakes {
-            self.wake_waiter();
-        }
+        self.wake_waiter(wakes);
         true
     }
 

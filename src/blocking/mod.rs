@@ -1,16 +1,14 @@
 //! Blocking threads: a bounded set of threads for the system calls that Linux does not perform
 //! asynchronously, the transfers by such calls, and an engine made of both.
 //!
-//! `pool.rs` has the threads and their queue, `request.rs` what they are asked for, `transfer.rs`
-//! the system calls, and `engine.rs` the engine. This folder knows no job: its threads hand each
+//! `pool.rs` has the threads and their queue, `transfer.rs` the system calls, and `engine.rs` the
+//! engine. This folder knows no job: its threads hand each
 //! request to a [`BlockingService`], which is the pipeline.
 
 mod engine;
 mod pool;
-mod request;
 mod transfer;
 
 pub(crate) use engine::BlockingEngine;
-pub(crate) use pool::{AfterWork, BlockingPool, BlockingService};
-pub(crate) use request::{BlockingRequest, ReplyTo};
+pub(crate) use pool::{AfterWork, BlockingPool, BlockingRequest, BlockingService, ReplyTo};
 pub(crate) use transfer::{CacheRead, perform, read_cached};

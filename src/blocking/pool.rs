@@ -17,7 +17,7 @@ use std::sync::{OnceLock, Weak};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use super::request::{BlockingRequest, ReplyTo};
+use crate::engine::Request;
 use crate::sync::{Arc, Condvar, Mutex, MutexGuard, lock};
 use crate::sys::signals;
 use crate::unwind::AbortOnUnwind;
@@ -26,6 +26,24 @@ use crate::wait::limit::WaitLimit;
 /// How long a thread waits for something to do before it ends. Tests of the inside let it wait for
 /// ever, so that they hang if a thread is not told to end.
 const KEEP_ALIVE: Duration = Duration::from_secs(if cfg!(test) { u64::MAX } else { 1 });
+
+/// Something for a blocking thread to do, for the job in the slot with the request's token.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct BlockingRequest {
+    pub(crate) request: Request,
+    /// How many bytes of a plain read have been read already, from the page cache.
+    pub(crate) done: usize,
+    pub(crate) reply_to: ReplyTo,
+}
+
+/// The receiver of the result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ReplyTo {
+    /// The workers get the job.
+    Workers,
+    /// The engine gets the event: it had accepted the request.
+    Engine,
+}
 
 /// The user of the threads, which knows how to perform a request.
 pub(crate) trait BlockingService: Send + Sync {
@@ -72,13 +90,6 @@ struct PoolState {
     handles: Vec<JoinHandle<()>>,
     /// The numbers in the names of threads that have ended.
     free_numbers: Vec<usize>,
-}
-
-/// Whether a thread has just been started.
-#[derive(Clone, Copy, PartialEq)]
-enum Since {
-    Start,
-    LastRequest,
 }
 
 impl BlockingPool {
@@ -169,55 +180,38 @@ impl BlockingPool {
     /// Serves requests until there has been none for a while or the pool is dismissed.
     fn work(&self, service: &dyn BlockingService, number: usize) {
         let _guard = AbortOnUnwind;
-        let mut since = Since::Start;
-        while let Some(request) = self.next(number, since) {
-            since = Since::LastRequest;
-            if service.perform(&request) == AfterWork::Forked {
+        let mut state = self.lock();
+        state.coming = false;
+        loop {
+            while let Some(request) = state.queue.pop_front() {
+                self.wake_one(&mut state);
+                drop(state);
+                if service.perform(&request) == AfterWork::Forked {
+                    return;
+                }
+                state = self.lock();
+            }
+            state = self.wait(state);
+            if !mem::take(&mut state.coming) {
+                state.threads -= 1;
+                state.free_numbers.push(number);
                 return;
             }
         }
     }
 
-    /// The next request for the calling thread, or `None` if it is to end.
-    fn next(&self, number: usize, since: Since) -> Option<BlockingRequest> {
-        let mut state = self.lock();
-        if since == Since::Start {
-            state.coming = false;
-        }
-        loop {
-            if let Some(request) = state.queue.pop_front() {
-                self.wake_one(&mut state);
-                return Some(request);
-            }
-            let (waited, woken) = self.wait(state);
-            state = waited;
-            if !woken {
-                state.threads -= 1;
-                state.free_numbers.push(number);
-                return None;
-            }
-        }
-    }
-
-    /// Waits to be woken. False if nobody woke this thread for a while, or the threads are to end.
-    fn wait<'a>(
-        &'a self,
-        mut state: MutexGuard<'a, PoolState>,
-    ) -> (MutexGuard<'a, PoolState>, bool) {
+    /// Waits to be woken: not for long, and not if the threads are to end.
+    fn wait<'a>(&'a self, mut state: MutexGuard<'a, PoolState>) -> MutexGuard<'a, PoolState> {
         let limit = WaitLimit::after(KEEP_ALIVE);
         state.idle += 1;
-        while !state.coming && !state.dismissed {
-            match limit.wait(&self.wake_up, state) {
-                Ok(waited) => state = waited,
-                Err(waited) => {
-                    state = waited;
-                    break;
-                }
-            }
+        let mut is_over = false;
+        while !state.coming && !state.dismissed && !is_over {
+            let waited = limit.wait(&self.wake_up, state);
+            is_over = waited.is_err();
+            state = waited.unwrap_or_else(|state| state);
         }
         state.idle -= 1;
-        let woken = mem::take(&mut state.coming);
-        (state, woken)
+        state
     }
 
     /// Tells the threads to end. The queue is empty and stays so.

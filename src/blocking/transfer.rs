@@ -123,49 +123,26 @@ unsafe fn transfer_at(transfer: &Transfer, offset: u64, flags: c_int) -> Result<
         Operation::Write | Operation::WriteVectored => libc::SYS_pwritev2,
         _ => unreachable!("nothing that transfers bytes"),
     };
-    let buffers = BufferArray::of(transfer);
+    let one;
+    let (array, count) = match transfer.operation {
+        Operation::ReadVectored | Operation::WriteVectored => {
+            let array = ptr::with_exposed_provenance::<libc::iovec>(transfer.address as usize);
+            // The kernel answers EINVAL for more than 1024.
+            (array, c_long::try_from(transfer.length).unwrap_or(c_long::MAX))
+        }
+        _ => {
+            // One buffer is an array of one.
+            one = libc::iovec {
+                iov_base: ptr::with_exposed_provenance_mut(transfer.address as usize),
+                iov_len: transfer.length as usize,
+            };
+            (&raw const one, 1)
+        }
+    };
     // The offset is in two halves where a word has 32 bits, and else in the first alone.
     let (low, high) = (offset as c_ulong, (offset >> 32) as c_ulong);
-    let (array, count) = (buffers.array(), buffers.count());
     // The call takes whole words.
     let (fd, flags) = (c_long::from(transfer.fd), c_long::from(flags));
     // SAFETY: the array has `count` elements, and these are valid, by the caller's promise.
     checked(unsafe { libc::syscall(number, fd, array, count, low, high, flags) })
-}
-
-/// The array of buffers of a transfer. One buffer is an array of one.
-enum BufferArray {
-    One(libc::iovec),
-    Array { address: *const libc::iovec, count: usize },
-}
-
-impl BufferArray {
-    fn of(transfer: &Transfer) -> Self {
-        let address = transfer.address as usize;
-        match transfer.operation {
-            Operation::ReadVectored | Operation::WriteVectored => Self::Array {
-                address: ptr::with_exposed_provenance(address),
-                count: transfer.length as usize,
-            },
-            _ => Self::One(libc::iovec {
-                iov_base: ptr::with_exposed_provenance_mut(address),
-                iov_len: transfer.length as usize,
-            }),
-        }
-    }
-
-    fn array(&self) -> *const libc::iovec {
-        match self {
-            Self::One(segment) => segment,
-            Self::Array { address, .. } => *address,
-        }
-    }
-
-    fn count(&self) -> c_long {
-        match self {
-            Self::One(_) => 1,
-            // The kernel answers EINVAL for more than 1024.
-            Self::Array { count, .. } => c_long::try_from(*count).unwrap_or(c_long::MAX),
-        }
-    }
 }

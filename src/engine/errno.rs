@@ -14,7 +14,6 @@ pub(crate) enum SubmitAction {
 }
 
 /// The meanings are those of io_submit(2) and of `fs/aio.c`.
-#[expect(clippy::match_same_arms, reason = "one arm for each meaning")]
 pub(crate) fn submit_action(Errno(errno): Errno) -> SubmitAction {
     match errno {
         // Not documented for this call. If it ever comes, nothing was accepted.
@@ -22,21 +21,16 @@ pub(crate) fn submit_action(Errno(errno): Errno) -> SubmitAction {
         // No free request: the ring is full of events that have not been reaped, or the kernel had
         // no memory for a request. Either passes when something completes.
         libc::EAGAIN => SubmitAction::Park,
-        // The descriptor isn't open, or not in the mode that the operation needs.
-        libc::EBADF => SubmitAction::FailFirst,
-        // The file does not support the operation, or not with this address, length or offset
-        // (alignment with O_DIRECT). A dead context answers so too, but a context of ours dies only
-        // with the process that made it, and a fork is noticed before a submission.
-        libc::EINVAL => SubmitAction::FailFirst,
-        // The buffer, or the array of buffers, is not in this process's memory.
-        libc::EFAULT => SubmitAction::FailFirst,
-        // The file doesn't know this operation or one of its flags.
-        libc::EOPNOTSUPP => SubmitAction::FailFirst,
-        // A limit on the file's size: RLIMIT_FSIZE, or the file system's own.
-        libc::EFBIG => SubmitAction::FailFirst,
-        // A security policy or a read-only state refuses it. Each job is told.
-        libc::EPERM | libc::EACCES | libc::EROFS | libc::ENOSYS => SubmitAction::FailFirst,
-        // Any other error is about the first request, and its owner is told.
+        // Any other error is about the first request, and its owner is told:
+        //
+        // - EBADF: the descriptor isn't open, or not in the mode that the operation needs.
+        // - EINVAL: the file does not support the operation, or not with this address, length or
+        //   offset (alignment with O_DIRECT). A dead context answers so too, but a context of ours
+        //   dies only with the process that made it, and a fork is noticed before a submission.
+        // - EFAULT: the buffer, or the array of buffers, is not in this process's memory.
+        // - EOPNOTSUPP: the file doesn't know this operation or one of its flags.
+        // - EFBIG: a limit on the file's size, RLIMIT_FSIZE or the file system's own.
+        // - EPERM, EACCES, EROFS, ENOSYS: a security policy or a read-only state refuses it.
         _ => SubmitAction::FailFirst,
     }
 }
@@ -59,14 +53,12 @@ pub(crate) fn setup_failure(Errno(errno): Errno) -> SetupFailure {
     match errno {
         // `aio-nr` plus the number asked for is above `aio-max-nr`.
         libc::EAGAIN => SetupFailure::Limit,
-        // CONFIG_AIO is off, or a seccomp filter answers so.
-        libc::ENOSYS => SetupFailure::Unavailable,
-        // A seccomp filter or security module refuses the call.
-        libc::EPERM | libc::EACCES => SetupFailure::Unavailable,
-        // The kernel's internal limit on events was exceeded.
-        libc::EINVAL => SetupFailure::TooLarge,
-        // No kernel memory, or no address space for the ring.
-        libc::ENOMEM => SetupFailure::TooLarge,
+        // CONFIG_AIO is off, or a seccomp filter answers so. Or a seccomp filter or security module
+        // refuses the call.
+        libc::ENOSYS | libc::EPERM | libc::EACCES => SetupFailure::Unavailable,
+        // The kernel's internal limit on events was exceeded. Or there is no kernel memory, or no
+        // address space for the ring.
+        libc::EINVAL | libc::ENOMEM => SetupFailure::TooLarge,
         _ => SetupFailure::Other,
     }
 }
