@@ -40,7 +40,7 @@ enum Way {
     Nop,
     /// Through the page cache.
     Cached,
-    /// In any of these ways, or over threads for what blocks.
+    /// In any of these ways, or over blocking threads.
     Mixed,
 }
 

@@ -22,9 +22,9 @@ fn switches() -> u64 {
 
 /// Asserts that nothing happens for a second.
 fn assert_idle(what: &str) {
-    // Of those for what blocks it is known that they end.
+    // The blocking threads are known to end.
     let ended = || !proc::threads().iter().any(|(_, name)| name.starts_with("aio-blocking-"));
-    eventually("threads for what blocks end", ended);
+    eventually("blocking threads end", ended);
     let asleep = || proc::threads().iter().all(|(task, _)| proc::is_asleep(task));
     eventually("the threads sleep", || {
         let before = switches();

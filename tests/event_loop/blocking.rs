@@ -1,4 +1,4 @@
-//! Event-loop mode with threads for what blocks: they do it, and the callbacks are the owner's.
+//! Event-loop mode with blocking threads: they do it, and the callbacks are the owner's.
 
 use std::sync::mpsc;
 use std::thread;

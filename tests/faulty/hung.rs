@@ -156,7 +156,7 @@ fn what_is_dropped_meanwhile_keeps_its_buffer() {
             let buffer = drops.buffer(AlignedBuf::zeroed(BLOCK));
             let handle = dispatcher.spawn(Job::read(file, buffer, 0, |done| done.buffer)).unwrap();
             let late = handle.join_timeout(BRIEFLY).unwrap_err().into_handle().unwrap();
-            // From elsewhere, and without anybody who waits for it.
+            // From another thread, which does not wait for it.
             thread::spawn(move || drop(late)).join().unwrap();
         }
         scene.hold.wait_for(2);

@@ -78,7 +78,7 @@ impl Node {
     }
 }
 
-/// A request that has not been answered; whoever asked waits.
+/// A request that has not been answered; the thread that asked waits.
 enum Held {
     Entry(ReplyEntry, String),
     Opened(ReplyOpen),

@@ -1,5 +1,5 @@
 //! Files that go through the page cache stall neither who submits nor a worker: what is cached is read
-//! by workers, everything else is done by threads for what blocks.
+//! by workers, everything else is done by blocking threads.
 
 use std::fs::{File, OpenOptions};
 use std::io::Write;
@@ -52,7 +52,7 @@ impl Busy {
         ]
     }
 
-    /// By how much reads answered by the page cache, and transfers of threads for what blocks, have
+    /// By how much reads answered by the page cache, and transfers of blocking threads, have
     /// grown.
     fn done_here(&self) -> (u64, u64) {
         let now = self.dispatcher.stats();
@@ -186,7 +186,7 @@ fn an_idle_worker_comes_for_a_buffered_file() {
 const TRIES: u64 = 50;
 
 /// Reads a file of known contents, prepared anew by `prepare` each time, in one piece or in three,
-/// until a thread for what blocks was needed.
+/// until a blocking thread was needed.
 fn needs_a_thread(length: usize, prepare: impl Fn(&Path) -> bool) {
     let directory = scratch();
     let path = known_file(directory.path(), "known", length as u64);

@@ -2,7 +2,7 @@
 //! that comes with it, `SIGXFSZ`, which ends a process that doesn't expect it.
 //!
 //! Only a write that begins beyond the limit raises it, in the thread that performs the write: with AIO
-//! whoever submits a direct write. The dispatcher's own threads have it blocked.
+//! the thread that submits a direct write. The dispatcher's own threads have it blocked.
 
 #![expect(unsafe_code, reason = "says what a signal does, in children")]
 
@@ -147,7 +147,7 @@ fn the_dispatchers_own_threads_get_none() {
         listen();
         let limited = limit(libc::RLIMIT_FSIZE, BLOCK);
         let dispatcher = dispatcher();
-        // By a thread for what blocks.
+        // By a blocking thread.
         let done = write(&dispatcher, &open_buffered(&path), BLOCK, false);
         let mut checks = vec![limited, told(&done) == Err(libc::EFBIG)];
         let Some(direct) = &direct else { return first_failure(&checks) };

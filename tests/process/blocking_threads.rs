@@ -1,4 +1,4 @@
-//! Threads for what blocks: where they start and when they end, and what becomes of the work without.
+//! Blocking threads: where they start and when they end, and what becomes of the work without.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -17,7 +17,7 @@ fn thread_name() -> String {
     thread::current().name().unwrap_or_default().to_owned()
 }
 
-/// How many threads there are for what blocks.
+/// How many blocking threads there are.
 fn blocking_threads() -> usize {
     proc::threads().iter().filter(|(_, name)| name.starts_with("aio-blocking-")).count()
 }

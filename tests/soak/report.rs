@@ -103,7 +103,7 @@ impl Report<'_> {
         let (heap, rss) = LIMITS;
         writeln!(
             out,
-            "At rest, when nothing is outstanding and threads for what blocks have ended, from the \
+            "At rest, when nothing is outstanding and blocking threads have ended, from the \
              first round to the last: {} KiB more allocated (limit {heap}), and from the first third \
              on {} KiB more resident (limit {rss}). Descriptors, threads and contexts may not be more \
              than before the first round.\n",

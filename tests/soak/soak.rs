@@ -182,7 +182,7 @@ impl<'a> Soak<'a> {
         self.troubles.compare("buffers out of the pool", pool.stats().buffers_out as u64, 0);
         pool.trim();
         self.troubles.compare("a trimmed pool's memory", pool.stats().mapped as u64, 0);
-        // Threads for what blocks last a second, the contexts of what was dropped a little longer.
+        // Blocking threads last a second, the contexts of what was dropped a little longer.
         let limit = Instant::now() + HANG / 4;
         let sample = loop {
             let sample = stage.sample(self.start, true);

@@ -175,7 +175,7 @@ pub(crate) fn make_fifo(path: &Path) {
 }
 
 /// Reports that something could not be tested here. With `REAPOOL_NO_SKIP` set that is a failure.
-#[expect(clippy::print_stderr, reason = "whoever runs the tests is to see it")]
+#[expect(clippy::print_stderr, reason = "people who run the tests are to see it")]
 pub(crate) fn skipped(what: &str) {
     assert!(std::env::var_os("REAPOOL_NO_SKIP").is_none(), "may not be skipped here: {what}");
     eprintln!("SKIPPED: {what}");

@@ -1,9 +1,9 @@
 //! Mounting, and the end of it.
 //!
-//! **Nothing is left behind, and nobody waits for ever.** A request that the server doesn't answer holds
-//! whoever made it in the kernel, unkillably, until the connection's end: the last descriptor of
-//! `/dev/fuse` is closed, or somebody writes to the connection's `abort` file (the kernel's
-//! Documentation/filesystems/fuse.rst). How that is seen to although the process serves itself: `fuse`.
+//! **Nothing is left behind, and nothing waits for ever.** A request that the server doesn't answer
+//! holds the thread that made it in the kernel, unkillably, until the connection ends: until the last
+//! descriptor of `/dev/fuse` is closed, or somebody writes to the connection's `abort` file (the
+//! kernel's Documentation/filesystems/fuse.rst). `fuse` says how a process that serves itself ends it.
 //!
 //! As soon as it is mounted, the file system is taken out of the directory tree, unless the test wants
 //! it there: its paths go through a descriptor of this process, and it is gone with the last one, however the process ends.

@@ -1,4 +1,4 @@
-//! Threads that are started once and called for each run.
+//! Threads that are started once and woken for each run.
 
 use std::sync::Arc;
 use std::thread;
