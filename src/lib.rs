@@ -269,6 +269,27 @@
 #[cfg(not(target_os = "linux"))]
 compile_error!("reapool is built on Linux native AIO and runs on Linux only");
 
+// `.ci/targets` compiles the crate for each architecture with each libc.
+#[cfg(all(
+    target_os = "linux",
+    not(any(
+        all(target_arch = "x86_64", target_pointer_width = "64"),
+        all(target_arch = "aarch64", target_pointer_width = "64"),
+        target_arch = "arm",
+        target_arch = "loongarch64",
+        target_arch = "powerpc64",
+        target_arch = "riscv64",
+        target_arch = "s390x",
+        target_arch = "x86",
+    ))
+))]
+compile_error!(
+    "reapool has never been compiled for this architecture: x86-64 and AArch64 (in 64 bits), x86, \
+     ARM, RISC-V 64, POWER 64, LoongArch 64 and s390x are those that it knows"
+);
+#[cfg(all(target_os = "linux", not(any(target_env = "gnu", target_env = "musl"))))]
+compile_error!("reapool has never been compiled with this C library: it knows glibc and musl");
+
 mod admission;
 mod blocking;
 mod buffer;

@@ -8,7 +8,7 @@
 use std::alloc::{self, Layout};
 use std::fmt;
 use std::ops::{Deref, DerefMut};
-use std::ptr::NonNull;
+use std::ptr::{self, NonNull};
 use std::slice;
 
 use crate::buffer::{IoBuf, IoBufMut};
@@ -80,11 +80,13 @@ impl AlignedBuf {
     pub fn with_alignment(len: usize, alignment: usize) -> Self {
         let layout = Layout::from_size_align(len, alignment)
             .expect("the alignment is a power of two and the length fits in memory");
-        if len == 0 {
-            return Self { memory: layout.dangling_ptr(), layout, len };
-        }
-        // SAFETY: the layout's size is not zero.
-        let memory = unsafe { alloc::alloc_zeroed(layout) };
+        let memory = if len == 0 {
+            // No memory has this address, which is aligned and not null.
+            ptr::without_provenance_mut(layout.align())
+        } else {
+            // SAFETY: the layout's size is not zero.
+            unsafe { alloc::alloc_zeroed(layout) }
+        };
         let Some(memory) = NonNull::new(memory) else { alloc::handle_alloc_error(layout) };
         Self { memory, layout, len }
     }

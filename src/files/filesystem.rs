@@ -94,18 +94,23 @@ fn kind_of_mount(mounted: &str, number: u64) -> Option<&str> {
     line.split_once(" - ")?.1.split(' ').next()
 }
 
-/// By the magic numbers of `linux/magic.h`.
+/// By the magic numbers of `linux/magic.h`. They have 32 bits each, and libc's constants for them are
+/// of types that differ with the target, as is the field that they are compared with.
 #[expect(unsafe_code, reason = "asks the system about a file system")]
 fn ask_storage(file: BorrowedFd<'_>) -> Storage {
+    const TMPFS: u32 = 0x0102_1994;
+    const RAMFS: u32 = 0x8584_58f6;
+    const HUGETLBFS: u32 = 0x9584_58f6;
+    const OVERLAYFS: u32 = 0x794c_7630;
     // SAFETY: all its fields are integers, for which zero is a value.
     let mut status: libc::statfs = unsafe { std::mem::zeroed() };
     // SAFETY: the kernel writes one `statfs` through the pointer, which is to a live local.
     if unsafe { libc::fstatfs(file.as_raw_fd(), &raw mut status) } != 0 {
         return Storage::Plain;
     }
-    match status.f_type {
-        libc::TMPFS_MAGIC | 0x8584_58f6 /* ramfs */ | libc::HUGETLBFS_MAGIC => Storage::Memory,
-        libc::OVERLAYFS_SUPER_MAGIC => Storage::Stacked,
+    match status.f_type as u32 {
+        TMPFS | RAMFS | HUGETLBFS => Storage::Memory,
+        OVERLAYFS => Storage::Stacked,
         _ => Storage::Plain,
     }
 }

@@ -156,21 +156,22 @@ impl Progress {
 impl JobEnd {
     /// The result for a user who asked for `requested` bytes.
     pub(crate) fn result(&self, requested: usize) -> io::Result<usize> {
-        let so_far = format_args!("{} of {requested} bytes", self.transferred);
+        let so_far = || format!("{} of {requested} bytes", self.transferred);
         match self.fault {
             None => Ok(self.transferred),
             Some(Fault::Kernel(res)) => decode(res),
             Some(Fault::EndOfFile) => Err(io::Error::new(
                 io::ErrorKind::UnexpectedEof,
-                format!("end of file after {so_far}"),
+                format!("end of file after {}", so_far()),
             )),
             Some(Fault::NoProgress) => Err(io::Error::new(
                 io::ErrorKind::WriteZero,
-                format!("nothing more was written after {so_far}"),
+                format!("nothing more was written after {}", so_far()),
             )),
             Some(Fault::Unaligned) => Err(io::Error::other(format!(
-                "{so_far} were appended, and the rest can't be, as that is no multiple of what \
-                 direct I/O is aligned to"
+                "{} were appended, and the rest can't be, as that is no multiple of what direct I/O \
+                 is aligned to",
+                so_far()
             ))),
         }
     }

@@ -10,7 +10,7 @@ use std::mem::{offset_of, size_of};
 use std::ptr;
 use std::time::Duration;
 
-use crate::sys::call::{Errno, checked, timespec};
+use crate::sys::call::{Errno, checked};
 
 /// `aio_context_t`: an address in this process, valid only in the memory map that made it.
 pub(crate) type aio_context_t = c_ulong;
@@ -61,6 +61,24 @@ pub(crate) struct io_event {
     pub(crate) res2: i64,
 }
 
+/// How long to wait: `__kernel_old_timespec`. The kernel has other calls for a libc whose seconds
+/// have more bits than a `long`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+struct timespec {
+    tv_sec: c_long,
+    tv_nsec: c_long,
+}
+
+impl timespec {
+    fn of(duration: Duration) -> Self {
+        Self {
+            tv_sec: c_long::try_from(duration.as_secs()).unwrap_or(c_long::MAX),
+            tv_nsec: duration.subsec_nanos() as c_long,
+        }
+    }
+}
+
 const _: () = {
     assert!(size_of::<iocb>() == 64);
     assert!(offset_of!(iocb, aio_data) == 0);
@@ -91,7 +109,7 @@ pub(crate) fn io_setup(events: u32) -> Result<aio_context_t, Errno> {
     // SAFETY: the kernel reads and writes one `aio_context_t` through the pointer, which is to a
     // live local of that type, zero as the call demands.
     let ret = unsafe {
-        libc::syscall(libc::SYS_io_setup, c_long::from(events), ptr::from_mut(&mut context))
+        libc::syscall(libc::SYS_io_setup, c_ulong::from(events), ptr::from_mut(&mut context))
     };
     checked(ret).map(|_| context)
 }
@@ -149,7 +167,7 @@ pub(crate) fn io_getevents(
 ) -> Result<usize, Errno> {
     let most = c_long::try_from(events.len()).unwrap_or(c_long::MAX);
     let least = c_long::try_from(least).unwrap_or(c_long::MAX);
-    let mut limit = limit.map(timespec);
+    let mut limit = limit.map(timespec::of);
     let limit = limit.as_mut().map_or(ptr::null_mut(), ptr::from_mut);
     // SAFETY: the kernel writes at most `most` events into the slice, which is at least that long
     // and exclusively borrowed; any bit pattern is a valid `io_event`. The limit is null, which is

@@ -25,10 +25,13 @@ pub(crate) fn checked(ret: c_long) -> Result<usize, Errno> {
     usize::try_from(ret).map_err(|_| Errno::last())
 }
 
-/// A duration as the kernel takes it.
+/// A duration as libc's functions take it.
 pub(crate) fn timespec(duration: Duration) -> libc::timespec {
+    /// Nobody waits for longer: 68 years. The type of the field differs with the target, and some
+    /// have only 32 bits for it.
+    const MOST: u64 = i32::MAX as u64;
     libc::timespec {
-        tv_sec: duration.as_secs().try_into().unwrap_or(libc::time_t::MAX),
-        tv_nsec: duration.subsec_nanos().into(),
+        tv_sec: duration.as_secs().min(MOST) as _,
+        tv_nsec: duration.subsec_nanos() as _,
     }
 }

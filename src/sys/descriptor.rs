@@ -15,17 +15,10 @@ use std::time::Duration;
 
 use crate::sys::call::{Errno, timespec};
 
-/// `BLKGETSIZE64` of `linux/fs.h`: `_IOR(0x12, 114, size_t)`. Some architectures encode the
-/// direction in other bits (`asm/ioctl.h`).
+/// `BLKGETSIZE64` of `linux/fs.h`: `_IOR(0x12, 114, size_t)`. POWER encodes the direction in other
+/// bits (`asm/ioctl.h`).
 const BLKGETSIZE64: u32 = {
-    let other = cfg!(any(
-        target_arch = "mips",
-        target_arch = "mips64",
-        target_arch = "powerpc",
-        target_arch = "powerpc64",
-        target_arch = "sparc64",
-    ));
-    let read: u32 = if other { 2 << 29 } else { 2 << 30 };
+    let read: u32 = if cfg!(target_arch = "powerpc64") { 2 << 29 } else { 2 << 30 };
     read | (size_of::<usize>() as u32) << 16 | 0x12 << 8 | 114
 };
 
