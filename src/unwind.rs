@@ -35,8 +35,15 @@ pub(crate) fn discard(payload: Payload) {
     }
 }
 
-/// Aborts the process if it is dropped while one of the crate's threads unwinds. Without that
-/// thread, every wait would hang.
+/// Runs users' code whose panic nobody wants.
+pub(crate) fn ignore_panic(user: impl FnOnce()) {
+    if let Err(payload) = catch(user) {
+        discard(payload);
+    }
+}
+
+/// Aborts the process if it is dropped while its thread unwinds. Without one of the crate's own
+/// threads, every wait would hang.
 pub(crate) struct AbortOnUnwind;
 
 impl Drop for AbortOnUnwind {

@@ -6,6 +6,7 @@ use std::io;
 use std::sync::Arc;
 
 use crate::blocking::{BlockingEngine, BlockingPool};
+use crate::dispatcher::builder::Settings;
 use crate::dispatcher::error::{BuildError, BuildErrorKind, BuildFailure};
 use crate::engine::aio::Aio;
 use crate::engine::backend::Backend;
@@ -13,77 +14,78 @@ use crate::engine::context::Retired;
 use crate::engine::errno::{SetupFailure, setup_failure};
 use crate::engine::{Engine, Errno};
 
-/// Makes an engine of this depth, or of a smaller one if it may shrink and the system grants no
-/// more.
+/// Makes the engine of a dispatcher with threads.
 pub(crate) fn set_up(
-    backend: Backend,
-    depth: u32,
-    shrink: bool,
+    settings: &mut Settings,
     blocking: &Arc<BlockingPool>,
-) -> Result<(Box<dyn Engine>, u32), BuildError> {
-    if backend == Backend::BlockingThreads {
-        return threads(depth, blocking);
-    }
-    match aio(depth, shrink, None) {
-        Ok((engine, depth)) => Ok((Box::new(engine), depth)),
-        Err(error) => match (backend, error.kind()) {
-            (Backend::Automatic, BuildErrorKind::Unavailable) => threads(depth, blocking),
-            _ => Err(error),
+) -> Result<Box<dyn Engine>, BuildError> {
+    match settings.backend {
+        Backend::Aio => aio(settings, None),
+        Backend::BlockingThreads => threads(blocking),
+        Backend::Automatic => match aio(settings, None) {
+            Err(error) if error.kind() == BuildErrorKind::Unavailable => threads(blocking),
+            result => result,
         },
     }
 }
 
-/// Makes an engine for an event loop. The kernel counts its completions on this eventfd.
+/// Makes the engine of an event loop. The kernel counts its completions on this eventfd.
 pub(crate) fn set_up_counting(
-    backend: Backend,
-    depth: u32,
-    shrink: bool,
+    settings: &mut Settings,
     counter: &Arc<File>,
-) -> Result<(Box<dyn Engine>, u32), BuildError> {
-    if backend == Backend::BlockingThreads {
+) -> Result<Box<dyn Engine>, BuildError> {
+    if settings.backend == Backend::BlockingThreads {
         return Err(BuildError::new(BuildFailure::LoopOfThreads, None));
     }
-    let (engine, depth) = aio(depth, shrink, Some(counter))?;
-    Ok((Box::new(engine), depth))
+    aio(settings, Some(counter))
 }
 
-fn threads(depth: u32, blocking: &Arc<BlockingPool>) -> Result<(Box<dyn Engine>, u32), BuildError> {
-    let engine = BlockingEngine::new(Arc::clone(blocking)).map_err(|Errno(errno)| {
-        BuildError::new(BuildFailure::Setup, io::Error::from_raw_os_error(errno))
-    })?;
-    Ok((Box::new(engine), depth))
+fn threads(blocking: &Arc<BlockingPool>) -> Result<Box<dyn Engine>, BuildError> {
+    match BlockingEngine::new(Arc::clone(blocking)) {
+        Ok(engine) => Ok(Box::new(engine)),
+        Err(errno) => Err(failed(BuildFailure::Setup, errno)),
+    }
 }
 
-fn aio(depth: u32, shrink: bool, counter: Option<&Arc<File>>) -> Result<(Aio, u32), BuildError> {
-    let mut asked = depth;
+/// The depth of the settings becomes smaller if it may and the system grants no more.
+fn aio(
+    settings: &mut Settings,
+    counter: Option<&Arc<File>>,
+) -> Result<Box<dyn Engine>, BuildError> {
+    let shrink = settings.shrink_depth;
+    let depth = &mut settings.limits.depth;
     let mut deadline = None;
     loop {
-        let errno = match Aio::new(asked, counter.cloned()) {
-            Ok(engine) => return Ok((engine, asked)),
+        let errno = match Aio::new(*depth, counter.cloned()) {
+            Ok(engine) => return Ok(Box::new(engine)),
             Err(errno) => errno,
         };
         // One request is set aside for waking the reaper.
-        let events = asked + 1;
+        let asked = *depth + 1;
         let failure = match setup_failure(errno) {
             SetupFailure::Limit if Retired::wait_for_fewer(&mut deadline) => continue,
             SetupFailure::Limit => {
                 let (limit, in_use) = (sysctl("aio-max-nr"), sysctl("aio-nr"));
-                if shrink && asked > 1 {
-                    asked = shrunk(asked, limit, in_use);
+                if shrink && *depth > 1 {
+                    *depth = shrunk(*depth, limit, in_use);
                     continue;
                 }
-                BuildFailure::Limit { asked: events, limit, in_use }
+                BuildFailure::Limit { asked, limit, in_use }
             }
-            SetupFailure::TooLarge if shrink && asked > 1 => {
-                asked /= 2;
+            SetupFailure::TooLarge if shrink && *depth > 1 => {
+                *depth /= 2;
                 continue;
             }
-            SetupFailure::TooLarge => BuildFailure::TooLarge { asked: events },
+            SetupFailure::TooLarge => BuildFailure::TooLarge { asked },
             SetupFailure::Unavailable => BuildFailure::Unavailable,
             SetupFailure::Other => BuildFailure::Setup,
         };
-        return Err(BuildError::new(failure, io::Error::from_raw_os_error(errno.0)));
+        return Err(failed(failure, errno));
     }
+}
+
+fn failed(failure: BuildFailure, Errno(errno): Errno) -> BuildError {
+    BuildError::new(failure, io::Error::from_raw_os_error(errno))
 }
 
 /// The next depth to try: as much as the system has left. It is always less than was refused, as

@@ -9,7 +9,6 @@ use super::Dispatcher;
 use super::builder::{Builder, Settings};
 use super::error::{BuildError, BuildFailure};
 use super::setup::set_up;
-use crate::admission::limits::Limits;
 use crate::blocking::BlockingPool;
 use crate::engine::Engine;
 use crate::pipeline::reaper::Reaper;
@@ -47,9 +46,7 @@ impl Builder {
     pub fn build(self) -> Result<Dispatcher, BuildError> {
         let mut settings = self.for_workers()?;
         let blocking = BlockingPool::new(settings.blocking_threads);
-        let Settings { backend, limits, shrink_depth, .. } = settings;
-        let (engine, depth) = set_up(backend, limits.depth, shrink_depth, &blocking)?;
-        settings.limits = Limits { depth, ..limits };
+        let engine = set_up(&mut settings, &blocking)?;
         settings.start(engine, blocking)
     }
 }

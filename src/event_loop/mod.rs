@@ -14,7 +14,6 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use crate::admission::limits::Limits;
 use crate::blocking::BlockingPool;
 use crate::dispatcher::builder::{Builder, Settings};
 use crate::dispatcher::error::{BuildError, BuildFailure, DrainError, ShutdownError};
@@ -355,10 +354,7 @@ impl Builder {
         let mut settings = self.for_event_loop()?;
         let doorbell =
             Doorbell::new().map_err(|error| BuildError::new(BuildFailure::Setup, error))?;
-        let Settings { backend, limits, shrink_depth, .. } = settings;
-        let (engine, depth) =
-            set_up_counting(backend, limits.depth, shrink_depth, &doorbell.counter())?;
-        settings.limits = Limits { depth, ..limits };
+        let engine = set_up_counting(&mut settings, &doorbell.counter())?;
         Ok(settings.start_loop(engine, doorbell))
     }
 }

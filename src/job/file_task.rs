@@ -1,6 +1,6 @@
 //! The task of an operation on a file.
 
-use std::any::{Any, TypeId};
+use std::any::Any;
 
 use crate::buffer::IoBufMut;
 use crate::engine::operation::Operation;
@@ -12,7 +12,7 @@ use crate::job::poll_events::PollEvents;
 use crate::job::progress::Progress;
 use crate::job::ranged::ReadRange;
 use crate::job::target::{Region, Target};
-use crate::job::task::{JobView, Route, Task, UserTask, give_back};
+use crate::job::task::{JobView, Route, Task, UserTask};
 
 /// The one allocation that such a job takes.
 pub(crate) struct FileTask<T, F, H = FileHandle> {
@@ -147,17 +147,12 @@ where
         }
     }
 
-    fn reclaimable(&self) -> Option<TypeId>
+    fn take_apart(self: Box<Self>, place: &mut dyn Any) -> Result<(), Box<dyn UserTask<R>>>
     where
         Self: 'static,
     {
-        Some(TypeId::of::<T::Buffer>())
-    }
-
-    fn reclaim(self: Box<Self>, place: &mut dyn Any)
-    where
-        Self: 'static,
-    {
-        give_back(self.target.into_buffer(None), place);
+        let Some(place) = place.downcast_mut::<Option<T::Buffer>>() else { return Err(self) };
+        *place = Some(self.target.into_buffer(None));
+        Ok(())
     }
 }

@@ -19,11 +19,11 @@ pub(crate) mod target;
 pub(crate) mod task;
 pub(crate) mod without_kernel;
 
-use std::any::TypeId;
 use std::fmt;
 
 use crate::engine::operation::Operation;
 use crate::job::meta::Meta;
+use crate::job::ranged::Ranged;
 use crate::job::task::{JobView, Ticket, UserTask, reclaim};
 
 /// One operation on a file, with everything that it needs until it has ended: the file, the
@@ -89,8 +89,9 @@ impl<R: 'static> Job<R> {
 
     /// Takes apart a job that is not to be submitted, and returns its buffer.
     ///
-    /// `B` is the type that was handed in, for vectored operations a `Vec<_>` of it. File and
-    /// callback are dropped.
+    /// `B` is the type that was handed in, for vectored operations a `Vec<_>` of it. A
+    /// [range](Self::read_range) also gives its buffer as the [`Ranged`] that the callback would
+    /// get. File and callback are dropped.
     ///
     /// # Errors
     ///
@@ -107,11 +108,9 @@ impl<R: 'static> Job<R> {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn into_buffer<B: 'static>(self) -> Result<B, Self> {
-        if self.task.reclaimable() == Some(TypeId::of::<B>()) {
-            Ok(reclaim(self.task))
-        } else {
-            Err(self)
-        }
+        let Self { task, meta } = self;
+        let buffer = reclaim(task).or_else(|task| reclaim(task).map(Ranged::into_inner));
+        buffer.map_err(|task| Self { task, meta })
     }
 
     pub(crate) fn from_task(task: Box<dyn UserTask<R>>) -> Self {

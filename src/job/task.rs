@@ -1,7 +1,7 @@
 //! A job's task: buffer, file and callback behind one pointer, with their types forgotten. The
 //! dispatcher sees of it a [`JobView`], and its handle knows it by a [`Ticket`].
 
-use std::any::{Any, TypeId};
+use std::any::Any;
 use std::ptr;
 use std::sync::Arc;
 
@@ -45,36 +45,21 @@ pub(crate) trait UserTask<R>: Task<R> {
     /// Makes a transfer go on until everything is transferred.
     fn exact(&mut self) {}
 
-    /// The type of the value that `reclaim` gives back, if it gives one.
-    fn reclaimable(&self) -> Option<TypeId>
+    /// Takes the task apart and puts the value that it was made of into `place`, an `Option` of the
+    /// value's type. An operation gives back its buffer, a task that wraps another one gives back
+    /// that. If `place` is of another type, the task comes back.
+    fn take_apart(self: Box<Self>, place: &mut dyn Any) -> Result<(), Box<dyn UserTask<R>>>
     where
-        Self: 'static,
-    {
-        None
-    }
-
-    /// Takes the task apart and puts the value that it was made of into `place`, an `Option` of
-    /// the type that `reclaimable` names. An operation gives back its buffer, a task that wraps
-    /// another one gives back that.
-    fn reclaim(self: Box<Self>, _place: &mut dyn Any)
-    where
-        Self: 'static,
-    {
-    }
+        Self: 'static;
 }
 
-/// Takes a task apart that says that it gives back a `T`.
-pub(crate) fn reclaim<T: 'static, R: 'static>(task: Box<dyn UserTask<R>>) -> T {
+/// Takes a task apart that is made of a `T`. Another one comes back.
+pub(crate) fn reclaim<T: 'static, R: 'static>(
+    task: Box<dyn UserTask<R>>,
+) -> Result<T, Box<dyn UserTask<R>>> {
     let mut place: Option<T> = None;
-    task.reclaim(&mut place);
-    place.expect("a task gives back a value of the type that it named")
-}
-
-/// For implementations of [`UserTask::reclaim`].
-pub(crate) fn give_back<T: 'static>(value: T, place: &mut dyn Any) {
-    if let Some(place) = place.downcast_mut::<Option<T>>() {
-        *place = Some(value);
-    }
+    task.take_apart(&mut place)?;
+    Ok(place.expect("a task that was taken apart has given its value"))
 }
 
 /// A snapshot of a job: everything that the dispatcher has to know to have it performed.

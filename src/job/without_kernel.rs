@@ -1,6 +1,6 @@
 //! Jobs without a file: the kernel has no part in them. Their work is the program's own.
 
-use std::any::{Any, TypeId};
+use std::any::Any;
 use std::mem;
 use std::panic::resume_unwind;
 
@@ -9,7 +9,7 @@ use crate::engine::operation::Operation;
 use crate::file::FileHandle;
 use crate::job::Job;
 use crate::job::progress::Progress;
-use crate::job::task::{JobView, Route, Task, UserTask, give_back};
+use crate::job::task::{JobView, Route, Task, UserTask};
 use crate::unwind::{Payload, catch};
 
 impl<R: Send + 'static> Job<R> {
@@ -153,17 +153,12 @@ where
     V: Send,
     F: FnOnce(V) -> R + Send,
 {
-    fn reclaimable(&self) -> Option<TypeId>
+    fn take_apart(self: Box<Self>, place: &mut dyn Any) -> Result<(), Box<dyn UserTask<R>>>
     where
         Self: 'static,
     {
-        Some(TypeId::of::<()>())
-    }
-
-    fn reclaim(self: Box<Self>, place: &mut dyn Any)
-    where
-        Self: 'static,
-    {
-        give_back((), place);
+        let Some(place) = place.downcast_mut::<Option<()>>() else { return Err(self) };
+        *place = Some(());
+        Ok(())
     }
 }

@@ -16,11 +16,12 @@
 //!   nobody uses after the job's event has been reaped. The ticket by which the job's handle finds
 //!   it is a number that is only compared. A callback's value goes to a handle whose type has the
 //!   value's lifetime.
-//! - Nobody learns the hidden type. The methods of `UserTask` could tell it, or give a part of the
-//!   task back, but `Erased` has only their defaults, which do neither.
+//! - Nobody learns the hidden type. `UserTask::take_apart` could give a part of the task back, but
+//!   an `Erased` comes back whole.
 
 #![expect(unsafe_code, reason = "hides the lifetime of what a scoped job borrows")]
 
+use std::any::Any;
 use std::mem::{self, MaybeUninit};
 use std::sync::Arc;
 
@@ -116,4 +117,8 @@ impl Task<()> for Erased {
 }
 
 /// Users don't change an accepted job, and get nothing of it back.
-impl UserTask<()> for Erased {}
+impl UserTask<()> for Erased {
+    fn take_apart(self: Box<Self>, _place: &mut dyn Any) -> Result<(), Box<dyn UserTask<()>>> {
+        Err(self)
+    }
+}

@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 use crate::scope::error::ScopeError;
 use crate::submit::Submitter;
-use crate::unwind::catch;
+use crate::unwind::{AbortOnUnwind, catch};
 use crate::wait::headcount::Headcount;
 
 /// Takes jobs that borrow, between the beginning and the end of a call of
@@ -71,15 +71,6 @@ pub struct Scope<'scope, 'env: 'scope> {
     /// jobs that borrow for that time only.
     scope: PhantomData<&'scope mut &'scope ()>,
     env: PhantomData<&'env mut &'env ()>,
-}
-
-/// Ends the process if it is dropped. Nothing may unwind between its making and its forgetting.
-struct AbortOnDrop;
-
-impl Drop for AbortOnDrop {
-    fn drop(&mut self) {
-        process::abort();
-    }
 }
 
 impl Submitter {
@@ -172,7 +163,7 @@ impl Submitter {
 impl Scope<'_, '_> {
     /// Waits until all jobs are over.
     fn wait(&self) {
-        let no_way_out = AbortOnDrop;
+        let no_way_out = AbortOnUnwind;
         if self.submitter.pipeline.is_forked() && !self.jobs.is_empty() {
             // The jobs are the parent's, and will never be over here. This process has its own copy
             // of the values that they borrow, but a callback may have left one half changed; and

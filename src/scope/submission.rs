@@ -55,7 +55,7 @@ impl<'scope> Scope<'scope, '_> {
         self.accept([(job, Erased::place())], patience, |(job, place)| {
             job.erase(|task| self.enter(task, place))
         })
-        .map_err(|(kind, refused)| Refused::scoped(kind, only_job(refused)))
+        .map_err(|(kind, refused)| refused_job(kind, refused))
     }
 
     /// Submits many jobs, together as far as there is room, and waits for room for the others; see
@@ -78,8 +78,7 @@ impl<'scope> Scope<'scope, '_> {
         self.accept(jobs, patience, |(job, place)| job.erase(|task| self.enter(task, place)))
             .map_err(|(kind, refused)| {
                 let accepted = count - refused.len();
-                let jobs = refused.into_iter().map(|(job, _)| job).collect();
-                Refused::scoped_batch(kind, accepted, jobs)
+                Refused::batch(kind, accepted, refused.into_iter().map(|(job, _)| job).collect())
             })
     }
 
@@ -138,18 +137,17 @@ impl<'scope> Scope<'scope, '_> {
         patience: Patience,
     ) -> Result<JobHandle<R>, Refused<ScopedJob<'scope, R>>> {
         let pipeline = &self.submitter.pipeline;
-        let delivery = Delivery::pending();
+        let (delivery, scope) = (Delivery::pending(), Some(Arc::clone(&self.jobs)));
         let places = (Box::new_uninit(), Erased::place());
         self.accept([(job, places)], patience, |(job, (place, outer))| {
             job.erase(|task| {
-                let scope = Some(Arc::clone(&self.jobs));
-                let spawned = Spawned::new(task, &delivery, pipeline.panics(), scope);
+                let spawned = Spawned::new(task, &delivery, pipeline.panics(), scope.clone());
                 let spawned = Box::write(place, spawned);
                 self.enter(spawned, outer)
             })
         })
-        .map_err(|(kind, refused)| Refused::scoped(kind, only_job(refused)))?;
-        Ok(JobHandle::new(delivery, Arc::clone(pipeline)).in_scope(&self.jobs))
+        .map_err(|(kind, refused)| refused_job(kind, refused))?;
+        Ok(JobHandle::new(delivery, Arc::clone(pipeline), scope))
     }
 
     /// Sends waiting jobs to the kernel as far as slots are free; see
@@ -187,8 +185,11 @@ impl<'scope> Scope<'scope, '_> {
     }
 }
 
-/// The job of a refused submission of one.
-fn only_job<J, P>(refused: Vec<(J, P)>) -> J {
-    let job = refused.into_iter().next().map(|(job, _)| job);
-    job.expect("a refused job comes back")
+/// The refusal of a submission of one job.
+fn refused_job<R, P>(
+    kind: Refusal,
+    refused: Vec<(ScopedJob<'_, R>, P)>,
+) -> Refused<ScopedJob<'_, R>> {
+    let job = refused.into_iter().next().map(|(job, _)| job).expect("a refused job comes back");
+    Refused::one(kind, job.operation(), job.offset(), job)
 }

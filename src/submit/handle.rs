@@ -63,14 +63,12 @@ pub struct JobHandle<T> {
 }
 
 impl<T> JobHandle<T> {
-    pub(crate) fn new(delivery: Arc<Delivery<T>>, pipeline: Arc<Pipeline>) -> Self {
-        Self { delivery, pipeline, scope: None }
-    }
-
-    /// The handle of a job of the scope that counts its jobs here.
-    pub(crate) fn in_scope(mut self, jobs: &Arc<Headcount>) -> Self {
-        self.scope = Some(Arc::clone(jobs));
-        self
+    pub(crate) fn new(
+        delivery: Arc<Delivery<T>>,
+        pipeline: Arc<Pipeline>,
+        scope: Option<Arc<Headcount>>,
+    ) -> Self {
+        Self { delivery, pipeline, scope }
     }
 
     /// Tells the scope, if there is one, that somebody has got the job's panic.

@@ -207,13 +207,9 @@ impl Submitter {
         patience: Patience,
     ) -> Result<JobHandle<R>, Refused<Job<R>>> {
         let (job, handle) = Spawned::tie(job, &self.pipeline);
-        match self.submit_with(job, patience) {
-            Ok(()) => Ok(handle),
-            Err(refused) => {
-                let kind = refused.kind();
-                Err(Refused::job(kind, Spawned::untie(refused.into_inner())))
-            }
-        }
+        self.submit_with(job, patience)
+            .map(|()| handle)
+            .map_err(|refused| Refused::job(refused.kind(), Spawned::untie(refused.into_inner())))
     }
 
     /// Sends waiting jobs to the kernel as far as slots are free, without waiting for the end of

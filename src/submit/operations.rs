@@ -43,30 +43,24 @@ impl Submitter {
     /// assert_eq!((result?, &*bytes), (7, &b"package"[..]));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn read_range<B>(
+    pub fn read_range<B: IoBufMut>(
         &self,
         file: impl Into<FileHandle>,
         buffer: B,
         offset: u64,
         len: usize,
-    ) -> IoFuture<Ranged<B>>
-    where
-        B: IoBufMut,
-    {
+    ) -> IoFuture<Ranged<B>> {
         IoFuture::new(self, Job::read_range(file, buffer, offset, len, outcome))
     }
 
     /// Reads into several buffers for a task: [`Job::read_vectored`], with a future of result and
     /// buffers instead of a callback.
-    pub fn read_vectored<B>(
+    pub fn read_vectored<B: IoBufMut>(
         &self,
         file: impl Into<FileHandle>,
         buffers: Vec<B>,
         offset: u64,
-    ) -> IoFuture<Vec<B>>
-    where
-        B: IoBufMut,
-    {
+    ) -> IoFuture<Vec<B>> {
         IoFuture::new(self, Job::read_vectored(file, buffers, offset, outcome))
     }
 
@@ -97,15 +91,12 @@ impl Submitter {
 
     /// Writes several buffers for a task: [`Job::write_vectored`], with a future of result and
     /// buffers instead of a callback.
-    pub fn write_vectored<B>(
+    pub fn write_vectored<B: IoBuf>(
         &self,
         file: impl Into<FileHandle>,
         buffers: Vec<B>,
         offset: u64,
-    ) -> IoFuture<Vec<B>>
-    where
-        B: IoBuf,
-    {
+    ) -> IoFuture<Vec<B>> {
         IoFuture::new(self, Job::write_vectored(file, buffers, offset, outcome))
     }
 

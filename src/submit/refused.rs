@@ -64,8 +64,6 @@ pub struct Refused<T> {
 enum Subject {
     Job { operation: Operation, offset: u64 },
     Batch { accepted: usize, refused: usize },
-    ScopedJob,
-    ScopedBatch { accepted: usize },
 }
 
 impl<T> Refused<T> {
@@ -73,9 +71,9 @@ impl<T> Refused<T> {
         Self { kind, subject, inner: NotShared::new(inner) }
     }
 
-    /// The refusal of a scoped job.
-    pub(crate) fn scoped(kind: Refusal, job: T) -> Self {
-        Self::new(kind, Subject::ScopedJob, job)
+    /// The refusal of one job, scoped or not.
+    pub(crate) fn one(kind: Refusal, operation: Operation, offset: u64, job: T) -> Self {
+        Self::new(kind, Subject::Job { operation, offset }, job)
     }
 
     /// The reason.
@@ -94,29 +92,21 @@ impl<T> Refused<T> {
 
 impl<R: 'static> Refused<Job<R>> {
     pub(crate) fn job(kind: Refusal, job: Job<R>) -> Self {
-        let subject = Subject::Job { operation: job.operation(), offset: job.offset() };
-        Self::new(kind, subject, job)
-    }
-}
-
-impl Refused<Vec<Job>> {
-    pub(crate) fn batch(kind: Refusal, accepted: usize, jobs: Vec<Job>) -> Self {
-        Self::new(kind, Subject::Batch { accepted, refused: jobs.len() }, jobs)
+        Self::one(kind, job.operation(), job.offset(), job)
     }
 }
 
 impl<J> Refused<Vec<J>> {
-    /// The refusal of a batch of scoped jobs.
-    pub(crate) fn scoped_batch(kind: Refusal, accepted: usize, jobs: Vec<J>) -> Self {
-        Self::new(kind, Subject::ScopedBatch { accepted }, jobs)
+    pub(crate) fn batch(kind: Refusal, accepted: usize, jobs: Vec<J>) -> Self {
+        Self::new(kind, Subject::Batch { accepted, refused: jobs.len() }, jobs)
     }
 
     /// How many jobs, from the first on, were accepted.
     #[must_use]
     pub fn accepted(&self) -> usize {
         match self.subject {
-            Subject::Batch { accepted, .. } | Subject::ScopedBatch { accepted } => accepted,
-            Subject::Job { .. } | Subject::ScopedJob => 0,
+            Subject::Batch { accepted, .. } => accepted,
+            Subject::Job { .. } => 0,
         }
     }
 }
@@ -125,7 +115,7 @@ impl<T> fmt::Debug for Refused<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut refused = f.debug_struct("Refused");
         refused.field("kind", &self.kind);
-        if let Subject::Batch { accepted, .. } | Subject::ScopedBatch { accepted } = &self.subject {
+        if let Subject::Batch { accepted, .. } = &self.subject {
             refused.field("accepted", accepted);
         }
         refused.finish_non_exhaustive()
@@ -140,9 +130,6 @@ impl<T> fmt::Display for Refused<T> {
             }
             Subject::Batch { accepted, refused } => {
                 write!(f, "{refused} jobs of {} were not accepted: ", refused + accepted)?;
-            }
-            Subject::ScopedJob | Subject::ScopedBatch { .. } => {
-                f.write_str("a scope's job was not accepted: ")?;
             }
         }
         self.kind.fmt(f)

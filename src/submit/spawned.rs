@@ -1,16 +1,16 @@
 //! The task of a spawned job: it wraps the job's own task, and gives the callback's value to the
 //! job's handle.
 
-use std::any::{Any, TypeId};
+use std::any::Any;
 use std::sync::Arc;
 
 use crate::file::FileHandle;
 use crate::job::Job;
-use crate::job::task::{JobView, Task, Ticket, UserTask, give_back, reclaim};
+use crate::job::task::{JobView, Task, Ticket, UserTask, reclaim};
 use crate::pipeline::Pipeline;
 use crate::pipeline::panics::PanicSink;
 use crate::submit::handle::JobHandle;
-use crate::unwind::{catch, discard};
+use crate::unwind::{catch, ignore_panic};
 use crate::wait::delivery::{Delivered, Delivery};
 use crate::wait::headcount::Headcount;
 use crate::wait::wake;
@@ -56,12 +56,12 @@ impl<R: Send + 'static> Spawned<'static, R> {
         let job = job.map_task(|task| {
             Box::new(Self::new(task, &delivery, pipeline.panics(), None)) as Box<dyn UserTask<()>>
         });
-        (job, JobHandle::new(delivery, Arc::clone(pipeline)))
+        (job, JobHandle::new(delivery, Arc::clone(pipeline), None))
     }
 
     /// Unties a refused job, which `tie` made, from its handle.
     pub(crate) fn untie(job: Job) -> Job<R> {
-        job.map_task(reclaim)
+        job.map_task(|task| reclaim(task).ok().expect("`tie` made this task"))
     }
 }
 
@@ -101,9 +101,7 @@ impl<R: Send> Task<()> for Spawned<'_, R> {
                 promise.end(Delivered::Panicked(payload));
                 // If the handle is gone, this drops the payload. A panic of that would be a second
                 // one.
-                if let Err(second) = catch(|| drop(promise)) {
-                    discard(second);
-                }
+                ignore_panic(|| drop(promise));
             }
         }
     }
@@ -111,18 +109,13 @@ impl<R: Send> Task<()> for Spawned<'_, R> {
 
 /// Users don't change a spawned job. A refused one gives back the task that it wraps.
 impl<R: Send> UserTask<()> for Spawned<'_, R> {
-    fn reclaimable(&self) -> Option<TypeId>
+    fn take_apart(self: Box<Self>, place: &mut dyn Any) -> Result<(), Box<dyn UserTask<()>>>
     where
         Self: 'static,
     {
-        Some(TypeId::of::<Box<dyn UserTask<R>>>())
-    }
-
-    fn reclaim(self: Box<Self>, place: &mut dyn Any)
-    where
-        Self: 'static,
-    {
-        let Self { inner, .. } = *self;
-        give_back(inner, place);
+        type Inner<R> = Box<dyn UserTask<R>>;
+        let Some(place) = place.downcast_mut::<Option<Inner<R>>>() else { return Err(self) };
+        *place = Some(self.inner);
+        Ok(())
     }
 }

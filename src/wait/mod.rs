@@ -13,7 +13,7 @@ pub(crate) mod worker_mark;
 
 use std::task::Waker;
 
-use crate::unwind::{catch, discard};
+use crate::unwind::ignore_panic;
 
 /// Wakes tasks.
 ///
@@ -21,8 +21,6 @@ use crate::unwind::{catch, discard};
 /// panics must cost no job anything, so the panic ends here. The panic hook has been called then.
 pub(crate) fn wake(wakers: impl IntoIterator<Item = Waker>) {
     for waker in wakers {
-        if let Err(payload) = catch(|| waker.wake()) {
-            discard(payload);
-        }
+        ignore_panic(|| waker.wake());
     }
 }

@@ -3,7 +3,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use reapool::{AlignedBuf, BufferPool, FileHandle, Job};
+use reapool::{AlignedBuf, BufferPool, FileHandle, Job, Ranged};
 
 use crate::support::ranges::{check, dispatcher, read};
 use crate::support::{
@@ -45,6 +45,24 @@ fn buffers_come_back_and_are_as_large_as_the_span() {
     let done = completion_of(&dispatcher.submitter(), job);
     assert!(done.data() == contents(9_990..10_000) && done.is_short());
     assert_eq!(done.buffer.into_inner()[10..], [0xaa; 90]);
+}
+
+#[test]
+fn a_job_that_is_not_submitted_gives_its_buffer_back_with_or_without_the_range() {
+    let (directory, dispatcher) = (scratch(), dispatcher());
+    let file = open_buffered(&known_file(directory.path(), "known", LENGTH));
+    let submitter = dispatcher.submitter();
+    drop(dispatcher);
+    let refused = || {
+        let job = Job::read_range(&file, AlignedBuf::zeroed(4096), 5, 10, |_| ()).exact();
+        submitter.submit(job).unwrap_err().into_inner()
+    };
+    let job = refused().into_buffer::<Vec<u8>>().unwrap_err();
+    let job = job.into_buffer::<Ranged<Vec<u8>>>().unwrap_err();
+    assert_eq!((job.offset(), job.requested()), (5, 10), "it is as it was");
+    assert_eq!(job.into_buffer::<AlignedBuf>().unwrap().capacity(), 4096);
+    let ranged = refused().into_buffer::<Ranged<AlignedBuf>>().unwrap();
+    assert_eq!((ranged.len(), ranged.into_inner().capacity()), (0, 4096));
 }
 
 #[test]
