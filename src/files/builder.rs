@@ -1,17 +1,17 @@
 //! Settings of [`Files`](crate::Files), and their limits.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::dispatcher::Dispatcher;
 use crate::files::error::FilesError;
-use crate::files::policy::{Order, Policy};
+use crate::files::opener::Lookup;
+use crate::files::settings::{BLOCK, Links, Order, Policy, Settings};
+use crate::files::shared::FilesShared;
 use crate::pipeline::Pipeline;
 use crate::pool::BufferPool;
 use crate::sys::descriptor;
-
-/// Buffers are aligned to this, and their sizes are multiples of it.
-pub(crate) const BLOCK: usize = 4096;
 
 /// The largest chunk: what one buffer of a pool can have.
 const CHUNK_MAX: usize = 1 << 30;
@@ -42,33 +42,13 @@ pub struct FilesBuilder {
     settings: Settings,
 }
 
-#[derive(Clone, Debug)]
-pub(crate) struct Settings {
-    pub(crate) policy: Policy,
-    pub(crate) order: Order,
-    pub(crate) memory: usize,
-    pub(crate) chunk: usize,
-    pub(crate) read_ahead: usize,
-    pub(crate) files_at_once: usize,
-    pub(crate) open_files: usize,
-    pub(crate) results: usize,
-    /// `None`: 16 MiB, or a quarter of the memory if that is less.
-    pub(crate) whole_limit: Option<usize>,
-    pub(crate) small: usize,
-}
-
-impl Settings {
-    /// The largest file that is read whole, in bytes.
-    pub(crate) fn whole_limit(&self) -> usize {
-        self.whole_limit.unwrap_or((16 << 20).min(self.memory / 4))
-    }
-}
-
 impl FilesBuilder {
     pub(crate) fn new(dispatcher: &Dispatcher) -> Self {
         let settings = Settings {
             policy: Policy::default(),
             order: Order::default(),
+            links: Links::default(),
+            beneath: None,
             memory: 64 << 20,
             chunk: 1 << 20,
             read_ahead: 4 << 20,
@@ -98,6 +78,52 @@ impl FilesBuilder {
     /// In which order results come; [`Order::Completion`] by default.
     pub fn order(mut self, order: Order) -> Self {
         self.settings.order = order;
+        self
+    }
+
+    /// Whether a symbolic link may stand in the place of a file; [`Links::Follow`] by default.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use reapool::{Dispatcher, FileErrorKind, Files, Links};
+    ///
+    /// let directory = tempfile::tempdir()?;
+    /// let link = directory.path().join("link");
+    /// std::os::unix::fs::symlink("/etc/passwd", &link)?;
+    /// let files = Files::builder(&Dispatcher::new()?).links(Links::Refuse).build()?;
+    /// let error = files.read([link], |_| ()).next().unwrap().unwrap_err();
+    /// assert_eq!(error.kind(), FileErrorKind::Refused);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn links(mut self, links: Links) -> Self {
+        self.settings.links = links;
+        self
+    }
+
+    /// Paths are relative to this directory, and lead to files below it. One that is absolute, or
+    /// that leads out of the directory, by `..` or by a symbolic link on its way, is an error:
+    /// [`FileErrorKind::Refused`](crate::FileErrorKind::Refused). Links that stay below the
+    /// directory are followed, unless [`links`](Self::links) refuses them. Mounts below it are
+    /// entered.
+    ///
+    /// The kernel keeps to this when it opens a file, so changing the tree meanwhile gets round it
+    /// no more. [`build`](Self::build) opens the directory: if it is renamed or replaced afterwards,
+    /// or if the program changes its working directory, paths still begin in the one that was
+    /// opened. It takes openat2(2) (`RESOLVE_BENEATH`, Linux 5.6).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use reapool::{Dispatcher, Files};
+    ///
+    /// let files = Files::builder(&Dispatcher::new()?).beneath("src").build()?;
+    /// let read: Vec<_> = files.read(["lib.rs", "../Cargo.toml"], |_| ()).collect();
+    /// assert_eq!(read.iter().filter(|result| result.is_ok()).count(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn beneath(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.settings.beneath = Some(directory.into());
         self
     }
 
@@ -150,8 +176,8 @@ impl FilesBuilder {
         self
     }
 
-    /// Checks and rounds the settings, and makes the pool for them.
-    pub(super) fn checked(self) -> Result<(Arc<Pipeline>, Settings, BufferPool), FilesError> {
+    /// Checks and rounds the settings, and makes what the runs share for them.
+    pub(super) fn shared(self) -> Result<FilesShared, FilesError> {
         let Self { pipeline, mut settings } = self;
         at_least_one("chunk", settings.chunk)?;
         at_least_one("files_at_once", settings.files_at_once)?;
@@ -163,7 +189,12 @@ impl FilesBuilder {
         settings.open_files = files;
         settings.files_at_once = settings.files_at_once.min(files).min(settings.results);
         let pool = pool(&settings)?;
-        Ok((pipeline, settings, pool))
+        let lookup = Lookup::new(settings.links, settings.beneath.as_deref());
+        let lookup = lookup.map_err(|source| {
+            let path = settings.beneath.clone().unwrap_or_default();
+            FilesError::Beneath { path, source }
+        })?;
+        Ok(FilesShared::new(pipeline, settings, pool, lookup))
     }
 }
 

@@ -45,6 +45,9 @@ pub enum FileErrorKind {
     Io,
     /// A directory, pipe, socket or character device: nothing with contents that end.
     NotAFile,
+    /// A symbolic link, or outside of a directory, which [`links`](crate::FilesBuilder::links) or
+    /// [`beneath`](crate::FilesBuilder::beneath) refuses.
+    Refused,
     /// Larger than [`whole_limit`](crate::FilesBuilder::whole_limit), and asked for whole.
     TooLarge,
     /// One of the user's callbacks panicked; the payload went to the dispatcher's panic handler.
@@ -165,6 +168,13 @@ pub enum FilesError {
     },
     /// No pool of buffers could be made for the memory that was granted.
     Pool(PoolBuildError),
+    /// Paths can't be kept below the directory of [`beneath`](crate::FilesBuilder::beneath).
+    Beneath {
+        /// The directory.
+        path: PathBuf,
+        /// Why it can't be opened, or why the kernel doesn't keep paths below it.
+        source: io::Error,
+    },
 }
 
 impl fmt::Display for FilesError {
@@ -174,6 +184,9 @@ impl fmt::Display for FilesError {
                 write!(f, "{setting} can't be {value}: {reason}")
             }
             Self::Pool(_) => f.write_str("the pool of buffers could not be made"),
+            Self::Beneath { path, .. } => {
+                write!(f, "paths can't be kept beneath {}", Shown(path))
+            }
         }
     }
 }
@@ -183,6 +196,7 @@ impl Error for FilesError {
         match self {
             Self::InvalidConfig { .. } => None,
             Self::Pool(source) => Some(source),
+            Self::Beneath { source, .. } => Some(source),
         }
     }
 }

@@ -3,9 +3,9 @@
 use std::marker::PhantomData;
 use std::ops::ControlFlow;
 
-use crate::files::builder::BLOCK;
 use crate::files::chunk::Chunk;
 use crate::files::info::{Contents, FileInfo, WholeFile};
+use crate::files::settings::BLOCK;
 
 /// Makes a file's result of its chunks.
 pub(crate) trait Fold: Send + Sync + 'static {

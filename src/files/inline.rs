@@ -10,13 +10,13 @@ use crate::files::fold_file::FoldFile;
 use crate::files::open::{Opened, OpenedNow, choose_access, open_now};
 use crate::files::opener::NoWaitOpener;
 use crate::files::paths::IndexedPath;
-use crate::files::policy::{Access, Policy};
 use crate::files::read_ahead::ReadChunk;
 use crate::files::reading::{Folded, Then, fold_chunk};
 use crate::files::residency::{OnMiss, Residency};
 use crate::files::run::Processed;
 use crate::files::run_core::{RunCore, TIME_SLICE};
 use crate::files::scheduler::{EndedBy, Scheduler, Step};
+use crate::files::settings::{Access, Policy};
 use crate::files::window::{Next, Reply};
 use crate::pool::pool_buf::PoolBuf;
 
@@ -26,7 +26,8 @@ const TRY: u64 = 256 << 10;
 
 /// Opens and reads files that are in memory, as long as the time slice lasts.
 pub(crate) fn run_inline<F: Fold>(core: &Arc<RunCore<F>>) {
-    let (begin, mut opener) = (Instant::now(), NoWaitOpener::default());
+    let begin = Instant::now();
+    let mut opener = core.shared.no_wait_opener();
     while let Some(path) = core.schedule(|scheduler| scheduler.next_path(Step::Inline)) {
         open_and_read(core, path, &mut opener);
         if core.shared.pipeline.is_forked() {
@@ -40,7 +41,11 @@ pub(crate) fn run_inline<F: Fold>(core: &Arc<RunCore<F>>) {
     core.begin_steps();
 }
 
-fn open_and_read<F: Fold>(core: &Arc<RunCore<F>>, path: IndexedPath, opener: &mut NoWaitOpener) {
+fn open_and_read<F: Fold>(
+    core: &Arc<RunCore<F>>,
+    path: IndexedPath,
+    opener: &mut NoWaitOpener<'_>,
+) {
     if let Some(halt) = core.halted() {
         return core.fail(path, Failure::halted(halt, FileOperation::Open));
     }

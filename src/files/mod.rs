@@ -30,7 +30,6 @@ mod inline;
 mod open;
 mod opener;
 mod paths;
-pub(crate) mod policy;
 pub(crate) mod progress;
 mod read_ahead;
 mod reading;
@@ -39,6 +38,7 @@ mod results;
 pub(crate) mod run;
 mod run_core;
 mod scheduler;
+pub(crate) mod settings;
 mod shared;
 pub(crate) mod stats;
 mod steps;
@@ -86,6 +86,7 @@ use steps::job_for;
 /// | growing | its bytes up to the size when it was opened, or to an end that a read saw behind it |
 /// | deleted or replaced after it was opened | the old contents |
 /// | missing, forbidden, a loop of links | an error of `open` |
+/// | a link, or outside of a directory, and a [setting](FilesBuilder::links) refuses that | an error: [`Refused`](crate::FileErrorKind::Refused) |
 /// | directory, pipe, socket, character device | an error: [`NotAFile`](crate::FileErrorKind::NotAFile); opening a pipe doesn't wait for a writer |
 /// | too large for [`read`](Self::read) | an error: [`TooLarge`](crate::FileErrorKind::TooLarge) |
 /// | without direct I/O, though it was wanted | read through the page cache; [`Processed::fallback`](crate::Processed::fallback) has the reason |
@@ -276,10 +277,10 @@ impl FilesBuilder {
     ///
     /// # Errors
     ///
-    /// If a setting makes no sense, or the memory is too little for the largest buffer.
+    /// If a setting makes no sense, if the memory is too little for the largest buffer, or if the
+    /// directory of [`beneath`](Self::beneath) can't be opened.
     pub fn build(self) -> Result<Files, FilesError> {
-        let (pipeline, settings, pool) = self.checked()?;
-        Ok(Files { shared: Arc::new(FilesShared::new(pipeline, settings, pool)) })
+        Ok(Files { shared: Arc::new(self.shared()?) })
     }
 }
 

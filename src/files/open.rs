@@ -7,15 +7,15 @@ use std::sync::atomic::AtomicU64;
 
 use crate::file::FileHandle;
 use crate::file::metadata::{DirectIo, FileKind, Metadata};
-use crate::files::builder::BLOCK;
 use crate::files::error::{Failure, FileError, FileErrorKind, FileOperation};
 use crate::files::filesystem::Storage;
 use crate::files::fold::Fold;
 use crate::files::info::FileInfo;
-use crate::files::opener::{self, NoWaitOpener};
+use crate::files::opener::NoWaitOpener;
 use crate::files::paths::IndexedPath;
-use crate::files::policy::{Access, Policy};
 use crate::files::residency::{self, OnMiss, Residency};
+use crate::files::settings::BLOCK;
+use crate::files::settings::{Access, Policy};
 use crate::files::shared::FilesShared;
 use crate::files::stats::Counters;
 use crate::files::window::{Reply, Request};
@@ -83,9 +83,9 @@ impl Opened {
 pub(crate) fn open_now(
     shared: &FilesShared,
     path: IndexedPath,
-    opener: &mut NoWaitOpener,
+    opener: &mut NoWaitOpener<'_>,
 ) -> OpenedNow {
-    let fd = match opener.open(&shared.file_systems, &path.path) {
+    let fd = match opener.open(&path.path) {
         Ok(fd) => Ok(fd),
         Err(error) if error.raw_os_error() == Some(libc::ENOENT) => {
             Err(Failure::io(FileOperation::Open, error))
@@ -102,16 +102,22 @@ pub(crate) fn open(shared: &FilesShared, path: IndexedPath) -> Result<Opened, Fi
     // switched later.
     let policy = shared.settings.policy;
     let direct = policy != Policy::Buffered;
-    let (fd, refusal) = match opener::open(&path.path, direct) {
+    let (fd, refusal) = match shared.lookup.open(&path.path, direct) {
         Err(error) if direct && error.raw_os_error() == Some(libc::EINVAL) => {
-            (opener::open(&path.path, false), Some(error))
+            (shared.lookup.open(&path.path, false), Some(error))
         }
         result => (result, None),
     };
-    let fd = fd.map_err(|error| match error.raw_os_error() {
+    let fd = fd.map_err(|error| match (shared.lookup.refusal(&error), error.raw_os_error()) {
+        (Some(reason), _) => {
+            let error = io::Error::new(error.kind(), reason);
+            Failure::new(FileOperation::Open, FileErrorKind::Refused, error)
+        }
         // open(2) says this of a socket.
-        Some(libc::ENXIO) => Failure::new(FileOperation::Open, FileErrorKind::NotAFile, error),
-        _ => Failure::io(FileOperation::Open, error),
+        (None, Some(libc::ENXIO)) => {
+            Failure::new(FileOperation::Open, FileErrorKind::NotAFile, error)
+        }
+        (None, _) => Failure::io(FileOperation::Open, error),
     });
     let direct = direct && refusal.is_none();
     let mut opened = examine(path, fd, direct, &shared.counters.opened_blocking)?;

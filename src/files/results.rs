@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
-use crate::files::policy::Order;
 use crate::files::run::FileResult;
+use crate::files::settings::Order;
 use crate::sync::{Condvar, Mutex, lock};
 
 /// The taker is woken when there are this many results, or half of all that there may be.
@@ -138,7 +138,7 @@ mod tests {
     use super::{FileResult, Results, WAKE_AT};
     use crate::files::error::{Failure, FileOperation};
     use crate::files::paths::IndexedPath;
-    use crate::files::policy::Order;
+    use crate::files::settings::Order;
 
     fn result(index: u64) -> FileResult<()> {
         let failure = Failure::io(FileOperation::Read, io::Error::other("a test"));

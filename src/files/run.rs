@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::files::error::FileError;
-use crate::files::policy::Access;
 use crate::files::progress::FilesProgress;
+use crate::files::settings::Access;
 
 /// The result of one file.
 pub(crate) type FileResult<T> = Result<Processed<T>, FileError>;

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use crate::files::budget::Budget;
-use crate::files::builder::Settings;
 use crate::files::filesystem::FileSystems;
+use crate::files::opener::{Lookup, NoWaitOpener};
+use crate::files::settings::Settings;
 use crate::files::stats::Counters;
 use crate::pipeline::Pipeline;
 use crate::pool::BufferPool;
@@ -15,18 +16,29 @@ pub(crate) struct FilesShared {
     pub(super) settings: Settings,
     pub(super) budget: Arc<Budget>,
     pub(super) counters: Counters,
+    pub(super) lookup: Lookup,
     pub(super) file_systems: FileSystems,
 }
 
 impl FilesShared {
-    pub(crate) fn new(pipeline: Arc<Pipeline>, settings: Settings, pool: BufferPool) -> Self {
+    pub(crate) fn new(
+        pipeline: Arc<Pipeline>,
+        settings: Settings,
+        pool: BufferPool,
+        lookup: Lookup,
+    ) -> Self {
         Self {
             budget: Budget::new(pool, Arc::clone(&pipeline)),
             counters: Counters::default(),
             file_systems: FileSystems::default(),
+            lookup,
             pipeline,
             settings,
         }
+    }
+
+    pub(crate) fn no_wait_opener(&self) -> NoWaitOpener<'_> {
+        NoWaitOpener::new(&self.lookup, &self.file_systems)
     }
 
     /// Runs the user's code and catches its panic.

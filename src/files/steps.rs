@@ -9,7 +9,6 @@ use crate::files::fold::Fold;
 use crate::files::fold_file::FoldFile;
 use crate::files::inline::run_inline;
 use crate::files::open::{Opened, OpenedNow, choose_access, open, open_now};
-use crate::files::opener::NoWaitOpener;
 use crate::files::paths::IndexedPath;
 use crate::files::progress::Listing;
 use crate::files::residency::{OnMiss, Residency};
@@ -107,7 +106,7 @@ fn open_one<F: Fold>(core: &RunCore<F>, mut path: IndexedPath) -> Result<Begun, 
         return Err(Failure::halted(halt, FileOperation::Open).of(path, 0));
     }
     if path.index.is_multiple_of(PROBE_EVERY) {
-        match open_now(&core.shared, path, &mut NoWaitOpener::default()) {
+        match open_now(&core.shared, path, &mut core.shared.no_wait_opener()) {
             OpenedNow::Done(opened) => return opened.map(|opened| read_probe(core, opened)),
             OpenedNow::MayWait(missed) => {
                 core.schedule(|scheduler| scheduler.observe_probe(Residency::Cold));

@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 use std::io;
 
-use crate::files::builder::BLOCK;
+use crate::files::settings::BLOCK;
 
 /// A read that was issued. Replies to requests of an earlier epoch are of no use any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -12,6 +12,7 @@ mod contents;
 mod ending;
 mod leased;
 mod limits;
+mod links;
 mod names;
 mod neighbours;
 mod odd;

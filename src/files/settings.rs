@@ -1,8 +1,38 @@
-//! How files are read, and in which order their results come.
+//! The settings of a `Files`: how files are found and read, in which order their results come, and
+//! how much there may be at a time.
 
 use std::fmt;
+use std::path::PathBuf;
 
 use crate::file::FileHandle;
+
+/// Buffers are aligned to this, and their sizes are multiples of it.
+pub(crate) const BLOCK: usize = 4096;
+
+/// As the builder has them, and then rounded.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    pub(crate) policy: Policy,
+    pub(crate) order: Order,
+    pub(crate) links: Links,
+    pub(crate) beneath: Option<PathBuf>,
+    pub(crate) memory: usize,
+    pub(crate) chunk: usize,
+    pub(crate) read_ahead: usize,
+    pub(crate) files_at_once: usize,
+    pub(crate) open_files: usize,
+    pub(crate) results: usize,
+    /// `None`: 16 MiB, or a quarter of the memory if that is less.
+    pub(crate) whole_limit: Option<usize>,
+    pub(crate) small: usize,
+}
+
+impl Settings {
+    /// The largest file that is read whole, in bytes.
+    pub(crate) fn whole_limit(&self) -> usize {
+        self.whole_limit.unwrap_or((16 << 20).min(self.memory / 4))
+    }
+}
 
 /// How files are read: with direct I/O or through the page cache.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -18,6 +48,19 @@ pub enum Policy {
     /// [`small`](crate::FilesBuilder::small) makes an exception for small files.
     #[default]
     Automatic,
+}
+
+/// Whether a symbolic link may stand in the place of a file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Links {
+    /// The file that it leads to is read, as by open(2).
+    #[default]
+    Follow,
+    /// A path whose last part is a link is an error
+    /// ([`FileErrorKind::Refused`](crate::FileErrorKind::Refused)), as with `O_NOFOLLOW`. The
+    /// directories on its way may be links: [`beneath`](crate::FilesBuilder::beneath) is for these.
+    Refuse,
 }
 
 /// In which order results come.
