@@ -6,6 +6,7 @@ mod checksum;
 mod copy_tree;
 mod feed;
 mod histogram;
+mod models;
 #[path = "../../examples/search/pattern.rs"]
 mod pattern;
 mod program;
