@@ -3,10 +3,15 @@
 //! The tests run side by side: each program is a process of its own.
 
 mod checksum;
+mod confined;
 mod copy_tree;
+mod copy_tree_names;
+mod copy_tree_refused;
 mod feed;
 mod histogram;
 mod models;
+#[path = "../../examples/copy_tree/partial.rs"]
+mod partial;
 #[path = "../../examples/search/pattern.rs"]
 mod pattern;
 mod program;
