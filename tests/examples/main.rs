@@ -2,6 +2,8 @@
 //!
 //! The tests run side by side: each program is a process of its own.
 
+#[path = "../../examples/search/carry.rs"]
+mod carry;
 mod checksum;
 mod confined;
 mod copy_tree;
@@ -20,6 +22,7 @@ mod scan;
 mod scrub;
 mod search;
 mod search_lines;
+mod search_memory;
 mod serve;
 mod small;
 #[path = "../support/mod.rs"]
