@@ -2,6 +2,7 @@
 //!
 //! The tests run side by side: each program is a process of its own.
 
+mod backend;
 #[path = "../../examples/search/carry.rs"]
 mod carry;
 mod checksum;
@@ -9,6 +10,7 @@ mod confined;
 mod copy_tree;
 mod copy_tree_names;
 mod copy_tree_refused;
+mod descriptors;
 mod feed;
 mod histogram;
 mod models;
@@ -24,6 +26,7 @@ mod search;
 mod search_lines;
 mod search_memory;
 mod serve;
+mod signals;
 mod small;
 #[path = "../support/mod.rs"]
 mod support;
