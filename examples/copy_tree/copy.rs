@@ -86,6 +86,6 @@ impl Copied {
 }
 
 fn is_unchanged(path: &Path, file: &FileInfo) -> bool {
-    let Ok(now) = fs::metadata(path) else { return false };
+    let Ok(now) = fs::symlink_metadata(path) else { return false };
     now.modified().is_ok_and(|modified| modified == file.metadata().modified)
 }

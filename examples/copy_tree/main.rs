@@ -26,7 +26,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use indicatif::HumanBytes;
-use reapool::{Chunk, FileErrorKind, FileInfo, FilesRun, Order, Policy, Processed};
+use reapool::{Chunk, FileErrorKind, FileInfo, FilesRun, Links, Order, Policy, Processed};
 
 use crate::copy::{Copied, Copier, Copying};
 use crate::options::{Fsync, HELP, Options, parse_arguments};
@@ -59,7 +59,9 @@ fn run(options: Options) -> Result<u8, Box<dyn Error>> {
     let interrupt = Interrupt::listen()?;
     let screen = Screen::new("copy_tree", settings.quiet);
     let dispatcher = settings.dispatcher()?;
-    let builder = settings.files(&dispatcher).order(Order::Completion);
+    // A link has no contents: one that has taken a file's place since the file was found would lead
+    // anywhere.
+    let builder = settings.files(&dispatcher).links(Links::Refuse).order(Order::Completion);
     let at_once = FILES.min(descriptors::files_at_once(DESCRIPTORS));
     let files = builder.files_at_once(at_once).results(at_once).build()?;
 

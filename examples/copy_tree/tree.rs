@@ -88,9 +88,14 @@ impl Tree {
 
     /// Permissions come at the end, as they may forbid writing into the directory.
     fn make_directory(&self, target: &Path, source: &Path) -> Result<(), Problem> {
-        let metadata = fs::metadata(source).and_then(|metadata| Attributes::of(&metadata));
-        let attributes = metadata.map_err(|error| (source.to_owned(), error))?;
         let is_root = target == self.roots.target;
+        // The source itself may be named by a link. Another link has taken a directory's place.
+        let found = if is_root { fs::metadata(source) } else { fs::symlink_metadata(source) };
+        let attributes = found.and_then(|found| match found.is_dir() {
+            true => Attributes::of(&found),
+            false => Err(io::ErrorKind::NotADirectory.into()),
+        });
+        let attributes = attributes.map_err(|error| (source.to_owned(), error))?;
         match DirBuilder::new().mode(0o700).create(target) {
             Ok(()) => {}
             // A link to a directory may lead out of the target.
