@@ -1,30 +1,42 @@
 //! Reads the beginning of a file with a callback, and waits for the callback.
 //!
-//! `cargo run --example aio_callback -- FILE [LENGTH]`
+//! `cargo run --example aio_callback -- [--backend B] FILE [LENGTH]`
 //!
 //! An answer to "Callbacks in AIO asynchronous I/O": where does a program wait, what does it gain
 //! by a callback, and who owns file and buffer when?
 
-use std::env;
+#[path = "shared/backend.rs"]
+mod backend;
+
 use std::error::Error;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::thread;
 
-use reapool::{Dispatcher, Job, OperationError};
+use lexopt::prelude::{Long, Short, Value, ValueExt};
+use reapool::{Backend, Dispatcher, Job, OperationError};
 
 const HELP: &str = "\
-Usage: aio_callback FILE [LENGTH]
+Usage: aio_callback [--backend B] FILE [LENGTH]
 
 Reads the first LENGTH bytes of a file (1 to 1073741824, by default 80) and prints how many came,
-and what they are.
+and what they are. B is how: aio (the default), threads, or automatic, which is aio where there is
+AIO.
 ";
 
-fn read_with_callback(path: &Path, length: usize) -> Result<String, Box<dyn Error>> {
-    let dispatcher = Dispatcher::builder().depth(1).workers(1).build()?;
+/// The command line.
+struct Options {
+    backend: Backend,
+    path: PathBuf,
+    length: usize,
+}
+
+fn read_with_callback(options: &Options) -> Result<String, Box<dyn Error>> {
+    let &Options { backend, ref path, length } = options;
+    let dispatcher = Dispatcher::builder().backend(backend).depth(1).workers(1).build()?;
     let file = File::open(path).map_err(|error| format!("{}: {error}", path.display()))?;
     let buffer = vec![0; length];
     let label = path.display().to_string();
@@ -55,26 +67,32 @@ fn read_with_callback(path: &Path, length: usize) -> Result<String, Box<dyn Erro
 }
 
 /// `None` if the user asked for help.
-fn parse_arguments() -> Result<Option<(PathBuf, usize)>, String> {
-    let arguments: Vec<OsString> = env::args_os().skip(1).collect();
-    if arguments.iter().any(|argument| argument == "--help" || argument == "-h") {
-        return Ok(None);
+fn parse_arguments() -> Result<Option<Options>, lexopt::Error> {
+    let (mut backend, mut values) = (Backend::Aio, Vec::<OsString>::new());
+    let mut parser = lexopt::Parser::from_env();
+    while let Some(argument) = parser.next()? {
+        match argument {
+            Short('h') | Long("help") => return Ok(None),
+            Long("backend") => backend = parser.value()?.parse_with(backend::backend)?,
+            Value(value) => values.push(value),
+            _ => return Err(argument.unexpected()),
+        }
     }
-    let (file, length) = match arguments.as_slice() {
-        [file] => (file, 80),
-        [file, length] => match length.to_string_lossy().parse() {
-            Ok(length @ 1..=0x4000_0000) => (file, length),
-            _ => return Err(format!("{} is not a length", length.display())),
+    let (path, length) = match values.as_slice() {
+        [path] => (path, 80),
+        [path, length] => match length.to_string_lossy().parse() {
+            Ok(length @ 1..=0x4000_0000) => (path, length),
+            _ => return Err(format!("{} is not a length", length.display()).into()),
         },
-        _ => return Err("a FILE is expected, and perhaps a LENGTH".to_owned()),
+        _ => return Err("a FILE is expected, and perhaps a LENGTH".into()),
     };
-    Ok(Some((file.into(), length)))
+    Ok(Some(Options { backend, path: path.into(), length }))
 }
 
 fn main() -> ExitCode {
     let text = match parse_arguments() {
         Ok(None) => HELP.to_owned(),
-        Ok(Some((path, length))) => match read_with_callback(&path, length) {
+        Ok(Some(options)) => match read_with_callback(&options) {
             Ok(text) => text,
             Err(error) => {
                 let _ = writeln!(io::stderr(), "aio_callback: {error}");

@@ -1,12 +1,14 @@
 //! Reads several pieces of a file in one batch, each with a callback that knows the piece's label.
 //!
-//! `cargo run --example labelled_reads -- FILE [LABEL=OFFSET:LENGTH ...]`
+//! `cargo run --example labelled_reads -- [--backend B] FILE [LABEL=OFFSET:LENGTH ...]`
 //!
 //! An answer to "Correct handling of context data in libaio callbacks?": the callback captures its
 //! context, of any type and size. With an event the kernel hands back the dispatcher's own token,
 //! which the dispatcher checks before it uses it. So nothing depends on pointers surviving.
 
-use std::env;
+#[path = "shared/backend.rs"]
+mod backend;
+
 use std::error::Error;
 use std::ffi::OsString;
 use std::fs::File;
@@ -15,18 +17,27 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::mpsc;
 
-use reapool::{Dispatcher, FileHandle, Job, OperationError};
+use lexopt::prelude::{Long, Short, Value, ValueExt};
+use reapool::{Backend, Dispatcher, FileHandle, Job, OperationError};
 
 const HELP: &str = "\
-Usage: labelled_reads FILE [LABEL=OFFSET:LENGTH ...]
+Usage: labelled_reads [--backend B] FILE [LABEL=OFFSET:LENGTH ...]
 
 Reads pieces of a file, each of LENGTH bytes (1 to 1073741824) from OFFSET on, all in one batch, and
-prints them in the order in which they come. By default: 16 bytes each of head, middle and tail.
+prints them in the order in which they come. By default: 16 bytes each of head, middle and tail. B is
+how they are read: aio (the default), threads, or automatic, which is aio where there is AIO.
 
 Exit status: 0 if all pieces were read, 1 if not, 2 for a mistake in the command line.
 ";
 
 const LENGTH_DEFAULT: usize = 16;
+
+/// The command line.
+struct Options {
+    backend: Backend,
+    path: PathBuf,
+    pieces: Vec<Piece>,
+}
 
 /// A piece of the file that the user wants.
 struct Piece {
@@ -89,16 +100,17 @@ fn print(reports: &mpsc::Receiver<Report>, mut missing: usize) -> bool {
     is_complete && missing == 0
 }
 
-fn run(path: &PathBuf, mut pieces: Vec<Piece>) -> Result<bool, Box<dyn Error>> {
+fn run(options: Options) -> Result<bool, Box<dyn Error>> {
+    let Options { backend, path, mut pieces } = options;
     let named = |error| format!("{}: {error}", path.display());
-    let file = File::open(path).map_err(named)?;
+    let file = File::open(&path).map_err(named)?;
     if pieces.is_empty() {
         let last = file.metadata().map_err(named)?.len().saturating_sub(LENGTH_DEFAULT as u64);
         for (label, offset) in [("head", 0), ("middle", last / 2), ("tail", last)] {
             pieces.push(Piece { label: label.to_owned(), offset, length: LENGTH_DEFAULT });
         }
     }
-    let dispatcher = Dispatcher::new()?;
+    let dispatcher = Dispatcher::builder().backend(backend).build()?;
     let count = pieces.len();
     let reports = read_batch(&dispatcher, &file.into(), pieces)?;
     Ok(print(&reports, count))
@@ -116,20 +128,26 @@ fn parse_piece(argument: &OsString) -> Result<Piece, String> {
 }
 
 /// `None` if the user asked for help.
-fn parse_arguments() -> Result<Option<(PathBuf, Vec<Piece>)>, String> {
-    let arguments: Vec<OsString> = env::args_os().skip(1).collect();
-    if arguments.iter().any(|argument| argument == "--help" || argument == "-h") {
-        return Ok(None);
+fn parse_arguments() -> Result<Option<Options>, lexopt::Error> {
+    let (mut backend, mut values) = (Backend::Aio, Vec::<OsString>::new());
+    let mut parser = lexopt::Parser::from_env();
+    while let Some(argument) = parser.next()? {
+        match argument {
+            Short('h') | Long("help") => return Ok(None),
+            Long("backend") => backend = parser.value()?.parse_with(backend::backend)?,
+            Value(value) => values.push(value),
+            _ => return Err(argument.unexpected()),
+        }
     }
-    let (file, pieces) = arguments.split_first().ok_or("a FILE is expected")?;
+    let (path, pieces) = values.split_first().ok_or("a FILE is expected")?;
     let pieces = pieces.iter().map(parse_piece).collect::<Result<_, _>>()?;
-    Ok(Some((file.into(), pieces)))
+    Ok(Some(Options { backend, path: path.into(), pieces }))
 }
 
 fn main() -> ExitCode {
     let is_complete = match parse_arguments() {
         Ok(None) => io::stdout().write_all(HELP.as_bytes()).is_ok(),
-        Ok(Some((path, pieces))) => run(&path, pieces).unwrap_or_else(|error| {
+        Ok(Some(options)) => run(options).unwrap_or_else(|error| {
             let _ = writeln!(io::stderr(), "labelled_reads: {error}");
             false
         }),

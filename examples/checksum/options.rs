@@ -21,7 +21,8 @@ Options:
     options_help!(),
     "
 Exit status: 0 if all went well, 1 if not, 2 for a mistake in the command line, 130 after Ctrl-C.
-A second Ctrl-C doesn't wait for the reads under way.
+A second Ctrl-C doesn't wait for the reads under way. SIGTERM and SIGHUP do the same, with 143 and
+129.
 "
 );
 

@@ -10,6 +10,7 @@ use std::sync::mpsc::{Receiver, sync_channel};
 use blake3::{Hash, Hasher};
 use reapool::{Chunk, FileInfo};
 
+use crate::attributes::NotKept;
 use crate::partial::Place;
 use crate::target::{Manner, Target};
 use crate::tree::Roots;
@@ -29,23 +30,30 @@ pub(crate) struct Copying {
     hasher: Option<Hasher>,
     /// How many bytes have been read.
     total: u64,
-    outcome: Receiver<io::Result<()>>,
+    outcome: Receiver<io::Result<Vec<NotKept>>>,
 }
 
 /// A file that has been read. Its writes may be under way.
 pub(crate) struct Copied {
     /// Comes when the target has its name. The sender is dropped if that will never be.
-    outcome: Receiver<io::Result<()>>,
+    outcome: Receiver<io::Result<Vec<NotKept>>>,
     hash: Option<Hash>,
     /// The source has changed since it was opened.
     changed: bool,
+}
+
+/// What is not as it should be about a file that was copied.
+pub(crate) struct Remarks {
+    pub(crate) not_kept: Vec<NotKept>,
+    /// The source has changed since it was opened.
+    pub(crate) changed: bool,
 }
 
 impl Copier {
     pub(crate) fn begin(&self, file: &FileInfo) -> io::Result<Copying> {
         let place = Place { path: self.roots.target_of(file.path()), overwrite: self.overwrite };
         let (sender, outcome) = sync_channel(1);
-        let target = Target::create(self.manner.clone(), place, file.metadata().clone(), sender)?;
+        let target = Target::create(self.manner.clone(), place, file.metadata(), sender)?;
         Ok(Copying { target, hasher: self.verify.then(Hasher::new), total: 0, outcome })
     }
 }
@@ -68,15 +76,16 @@ impl Copying {
 }
 
 impl Copied {
-    /// Blocks until the target has its name. Returns the checksum, and whether the source changed.
-    pub(crate) fn wait(self) -> io::Result<(Option<Hash>, bool)> {
+    /// Blocks until the target has its name. Returns the checksum, if it was wanted, and what is to
+    /// be said about the copy.
+    pub(crate) fn wait(self) -> io::Result<(Option<Hash>, Remarks)> {
         let given_up = |_| Err(io::Error::other("given up because of an internal error"));
-        self.outcome.recv().unwrap_or_else(given_up)?;
-        Ok((self.hash, self.changed))
+        let not_kept = self.outcome.recv().unwrap_or_else(given_up)?;
+        Ok((self.hash, Remarks { not_kept, changed: self.changed }))
     }
 }
 
 fn is_unchanged(path: &Path, file: &FileInfo) -> bool {
-    let Ok(now) = fs::metadata(path) else { return false };
+    let Ok(now) = fs::symlink_metadata(path) else { return false };
     now.modified().is_ok_and(|modified| modified == file.metadata().modified)
 }

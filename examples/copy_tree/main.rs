@@ -7,6 +7,7 @@
 //! dispatcher. A chunk's memory goes back to the layer when it is written. So the layer's memory
 //! bounds the data that is read and not yet written.
 
+mod attributes;
 mod copy;
 mod options;
 mod partial;
@@ -25,10 +26,11 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use indicatif::HumanBytes;
-use reapool::{Chunk, FileErrorKind, FileInfo, FilesRun, Order, Policy, Processed};
+use reapool::{Chunk, FileErrorKind, FileInfo, FilesRun, Links, Order, Policy, Processed};
 
 use crate::copy::{Copied, Copier, Copying};
 use crate::options::{Fsync, HELP, Options, parse_arguments};
+use crate::shared::descriptors;
 use crate::shared::fallbacks::Fallbacks;
 use crate::shared::interrupt::Interrupt;
 use crate::shared::names::{escaped, reason};
@@ -41,8 +43,11 @@ use crate::verify::{Expected, verify};
 const FAILURE: u8 = 1;
 
 /// How many files may be in progress, from their opening until this program has waited for them.
-/// Each can have two descriptors for its target, and most shells allow 1024.
 const FILES: usize = 128;
+
+/// The descriptors that a file in progress can have: its own, two for its target, and one for the
+/// target's directory.
+const DESCRIPTORS: usize = 4;
 
 /// Files of at least so many bytes are written directly, unless the user says otherwise.
 const LARGE: u64 = 8 << 20;
@@ -54,8 +59,11 @@ fn run(options: Options) -> Result<u8, Box<dyn Error>> {
     let interrupt = Interrupt::listen()?;
     let screen = Screen::new("copy_tree", settings.quiet);
     let dispatcher = settings.dispatcher()?;
-    let builder = settings.files(&dispatcher).order(Order::Completion);
-    let files = builder.files_at_once(FILES).results(FILES).build()?;
+    // A link has no contents: one that has taken a file's place since the file was found would lead
+    // anywhere.
+    let builder = settings.files(&dispatcher).links(Links::Refuse).order(Order::Completion);
+    let at_once = FILES.min(descriptors::files_at_once(DESCRIPTORS));
+    let files = builder.files_at_once(at_once).results(at_once).build()?;
 
     let directories = Directories::default();
     let tree = Tree::new(roots.clone(), overwrite, directories.clone(), screen.clone());
@@ -125,10 +133,11 @@ fn wait(
                 let Processed { path, value, .. } = file;
                 let target = roots.target_of(&path);
                 match value.and_then(Copied::wait) {
-                    Ok((hash, changed)) => {
-                        if changed {
+                    Ok((hash, remarks)) => {
+                        if remarks.changed {
                             screen.fail(&path, "changed while it was being copied");
                         }
+                        remarks.not_kept.iter().for_each(|it| screen.fail(&target, it));
                         expected.paths.push(target);
                         expected.hashes.extend(hash);
                     }

@@ -14,10 +14,11 @@ is added to it.
 A file is written under a temporary name (.NAME.XXXXXX.partial) beside its place, and renamed when it
 is complete, so that no part of a file is ever found under its name. After an error, and after the
 first Ctrl-C, the temporary files are removed. Permissions and times of files and directories are
-kept, and symbolic links copied as such. Not kept are owners (nor set-user-ID and set-group-ID bits,
-unless the owner stays the same), access control lists and extended attributes, hard links between
-files, the times of symbolic links, and holes: they are filled with zeros. Pipes, sockets and devices
-are left out, and said to be.
+kept, and symbolic links copied as such. Where the file system of TARGET refuses permissions or times,
+the contents are copied and the rest is said. Not kept are owners (nor set-user-ID and set-group-ID
+bits, unless user and group stay the same), access control lists and extended attributes, hard links
+between files, the times of symbolic links, and holes: they are filled with zeros. Pipes, sockets and
+devices are left out, and said to be.
 
 Options:
       --overwrite    Replace files that there are already; otherwise that is an error
@@ -31,9 +32,9 @@ Options:
     "
 The policy holds for writing too; automatic writes large files directly.
 
-Exit status: 0 if all went well, 1 if something was not copied, or changed while it was, 2 for a
-mistake in the command line, 130 after Ctrl-C. A second Ctrl-C doesn't wait, and may leave temporary
-files.
+Exit status: 0 if all went well, 1 if something was not copied or kept, or changed while it was copied,
+2 for a mistake in the command line, 130 after Ctrl-C. A second Ctrl-C doesn't wait, and may leave
+temporary files. SIGTERM and SIGHUP do the same, with 143 and 129.
 "
 );
 

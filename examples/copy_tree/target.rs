@@ -3,21 +3,19 @@
 //! Its writes are in flight side by side, and each holds a share in it. The callback of a write, or
 //! the end of the source, completes the file when it gives back the last share.
 
-use std::fs::{File, FileTimes, OpenOptions, Permissions};
+use std::fs::{File, OpenOptions};
 use std::io;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use reapool::{Completion, FileHandle, IoBuf, Job, Metadata, Submitter};
-use tempfile::TempPath;
 
-use crate::partial::Place;
+use crate::attributes::{Attributes, NotKept};
+use crate::partial::{Partial, Place};
 
 /// Direct writes begin and end at multiples of this.
 const BLOCK: usize = 4096;
-
-const SET_ID_BITS: u32 = 0o6000;
 
 /// How files are written.
 #[derive(Clone)]
@@ -29,19 +27,21 @@ pub(crate) struct Manner {
     pub(crate) sync: bool,
 }
 
-/// Tells what became of a file. Nothing is sent if it was given up.
-pub(crate) type Outcome = SyncSender<io::Result<()>>;
+/// Tells what became of a file: what it could not keep of the source, or why it isn't there. Nothing
+/// is sent if it was given up.
+pub(crate) type Outcome = SyncSender<io::Result<Vec<NotKept>>>;
 
 pub(crate) struct Target {
     manner: Manner,
     place: Place,
-    /// The source's.
-    metadata: Metadata,
+    attributes: Attributes,
+    /// The length that the file was given ahead of its writes.
+    length: Option<u64>,
     outcome: Outcome,
     file: Arc<File>,
     buffered: FileHandle,
     direct: Option<FileHandle>,
-    partial: TempPath,
+    partial: Partial,
     state: Mutex<State>,
 }
 
@@ -57,7 +57,7 @@ impl Target {
     pub(crate) fn create(
         manner: Manner,
         place: Place,
-        metadata: Metadata,
+        metadata: &Metadata,
         outcome: Outcome,
     ) -> io::Result<Arc<Self>> {
         let open = |direct: bool| {
@@ -66,17 +66,26 @@ impl Target {
             options.custom_flags(if direct { libc::O_DIRECT } else { 0 }).clone()
         };
         let (file, partial) = place.begin(|path| open(false).open(path))?;
-        let mut direct = None;
-        if metadata.size >= manner.direct_from {
-            // If the file system has no direct I/O, writes go through the page cache.
-            direct = open(true).open(&partial).ok().map(FileHandle::from);
-            // A write that makes the file longer would block its submission.
-            file.set_len(metadata.size)?;
-        }
+        // A direct write that makes the file longer would block its submission. Where the length
+        // can't be set ahead, writes go through the page cache: blocking threads perform those.
+        let is_large = metadata.size >= manner.direct_from;
+        let length = is_large.then_some(metadata.size);
+        let length = length.filter(|&length| file.set_len(length).is_ok());
+        // If the file system has no direct I/O, writes go through the page cache, too.
+        let direct = length.and_then(|_| open(true).open(partial.path()).ok());
         let file = Arc::new(file);
-        let (buffered, state) = (FileHandle::from(&file), Mutex::default());
-        let target =
-            Self { manner, place, metadata, outcome, file, buffered, direct, partial, state };
+        let target = Self {
+            manner,
+            place,
+            attributes: metadata.into(),
+            length,
+            outcome,
+            buffered: FileHandle::from(&file),
+            direct: direct.map(FileHandle::from),
+            file,
+            partial,
+            state: Mutex::default(),
+        };
         Ok(Arc::new(target))
     }
 
@@ -159,38 +168,26 @@ impl Target {
     }
 
     /// Gives the file its name if all is well, or else removes it.
-    fn settle(self, total: u64) -> (Outcome, io::Result<()>) {
+    fn settle(self, total: u64) -> (Outcome, io::Result<Vec<NotKept>>) {
         let sealed = self.seal(total);
         let Self { place, partial, outcome, .. } = self;
-        let settled = match sealed {
-            Ok(()) => place.take(partial),
-            Err(error) => {
-                drop(partial);
-                Err(error)
-            }
-        };
+        let settled = sealed.and_then(|not_kept| place.take(partial).map(|()| not_kept));
         (outcome, settled)
     }
 
     /// Gives the file the source's length, permissions and times, and makes it durable if the user
     /// wants that.
-    fn seal(&self, total: u64) -> io::Result<()> {
+    fn seal(&self, total: u64) -> io::Result<Vec<NotKept>> {
         if let Some(error) = self.state().error.take() {
             return Err(error);
         }
-        if self.metadata.size >= self.manner.direct_from && total != self.metadata.size {
+        if self.length.is_some_and(|length| length != total) {
             self.file.set_len(total)?;
         }
-        let mut mode = self.metadata.mode;
-        if mode & SET_ID_BITS != 0 {
-            let own = self.file.metadata()?;
-            if (own.uid(), own.gid()) != (self.metadata.uid, self.metadata.gid) {
-                mode &= !SET_ID_BITS;
-            }
+        let not_kept = self.attributes.give(&self.file);
+        if self.manner.sync {
+            self.file.sync_all()?;
         }
-        self.file.set_permissions(Permissions::from_mode(mode))?;
-        let times = FileTimes::new().set_accessed(self.metadata.accessed);
-        self.file.set_times(times.set_modified(self.metadata.modified))?;
-        if self.manner.sync { self.file.sync_all() } else { Ok(()) }
+        Ok(not_kept)
     }
 }

@@ -1,6 +1,6 @@
 //! Walks the source's tree, and makes its directories and symbolic links in the target.
 
-use std::fs::{self, DirBuilder, File, FileTimes, Metadata};
+use std::fs::{self, DirBuilder, File};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, symlink};
 use std::path::{Path, PathBuf};
@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use walkdir::{DirEntry, WalkDir};
 
+use crate::attributes::Attributes;
 use crate::partial::Place;
 use crate::shared::screen::Screen;
 
@@ -30,10 +31,10 @@ impl Roots {
     }
 }
 
-/// The directories that were made or found, with the metadata of their sources. Each comes after
+/// The directories that were made or found, with the attributes of their sources. Each comes after
 /// the one that it is in.
 #[derive(Clone, Default)]
-pub(crate) struct Directories(Arc<Mutex<Vec<(PathBuf, Metadata)>>>);
+pub(crate) struct Directories(Arc<Mutex<Vec<(PathBuf, Attributes)>>>);
 
 /// A path, and what is wrong with it.
 type Problem = (PathBuf, io::Error);
@@ -87,8 +88,14 @@ impl Tree {
 
     /// Permissions come at the end, as they may forbid writing into the directory.
     fn make_directory(&self, target: &Path, source: &Path) -> Result<(), Problem> {
-        let metadata = fs::metadata(source).map_err(|error| (source.to_owned(), error))?;
         let is_root = target == self.roots.target;
+        // The source itself may be named by a link. Another link has taken a directory's place.
+        let found = if is_root { fs::metadata(source) } else { fs::symlink_metadata(source) };
+        let attributes = found.and_then(|found| match found.is_dir() {
+            true => Attributes::of(&found),
+            false => Err(io::ErrorKind::NotADirectory.into()),
+        });
+        let attributes = attributes.map_err(|error| (source.to_owned(), error))?;
         match DirBuilder::new().mode(0o700).create(target) {
             Ok(()) => {}
             // A link to a directory may lead out of the target.
@@ -96,7 +103,7 @@ impl Tree {
             Err(error) => return Err((target.to_owned(), error)),
         }
         let mut directories = self.directories.0.lock().unwrap_or_else(PoisonError::into_inner);
-        directories.push((target.to_owned(), metadata));
+        directories.push((target.to_owned(), attributes));
         Ok(())
     }
 }
@@ -129,18 +136,16 @@ impl Directories {
         let directories =
             std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
         // From the inside out: a directory may not be entered any more afterwards.
-        for (path, metadata) in directories.into_iter().rev() {
-            if let Err(error) = finish(&path, &metadata, sync) {
+        for (path, attributes) in directories.into_iter().rev() {
+            if let Err(error) = finish(&path, &attributes, sync, screen) {
                 screen.fail(&path, error);
             }
         }
     }
 }
 
-fn finish(path: &Path, metadata: &Metadata, sync: bool) -> io::Result<()> {
+fn finish(path: &Path, attributes: &Attributes, sync: bool, screen: &Screen) -> io::Result<()> {
     let directory = File::open(path)?;
-    let times = FileTimes::new().set_accessed(metadata.accessed()?);
-    directory.set_times(times.set_modified(metadata.modified()?))?;
-    directory.set_permissions(metadata.permissions())?;
+    attributes.give(&directory).iter().for_each(|not_kept| screen.fail(path, not_kept));
     if sync { directory.sync_all() } else { Ok(()) }
 }

@@ -5,7 +5,7 @@ use std::io;
 use std::path::PathBuf;
 
 use blake3::{Hash, Hasher};
-use reapool::{Chunk, Dispatcher, FileErrorKind, Policy};
+use reapool::{Chunk, Dispatcher, FileErrorKind, Links, Policy};
 
 use crate::shared::interrupt::Interrupt;
 use crate::shared::names::reason;
@@ -35,7 +35,7 @@ pub(crate) fn verify(
         // Data from the page cache says nothing about the device.
         _ => Policy::Direct,
     };
-    let files = settings.files(dispatcher).policy(policy).build()?;
+    let files = settings.files(dispatcher).links(Links::Refuse).policy(policy).build()?;
     let run = files.stream(
         paths,
         |_| Hasher::new(),

@@ -20,23 +20,21 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::Duration;
 
 use reapool::{Dispatcher, FileHandle, Job, PollEvents, Submitter};
-use signal_hook::consts::SIGINT;
-use signal_hook::{flag, low_level::pipe};
+use signal_hook::low_level::pipe;
 
 use crate::digest::{Digest, digest};
 use crate::input::Input;
 use crate::options::{HELP, Options, parse_arguments};
+use crate::shared::interrupt::Interrupt;
 use crate::shared::names::{checksum_line, escaped};
 use crate::shared::screen::complain;
+use crate::shared::signals;
 
 const FAILURE: u8 = 1;
-const INTERRUPTED: u8 = 130;
 
 /// Messages from callbacks to the main thread.
 enum Event {
@@ -102,6 +100,10 @@ impl Feed {
                         Ok(bytes) => self.waiting.extend(self.input.paths(bytes)),
                         // The read doesn't wait, and another reader took what the poll had seen.
                         Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                        // The kernel answers so about a terminal.
+                        Err(error)
+                            if error.raw_os_error() == Some(libc::EINVAL)
+                                && self.input.begin_to_watch()? => {}
                         Err(error) => return Err(named("standard input")(error).into()),
                     }
                 }
@@ -143,26 +145,30 @@ fn named(what: &str) -> impl Fn(io::Error) -> String {
     move |error| format!("{what}: {error}")
 }
 
-/// Makes an event of the first Ctrl-C. The second ends the program.
-fn listen(submitter: &Submitter, sender: &Sender<Event>) -> Result<(), Box<dyn Error>> {
+/// Makes an event of the first signal that asks for an end. The second ends the program.
+fn listen(submitter: &Submitter, sender: &Sender<Event>) -> Result<Interrupt, Box<dyn Error>> {
     let (signals, writer) = UnixStream::pair()?;
-    let once = Arc::new(AtomicBool::new(false));
-    // In this order the second Ctrl-C finds the flag set.
-    flag::register_conditional_shutdown(SIGINT, INTERRUPTED.into(), Arc::clone(&once))?;
-    flag::register(SIGINT, once)?;
-    pipe::register(SIGINT, writer)?;
+    let interrupt = Interrupt::listen()?;
+    for number in signals::ending() {
+        pipe::register(number, writer.try_clone()?)?;
+    }
+    if interrupt.has_come() {
+        // Perhaps before the pipe was registered.
+        let _ = sender.send(Event::Interrupt);
+    }
     let (signals, sender) = (FileHandle::from(OwnedFd::from(signals)), sender.clone());
     submitter.submit(Job::poll(signals, PollEvents::READABLE, move |_| {
         let _ = sender.send(Event::Interrupt);
     }))?;
-    Ok(())
+    Ok(interrupt)
 }
 
 fn run(options: Options) -> Result<u8, Box<dyn Error>> {
     // There are two polls, and for each file one job at a time.
-    let dispatcher = Dispatcher::builder().depth(options.files + 2).build()?;
+    let builder = Dispatcher::builder().backend(options.backend).depth(options.files + 2);
+    let dispatcher = builder.build()?;
     let (sender, events) = mpsc::channel();
-    listen(&dispatcher.submitter(), &sender)?;
+    let interrupt = listen(&dispatcher.submitter(), &sender)?;
     let mut feed = Feed {
         submitter: dispatcher.submitter(),
         sender,
@@ -179,10 +185,10 @@ fn run(options: Options) -> Result<u8, Box<dyn Error>> {
     // no handles that could cancel them, and nobody waits for them.
     drop(dispatcher.shutdown_timeout(Duration::ZERO));
     ran?;
-    Ok(match (feed.interrupted, feed.failures) {
-        (true, _) => INTERRUPTED,
-        (false, 0) => 0,
-        (false, _) => FAILURE,
+    Ok(match (interrupt.status(), feed.failures) {
+        (Some(status), _) => status,
+        (None, 0) => 0,
+        (None, _) => FAILURE,
     })
 }
 

@@ -19,12 +19,13 @@ use std::process::ExitCode;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use reapool::{AlignedBuf, Dispatcher, FileHandle, FileKind, OperationError, Scope, ScopedJob};
+use reapool::{AlignedBuf, Dispatcher, FileHandle, OperationError, Scope, ScopedJob};
 
 use crate::counts::Counts;
 use crate::options::{HELP, Options, parse_arguments};
 use crate::shared::interrupt::Interrupt;
 use crate::shared::names::escaped;
+use crate::shared::readable;
 use crate::shared::screen::Screen;
 
 const FAILURE: u8 = 1;
@@ -74,10 +75,7 @@ fn count(
     part: usize,
     interrupt: &Interrupt,
 ) -> Result<Counts, Box<dyn Error>> {
-    let file = FileHandle::open_direct_or_buffered(path)?;
-    if !matches!(file.kind(), FileKind::Regular | FileKind::BlockDevice) {
-        return Err("neither a regular file nor a block device".into());
-    }
+    let file = readable::open(path)?;
     let (next, failure) = (AtomicU64::new(0), OnceLock::new());
     let reading = Reading { file, next, failure, interrupt };
     let mut counts = vec![Counts::default(); buffer.len() / part];
@@ -107,7 +105,7 @@ fn print(counts: &Counts, path: &Path, options: &Options) -> io::Result<()> {
 fn run(options: Options) -> Result<u8, Box<dyn Error>> {
     let interrupt = Interrupt::listen()?;
     let screen = Screen::new("histogram", true);
-    let mut builder = Dispatcher::builder().depth(options.parts);
+    let mut builder = Dispatcher::builder().backend(options.backend).depth(options.parts);
     if let Some(workers) = options.workers {
         builder = builder.workers(workers);
     }

@@ -11,6 +11,8 @@ use nix::sys::time::TimeSpec;
 use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
 use reapool::LoopDispatcher;
 
+use crate::shared::signals;
+
 /// How often the timer ticks.
 pub(crate) const TICK: Duration = Duration::from_millis(50);
 
@@ -36,8 +38,9 @@ impl Events {
     /// Begins to listen. It blocks the signals, which is enough, as this is the only thread.
     pub(crate) fn listen(jobs: &LoopDispatcher) -> io::Result<Self> {
         let mut set = SigSet::empty();
-        for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGUSR1] {
-            set.add(signal);
+        set.add(Signal::SIGUSR1);
+        for number in signals::ending() {
+            set.add(Signal::try_from(number)?);
         }
         set.thread_block()?;
         let flags = SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC;

@@ -31,7 +31,8 @@ const FAILURE: u8 = 1;
 const MOST: usize = 32;
 
 fn run(options: Options) -> Result<u8, Box<dyn Error>> {
-    let mut jobs = Dispatcher::builder().depth(options.depth).build_loop()?;
+    let mut jobs =
+        Dispatcher::builder().backend(options.backend).depth(options.depth).build_loop()?;
     let events = Events::listen(&jobs)?;
     let mut failed = false;
     for path in &options.paths {

@@ -3,6 +3,11 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use reapool::Backend;
+
+use crate::shared::backend::backend;
+use crate::shared::settings::{blocks, number};
+
 pub(crate) const HELP: &str = "\
 Usage: scrub [OPTIONS] PATH...
 
@@ -16,12 +21,16 @@ Options:
       --depth N        Reads under way at a time, 1 to 4096 [default: 8]
       --status SECONDS Say on standard error how far it is, every so many seconds; 0 for never
                        [default: 10]
+      --backend B      How reads are performed: aio (native AIO) or automatic, which is the same
+                       here; threads are refused, as only the kernel tells an event loop of
+                       completions [default: aio]
   -h, --help           Print this
 
 SIGUSR1 asks for a status line too. Ctrl-C waits for the reads under way and says how far it came; a
 second one doesn't wait.
 
 Exit status: 0 if all could be read, 1 if not, 2 for a mistake in the command line, 130 after Ctrl-C.
+SIGTERM and SIGHUP do the same as Ctrl-C, with 143 and 129.
 ";
 
 pub(crate) struct Options {
@@ -30,6 +39,7 @@ pub(crate) struct Options {
     pub(crate) chunk: usize,
     pub(crate) depth: usize,
     pub(crate) status: Option<Duration>,
+    pub(crate) backend: Backend,
     pub(crate) paths: Vec<PathBuf>,
 }
 
@@ -42,6 +52,7 @@ pub(crate) fn parse_arguments() -> Result<Option<Options>, lexopt::Error> {
         chunk: 512 << 10,
         depth: 8,
         status: Some(Duration::from_secs(10)),
+        backend: Backend::Aio,
         paths: Vec::new(),
     };
     let mut parser = lexopt::Parser::from_env();
@@ -49,17 +60,15 @@ pub(crate) fn parse_arguments() -> Result<Option<Options>, lexopt::Error> {
         match argument {
             Short('h') | Long("help") => return Ok(None),
             Long("rate") => {
-                let mebibytes = parser.value()?.parse_with(|text| within(text, 1, 1 << 20))?;
-                options.rate = Some(mebibytes << 20);
+                options.rate = Some((number(&mut parser, 1, 1 << 20)? as u64) << 20);
             }
-            Long("chunk") => options.chunk = parser.value()?.parse_with(chunk)?,
-            Long("depth") => {
-                options.depth = parser.value()?.parse_with(|text| within(text, 1, 4096))? as usize;
-            }
+            Long("chunk") => options.chunk = blocks(&mut parser, "chunk")?,
+            Long("depth") => options.depth = number(&mut parser, 1, 4096)?,
             Long("status") => {
-                let seconds = parser.value()?.parse_with(|text| within(text, 0, 1 << 20))?;
+                let seconds = number(&mut parser, 0, 1 << 20)? as u64;
                 options.status = (seconds > 0).then(|| Duration::from_secs(seconds));
             }
+            Long("backend") => options.backend = parser.value()?.parse_with(for_a_loop)?,
             Value(path) => options.paths.push(path.into()),
             _ => return Err(argument.unexpected()),
         }
@@ -70,13 +79,9 @@ pub(crate) fn parse_arguments() -> Result<Option<Options>, lexopt::Error> {
     Ok(Some(options))
 }
 
-fn within(text: &str, least: u64, most: u64) -> Result<u64, String> {
-    let number = text.parse().ok().filter(|number| (least..=most).contains(number));
-    number.ok_or_else(|| format!("it must be a number from {least} to {most}"))
-}
-
-fn chunk(text: &str) -> Result<usize, String> {
-    let kibibytes = within(text, 4, 65536).ok().filter(|kibibytes| kibibytes % 4 == 0);
-    let kibibytes = kibibytes.ok_or("it must be a multiple of 4 from 4 to 65536")?;
-    Ok((kibibytes as usize) << 10)
+fn for_a_loop(text: &str) -> Result<Backend, &'static str> {
+    match backend(text)? {
+        Backend::BlockingThreads => Err("an event loop can't have threads"),
+        other => Ok(other),
+    }
 }

@@ -1,10 +1,8 @@
 //! The scan of one file: which parts are to be read, have been read, and could not be read.
 
 use std::error::Error;
-use std::fs;
 use std::io::{self, ErrorKind, Write};
 use std::ops::Range;
-use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::Instant;
@@ -15,6 +13,7 @@ use reapool::{AlignedBuf, Completion, FileHandle, Job, LoopDispatcher};
 use crate::events::TICK;
 use crate::options::Options;
 use crate::shared::names::escaped;
+use crate::shared::readable;
 use crate::shared::screen::complain;
 
 /// The size of the blocks that are read one by one where a larger read fails.
@@ -47,12 +46,7 @@ pub(crate) fn name(path: &Path) -> String {
 
 impl Scan {
     pub(crate) fn open(path: &Path, options: &Options) -> Result<Self, Box<dyn Error>> {
-        // Before it is opened: opening a pipe would wait for the other end.
-        let kind = fs::metadata(path)?.file_type();
-        if !kind.is_file() && !kind.is_block_device() {
-            return Err("neither a regular file nor a block device".into());
-        }
-        let file = FileHandle::open_direct_or_buffered(path)?;
+        let file = readable::open(path)?;
         let (tell, done) = mpsc::channel();
         let mut scan = Self {
             name: name(path),

@@ -5,8 +5,11 @@
 //!
 //! Workers search the chunks that have been read, many lines at once, while more is read of the
 //! same file and of others. The lines to be printed of a file wait for its turn in memory, or in a
-//! temporary file if there are many.
+//! temporary file if there are many. A file whose line finds no room beside those of the others is
+//! searched again when its result is wanted, alone.
 
+mod carry;
+mod late;
 mod options;
 mod paths;
 mod pattern;
@@ -23,9 +26,12 @@ use std::sync::Arc;
 use indicatif::HumanBytes;
 use reapool::{Chunk, FileErrorKind, FileInfo, FilesRun, Processed};
 
+use crate::carry::Room;
+use crate::late::Late;
 use crate::options::{HELP, Options, parse_arguments};
 use crate::paths::{Filters, paths};
-use crate::scan::{Found, Query, Scan, Wanted};
+use crate::scan::{Found, Outcome, Query, Scan, Wanted};
+use crate::shared::descriptors;
 use crate::shared::fallbacks::Fallbacks;
 use crate::shared::interrupt::Interrupt;
 use crate::shared::names::reason;
@@ -39,11 +45,11 @@ const NOTHING: u8 = 1;
 const FAILURE: u8 = 2;
 
 /// How many files may be in progress, from their beginning until they have been printed. Each can
-/// hold a temporary file open, and most shells allow 1024 descriptors.
+/// hold a temporary file open.
 const FILES: usize = 256;
 
 fn run(options: Options) -> Result<u8, Box<dyn Error>> {
-    let Options { settings, order, pattern, wanted, max_line, no_ignore, hidden, paths: named } =
+    let Options { settings, order, pattern, wanted, memory, no_ignore, hidden, paths: named } =
         options;
     let interrupt = Interrupt::listen()?;
     let screen = Screen::new("search", settings.quiet);
@@ -51,20 +57,24 @@ fn run(options: Options) -> Result<u8, Box<dyn Error>> {
     let dispatcher = settings.dispatcher()?;
     let mut builder = settings.files(&dispatcher).order(order);
     if matches!(wanted, Wanted::Lines { .. }) {
-        builder = builder.files_at_once(FILES / 2).results(FILES);
+        // Half of them can be open themselves, too: that makes three descriptors for two files.
+        let most = FILES.min(descriptors::files_at_once(3) * 2);
+        builder = builder.files_at_once(most / 2).results(most);
     }
     let files = builder.build()?;
 
-    let query = Arc::new(Query { pattern, wanted, max_line });
+    let query = Arc::new(Query { pattern, wanted, max_line: memory.max_line });
+    let room = Room::new(memory.lines);
+    let late = Late::new(&files, &query, &interrupt);
     let run = files.stream(
         paths(named, Filters { no_ignore, hidden }, screen.clone()),
-        move |file: &FileInfo| Scan::begin(&query, file.path()),
+        move |file: &FileInfo| Scan::begin(&query, &room, file.path()),
         |scan: &mut Scan, chunk: Chunk| scan.chunk(&chunk),
         |scan, _| scan.finish(),
     );
     let watch = Watch::start(&run, &interrupt, &screen, Some(&output))?;
     let mut fallbacks = Fallbacks::default();
-    let matched = print(run, wanted, &output, &interrupt, &mut fallbacks);
+    let matched = print(run, &late, wanted, &output, &interrupt, &mut fallbacks);
     let progress = watch.progress().clone();
     drop(watch);
     let written = output.finish();
@@ -93,7 +103,8 @@ fn run(options: Options) -> Result<u8, Box<dyn Error>> {
 /// Prints the matches of each result as it comes, and returns in how many files there were some.
 /// Ends when there are no more results, when they can't be written, or when the user interrupts.
 fn print(
-    run: FilesRun<io::Result<Found>>,
+    run: FilesRun<io::Result<Outcome>>,
+    late: &Late,
     wanted: Wanted,
     output: &Output,
     interrupt: &Interrupt,
@@ -108,7 +119,14 @@ fn print(
             Ok(file) => {
                 fallbacks.count(&file);
                 let Processed { path, value, .. } = file;
-                let written = value.and_then(|found| {
+                let found = value.and_then(|outcome| match outcome {
+                    Outcome::Found(found) => Ok(found),
+                    Outcome::Later => late.search(&path),
+                });
+                if interrupt.has_come() {
+                    break;
+                }
+                let written = found.and_then(|found| {
                     matched += u64::from(found.count > 0);
                     write_found(output, path.as_os_str().as_bytes(), found, wanted)
                 });

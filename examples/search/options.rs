@@ -35,15 +35,23 @@ What is printed:
 What is searched, of that below directories:
       --no-ignore      Also what .gitignore, .ignore and the like exclude
       --hidden         Also what begins with a dot
-      --max-line MIB   How long lines may be, 1 to 65536; a file with a longer one is given up
-                       [default: 64]
+      --max-line MIB   How long lines may be, from 1 to half of the memory (less if the memory is
+                       below 8); a file with a longer one is given up [default: as long as possible]
 
 Options:
 ",
-    options_help!(),
+    options_help!(
+        "      --memory MIB   Memory for what is being read, and for lines of which only a part has been
+                     read, 4 to 1048576 [default: 128]. Half of it is for one long line at a time:
+                     files whose lines have no room beside others are searched one after the other
+      --chunk KIB    Size of a read of a large file, a multiple of 4 from 4 to 65536, no more than
+                     a sixteenth of the memory, or 512 if that is more [default: 1024]
+"
+    ),
     "
 Exit status: 0 if a line matched, 1 if none did, 2 for an error (whatever matched), 130 after
-Ctrl-C. A second Ctrl-C doesn't wait for the reads under way.
+Ctrl-C. A second Ctrl-C doesn't wait for the reads under way. SIGTERM and SIGHUP do the same, with
+143 and 129.
 "
 );
 
@@ -52,11 +60,18 @@ pub(crate) struct Options {
     pub(crate) order: Order,
     pub(crate) pattern: Pattern,
     pub(crate) wanted: Wanted,
-    /// In bytes.
-    pub(crate) max_line: usize,
+    pub(crate) memory: Memory,
     pub(crate) no_ignore: bool,
     pub(crate) hidden: bool,
     pub(crate) paths: Vec<PathBuf>,
+}
+
+/// What the memory is for. The settings have the part for what is being read.
+pub(crate) struct Memory {
+    /// For unfinished lines of all files under way, in bytes.
+    pub(crate) lines: usize,
+    /// For a long line that has the room to itself, in bytes.
+    pub(crate) max_line: usize,
 }
 
 /// `None` if the user asked for help.
@@ -64,7 +79,8 @@ pub(crate) fn parse_arguments() -> Result<Option<Options>, lexopt::Error> {
     use lexopt::prelude::{Long, Short, Value, ValueExt};
 
     let mut settings = Settings::default();
-    let (mut order, mut max_line) = (Order::Completion, 64 << 20);
+    settings.memory = 128 << 20;
+    let (mut order, mut max_line) = (Order::Completion, None);
     let (mut fixed, mut ignore_case, mut no_ignore, mut hidden) = (false, false, false, false);
     let (mut count, mut names, mut numbers) = (false, false, false);
     let mut values: Vec<OsString> = Vec::new();
@@ -84,7 +100,9 @@ pub(crate) fn parse_arguments() -> Result<Option<Options>, lexopt::Error> {
             Long("no-ignore") => no_ignore = true,
             Long("hidden") => hidden = true,
             Long("order") => order = parser.value()?.parse_with(settings::order)?,
-            Long("max-line") => max_line = number(&mut parser, 1, 1 << 16)? << 20,
+            Long("max-line") => {
+                max_line = Some(number(&mut parser, 1, 1 << 19)? << 20);
+            }
             Value(value) => values.push(value),
             _ => return Err(argument.unexpected()),
         }
@@ -101,5 +119,22 @@ pub(crate) fn parse_arguments() -> Result<Option<Options>, lexopt::Error> {
         (false, true) => Wanted::Counts,
         (false, false) => Wanted::Lines { numbers },
     };
-    Ok(Some(Options { settings, order, pattern, wanted, max_line, no_ignore, hidden, paths }))
+    let memory = divide(&mut settings, max_line)?;
+    Ok(Some(Options { settings, order, pattern, wanted, memory, no_ignore, hidden, paths }))
+}
+
+/// The least for what is being read, in bytes.
+const LEAST: usize = 2 << 20;
+
+/// Divides the memory: a quarter each for what is being read and for unfinished lines, and the rest
+/// for a long line.
+fn divide(settings: &mut Settings, max_line: Option<usize>) -> Result<Memory, String> {
+    let lines = settings.memory / 4;
+    let read = lines.max(LEAST);
+    let most = settings.memory - lines - read;
+    if max_line.is_some_and(|max_line| max_line > most) {
+        return Err(format!("--max-line takes no more than {} with this --memory", most >> 20));
+    }
+    settings.memory = read;
+    Ok(Memory { lines, max_line: max_line.unwrap_or(most) })
 }

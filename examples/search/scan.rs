@@ -9,6 +9,7 @@ use std::sync::Arc;
 use memchr::{memchr, memchr_iter, memrchr};
 use tempfile::SpooledTempFile;
 
+use crate::carry::{Carry, NotCarried, Room};
 use crate::pattern::Pattern;
 
 /// How many bytes of the lines to be printed are kept in memory for a file. If there are more, all
@@ -42,30 +43,51 @@ pub(crate) struct Found {
     pub(crate) lines: SpooledTempFile,
 }
 
+/// The result of a search.
+pub(crate) enum Outcome {
+    Found(Found),
+    /// The file has a long line, for which there was no room beside those of the other files. It is
+    /// to be searched again, when it has the room to itself.
+    Later,
+}
+
 pub(crate) struct Scan {
     query: Arc<Query>,
     /// The text before each line that is printed.
     label: Vec<u8>,
-    /// The beginning of a line whose end has not come yet.
-    carry: Vec<u8>,
+    carry: Carry,
     /// The number of the line that is searched next.
     number: u64,
     found: Found,
     /// Lines on their way to `found`.
     printed: Vec<u8>,
     /// Why the search of this file was given up.
-    error: Option<io::Error>,
+    error: Option<Stop>,
+}
+
+/// Why a search did not come to its end.
+enum Stop {
+    Error(io::Error),
+    Later,
+}
+
+impl From<io::Error> for Stop {
+    fn from(error: io::Error) -> Self {
+        Self::Error(error)
+    }
 }
 
 impl Scan {
-    pub(crate) fn begin(query: &Arc<Query>, path: &Path) -> Self {
+    /// Begins the search of a file. Lines whose end has not come yet wait in `room`.
+    pub(crate) fn begin(query: &Arc<Query>, room: &Arc<Room>, path: &Path) -> Self {
         let label = match query.wanted {
             Wanted::Lines { .. } => [path.as_os_str().as_bytes(), b":"].concat(),
             Wanted::Counts | Wanted::Names => Vec::new(),
         };
         let found = Found { count: 0, lines: SpooledTempFile::new(SPOOL) };
+        let carry = Carry::new(room, query.max_line);
         let query = Arc::clone(query);
-        Self { query, label, carry: Vec::new(), number: 1, found, printed: Vec::new(), error: None }
+        Self { query, label, carry, number: 1, found, printed: Vec::new(), error: None }
     }
 
     /// Searches the lines that end in this chunk. `Break` if the rest of the file doesn't matter.
@@ -76,19 +98,15 @@ impl Scan {
         })
     }
 
-    fn try_chunk(&mut self, mut chunk: &[u8]) -> io::Result<ControlFlow<()>> {
+    fn try_chunk(&mut self, mut chunk: &[u8]) -> Result<ControlFlow<()>, Stop> {
         if !self.carry.is_empty() {
             let end = memchr(b'\n', chunk);
             self.carry_over(&chunk[..end.unwrap_or(chunk.len())])?;
             let Some(end) = end else { return Ok(ControlFlow::Continue(())) };
             chunk = &chunk[end + 1..];
-            let line = std::mem::take(&mut self.carry);
-            if self.search(&line)?.is_break() {
+            if self.search_carry()?.is_break() {
                 return Ok(ControlFlow::Break(()));
             }
-            // Its memory is used again for the next carry.
-            self.carry = line;
-            self.carry.clear();
         }
         if let Some(end) = memrchr(b'\n', chunk) {
             if self.search(&chunk[..end])?.is_break() {
@@ -101,28 +119,36 @@ impl Scan {
     }
 
     /// Searches the last line, if no newline came after it.
-    pub(crate) fn finish(mut self) -> io::Result<Found> {
-        if let Some(error) = self.error {
-            return Err(error);
+    pub(crate) fn finish(mut self) -> io::Result<Outcome> {
+        match self.error.take() {
+            Some(Stop::Error(error)) => return Err(error),
+            Some(Stop::Later) => return Ok(Outcome::Later),
+            None => {}
         }
         let is_enough = self.query.wanted == Wanted::Names && self.found.count > 0;
         if !self.carry.is_empty() && !is_enough {
-            let line = std::mem::take(&mut self.carry);
-            let _ = self.search(&line)?;
+            let _ = self.search_carry()?;
         }
         self.spool()?;
         self.found.lines.rewind()?;
-        Ok(self.found)
+        Ok(Outcome::Found(self.found))
     }
 
-    fn carry_over(&mut self, bytes: &[u8]) -> io::Result<()> {
-        let max = self.query.max_line;
-        if self.carry.len() + bytes.len() > max {
-            let max = max >> 20;
-            return Err(io::Error::other(format!("a line is longer than {max} MiB (--max-line)")));
-        }
-        self.carry.extend_from_slice(bytes);
-        Ok(())
+    fn carry_over(&mut self, bytes: &[u8]) -> Result<(), Stop> {
+        self.carry.extend(bytes).map_err(|not_carried| match not_carried {
+            NotCarried::NoRoom => Stop::Later,
+            NotCarried::TooLong => {
+                let max = self.query.max_line >> 20;
+                let reason = format!("a line is longer than {max} MiB (--max-line)");
+                Stop::Error(io::Error::other(reason))
+            }
+        })
+    }
+
+    /// Searches the line that has come in pieces, and gives back its room.
+    fn search_carry(&mut self) -> io::Result<ControlFlow<()>> {
+        let line = self.carry.take();
+        self.search(line.bytes())
     }
 
     /// Searches whole lines, with newlines between them.
@@ -160,7 +186,14 @@ impl Scan {
         if numbers {
             write!(self.printed, "{}:", self.number)?;
         }
-        self.printed.extend_from_slice(&lines[line]);
+        let line = &lines[line];
+        if line.len() < SPOOL {
+            self.printed.extend_from_slice(line);
+        } else {
+            // Not copied: it may be as long as memory allows.
+            self.spool()?;
+            self.found.lines.write_all(line)?;
+        }
         self.printed.push(b'\n');
         if self.printed.len() >= SPOOL { self.spool() } else { Ok(()) }
     }

@@ -15,9 +15,11 @@ mod root;
 mod shared;
 
 use std::error::Error;
+use std::future::poll_fn;
 use std::io::{self, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use reapool::{Dispatcher, Submitter};
@@ -32,6 +34,7 @@ use crate::options::{HELP, Options, parse_arguments};
 use crate::request::{HEAD_LIMIT, Request};
 use crate::root::Root;
 use crate::shared::screen::complain;
+use crate::shared::{descriptors, signals};
 
 const FAILURE: u8 = 1;
 
@@ -51,7 +54,8 @@ struct Server {
 fn run(options: Options) -> Result<u8, Box<dyn Error>> {
     let root = Root::new(&options.directory)
         .map_err(|error| format!("{}: {error}", options.directory.display()))?;
-    let dispatcher = Dispatcher::builder().depth(options.depth).workers(1).build()?;
+    let dispatcher =
+        Dispatcher::builder().backend(options.backend).depth(options.depth).workers(1).build()?;
     let server = Server { root, submitter: dispatcher.submitter(), verbose: options.verbose };
     let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(serve(Arc::new(server), &options))?;
@@ -67,7 +71,9 @@ async fn serve(server: Arc<Server>, options: &Options) -> io::Result<()> {
     let listener = TcpListener::bind(options.listen).await?;
     let mut stop = Stop::listen()?;
     writeln!(io::stdout(), "http://{}/", listener.local_addr()?)?;
-    let (places, mut connections) = (Arc::new(Semaphore::new(options.connections)), JoinSet::new());
+    // A socket and a file for each.
+    let most = options.connections.min(descriptors::files_at_once(2));
+    let (places, mut connections) = (Arc::new(Semaphore::new(most)), JoinSet::new());
     loop {
         let next = async {
             // The place first: clients for which there is none wait in the system's queue.
@@ -132,23 +138,27 @@ impl Server {
     }
 }
 
-/// Ctrl-C, and the signal that `kill` sends.
-struct Stop {
-    interrupt: Signal,
-    terminate: Signal,
-}
+/// The signals that ask for an end.
+struct Stop(Vec<Signal>);
 
 impl Stop {
     fn listen() -> io::Result<Self> {
-        let [interrupt, terminate] = [SignalKind::interrupt(), SignalKind::terminate()].map(signal);
-        Ok(Self { interrupt: interrupt?, terminate: terminate? })
+        let numbers = signals::ending().into_iter();
+        numbers
+            .map(|number| signal(SignalKind::from_raw(number)))
+            .collect::<Result<_, _>>()
+            .map(Self)
     }
 
     async fn wait(&mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
-        }
+        poll_fn(|context| {
+            let mut signals = self.0.iter_mut();
+            match signals.any(|signal| signal.poll_recv(context).is_ready()) {
+                true => Poll::Ready(()),
+                false => Poll::Pending,
+            }
+        })
+        .await;
     }
 }
 

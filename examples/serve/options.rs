@@ -3,6 +3,9 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use reapool::Backend;
+
+use crate::shared::backend::backend;
 use crate::shared::settings::number;
 
 pub(crate) const HELP: &str = "\
@@ -15,13 +18,17 @@ is the address.
 Options:
       --listen A       Address and port to listen on; a port of 0 is one that is free
                        [default: 127.0.0.1:8080]
-      --connections N  How many clients are served at a time, 1 to 65536 [default: 256]
+      --connections N  How many clients are served at a time, 1 to 65536, or fewer if the system
+                       doesn't let the program have a socket and a file open for each [default: 256]
       --depth N        Requests to the system under way at a time, 1 to 4096 [default: 128]
+      --backend B      How reads are performed: aio (native AIO), threads (pread on threads), or
+                       automatic (aio, or threads where the system has no AIO or forbids it)
+                       [default: aio]
       --verbose        Say on standard error what was asked and what came of it
   -h, --help           Print this
 
-Exit status: 0 after Ctrl-C, which waits for the answers under way (a second one doesn't), 1 if
-it can't serve, 2 for a mistake in the command line.
+Exit status: 0 after Ctrl-C, SIGTERM or SIGHUP, which wait for the answers under way (a second one
+doesn't), 1 if it can't serve, 2 for a mistake in the command line.
 ";
 
 pub(crate) struct Options {
@@ -29,6 +36,7 @@ pub(crate) struct Options {
     pub(crate) listen: SocketAddr,
     pub(crate) connections: usize,
     pub(crate) depth: usize,
+    pub(crate) backend: Backend,
     pub(crate) verbose: bool,
 }
 
@@ -41,6 +49,7 @@ pub(crate) fn parse_arguments() -> Result<Option<Options>, lexopt::Error> {
         listen: ([127, 0, 0, 1], 8080).into(),
         connections: 256,
         depth: 128,
+        backend: Backend::Aio,
         verbose: false,
     };
     let (mut parser, mut named) = (lexopt::Parser::from_env(), false);
@@ -50,6 +59,7 @@ pub(crate) fn parse_arguments() -> Result<Option<Options>, lexopt::Error> {
             Long("listen") => options.listen = parser.value()?.parse()?,
             Long("connections") => options.connections = number(&mut parser, 1, 1 << 16)?,
             Long("depth") => options.depth = number(&mut parser, 1, 4096)?,
+            Long("backend") => options.backend = parser.value()?.parse_with(backend)?,
             Long("verbose") => options.verbose = true,
             Value(directory) if !named => {
                 options.directory = directory.into();

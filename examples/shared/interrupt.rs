@@ -1,11 +1,12 @@
-//! Ctrl-C, and the signal that `kill` sends: the first asks the program to end, the second ends it.
+//! The first signal that asks the program to end is noted, and the second ends it.
 
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
+
+use super::signals;
 
 /// Whether a signal has come. All clones tell the same.
 #[derive(Clone)]
@@ -19,11 +20,12 @@ impl Interrupt {
     pub(crate) fn listen() -> io::Result<Self> {
         let once = Arc::new(AtomicBool::new(false));
         let signal = Arc::new(AtomicUsize::new(0));
-        for number in [SIGINT, SIGTERM] {
+        for number in signals::ending() {
+            // This comes first: a signal between these calls is noted, too.
+            flag::register_usize(number, Arc::clone(&signal), number.unsigned_abs() as usize)?;
             // In this order the second signal finds the flag set.
             flag::register_conditional_shutdown(number, 128 + number, Arc::clone(&once))?;
             flag::register(number, Arc::clone(&once))?;
-            flag::register_usize(number, Arc::clone(&signal), number.unsigned_abs() as usize)?;
         }
         Ok(Self { signal })
     }

@@ -3,12 +3,16 @@
 
 #![allow(dead_code, unused_imports, unused_macros, reason = "each program uses a part")]
 
+pub(crate) mod backend;
+pub(crate) mod descriptors;
 pub(crate) mod fallbacks;
 pub(crate) mod interrupt;
 pub(crate) mod names;
 pub(crate) mod output;
+pub(crate) mod readable;
 pub(crate) mod screen;
 pub(crate) mod settings;
+pub(crate) mod signals;
 pub(crate) mod watch;
 
 use std::error::Error;

@@ -28,6 +28,7 @@ pub(crate) fn checksum_line(path: &Path, hash: Hash) -> String {
 pub(crate) fn reason(error: &FileError) -> String {
     match (error.kind(), error.operation) {
         (FileErrorKind::NotAFile, _) => "not a regular file".to_owned(),
+        (FileErrorKind::Refused, _) => "a symbolic link has taken its place".to_owned(),
         // The message of the panic is on the standard error already.
         (FileErrorKind::Panicked, _) => "given up because of an internal error".to_owned(),
         (_, FileOperation::Read) => format!("read at offset {}: {}", error.offset, error.source),

@@ -1,12 +1,23 @@
 //! Options that all programs have, and the dispatcher and the files layer that they describe.
 
 use lexopt::{Arg, Parser, ValueExt};
-use reapool::{BuildError, Dispatcher, Files, FilesBuilder, Order, Policy};
+use reapool::{Backend, BuildError, Dispatcher, Files, FilesBuilder, Order, Policy};
 
-/// The text about these options in `--help`; a macro, as `concat!` takes no constants.
+use super::backend::backend;
+
+/// The text about these options in `--help`; a macro, as `concat!` takes no constants. A program
+/// may have another text about the memory.
 macro_rules! options_help {
     () => {
-        include_str!("../shared/options.txt")
+        options_help!(
+            "      --memory MIB   Memory for what is being read, 4 to 1048576 [default: 64]
+      --chunk KIB    Size of a read of a large file, a multiple of 4 from 4 to 65536, no more than
+                     a quarter of the memory [default: 1024]
+"
+        )
+    };
+    ($memory:literal) => {
+        concat!(include_str!("../shared/policy.txt"), $memory, include_str!("../shared/requests.txt"))
     };
 }
 pub(crate) use options_help;
@@ -20,6 +31,7 @@ pub(crate) struct Settings {
     pub(crate) chunk: usize,
     depth: usize,
     workers: Option<usize>,
+    backend: Backend,
     pub(crate) quiet: bool,
     pub(crate) verbose: bool,
 }
@@ -32,6 +44,7 @@ impl Default for Settings {
             chunk: 1 << 20,
             depth: 128,
             workers: None,
+            backend: Backend::Aio,
             quiet: false,
             verbose: false,
         }
@@ -39,7 +52,8 @@ impl Default for Settings {
 }
 
 /// The options' names, without the dashes.
-const OPTIONS: [&str; 7] = ["policy", "memory", "chunk", "depth", "workers", "quiet", "verbose"];
+const OPTIONS: [&str; 8] =
+    ["policy", "memory", "chunk", "depth", "workers", "backend", "quiet", "verbose"];
 
 /// The name of the option, if it is one of these.
 pub(crate) fn name(argument: &Arg<'_>) -> Option<&'static str> {
@@ -56,15 +70,10 @@ impl Settings {
         match name {
             "policy" => self.policy = parser.value()?.parse_with(policy)?,
             "memory" => self.memory = number(parser, 4, 1 << 20)? << 20,
-            "chunk" => {
-                let kib = number(parser, 4, 1 << 16)?;
-                if !kib.is_multiple_of(4) {
-                    return Err("--chunk takes a multiple of 4".into());
-                }
-                self.chunk = kib << 10;
-            }
+            "chunk" => self.chunk = blocks(parser, "chunk")?,
             "depth" => self.depth = number(parser, 1, 4096)?,
             "workers" => self.workers = Some(number(parser, 1, 1024)?),
+            "backend" => self.backend = parser.value()?.parse_with(backend)?,
             "quiet" => self.quiet = true,
             _ => self.verbose = true,
         }
@@ -72,7 +81,7 @@ impl Settings {
     }
 
     pub(crate) fn dispatcher(&self) -> Result<Dispatcher, BuildError> {
-        let mut builder = Dispatcher::builder().depth(self.depth);
+        let mut builder = Dispatcher::builder().backend(self.backend).depth(self.depth);
         if let Some(workers) = self.workers {
             builder = builder.workers(workers);
         }
@@ -96,6 +105,15 @@ pub(crate) fn number(parser: &mut Parser, min: usize, max: usize) -> Result<usiz
         Ok(number) if (min..=max).contains(&number) => Ok(number),
         _ => Err(format!("not a number from {min} to {max}")),
     })
+}
+
+/// The size of a read in bytes, which the user gives in KiB: whole blocks, as for direct I/O.
+pub(crate) fn blocks(parser: &mut Parser, option: &str) -> Result<usize, lexopt::Error> {
+    let kib = number(parser, 4, 1 << 16)?;
+    if !kib.is_multiple_of(4) {
+        return Err(format!("--{option} takes a multiple of 4").into());
+    }
+    Ok(kib << 10)
 }
 
 fn policy(text: &str) -> Result<Policy, &'static str> {

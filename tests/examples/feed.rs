@@ -5,6 +5,8 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Output, Stdio};
 
+use nix::pty::openpty;
+
 use crate::program::{example, interrupt, run, stderr, stdout};
 use crate::support::{contents, known_file, make_fifo, scratch, watched};
 
@@ -151,6 +153,56 @@ fn a_second_ctrl_c_does_not_wait_for_files() {
         while child.try_wait().unwrap().is_none() {
             interrupt(&child);
         }
+        assert_eq!(child.wait().unwrap().code(), Some(130));
+    });
+}
+
+/// A terminal, and the other end of it.
+fn terminal() -> (File, Stdio) {
+    let pair = openpty(None, None).unwrap();
+    (pair.master.into(), pair.slave.into())
+}
+
+#[test]
+fn paths_may_be_typed_on_a_terminal() {
+    watched(|| {
+        let directory = scratch();
+        known_file(directory.path(), "one", 10);
+        known_file(directory.path(), "another", 100_000);
+        for backend in ["--backend=aio", "--backend=threads"] {
+            let (mut keyboard, terminal) = terminal();
+            let mut command = example("feed", directory.path());
+            command.arg(backend).stdin(terminal).stdout(Stdio::piped()).stderr(Stdio::piped());
+            let mut child = command.spawn().unwrap();
+            // The terminal is the child's alone, but for its keyboard.
+            drop(command);
+            let mut lines = BufReader::new(child.stdout.take().unwrap());
+            for name in ["one", "another", "one"] {
+                keyboard.write_all(format!("{name}\n").as_bytes()).unwrap();
+                let mut answer = String::new();
+                lines.read_line(&mut answer).unwrap();
+                assert_eq!(answer, line(directory.path(), name) + "\n", "{backend}");
+            }
+            // Ctrl-D.
+            keyboard.write_all(b"\x04").unwrap();
+            let output = child.wait_with_output().unwrap();
+            assert_eq!((stderr(&output), output.status.code()), ("", Some(0)), "{backend}");
+        }
+    });
+}
+
+#[test]
+fn ctrl_c_ends_it_while_it_waits_for_a_terminal() {
+    watched(|| {
+        let directory = scratch();
+        known_file(directory.path(), "file", 10);
+        let (mut keyboard, terminal) = terminal();
+        let mut command = example("feed", directory.path());
+        let mut child = command.stdin(terminal).stdout(Stdio::piped()).spawn().unwrap();
+        keyboard.write_all(b"file\n").unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap());
+        lines.read_line(&mut String::new()).unwrap();
+        interrupt(&child);
         assert_eq!(child.wait().unwrap().code(), Some(130));
     });
 }

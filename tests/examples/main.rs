@@ -2,10 +2,22 @@
 //!
 //! The tests run side by side: each program is a process of its own.
 
+mod backend;
+#[path = "../../examples/search/carry.rs"]
+mod carry;
 mod checksum;
+mod confined;
 mod copy_tree;
+mod copy_tree_names;
+mod copy_tree_race;
+mod copy_tree_refused;
+mod descriptors;
+mod exchange;
 mod feed;
 mod histogram;
+mod models;
+#[path = "../../examples/copy_tree/partial.rs"]
+mod partial;
 #[path = "../../examples/search/pattern.rs"]
 mod pattern;
 mod program;
@@ -14,7 +26,9 @@ mod scan;
 mod scrub;
 mod search;
 mod search_lines;
+mod search_memory;
 mod serve;
+mod signals;
 mod small;
 #[path = "../support/mod.rs"]
 mod support;

@@ -2,11 +2,14 @@
 
 use std::fs;
 use std::io::ErrorKind;
+use std::ops::{Deref, DerefMut};
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use tempfile::TempDir;
 
 use crate::support::{public, skipped};
@@ -41,7 +44,7 @@ fn sources(name: &str) -> Vec<PathBuf> {
     };
     match files(name) {
         Some(own) => own.into_iter().chain(files("shared").unwrap()).collect(),
-        None => vec![examples.join(name).with_extension("rs")],
+        None => vec![examples.join(name).with_extension("rs"), examples.join("shared/backend.rs")],
     }
 }
 
@@ -103,8 +106,42 @@ pub(crate) fn unprivileged(name: &str, directory: &Path) -> Option<(Command, Tem
     Some((by_nobody(), copy))
 }
 
+/// A program that runs, and is killed if its test fails.
+pub(crate) struct Running(Child);
+
+impl Running {
+    pub(crate) fn start(command: &mut Command) -> Self {
+        Self(command.spawn().unwrap())
+    }
+}
+
+impl Deref for Running {
+    type Target = Child;
+
+    fn deref(&self) -> &Child {
+        &self.0
+    }
+}
+
+impl DerefMut for Running {
+    fn deref_mut(&mut self) -> &mut Child {
+        &mut self.0
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It has been waited for if its test succeeded.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 /// Ctrl-C.
 pub(crate) fn interrupt(child: &Child) {
-    let id = child.id().to_string();
-    assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+    send(child, Signal::SIGINT);
+}
+
+pub(crate) fn send(child: &Child, signal: Signal) {
+    kill(Pid::from_raw(child.id().cast_signed()), signal).unwrap();
 }

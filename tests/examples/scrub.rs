@@ -2,9 +2,11 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
-use crate::program::{example, interrupt, run, stderr, stdout};
+use nix::sys::signal::Signal;
+
+use crate::program::{example, interrupt, run, send, stderr, stdout};
 use crate::support::device::Loop;
 use crate::support::{self, known_file, make_fifo, scratch};
 
@@ -99,7 +101,7 @@ fn one_thread_reads_says_how_far_it_is_and_is_stopped() {
     support::eventually("it blocks its signals", is_ready);
     let mut line = String::new();
     while !line.contains(" of 10.00 GiB, ") {
-        assert!(Command::new("kill").args(["-USR1", &id]).status().unwrap().success());
+        send(&child, Signal::SIGUSR1);
         line.clear();
         complaints.read_line(&mut line).unwrap();
         assert!(line.starts_with("scrub: large: "), "{line}");

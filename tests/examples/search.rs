@@ -6,10 +6,12 @@ use std::io::{BufRead, BufReader, Read};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Output, Stdio};
 
+use regex::bytes::RegexBuilder;
 use tempfile::TempDir;
 
+use crate::models::model;
 use crate::program::{example, explains_itself, interrupt, run, stderr, stdout, unprivileged};
 use crate::support::{make_fifo, public, scratch};
 
@@ -57,10 +59,62 @@ const PATTERNS: [&str; 22] = [
     "[[:space:]]",
 ];
 
-fn grep(directory: &Path, options: &[&str], pattern: &str, files: &[OsString]) -> Output {
-    let mut command = Command::new("grep");
-    command.args(["-a", "-H"]).args(options).args(["-e", pattern]).args(files);
-    command.env("LC_ALL", "C").current_dir(directory).output().unwrap()
+/// What grep is to print, and how it finds.
+#[derive(Clone, Copy)]
+struct Asked {
+    print: Print,
+    is_fixed: bool,
+    ignores_case: bool,
+    /// The options of grep for that.
+    options: &'static str,
+}
+
+#[derive(Clone, Copy)]
+enum Print {
+    Counts,
+    Names,
+    Lines { numbers: bool },
+}
+
+/// What grep prints and exits with: of lines one by one, so found out in the simplest way.
+fn expected(directory: &Path, asked: Asked, pattern: &str, files: &[OsString]) -> (Vec<u8>, i32) {
+    let pattern = if asked.is_fixed { regex::escape(pattern) } else { pattern.to_owned() };
+    let mut builder = RegexBuilder::new(&pattern);
+    let regex = builder.unicode(false).case_insensitive(asked.ignores_case).build().unwrap();
+    let (mut printed, mut has_matched) = (Vec::new(), false);
+    for file in files {
+        let text = fs::read(directory.join(file)).unwrap();
+        let mut lines: Vec<&[u8]> = text.split(|&byte| byte == b'\n').collect();
+        if lines.last().is_some_and(|line| line.is_empty()) {
+            lines.pop();
+        }
+        let hits: Vec<_> = (1..).zip(lines).filter(|(_, line)| regex.is_match(line)).collect();
+        has_matched |= !hits.is_empty();
+        let mut print = |rest: &[&[u8]]| printed.extend([file.as_bytes(), &rest.concat()].concat());
+        match asked.print {
+            Print::Counts => print(&[format!(":{}\n", hits.len()).as_bytes()]),
+            Print::Names if hits.is_empty() => {}
+            Print::Names => print(&[b"\n"]),
+            Print::Lines { numbers } => hits.iter().for_each(|(number, line)| {
+                let number = if numbers { format!(":{number}:") } else { ":".to_owned() };
+                print(&[number.as_bytes(), line, b"\n"]);
+            }),
+        }
+    }
+    (printed, i32::from(!has_matched))
+}
+
+/// As [`expected`], and that grep agrees, if it is to be asked.
+fn grep(directory: &Path, asked: Asked, pattern: &str, files: &[OsString]) -> (Vec<u8>, i32) {
+    let expected = expected(directory, asked, pattern, files);
+    if let Some(mut command) = model("grep") {
+        command.args(["-a", "-H", asked.options, "-e", pattern]).args(files);
+        let theirs = command.env("LC_ALL", "C").current_dir(directory).output().unwrap();
+        let case = format!("grep {} {pattern:?}", asked.options);
+        assert!(theirs.stdout == expected.0, "{case}");
+        assert_eq!(theirs.status.code(), Some(expected.1), "{case}");
+    }
+    expected
 }
 
 fn search(directory: &Path, options: &[&str], pattern: &str, files: &[OsString]) -> Output {
@@ -91,20 +145,37 @@ fn make_texts() -> (TempDir, Vec<OsString>) {
 }
 
 /// The program says and answers what grep does.
-fn is_as(theirs: &Output, directory: &Path, options: &[&str], pattern: &str, names: &[OsString]) {
+fn is_as(
+    (out, code): &(Vec<u8>, i32),
+    directory: &Path,
+    options: &[&str],
+    pattern: &str,
+    names: &[OsString],
+) {
     let ours = search(directory, options, pattern, names);
     let differ = format!("{pattern:?} {options:?}: {}", stderr(&ours));
-    assert!(ours.stdout == theirs.stdout, "{differ}");
-    assert_eq!((stderr(&ours), ours.status.code()), ("", theirs.status.code()));
+    assert!(ours.stdout == *out, "{differ}");
+    assert_eq!((stderr(&ours), ours.status.code()), ("", Some(*code)));
+}
+
+/// Options of both, and what they ask for.
+const fn asked(options: &'static str, print: Print, is_fixed: bool, ignores_case: bool) -> Asked {
+    Asked { print, is_fixed, ignores_case, options }
 }
 
 #[test]
 fn counts_are_those_of_grep() {
     let (directory, names) = make_texts();
     let settings: [&[&str]; 2] = [&["--chunk=4"], &["--policy=buffered"]];
+    let ways = [
+        ("-c", asked("-Ec", Print::Counts, false, false)),
+        ("-ci", asked("-Eci", Print::Counts, false, true)),
+        ("-cF", asked("-Fc", Print::Counts, true, false)),
+        ("-cFi", asked("-Fci", Print::Counts, true, true)),
+    ];
     for pattern in PATTERNS {
-        for (ours, theirs) in [("-c", "-Ec"), ("-ci", "-Eci"), ("-cF", "-Fc"), ("-cFi", "-Fci")] {
-            let theirs = grep(directory.path(), &[theirs], pattern, &names);
+        for (ours, theirs) in ways {
+            let theirs = grep(directory.path(), theirs, pattern, &names);
             // The settings change nothing about what matches.
             for setting in &settings[..if ours == "-c" { 2 } else { 1 }] {
                 let options = [setting, &[ours][..]].concat();
@@ -117,9 +188,15 @@ fn counts_are_those_of_grep() {
 #[test]
 fn lines_and_names_are_those_of_grep() {
     let (directory, names) = make_texts();
+    let ways = [
+        ("-n", asked("-En", Print::Lines { numbers: true }, false, false)),
+        ("-l", asked("-El", Print::Names, false, false)),
+        ("--quiet", asked("-E", Print::Lines { numbers: false }, false, false)),
+        ("-Fn", asked("-Fn", Print::Lines { numbers: true }, true, false)),
+    ];
     for pattern in PATTERNS {
-        for (ours, theirs) in [("-n", "-En"), ("-l", "-El"), ("--quiet", "-E"), ("-Fn", "-Fn")] {
-            let theirs = grep(directory.path(), &[theirs], pattern, &names);
+        for (ours, theirs) in ways {
+            let theirs = grep(directory.path(), theirs, pattern, &names);
             is_as(&theirs, directory.path(), &["--chunk=4", ours], pattern, &names);
         }
     }
@@ -134,15 +211,16 @@ fn many_lines_are_printed_in_order() {
     for (file, name) in names.iter().enumerate() {
         fs::write(directory.path().join(name), lines(file).collect::<String>()).unwrap();
     }
-    let theirs = grep(directory.path(), &["-n"], "line", &names);
-    assert!(theirs.stdout.len() > 5 * 400_000);
+    let numbered = asked("-n", Print::Lines { numbers: true }, false, false);
+    let (theirs, _) = grep(directory.path(), numbered, "line", &names);
+    assert!(theirs.len() > 5 * 400_000);
     let ours = search(directory.path(), &["-n"], "line", &names);
-    assert!(ours.stdout == theirs.stdout);
+    assert!(ours.stdout == theirs);
     // In the order of completion files may change places, but lines don't.
     let ours = run("search", directory.path(), &["-n", "line", "."]);
     let mut lines: Vec<&str> = stdout(&ours).lines().map(|line| &line[2..]).collect();
     lines.sort_by_key(|line| line.as_bytes()[0]);
-    assert!(lines == stdout(&theirs).lines().collect::<Vec<_>>());
+    assert!(lines == str::from_utf8(&theirs).unwrap().lines().collect::<Vec<_>>());
 }
 
 #[test]

@@ -7,8 +7,9 @@ use std::sync::Arc;
 
 use regex::bytes::RegexBuilder;
 
+use crate::carry::Room;
 use crate::pattern::Pattern;
-use crate::scan::{Query, Scan, Wanted};
+use crate::scan::{Found, Outcome, Query, Scan, Wanted};
 use crate::support::watched;
 
 /// Expressions that see more than one line if they are shown more than one, or know where the text
@@ -75,9 +76,21 @@ fn expected(pattern: &str, text: &[u8]) -> Vec<u8> {
     printed
 }
 
+/// Begins a search that has more room than it needs.
+fn begin(query: &Arc<Query>, label: &str) -> Scan {
+    Scan::begin(query, &Room::new(1000), Path::new(label))
+}
+
+fn finish(scan: Scan) -> Found {
+    match scan.finish().unwrap() {
+        Outcome::Found(found) => found,
+        Outcome::Later => panic!("there was room"),
+    }
+}
+
 /// The same by the program, which gets the text in pieces.
 fn found(query: &Arc<Query>, text: &[u8], random: &mut Random) -> (u64, Vec<u8>) {
-    let mut scan = Scan::begin(query, Path::new("label"));
+    let mut scan = begin(query, "label");
     let mut rest = text;
     while !rest.is_empty() {
         let (chunk, more) = rest.split_at(1 + random.below(rest.len().min(20)));
@@ -86,7 +99,7 @@ fn found(query: &Arc<Query>, text: &[u8], random: &mut Random) -> (u64, Vec<u8>)
             break;
         }
     }
-    let mut found = scan.finish().unwrap();
+    let mut found = finish(scan);
     let mut lines = Vec::new();
     found.lines.read_to_end(&mut lines).unwrap();
     (found.count, lines)
@@ -119,11 +132,11 @@ fn lines_are_found_wherever_chunks_end() {
 fn the_first_match_is_enough_for_a_name() {
     let pattern = Pattern::new(OsStr::new("b"), true, false).unwrap();
     let query = Arc::new(Query { pattern, wanted: Wanted::Names, max_line: 100 });
-    let mut scan = Scan::begin(&query, Path::new(""));
+    let mut scan = begin(&query, "");
     assert!(scan.chunk(b"a\n").is_continue());
     assert!(scan.chunk(b"b").is_continue(), "the line has not come to its end");
     assert!(scan.chunk(b"\nc\n").is_break());
-    assert_eq!(scan.finish().unwrap().count, 1);
+    assert_eq!(finish(scan).count, 1);
 }
 
 #[test]
@@ -134,10 +147,33 @@ fn expressions_across_lines_take_no_longer_than_lines() {
         Arc::new(Query { pattern, wanted: Wanted::Counts, max_line: 100 })
     };
     let text = [&*b"a\n".repeat(1 << 20), b"c"].concat();
-    let mut scan = Scan::begin(&query("a[^b]*c"), Path::new(""));
+    let mut scan = begin(&query("a[^b]*c"), "");
     let found = watched(move || {
         assert!(scan.chunk(&text).is_continue());
-        scan.finish().unwrap().count
+        finish(scan).count
     });
     assert_eq!(found, 0);
+}
+
+#[test]
+fn a_line_without_room_is_searched_later_and_gives_back_what_it_had() {
+    let pattern = Pattern::new(OsStr::new("b"), true, false).unwrap();
+    let query = Arc::new(Query { pattern, wanted: Wanted::Counts, max_line: 100 });
+    let room = Room::new(50);
+    let begin = || Scan::begin(&query, &room, Path::new(""));
+    let (mut first, mut second) = (begin(), begin());
+    assert!(first.chunk(&[b'b'; 30]).is_continue());
+    assert!(second.chunk(&[b'b'; 30]).is_break(), "there are 20 bytes left");
+    assert!(matches!(second.finish().unwrap(), Outcome::Later));
+    // At the end of the line its room is free again, and while it is printed it isn't.
+    assert!(first.chunk(&[b'b'; 20]).is_continue());
+    assert!(begin().chunk(b"b").is_break());
+    assert!(first.chunk(b"\n").is_continue());
+    let mut third = begin();
+    assert!(third.chunk(&[b'b'; 50]).is_continue());
+    assert_eq!((finish(first).count, finish(third).count), (1, 1));
+    // A line that is too long is no matter of room.
+    let mut fourth = begin();
+    assert!(fourth.chunk(&[b'b'; 101]).is_break());
+    assert!(fourth.finish().is_err());
 }

@@ -1,0 +1,74 @@
+//! Permissions and times of the source, given to what was made of it as far as the target takes
+//! them.
+
+use std::fmt;
+use std::fs::{self, File, FileTimes, Permissions};
+use std::io;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::time::SystemTime;
+
+use reapool::Metadata;
+
+const MODE_BITS: u32 = 0o7777;
+const SET_ID_BITS: u32 = 0o6000;
+
+/// What a file or directory of the source has.
+#[derive(Clone)]
+pub(crate) struct Attributes {
+    mode: u32,
+    /// User and group.
+    owner: (u32, u32),
+    accessed: SystemTime,
+    modified: SystemTime,
+}
+
+/// What a copy lacks, and why.
+#[derive(Debug)]
+pub(crate) struct NotKept {
+    what: &'static str,
+    error: io::Error,
+}
+
+impl fmt::Display for NotKept {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} are not kept: {}", self.what, self.error)
+    }
+}
+
+impl From<&Metadata> for Attributes {
+    fn from(metadata: &Metadata) -> Self {
+        let &Metadata { mode, uid, gid, accessed, modified, .. } = metadata;
+        Self { mode: mode & MODE_BITS, owner: (uid, gid), accessed, modified }
+    }
+}
+
+impl Attributes {
+    pub(crate) fn of(metadata: &fs::Metadata) -> io::Result<Self> {
+        Ok(Self {
+            mode: metadata.mode() & MODE_BITS,
+            owner: (metadata.uid(), metadata.gid()),
+            accessed: metadata.accessed()?,
+            modified: metadata.modified()?,
+        })
+    }
+
+    /// Gives them to a copy. The result is what it could not be given: a file system that has no
+    /// permissions or times can still keep the contents.
+    pub(crate) fn give(&self, copy: &File) -> Vec<NotKept> {
+        let times = FileTimes::new().set_accessed(self.accessed).set_modified(self.modified);
+        let times = copy.set_times(times).map_err(|error| NotKept { what: "times", error });
+        let permissions = self.permit(copy).map_err(|error| NotKept { what: "permissions", error });
+        [times, permissions].into_iter().filter_map(Result::err).collect()
+    }
+
+    fn permit(&self, copy: &File) -> io::Result<()> {
+        let own = copy.metadata()?;
+        let mut mode = self.mode;
+        if (own.uid(), own.gid()) != self.owner {
+            mode &= !SET_ID_BITS;
+        }
+        let set = copy.set_permissions(Permissions::from_mode(mode));
+        // The copy may have them already, where all files have the same.
+        set.or_else(|error| if own.mode() & MODE_BITS == mode { Ok(()) } else { Err(error) })
+    }
+}

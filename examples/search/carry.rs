@@ -1,0 +1,88 @@
+//! The beginnings of lines whose ends have not come yet, in bounded memory.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// The memory that several files share for such lines.
+pub(crate) struct Room {
+    /// In bytes.
+    free: AtomicUsize,
+}
+
+impl Room {
+    pub(crate) fn new(bytes: usize) -> Arc<Self> {
+        Arc::new(Self { free: AtomicUsize::new(bytes) })
+    }
+
+    /// Takes as many bytes as are free, from `least` to `most`. `None` if there are fewer.
+    fn take(&self, least: usize, most: usize) -> Option<usize> {
+        let left = |free: usize| (free >= least).then(|| free - free.min(most));
+        // Relaxed: the bytes themselves are the allocator's.
+        let free = self.free.fetch_update(Ordering::Relaxed, Ordering::Relaxed, left).ok()?;
+        Some(free.min(most))
+    }
+
+    fn give_back(&self, bytes: usize) {
+        self.free.fetch_add(bytes, Ordering::Relaxed);
+    }
+}
+
+/// The line of one file. Gives back its room when dropped.
+pub(crate) struct Carry {
+    bytes: Vec<u8>,
+    /// How much of the room this has, in bytes. The capacity is no larger.
+    taken: usize,
+    room: Arc<Room>,
+    /// How long a line may be, in bytes.
+    max: usize,
+}
+
+/// Why a line did not get longer.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum NotCarried {
+    /// Other lines have the room.
+    NoRoom,
+    /// It would be longer than any line may be.
+    TooLong,
+}
+
+impl Carry {
+    pub(crate) fn new(room: &Arc<Room>, max: usize) -> Self {
+        Self { bytes: Vec::new(), taken: 0, room: Arc::clone(room), max }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    pub(crate) fn extend(&mut self, bytes: &[u8]) -> Result<(), NotCarried> {
+        let len = self.bytes.len() + bytes.len();
+        if len > self.max {
+            return Err(NotCarried::TooLong);
+        }
+        if len > self.taken {
+            // Twice as much, if there is, so that a line which grows is not moved for each piece.
+            let (least, most) = (len - self.taken, len.max(2 * self.taken) - self.taken);
+            self.taken += self.room.take(least, most).ok_or(NotCarried::NoRoom)?;
+            self.bytes.reserve_exact(self.taken - self.bytes.len());
+        }
+        self.bytes.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    /// The line with its room. An empty one takes its place.
+    pub(crate) fn take(&mut self) -> Self {
+        let empty = Self::new(&self.room, self.max);
+        std::mem::replace(self, empty)
+    }
+}
+
+impl Drop for Carry {
+    fn drop(&mut self) {
+        self.room.give_back(self.taken);
+    }
+}

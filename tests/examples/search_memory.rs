@@ -1,0 +1,98 @@
+//! The example `search`: how much memory lines without an end take.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::Stdio;
+
+use crate::program::{Running, example, run, stderr, stdout};
+use crate::support::{scratch, watched};
+
+/// So many files consist of one line of so many bytes.
+const FILES: usize = 30;
+const LINE: usize = 3_000_000;
+
+/// What is allowed, in MiB. The lines of all files together are ten times as long.
+const MEMORY: u64 = 8;
+
+fn make_files(directory: &Path) -> Vec<String> {
+    let names: Vec<String> = (0..FILES).map(|file| format!("long {file}")).collect();
+    for name in &names {
+        let line = [vec![b'-'; LINE - 3], b"end".to_vec()].concat();
+        fs::write(directory.join(name), line).unwrap();
+    }
+    names
+}
+
+/// The most memory that the program had by the time it has searched these files. There is more to be
+/// printed after them than a pipe takes, so that it can't be over.
+fn most_memory(directory: &Path, files: &[String], then: &str) -> u64 {
+    let memory = MEMORY.to_string();
+    let mut command = example("search", directory);
+    command.args(["--order=input", "--chunk=64", "--memory", &memory, "-c", "end$"]);
+    command.args(files).args(vec![then; 40_000]);
+    let mut child = Running::start(command.stdout(Stdio::piped()));
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    for file in files {
+        assert_eq!(lines.next().unwrap().unwrap(), format!("{file}:1"));
+    }
+    assert_eq!(lines.next().unwrap().unwrap(), format!("{then}:0"));
+    let status = fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
+    let most = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    most.trim().strip_suffix(" kB").unwrap().parse::<u64>().unwrap() * 1024
+}
+
+#[test]
+fn unfinished_lines_are_in_the_memory_that_is_allowed() {
+    watched(|| {
+        let directory = scratch();
+        let names = make_files(directory.path());
+        fs::write(directory.path().join("short"), "x\n").unwrap();
+        let without = most_memory(directory.path(), &[], "short");
+        let with = most_memory(directory.path(), &names, "short");
+        let more = with.saturating_sub(without);
+        // And as much again for what the allocator keeps of a line that was moved as it grew.
+        assert!(more < 2 * (MEMORY << 20), "{more} bytes more than {without}");
+    });
+}
+
+#[test]
+fn long_lines_are_searched_one_after_the_other() {
+    let directory = scratch();
+    let names = make_files(directory.path());
+    let shared = ["--chunk=64", "--memory=8", "--order=input"];
+    let arguments: Vec<&str> = names.iter().map(String::as_str).collect();
+    let cases: [(&[&str], fn(&str) -> String); 3] = [
+        (&["-c", "end$"], |name| format!("{name}:1\n")),
+        (&["-l", "-F", "end"], |name| format!("{name}\n")),
+        (&["-n", "^-*end$"], |name| format!("{name}:1:{}end\n", "-".repeat(LINE - 3))),
+    ];
+    for (options, line) in cases {
+        let arguments = [&shared[..], options, &arguments].concat();
+        let output = run("search", directory.path(), &arguments);
+        assert_eq!((stderr(&output), output.status.code()), ("", Some(0)), "{options:?}");
+        let expected: String = names.iter().map(|name| line(name)).collect();
+        assert!(stdout(&output) == expected, "{options:?}");
+    }
+}
+
+#[test]
+fn the_longest_line_is_part_of_the_memory() {
+    let directory = scratch();
+    fs::write(directory.path().join("line"), "-".repeat((4 << 20) + 1)).unwrap();
+    let search = |options: &[&str]| {
+        run("search", directory.path(), &[options, &["-c", "-", "line"]].concat())
+    };
+    for (memory, most) in [("--memory=4", 1), ("--memory=8", 4), ("--memory=1024", 3)] {
+        let max = format!("--max-line={most}");
+        let default = if most == 3 { &[memory, &*max][..] } else { &[memory] };
+        let output = search(default);
+        let complaint = format!("search: line: a line is longer than {most} MiB (--max-line)\n");
+        assert_eq!((stderr(&output), output.status.code()), (&*complaint, Some(2)), "{memory}");
+    }
+    assert_eq!(stdout(&search(&["--memory=12"])), "line:1\n");
+    let output = search(&["--memory=8", "--max-line=5"]);
+    let complaint = "search: --max-line takes no more than 4 with this --memory";
+    assert!(stderr(&output).starts_with(complaint), "{}", stderr(&output));
+    assert_eq!(output.status.code(), Some(2));
+}
