@@ -11,6 +11,7 @@ mod last_owner;
 mod lifecycle;
 mod read_ahead;
 mod signals;
+mod sigpipe;
 mod storm;
 #[path = "../support/mod.rs"]
 mod support;
