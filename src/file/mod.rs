@@ -7,7 +7,7 @@ pub(crate) mod borrowed;
 mod conversions;
 pub(crate) mod handle;
 pub(crate) mod metadata;
-mod open;
+pub(crate) mod open;
 pub(crate) mod owner;
 pub(crate) mod shown;
 
