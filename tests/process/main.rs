@@ -5,6 +5,7 @@
 //! counted for the whole process, and signals come to all of its threads.
 
 mod blocking_threads;
+mod children;
 mod crowd;
 mod event_loop;
 mod last_owner;
