@@ -246,13 +246,19 @@
 //!   allocations abort, as everywhere in Rust. (`limits::resources`)
 //! - **Waiting across two dispatchers** can deadlock, when callbacks of each wait for jobs or for
 //!   room of the other. Within one dispatcher it is refused.
+//! - **Callbacks that wait for each other need as many workers.** The crate can't see waits by
+//!   locks and channels of the program's own, so it doesn't refuse these. With fewer
+//!   [`workers`](Builder::workers) than callbacks that wait, they wait for ever.
+//!   (`callbacks::waiting`)
 //! - **A forked child can't use its parent's dispatcher**: it inherits neither the context nor the
 //!   threads. Submitting fails with an error that says so, and dropping doesn't hang. And open(2)
 //!   (notes) warns of forking at all while direct I/O into private memory is in flight.
 //! - **Workers have all signals blocked** but the fatal ones, and processes that callbacks start
-//!   inherit that: unblock them in a child process that a signal is to end. A direct write beyond
-//!   `RLIMIT_FSIZE` raises `SIGXFSZ` where it is submitted, in the caller too: programs that expect
-//!   it ignore the signal. (`limits::file_size`)
+//!   inherit that, so that `SIGTERM` does not end them. [`Builder::workers`] shows how to unblock
+//!   signals in a child process. (`process::children`)
+//! - **A direct write beyond `RLIMIT_FSIZE` raises `SIGXFSZ`** where it is submitted, in the caller
+//!   too: programs that expect it ignore the signal. A write to a pipe or socket that nobody reads
+//!   raises no signal; it ends with `EPIPE`. (`limits::file_size`, `process::sigpipe`)
 //! - **Some systems have no native AIO or forbid it** (gVisor, the policies of some containers).
 //!   Building fails there and says so. With [`Backend::Automatic`], threads perform the operations
 //!   instead, as many at a time as there are [`blocking_threads`](Builder::blocking_threads).
@@ -322,6 +328,7 @@ pub use file::alignment::Alignment;
 pub use file::borrowed::BorrowedFile;
 pub use file::handle::FileHandle;
 pub use file::metadata::{FileKind, Metadata};
+pub use file::open::OpenError;
 pub use files::Files;
 pub use files::builder::FilesBuilder;
 pub use files::chunk::Chunk;

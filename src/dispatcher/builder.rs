@@ -133,8 +133,34 @@ impl Builder {
 
     /// How many threads run callbacks; by default as many as there are CPUs.
     ///
+    /// Callbacks that wait for each other, by locks or channels of their own, need as many threads
+    /// as there are callbacks at the same time. With fewer they wait for ever.
+    ///
+    /// # Processes that callbacks start
+    ///
     /// All signals are blocked in these threads, except those that report a thread's own faults.
-    /// Processes and threads that callbacks start inherit this.
+    /// Threads and processes that callbacks start inherit this. So a child process ignores
+    /// `SIGTERM` and `SIGINT`, and only `SIGKILL` ends it from outside. Unblock the signals in the
+    /// child, before it runs its program:
+    ///
+    /// ```
+    /// use std::os::unix::process::{CommandExt, ExitStatusExt};
+    /// use std::process::Command;
+    /// use nix::sys::signal::SigSet;
+    /// use reapool::{Dispatcher, Job};
+    ///
+    /// let dispatcher = Dispatcher::new()?;
+    /// let job = Job::nop(|| {
+    ///     let mut child = Command::new("sh");
+    ///     child.args(["-c", "kill -TERM $$"]);
+    ///     // SAFETY: the child only makes a system call here, which is allowed after a fork.
+    ///     unsafe { child.pre_exec(|| Ok(SigSet::empty().thread_set_mask()?)) };
+    ///     child.status()
+    /// });
+    /// let status = dispatcher.spawn(job)?.join()??;
+    /// assert_eq!(status.signal(), Some(15), "it was ended by SIGTERM");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn workers(mut self, threads: usize) -> Self {
         self.workers = Some(threads);
         self
@@ -150,7 +176,8 @@ impl Builder {
     /// Work that waits long keeps these threads from other jobs. Work that waits for another job's
     /// callback may wait for ever, if all blocking threads do.
     ///
-    /// Signals are blocked in these threads as in the workers.
+    /// Signals are blocked in these threads, and in processes that they start, as in the
+    /// [workers](Self::workers).
     pub fn blocking_threads(mut self, threads: usize) -> Self {
         self.blocking_threads = Some(threads);
         self

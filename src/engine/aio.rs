@@ -19,7 +19,7 @@ use crate::engine::operation::Operation;
 use crate::engine::token::index_of;
 use crate::sync::{Arc, Mutex, lock};
 use crate::sys::aio::{self as sys, iocb};
-use crate::sys::descriptor;
+use crate::sys::{descriptor, signals};
 
 /// How often [`Aio::wake`] tries again before it reports that the kernel doesn't take its request.
 const WAKE_TRIES: usize = 1000;
@@ -149,7 +149,13 @@ impl Engine for Aio {
         // SAFETY: the pointers are to control blocks just initialised, which nobody writes until
         // their tokens are free again. By this method's own contract the memory and files that they
         // describe stay valid until then.
-        let answer = unsafe { sys::io_submit(self.id, &mut pointers) };
+        let mut submit = || unsafe { sys::io_submit(self.id, &mut pointers) };
+        let answer = if batch.iter().any(|request| request.transfer.may_raise_sigpipe) {
+            // The kernel writes to pipes and sockets during the call.
+            signals::without_sigpipe(submit)
+        } else {
+            submit()
+        };
         pointers.clear();
         let _ = POINTERS.try_with(|kept| kept.set(pointers));
         answer
@@ -186,6 +192,7 @@ impl Engine for Aio {
             length: size_of::<u64>() as u64,
             offset: 0,
             nowait: false,
+            may_raise_sigpipe: false,
         };
         let block = self.control_blocks[self.control_blocks.len() - 1].0.get();
         // SAFETY: the last control block belongs to no slot. Only this method uses it, once.

@@ -57,6 +57,9 @@ pub(crate) struct Transfer {
     pub(crate) offset: u64,
     /// The answer is `EAGAIN` where the operation would have to wait.
     pub(crate) nowait: bool,
+    /// It may raise SIGPIPE on the thread that performs or submits it: it writes to a pipe or
+    /// socket.
+    pub(crate) may_raise_sigpipe: bool,
 }
 
 impl Transfer {

@@ -6,7 +6,7 @@ pub(crate) mod alignment;
 pub(crate) mod borrowed;
 pub(crate) mod handle;
 pub(crate) mod metadata;
-mod open;
+pub(crate) mod open;
 pub(crate) mod owner;
 pub(crate) mod shown;
 

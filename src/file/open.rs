@@ -1,14 +1,17 @@
 //! Opening files for direct I/O, for reads through the page cache, or for the best that there is.
 
+use std::error::Error;
 use std::ffi::c_int;
+use std::fmt;
 use std::fs::OpenOptions;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::file::handle::FileHandle;
 use crate::file::metadata::Metadata;
+use crate::file::shown::Shown;
 use crate::sys::descriptor::{set_status_flags, status_flags};
 
 impl FileHandle {
@@ -16,7 +19,7 @@ impl FileHandle {
     ///
     /// # Errors
     ///
-    /// Errors of open(2), such as `EINVAL` if the file system has no direct I/O.
+    /// [`OpenError`] with errors of open(2), such as `EINVAL` if the file system has no direct I/O.
     ///
     /// # Examples
     ///
@@ -27,8 +30,9 @@ impl FileHandle {
     /// let job = Job::read(file, AlignedBuf::zeroed(1 << 20), 0, |done| drop(done));
     /// # Ok::<(), std::io::Error>(())
     /// ```
-    pub fn open_direct(path: impl AsRef<Path>) -> io::Result<Self> {
-        open(path.as_ref(), libc::O_DIRECT)
+    pub fn open_direct(path: impl AsRef<Path>) -> Result<Self, OpenError> {
+        let path = path.as_ref();
+        open(path, libc::O_DIRECT).map_err(|source| OpenError::new(path, source))
     }
 
     /// Opens a file for reading: with `O_DIRECT` if its file system has direct I/O, else through
@@ -36,7 +40,7 @@ impl FileHandle {
     ///
     /// # Errors
     ///
-    /// Errors of open(2), except the `EINVAL` by which a file system refuses direct I/O.
+    /// [`OpenError`] with errors of open(2), except the `EINVAL` by which a file system refuses direct I/O.
     ///
     /// # Examples
     ///
@@ -47,12 +51,13 @@ impl FileHandle {
     /// assert!(!file.is_direct());
     /// # Ok::<(), std::io::Error>(())
     /// ```
-    pub fn open_direct_or_buffered(path: impl AsRef<Path>) -> io::Result<Self> {
+    pub fn open_direct_or_buffered(path: impl AsRef<Path>) -> Result<Self, OpenError> {
         let path = path.as_ref();
-        match open(path, libc::O_DIRECT) {
+        let opened = match open(path, libc::O_DIRECT) {
             Err(error) if error.raw_os_error() == Some(libc::EINVAL) => open(path, 0),
             other => other,
-        }
+        };
+        opened.map_err(|source| OpenError::new(path, source))
     }
 
     /// Opens a file for reading through the page cache. This is right for data that is cached
@@ -60,7 +65,7 @@ impl FileHandle {
     ///
     /// # Errors
     ///
-    /// Errors of open(2).
+    /// [`OpenError`] with errors of open(2).
     ///
     /// # Examples
     ///
@@ -69,8 +74,9 @@ impl FileHandle {
     /// assert!(file.is_buffered() && !file.is_direct());
     /// # Ok::<(), std::io::Error>(())
     /// ```
-    pub fn open_buffered(path: impl AsRef<Path>) -> io::Result<Self> {
-        open(path.as_ref(), 0)
+    pub fn open_buffered(path: impl AsRef<Path>) -> Result<Self, OpenError> {
+        let path = path.as_ref();
+        open(path, 0).map_err(|source| OpenError::new(path, source))
     }
 
     /// Takes over a descriptor that this crate has opened, so that its flags and metadata are
@@ -93,6 +99,64 @@ impl FileHandle {
             set_status_flags(self.as_fd(), wanted)?;
         }
         Ok(self.switched(direct))
+    }
+}
+
+/// A file that could not be opened.
+///
+/// It is shown as one line, with the path, in which characters are escaped that a terminal would
+/// obey. `?` turns it into an [`io::Error`] of the same kind, which is shown in the same way and has
+/// this error inside.
+///
+/// # Examples
+///
+/// ```
+/// let error = reapool::FileHandle::open_buffered("no/such/file").unwrap_err();
+/// assert_eq!(error.source.kind(), std::io::ErrorKind::NotFound);
+/// assert!(error.to_string().starts_with("open of no/such/file failed: No such file"));
+/// ```
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct OpenError {
+    /// The path, as it was given.
+    pub path: PathBuf,
+    /// The error of open(2), or of statx(2), by which the file is asked what it is.
+    pub source: io::Error,
+}
+
+impl OpenError {
+    fn new(path: &Path, source: io::Error) -> Self {
+        Self { path: path.to_owned(), source }
+    }
+
+    /// The kind of the system's error.
+    #[must_use]
+    pub fn kind(&self) -> io::ErrorKind {
+        self.source.kind()
+    }
+
+    /// The number of the system's error, such as `EINVAL`.
+    #[must_use]
+    pub fn raw_os_error(&self) -> Option<i32> {
+        self.source.raw_os_error()
+    }
+}
+
+impl fmt::Display for OpenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "open of {} failed: {}", Shown(&self.path), self.source)
+    }
+}
+
+impl Error for OpenError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&self.source)
+    }
+}
+
+impl From<OpenError> for io::Error {
+    fn from(error: OpenError) -> Self {
+        Self::new(error.kind(), error)
     }
 }
 

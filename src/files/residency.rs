@@ -141,6 +141,7 @@ pub(crate) fn read<B: IoBufMut>(
         length: len.min(buffer.capacity()) as u64,
         offset,
         nowait: on_miss == OnMiss::Fail,
+        may_raise_sigpipe: false,
     };
     // SAFETY: the kernel writes at most `capacity` bytes behind the pointer, which the buffer's
     // contract allows; buffer and descriptor are borrowed for the time of the call, the buffer

@@ -8,6 +8,7 @@ use std::io;
 use crate::buffer::IoBuf;
 use crate::engine::operation::Operation;
 use crate::file::FileHandle;
+use crate::file::alignment::Alignment;
 use crate::file::borrowed::BorrowedFile;
 use crate::file::shown::Shown;
 
@@ -98,6 +99,7 @@ impl<B, H> Completion<B, H> {
                 transferred: self.transferred,
                 offset: self.offset,
                 direct: file.is_direct(),
+                alignment: file.alignment(),
                 path: file.path(),
                 source,
             }),
@@ -170,6 +172,8 @@ pub struct OperationError {
     pub offset: u64,
     /// Whether the file was opened with `O_DIRECT`.
     pub direct: bool,
+    /// The alignment that transfers of the file need.
+    pub alignment: Alignment,
     /// The file's path when the error was made, if `/proc` can tell.
     pub path: Option<std::path::PathBuf>,
     /// The kernel's error.
@@ -193,10 +197,11 @@ impl fmt::Display for OperationError {
         }
         write!(f, ": {}", self.source)?;
         if self.direct && self.source.raw_os_error() == Some(libc::EINVAL) {
+            let Alignment { memory, offset } = self.alignment;
             write!(
                 f,
-                " (the file is open with O_DIRECT: offset, length and buffer address must be \
-                 multiples of its block size, 4096 to be safe)"
+                " (the file is open with O_DIRECT: offset and length must be multiples of \
+                 {offset}, and the buffer's address of {memory})"
             )?;
         }
         Ok(())

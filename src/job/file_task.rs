@@ -6,6 +6,7 @@ use crate::buffer::IoBufMut;
 use crate::engine::operation::Operation;
 use crate::engine::{Transfer, decode};
 use crate::file::FileHandle;
+use crate::file::metadata::FileKind;
 use crate::file::owner::FileOwner;
 use crate::job::completion::Completion;
 use crate::job::poll_events::PollEvents;
@@ -33,8 +34,17 @@ impl<T: Target, F, H: FileOwner> FileTask<T, F, H> {
         callback: F,
     ) -> Box<Self> {
         let handle = file.handle();
-        let (fd, nowait) = (handle.raw_fd(), operation.transfers() && handle.is_stream());
-        let transfer = Transfer { operation, fd, address: 0, length: 0, offset, nowait };
+        let is_write = operation.transfers() && !operation.reads();
+        let transfer = Transfer {
+            operation,
+            fd: handle.raw_fd(),
+            address: 0,
+            length: 0,
+            offset,
+            nowait: operation.transfers() && handle.is_stream(),
+            may_raise_sigpipe: is_write
+                && matches!(handle.kind(), FileKind::Fifo | FileKind::Socket),
+        };
         let progress = Progress::new(0);
         let mut task = Box::new(Self { target, callback, file, transfer, progress });
         // Asked only now: from here to the callback the target is not moved.

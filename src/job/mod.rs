@@ -34,6 +34,10 @@ use crate::job::task::{JobView, Ticket, UserTask, reclaim};
 /// parameters) it captures. `R` is the type that the callback returns; only
 /// [`spawn`](crate::Submitter::spawn) takes jobs whose callbacks return something.
 ///
+/// A process that a callback starts has signals blocked, as the worker has, and so ignores
+/// `SIGTERM`: [`Builder::workers`](crate::Builder::workers#processes-that-callbacks-start) shows
+/// how to unblock them.
+///
 /// # Alignment
 ///
 /// If the file is open with `O_DIRECT`, the buffer's address, its length and the offset must be

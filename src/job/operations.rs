@@ -78,7 +78,9 @@ impl<R: Send + 'static> Job<R> {
     ///
     /// A job that asks for more than 0x7ffff000 bytes writes no more than these. On a file that is
     /// open for appending Linux appends, whatever the offset (pwrite(2), bugs). Pipes, sockets and
-    /// terminals are never waited for, as with [`read`](Self::read).
+    /// terminals are never waited for, as with [`read`](Self::read). A pipe or socket that nobody
+    /// reads any more is an error of the job, `EPIPE`. There is no `SIGPIPE`, whichever thread
+    /// submits the job.
     pub fn write<B, F>(file: impl Into<FileHandle>, buffer: B, offset: u64, callback: F) -> Self
     where
         B: IoBuf + 'static,

@@ -43,7 +43,8 @@ impl<R: Send + 'static> Job<R> {
     ///
     /// The rules for callbacks hold for `work` too: it may submit jobs, which doesn't block there,
     /// and may not wait for the dispatcher's jobs. If it panics, that is reported as the callback's
-    /// panic, and the callback doesn't run.
+    /// panic, and the callback doesn't run. If it starts a process, that has
+    /// [signals blocked](crate::Builder::workers#processes-that-callbacks-start).
     ///
     /// # Examples
     ///
@@ -109,8 +110,15 @@ where
             Operation::Nop => Route::Worker,
             _ => Route::Blocking,
         };
-        let transfer =
-            Transfer { operation, fd: -1, address: 0, length: 0, offset: 0, nowait: false };
+        let transfer = Transfer {
+            operation,
+            fd: -1,
+            address: 0,
+            length: 0,
+            offset: 0,
+            nowait: false,
+            may_raise_sigpipe: false,
+        };
         JobView { transfer, progress: Progress::new(0), buffered: false, route }
     }
 

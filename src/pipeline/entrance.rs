@@ -12,7 +12,7 @@ use crate::admission::refusal::Refusal;
 use crate::job::Job;
 use crate::sync::MutexGuard;
 use crate::wait::room::{LeaveLine, LinePlace};
-use crate::wait::wake;
+use crate::wait::{TaskWaker, wake};
 
 /// Accepts jobs. If it refuses some, it returns them and says why.
 ///
@@ -95,8 +95,8 @@ pub(crate) fn poll_accept(
             kind
         }));
     }
-    // Cloning and dropping a waker runs the executor's code, so neither happens under the lock.
-    let waker = context.waker().clone();
+    // Not under the lock, as it runs the executor's code. If that panics, nothing has changed.
+    let waker = TaskWaker::of(context.waker());
     let admission = pipeline.admission();
     let mut books = admission.lock();
     if books.flags().is_closing() {
@@ -119,9 +119,9 @@ pub(crate) fn poll_accept(
     if ahead == 0 {
         admission.pass_room_on(&mut books);
     }
+    *job = one.next();
     fill_and_wake(pipeline, books);
     drop(left);
-    *job = one.next();
     Poll::Ready(accepted)
 }
 

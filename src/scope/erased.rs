@@ -28,7 +28,7 @@ use std::sync::Arc;
 use crate::file::FileHandle;
 use crate::job::task::{JobView, Task, Ticket, UserTask};
 use crate::pipeline::panics::PanicSink;
-use crate::unwind::{catch, discard};
+use crate::unwind::{catch, discard, message};
 use crate::wait::headcount::Headcount;
 
 /// The place of one job in the headcount of its scope.
@@ -109,8 +109,8 @@ impl Task<()> for Erased {
         let outcome = catch(|| task.run(res));
         if let Err(payload) = outcome {
             panics.report(&payload, view.transfer.operation, view.offset());
+            counted.0.panicked(None, message(&*payload));
             discard(payload);
-            counted.0.panicked();
         }
         drop(counted);
     }

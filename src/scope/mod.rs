@@ -97,8 +97,9 @@ impl Submitter {
     /// # Panics
     ///
     /// If `body` panicked, with its payload. Otherwise, when all jobs are over, if a callback
-    /// panicked and nobody has got that panic by [joining](crate::JobHandle::join) a handle. Either
-    /// way the callback's panic is counted and reported to the panic handler, as any other.
+    /// panicked and nobody has got that panic by [joining](crate::JobHandle::join) a handle. The
+    /// message has that of the callback's panic. Either way the callback's panic is counted and
+    /// reported to the panic handler, as any other.
     ///
     /// # Forks
     ///
@@ -154,8 +155,11 @@ impl Submitter {
         scope.wait();
         match outcome {
             Err(payload) => resume_unwind(payload),
-            Ok(_) if scope.jobs.has_panicked() => panic!("a scoped job panicked"),
-            Ok(value) => Ok(value),
+            Ok(value) => match scope.jobs.untaken_panic().map(|panic| panic.message) {
+                None => Ok(value),
+                Some(Some(message)) => panic!("a scoped job panicked: {message}"),
+                Some(None) => panic!("a scoped job panicked"),
+            },
         }
     }
 }

@@ -74,7 +74,7 @@ impl<T> JobHandle<T> {
     /// Tells the scope, if there is one, that somebody has got the job's panic.
     pub(super) fn panic_is_taken(&self) {
         if let Some(jobs) = &self.scope {
-            jobs.taken();
+            jobs.taken(self.delivery.address());
         }
     }
 

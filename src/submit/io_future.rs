@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::mem;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use crate::job::Job;
@@ -56,7 +56,10 @@ use crate::sync::Instant;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[must_use = "the operation is begun when the future is polled"]
-pub struct IoFuture<B: 'static>(Stage<B>);
+pub struct IoFuture<B: 'static> {
+    stage: Stage<B>,
+    is_poll: bool,
+}
 
 /// Result and buffer.
 pub(super) type Io<B> = (io::Result<usize>, B);
@@ -65,31 +68,14 @@ enum Stage<B: 'static> {
     /// Not polled yet.
     Fresh(Submitter, Job<Io<B>>),
     /// Waits for room.
-    Entering {
-        future: SpawnFuture<Io<B>>,
-        is_poll: bool,
-    },
-    Accepted(Accepted<B>),
+    Entering(SpawnFuture<Io<B>>),
+    Accepted(JobHandle<Io<B>>),
     Over,
-}
-
-struct Accepted<B> {
-    handle: JobHandle<Io<B>>,
-    is_poll: bool,
-}
-
-impl<B> Drop for Accepted<B> {
-    fn drop(&mut self) {
-        // A poll would keep its slot until an event comes that nobody waits for any more.
-        if self.is_poll && !self.handle.is_finished() {
-            self.handle.cancel();
-        }
-    }
 }
 
 impl<B: Send + 'static> IoFuture<B> {
     pub(super) fn new(submitter: &Submitter, job: Job<Io<B>>) -> Self {
-        Self(Stage::Fresh(submitter.clone(), job))
+        Self { is_poll: job.is_poll(), stage: Stage::Fresh(submitter.clone(), job) }
     }
 
     /// Makes a read or write transfer everything that it asks for: [`Job::exact`]. Has no effect
@@ -137,50 +123,54 @@ impl<B: Send + 'static> IoFuture<B> {
         self.change(|job| job.start_within(limit))
     }
 
-    fn change(self, how: impl FnOnce(Job<Io<B>>) -> Job<Io<B>>) -> Self {
-        Self(match self.0 {
-            Stage::Fresh(submitter, job) => Stage::Fresh(submitter, how(job)),
+    fn change(mut self, how: impl FnOnce(Job<Io<B>>) -> Job<Io<B>>) -> Self {
+        self.change_stage(|submitter, job| Stage::Fresh(submitter, how(job)));
+        self
+    }
+
+    /// Changes the stage of a future that has not been polled.
+    fn change_stage(&mut self, how: impl FnOnce(Submitter, Job<Io<B>>) -> Stage<B>) {
+        self.stage = match mem::replace(&mut self.stage, Stage::Over) {
+            Stage::Fresh(submitter, job) => how(submitter, job),
             polled => polled,
-        })
+        };
     }
 }
 
 impl<B: Send + 'static> Future for IoFuture<B> {
     type Output = (io::Result<usize>, B);
 
+    /// The stage stays as it is until a step has succeeded: the executor's waker may panic.
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        loop {
-            // If a step panics, the operation is over.
-            match mem::replace(&mut self.0, Stage::Over) {
-                Stage::Fresh(submitter, job) => {
-                    let is_poll = job.is_poll();
-                    self.0 = Stage::Entering { future: submitter.spawn_async(job), is_poll };
+        self.change_stage(|submitter, job| Stage::Entering(submitter.spawn_async(job)));
+        if let Stage::Entering(future) = &mut self.stage {
+            match ready!(Pin::new(future).poll(context)) {
+                Ok(handle) => self.stage = Stage::Accepted(handle),
+                Err(refused) => {
+                    self.stage = Stage::Over;
+                    let error = io::Error::other(refused.kind());
+                    let buffer = refused.into_inner().into_buffer();
+                    return Poll::Ready((Err(error), buffer.expect("it is of this type")));
                 }
-                Stage::Entering { mut future, is_poll } => {
-                    match Pin::new(&mut future).poll(context) {
-                        Poll::Ready(Ok(handle)) => {
-                            self.0 = Stage::Accepted(Accepted { handle, is_poll });
-                        }
-                        Poll::Ready(Err(refused)) => {
-                            let error = io::Error::other(refused.kind());
-                            let buffer = refused.into_inner().into_buffer();
-                            return Poll::Ready((Err(error), buffer.expect("it is of this type")));
-                        }
-                        Poll::Pending => {
-                            self.0 = Stage::Entering { future, is_poll };
-                            return Poll::Pending;
-                        }
-                    }
-                }
-                Stage::Accepted(mut accepted) => {
-                    let poll = Pin::new(&mut accepted.handle).poll(context);
-                    if poll.is_pending() {
-                        self.0 = Stage::Accepted(accepted);
-                    }
-                    return poll;
-                }
-                Stage::Over => panic!("polled again after it was ready"),
             }
+        }
+        let Stage::Accepted(handle) = &mut self.stage else {
+            panic!("polled again after it was ready")
+        };
+        let end = ready!(Pin::new(handle).poll(context));
+        self.stage = Stage::Over;
+        Poll::Ready(end)
+    }
+}
+
+impl<B> Drop for IoFuture<B> {
+    fn drop(&mut self) {
+        // A poll would keep its slot until an event comes that nobody waits for any more.
+        if let Stage::Accepted(handle) = &self.stage
+            && self.is_poll
+            && !handle.is_finished()
+        {
+            handle.cancel();
         }
     }
 }

@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use crate::submit::handle::JobHandle;
-use crate::unwind::Payload;
+use crate::unwind::{Payload, message};
 use crate::wait::delivery::{Delivered, JoinBell};
 use crate::wait::limit::WaitLimit;
 
@@ -138,7 +138,7 @@ impl<T> Future for JobHandle<T> {
 /// Why a handle has no value.
 #[non_exhaustive]
 pub enum JoinError<T> {
-    /// The callback panicked with this payload.
+    /// The callback panicked with this payload. The error's message has the panic's, if it had one.
     Panicked(Payload),
     /// The callback had not ended within the time given. The handle comes back.
     TimedOut(JobHandle<T>),
@@ -178,7 +178,10 @@ impl<T> JoinError<T> {
 impl<T> fmt::Debug for JoinError<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Panicked(_) => "Panicked(..)",
+            Self::Panicked(payload) => match message(&**payload) {
+                Some(message) => return f.debug_tuple("Panicked").field(&message).finish(),
+                None => "Panicked(..)",
+            },
             Self::TimedOut(_) => "TimedOut(..)",
             Self::InCallback(_) => "InCallback(..)",
             Self::Abandoned => "Abandoned",
@@ -191,7 +194,10 @@ impl<T> fmt::Debug for JoinError<T> {
 impl<T> fmt::Display for JoinError<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Panicked(_) => "the callback panicked",
+            Self::Panicked(payload) => match message(&**payload) {
+                Some(message) => return write!(f, "the callback panicked: {message}"),
+                None => "the callback panicked",
+            },
             Self::TimedOut(_) => "the callback had not ended within the time given",
             Self::InCallback(_) => {
                 "a callback can't wait for another job of its dispatcher: go on in that job's \

@@ -10,7 +10,7 @@ use crate::job::task::{JobView, Task, Ticket, UserTask, reclaim};
 use crate::pipeline::Pipeline;
 use crate::pipeline::panics::PanicSink;
 use crate::submit::handle::JobHandle;
-use crate::unwind::{catch, ignore_panic};
+use crate::unwind::{catch, ignore_panic, message};
 use crate::wait::delivery::{Delivered, Delivery};
 use crate::wait::headcount::Headcount;
 use crate::wait::wake;
@@ -96,7 +96,7 @@ impl<R: Send> Task<()> for Spawned<'_, R> {
                 panics.report(&payload, view.transfer.operation, view.offset());
                 if let Some(jobs) = scope {
                     // Before a handle can take the panic.
-                    jobs.panicked();
+                    jobs.panicked(Some(promise.0.address()), message(&*payload));
                 }
                 promise.end(Delivered::Panicked(payload));
                 // If the handle is gone, this drops the payload. A panic of that would be a second

@@ -1,9 +1,11 @@
-//! Threads that handle no signals but those that report their own faults.
+//! Threads that handle no signals but those that report their own faults, and calls that raise no
+//! SIGPIPE.
 //!
 //! Safety: the calls are on local signal sets.
 
 #![expect(unsafe_code, reason = "changes the calling thread's signal mask")]
 
+use std::io;
 use std::mem::MaybeUninit;
 use std::ptr;
 
@@ -30,6 +32,37 @@ pub(crate) fn blocked_during<R>(spawn: impl FnOnce() -> R) -> R {
     }
     let _restore = Restore::block(&set);
     spawn()
+}
+
+/// Runs `write` so that SIGPIPE is not raised: writes to a pipe or socket that nobody reads end with
+/// `EPIPE` alone.
+///
+/// The kernel sends this signal to the writing thread. The signal is blocked meanwhile and taken
+/// off the thread afterwards. Where it is blocked already, such as on workers, it stays there
+/// unnoticed.
+pub(crate) fn without_sigpipe<R>(write: impl FnOnce() -> R) -> R {
+    let mut set = MaybeUninit::<libc::sigset_t>::uninit();
+    // SAFETY: the first call initialises the set behind the pointer, a live local, and the second
+    // changes it. The number is a valid signal.
+    unsafe {
+        libc::sigemptyset(set.as_mut_ptr());
+        libc::sigaddset(set.as_mut_ptr(), libc::SIGPIPE);
+    }
+    let restore = Restore::block(&set);
+    // SAFETY: the set was written by the call in `block`.
+    let was_blocked = unsafe { libc::sigismember(restore.0.as_ptr(), libc::SIGPIPE) } == 1;
+    let result = write();
+    if !was_blocked {
+        // None was waiting before, as it would have been delivered. Only a signal that another
+        // process sends just now can be taken along.
+        let no_time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+        // SAFETY: the pointers are to an initialised set and a time, both live locals. Nothing else
+        // is asked for. An interrupted call is repeated; other errors say that no signal waits.
+        while unsafe { libc::sigtimedwait(set.as_ptr(), ptr::null_mut(), &raw const no_time) } < 0
+            && io::Error::last_os_error().kind() == io::ErrorKind::Interrupted
+        {}
+    }
+    result
 }
 
 /// The calling thread's earlier mask. Dropping it sets the mask again, also when `spawn` panics.

@@ -3,8 +3,10 @@
 
 use std::any::Any;
 use std::mem;
+use std::ptr;
 use std::task::Waker;
 
+use super::TaskWaker;
 use super::limit::WaitLimit;
 use crate::sync::{Arc, Condvar, Mutex, lock};
 
@@ -25,8 +27,8 @@ enum DeliveryState<T> {
 #[derive(Default)]
 struct EndListeners {
     bells: Vec<Arc<JoinBell>>,
-    /// The waker of the task that polled last: that task owns the handle now.
-    waker: Option<Waker>,
+    /// Of the task that polled last: that task owns the handle now.
+    waker: Option<TaskWaker>,
 }
 
 /// How a job ended, as its handle has it.
@@ -48,7 +50,7 @@ impl<T> Delivery<T> {
     /// Ends the job and wakes the threads that wait for it; the caller wakes the task whose waker
     /// it gets. The first end counts: a promise that was kept is dropped afterwards.
     #[must_use = "the task waits for it"]
-    pub(crate) fn end(&self, with: Delivered<T>) -> Option<Waker> {
+    pub(crate) fn end(&self, with: Delivered<T>) -> Option<TaskWaker> {
         let mut state = lock(&self.state);
         let DeliveryState::Pending(listeners) = &mut *state else { return None };
         let EndListeners { bells, waker } = mem::take(listeners);
@@ -59,6 +61,11 @@ impl<T> Delivery<T> {
             bell.ring();
         }
         waker
+    }
+
+    /// A number that no other delivery has at the same time.
+    pub(crate) fn address(&self) -> usize {
+        ptr::from_ref(self).addr()
     }
 
     pub(crate) fn is_over(&self) -> bool {
@@ -86,13 +93,17 @@ impl<T> Delivery<T> {
     pub(crate) fn poll(&self, waker: &Waker) -> Option<Delivered<T>> {
         let mut state = lock(&self.state);
         match &*state {
-            DeliveryState::Pending(listeners) if listeners.wakes(waker) => return None,
+            DeliveryState::Pending(EndListeners { waker: Some(known), .. })
+                if known.will_wake(waker) =>
+            {
+                return None;
+            }
             DeliveryState::Pending(_) => {}
             DeliveryState::Over(_) => return state.take(),
         }
         drop(state);
         // Cloning runs the executor's code, so not under the lock. The end may come meanwhile.
-        let fresh = waker.clone();
+        let fresh = TaskWaker::of(waker);
         let mut state = lock(&self.state);
         match &mut *state {
             DeliveryState::Pending(listeners) => {
@@ -106,7 +117,7 @@ impl<T> Delivery<T> {
     }
 
     /// Forgets the task that waits, if one does. The caller drops its waker.
-    pub(crate) fn forget_task(&self) -> Option<Waker> {
+    pub(crate) fn forget_task(&self) -> Option<TaskWaker> {
         match &mut *lock(&self.state) {
             DeliveryState::Pending(listeners) => listeners.waker.take(),
             DeliveryState::Over(_) => None,
@@ -135,12 +146,6 @@ impl<T> DeliveryState<T> {
             Self::Pending(_) => None,
             Self::Over(end) => Some(mem::replace(end, Delivered::Taken)),
         }
-    }
-}
-
-impl EndListeners {
-    fn wakes(&self, waker: &Waker) -> bool {
-        self.waker.as_ref().is_some_and(|known| known.will_wake(waker))
     }
 }
 

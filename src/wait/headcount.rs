@@ -4,12 +4,13 @@
 
 use crate::sync::atomic::{AtomicUsize, Ordering};
 use crate::sync::thread::{Thread, current, park};
+use crate::sync::{Mutex, lock};
 
 pub(crate) struct Headcount {
     /// Jobs that were accepted and are not over.
     present: AtomicUsize,
     /// Panics that no handle has taken.
-    panics: AtomicUsize,
+    panics: Mutex<Vec<JobPanic>>,
     /// The thread that waits: the one that opened the scope.
     owner: Thread,
 }
@@ -17,7 +18,7 @@ pub(crate) struct Headcount {
 impl Headcount {
     /// For the calling thread to wait.
     pub(crate) fn new() -> Self {
-        Self { present: AtomicUsize::new(0), panics: AtomicUsize::new(0), owner: current() }
+        Self { present: AtomicUsize::new(0), panics: Mutex::default(), owner: current() }
     }
 
     /// Counts a job in, before any thread can run it. The caller is the owner's thread, or one that
@@ -51,21 +52,33 @@ impl Headcount {
         }
     }
 
-    /// Counts a panic. The job does so before it leaves, and before a handle can take the panic.
-    pub(crate) fn panicked(&self) {
-        // Relaxed: the job leaves after it.
-        self.panics.fetch_add(1, Ordering::Relaxed);
+    /// Takes note of a panic. The job does so before it leaves, and before a handle can take the
+    /// panic. `handle` is a number by which the job's handle will name it, if the job has a handle.
+    pub(crate) fn panicked(&self, handle: Option<usize>, message: Option<&str>) {
+        let message = message.map(str::to_owned);
+        lock(&self.panics).push(JobPanic { handle, message });
     }
 
-    /// Takes note that a handle has taken a panic that was counted.
-    pub(crate) fn taken(&self) {
-        // Relaxed: the owner asks, and this happened before on its own thread or in a job.
-        self.panics.fetch_sub(1, Ordering::Relaxed);
+    /// Takes note that a handle has taken its job's panic.
+    pub(crate) fn taken(&self, handle: usize) {
+        let mut panics = lock(&self.panics);
+        // The last: a number may have belonged to a handle that was dropped before.
+        if let Some(place) = panics.iter().rposition(|panic| panic.handle == Some(handle)) {
+            panics.remove(place);
+        }
     }
 
-    /// Whether there was a panic that no handle has taken. Only the owner calls this, when all jobs
-    /// have left.
-    pub(crate) fn has_panicked(&self) -> bool {
-        self.panics.load(Ordering::Relaxed) > 0
+    /// The first panic that no handle has taken. Only the owner calls this, when all jobs have
+    /// left.
+    pub(crate) fn untaken_panic(&self) -> Option<JobPanic> {
+        lock(&self.panics).drain(..).next()
     }
+}
+
+/// A job's panic.
+pub(crate) struct JobPanic {
+    /// The number of the job's handle, if it has one.
+    handle: Option<usize>,
+    /// The panic's message, if it had one.
+    pub(crate) message: Option<String>,
 }

@@ -15,12 +15,36 @@ use std::task::Waker;
 
 use crate::unwind::ignore_panic;
 
-/// Wakes tasks.
+/// The waker of a task that waits.
 ///
-/// Never under a lock: to wake, clone or drop a waker runs code of the executor's. A waker that
-/// panics must cost no job anything, so the panic ends here. The panic hook has been called then.
-pub(crate) fn wake(wakers: impl IntoIterator<Item = Waker>) {
-    for waker in wakers {
-        ignore_panic(|| waker.wake());
+/// To clone, wake or drop a waker runs code of the executor's. So none of these happens under a
+/// lock. A waker that panics must cost no job anything, so the panic of waking or dropping it ends
+/// here. The panic hook has been called then. Only a panic of cloning it goes on, to the task that
+/// polls: nobody could wake that.
+pub(crate) struct TaskWaker(Option<Waker>);
+
+impl TaskWaker {
+    pub(crate) fn of(task: &Waker) -> Self {
+        Self(Some(task.clone()))
+    }
+
+    pub(crate) fn will_wake(&self, task: &Waker) -> bool {
+        self.0.as_ref().is_some_and(|waker| waker.will_wake(task))
+    }
+}
+
+impl Drop for TaskWaker {
+    fn drop(&mut self) {
+        let waker = self.0.take();
+        ignore_panic(|| drop(waker));
+    }
+}
+
+/// Wakes tasks. Never under a lock.
+pub(crate) fn wake(tasks: impl IntoIterator<Item = TaskWaker>) {
+    for mut task in tasks {
+        if let Some(waker) = task.0.take() {
+            ignore_panic(|| waker.wake());
+        }
     }
 }

@@ -8,7 +8,8 @@
 use std::collections::BTreeMap;
 use std::iter;
 use std::mem;
-use std::task::Waker;
+
+use super::TaskWaker;
 
 #[derive(Default)]
 pub(crate) struct Room {
@@ -101,10 +102,10 @@ impl LinePlace {
 #[derive(Default)]
 pub(crate) struct Line {
     /// Tasks that wait and have not been woken, by the number of their place.
-    waiting: BTreeMap<u64, Waker>,
+    waiting: BTreeMap<u64, TaskWaker>,
     /// The wakers of tasks that count as woken. The thread that gives up the owner's lock next
     /// wakes them.
-    woken: Vec<Waker>,
+    woken: Vec<TaskWaker>,
     last: u64,
 }
 
@@ -112,7 +113,7 @@ pub(crate) struct Line {
 pub(crate) enum LeaveLine {
     /// It had no place, or had not been woken. Its waker is dropped after the owner's lock has been
     /// given up.
-    Waiting(#[expect(dead_code, reason = "only dropped")] Option<Waker>),
+    Waiting(#[expect(dead_code, reason = "only dropped")] Option<TaskWaker>),
     /// It had been woken, and passes the wake-up on.
     Woken,
 }
@@ -132,7 +133,7 @@ impl Line {
 
     /// Takes this place, or a new one behind all others. Returns a waker for the caller to drop
     /// when it has given up the owner's lock.
-    pub(crate) fn stand(&mut self, place: &mut LinePlace, waker: Waker) -> Option<Waker> {
+    pub(crate) fn stand(&mut self, place: &mut LinePlace, waker: TaskWaker) -> Option<TaskWaker> {
         let number = *place.0.get_or_insert_with(|| {
             self.last += 1;
             self.last
@@ -160,7 +161,7 @@ impl Line {
 
     /// The tasks to wake, for the caller that is about to give up the owner's lock.
     #[must_use = "they count as woken, and nobody else wakes them"]
-    pub(crate) fn take_woken(&mut self) -> Vec<Waker> {
+    pub(crate) fn take_woken(&mut self) -> Vec<TaskWaker> {
         mem::take(&mut self.woken)
     }
 }

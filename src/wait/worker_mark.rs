@@ -4,15 +4,19 @@
 //! itself.
 
 use std::cell::{Cell, RefCell};
+use std::mem::ManuallyDrop;
 
 use crate::sync::thread_local;
 
+// None of these has a destructor, so they are there as long as the thread is. An event loop may be
+// run when other thread-local values are being destroyed.
 thread_local! {
     /// The address of the pipeline whose callback this thread runs; 0 on threads that run none.
     static WORKER_OF: Cell<usize> = const { Cell::new(0) };
     /// The pipelines whose callbacks are under way further out on the stack: a callback may give an
-    /// event loop its turn.
-    static OUTER: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
+    /// event loop its turn. It has no memory when there are none.
+    static OUTER: ManuallyDrop<RefCell<Vec<usize>>> =
+        const { ManuallyDrop::new(RefCell::new(Vec::new())) };
     /// Whether the callback that this thread runs has submitted something.
     static HAS_SUBMITTED: Cell<bool> = const { Cell::new(false) };
 }
@@ -20,8 +24,7 @@ thread_local! {
 /// Whether the calling thread runs a callback of the dispatcher with this address.
 pub(crate) fn is_worker_of(address: usize) -> bool {
     let inner = WORKER_OF.with(Cell::get);
-    let outer = |outer: &RefCell<Vec<usize>>| outer.borrow().contains(&address);
-    inner == address || inner != 0 && OUTER.try_with(outer).unwrap_or(false)
+    inner == address || inner != 0 && OUTER.with(|outer| outer.borrow().contains(&address))
 }
 
 /// Whether the calling thread is a worker of any dispatcher.
@@ -47,7 +50,13 @@ impl Drop for Unmark {
     fn drop(&mut self) {
         WORKER_OF.with(|inner| inner.set(self.0));
         if self.0 != 0 {
-            OUTER.with(|all| all.borrow_mut().pop());
+            OUTER.with(|all| {
+                let mut all = all.borrow_mut();
+                all.pop();
+                if all.is_empty() {
+                    *all = Vec::new();
+                }
+            });
         }
     }
 }

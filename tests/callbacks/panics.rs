@@ -104,6 +104,24 @@ fn a_handle_gets_the_payload() {
 }
 
 #[test]
+fn a_handles_error_says_what_the_callback_panicked_with() {
+    quietly(|| {
+        let (dispatcher, file) = (tight(), null());
+        let error = |panic: fn()| {
+            let handle = dispatcher.spawn(null_read(&file, panic)).unwrap();
+            let error = handle.join_timeout(HANG).unwrap_err();
+            (error.to_string(), format!("{error:?}"))
+        };
+        let (shown, debugged) = error(|| panic!("no such planet"));
+        assert_eq!(shown, "the callback panicked: no such planet");
+        assert_eq!(debugged, "Panicked(\"no such planet\")");
+        assert_eq!(error(|| panic!("{} planets", 9)).0, "the callback panicked: 9 planets");
+        let (shown, debugged) = error(|| panic_any(99_u64));
+        assert_eq!((&*shown, &*debugged), ("the callback panicked", "Panicked(..)"));
+    });
+}
+
+#[test]
 fn a_payload_that_panics_when_dropped_is_one_panic_and_no_more() {
     quietly(|| {
         let (dispatcher, file) = (tight(), null());

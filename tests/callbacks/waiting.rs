@@ -154,3 +154,29 @@ fn callbacks_may_wait_for_another_dispatcher() {
         assert_eq!(ran.try_recv(), Ok(()));
     });
 }
+
+/// Two callbacks, of which each waits until the other runs. Returns whether both did, within a
+/// limit.
+fn meet(workers: usize, limit: Duration) -> bool {
+    let dispatcher = support::builder().depth(2).workers(workers).build().unwrap();
+    let ((to_left, from_right), (to_right, from_left)) = (mpsc::channel(), mpsc::channel());
+    let visit = |tell: mpsc::Sender<()>, told: mpsc::Receiver<()>| {
+        Job::nop(move || {
+            // The other may have given up.
+            let _ = tell.send(());
+            told.recv_timeout(limit).is_ok()
+        })
+    };
+    let left = dispatcher.spawn(visit(to_right, from_right)).unwrap();
+    let right = dispatcher.spawn(visit(to_left, from_left)).unwrap();
+    let (left, right) = (left.join_timeout(HANG).unwrap(), right.join_timeout(HANG).unwrap());
+    left && right
+}
+
+#[test]
+fn callbacks_that_wait_for_each_other_need_a_worker_each() {
+    watched(|| {
+        assert!(meet(2, HANG));
+        assert!(!meet(1, Duration::from_millis(1)), "by itself it would have waited for ever");
+    });
+}

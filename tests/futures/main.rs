@@ -8,4 +8,5 @@ mod io;
 mod room;
 #[path = "../support/mod.rs"]
 mod support;
+mod wakers;
 mod withdraw;

@@ -3,6 +3,7 @@
 #![expect(unsafe_code, reason = "a buffer at an odd address")]
 
 use std::fs::File;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::mpsc;
 
@@ -174,6 +175,13 @@ fn check_error(error: &OperationError, asked: &str, path: &Path, errno: i32) {
     assert!(text.starts_with(&expected), "{text}");
     assert_eq!((error.source.raw_os_error(), error.path.as_deref()), (Some(errno), Some(path)));
     assert_eq!(text.contains("O_DIRECT"), error.direct && errno == libc::EINVAL, "{text}");
+    if error.direct {
+        let file = FileHandle::from(
+            File::options().read(true).custom_flags(libc::O_DIRECT).open(path).unwrap(),
+        );
+        let number = format!("multiples of {}", file.alignment().offset);
+        assert_eq!(text.contains(&number), errno == libc::EINVAL, "{text} {number}");
+    }
 }
 
 #[test]

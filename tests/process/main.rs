@@ -5,12 +5,14 @@
 //! counted for the whole process, and signals come to all of its threads.
 
 mod blocking_threads;
+mod children;
 mod crowd;
 mod event_loop;
 mod last_owner;
 mod lifecycle;
 mod read_ahead;
 mod signals;
+mod sigpipe;
 mod storm;
 #[path = "../support/mod.rs"]
 mod support;

@@ -159,6 +159,7 @@ fn opening_falls_back_only_where_direct_io_is_refused() {
     // Files that the kernel makes up have no direct I/O.
     let refused = FileHandle::open_direct("/proc/version").unwrap_err();
     assert_eq!(refused.raw_os_error(), Some(libc::EINVAL));
+    assert!(refused.to_string().contains("/proc/version"), "{refused}");
     let file = FileHandle::open_direct_or_buffered("/proc/version").unwrap();
     assert!(!file.is_direct() && file.is_buffered());
     let dispatcher = Tended::new(support::builder().depth(4).workers(1));

@@ -122,7 +122,10 @@ fn panic_of(
         })
     }));
     assert_eq!(ran, [true; BLOCKS], "a panic costs nobody else anything");
-    ended.err().map(|payload| payload.downcast_ref::<&str>().unwrap().to_string())
+    ended.err().map(|payload| match payload.downcast::<String>() {
+        Ok(text) => *text,
+        Err(payload) => payload.downcast_ref::<&str>().unwrap().to_string(),
+    })
 }
 
 const SCOPES_OWN: &str = "a scoped job panicked";
@@ -137,7 +140,7 @@ fn a_callbacks_panic_becomes_the_scopes() {
         let panic = panic_of(builder, |scope| {
             scope.submit(ScopedJob::nop(|| panic!("the callback's own"))).unwrap();
         });
-        assert_eq!(panic.as_deref(), Some(SCOPES_OWN));
+        assert_eq!(panic.as_deref(), Some("a scoped job panicked: the callback's own"));
         // The handler was told before the scope ended.
         assert_eq!(tell.try_recv().unwrap(), "the callback's own");
         assert!(tell.try_recv().is_err());
@@ -163,6 +166,13 @@ fn a_panic_that_somebody_got_is_not_the_scopes() {
             mem::forget(scope.spawn(ScopedJob::nop(|| panic_any(5_u8))).unwrap());
         });
         assert_eq!(panic.as_deref(), Some(SCOPES_OWN), "in a handle that was forgotten");
+        let panic = panic_of(support::builder().panic_handler(|_| ()), |scope| {
+            let job = |number: usize| ScopedJob::nop(move || panic!("number {number}"));
+            let handles = [0, 1, 2].map(|number| scope.spawn(job(number)).unwrap());
+            let [first, _dropped, third] = handles;
+            assert!(first.join().is_err() && third.join().is_err());
+        });
+        assert_eq!(panic.as_deref(), Some("a scoped job panicked: number 1"), "nobody got it");
     });
 }
 
@@ -203,7 +213,7 @@ fn destructors_may_panic() {
             drop(scope.spawn(ScopedJob::nop(late)).unwrap());
             gate.open();
         });
-        assert_eq!(panic.as_deref(), Some(SCOPES_OWN));
+        assert_eq!(panic.as_deref(), Some("a scoped job panicked: sprung"));
         let panic = panic_of(support::builder(), |scope| {
             let gate = Gate::default();
             let held = gate.clone();

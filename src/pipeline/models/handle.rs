@@ -7,7 +7,7 @@ use super::Task;
 use crate::sync::{Mutex, thread};
 use crate::wait::delivery::{Delivered, Delivery, JoinBell};
 use crate::wait::limit::WaitLimit;
-use crate::wait::wake;
+use crate::wait::{TaskWaker, wake};
 
 /// The part of a state machine that the models use.
 trait Machine: Send + Sync + 'static {
@@ -38,7 +38,7 @@ fn value(end: Delivered<u32>) -> u32 {
 #[derive(Default)]
 struct LooksTooEarly {
     value: Mutex<Option<u32>>,
-    waker: Mutex<Option<Waker>>,
+    waker: Mutex<Option<TaskWaker>>,
 }
 
 impl Machine for LooksTooEarly {
@@ -51,7 +51,7 @@ impl Machine for LooksTooEarly {
     fn poll(&self, waker: &Waker) -> Option<u32> {
         let value = self.value.lock().unwrap().take();
         if value.is_none() {
-            *self.waker.lock().unwrap() = Some(waker.clone());
+            *self.waker.lock().unwrap() = Some(TaskWaker::of(waker));
         }
         value
     }
@@ -59,7 +59,7 @@ impl Machine for LooksTooEarly {
 
 /// A machine with another mistake: it remembers the first waker for good.
 #[derive(Default)]
-struct KeepsTheFirst(Mutex<(Option<u32>, Option<Waker>)>);
+struct KeepsTheFirst(Mutex<(Option<u32>, Option<TaskWaker>)>);
 
 impl Machine for KeepsTheFirst {
     fn end(&self, value: u32) {
@@ -74,7 +74,7 @@ impl Machine for KeepsTheFirst {
         let mut state = self.0.lock().unwrap();
         let value = state.0.take();
         if value.is_none() && state.1.is_none() {
-            state.1 = Some(waker.clone());
+            state.1 = Some(TaskWaker::of(waker));
         }
         value
     }

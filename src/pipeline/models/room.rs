@@ -9,7 +9,7 @@ use std::task::Waker;
 use super::Task;
 use crate::sync::{Condvar, Mutex, MutexGuard, thread};
 use crate::wait::room::{LeaveLine, LinePlace, Room};
-use crate::wait::wake;
+use crate::wait::{TaskWaker, wake};
 
 /// A mistake that the owner makes.
 #[derive(Clone, Copy, PartialEq)]
@@ -69,7 +69,7 @@ impl Owner {
                 drop(state);
                 state = self.lock();
             }
-            state.room.line.stand(place, waker.clone());
+            state.room.line.stand(place, TaskWaker::of(waker));
             return false;
         };
         state.room.line.leave(place);

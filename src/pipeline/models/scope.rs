@@ -133,14 +133,14 @@ fn a_panic_is_seen_by_the_owner_unless_a_handle_took_it() {
         for is_taken in [true, false] {
             let shared = Arc::clone(&count);
             run(&count, move |_: &Headcount| {
-                shared.panicked();
+                shared.panicked(Some(usize::from(is_taken)), None);
                 if is_taken {
-                    shared.taken();
+                    shared.taken(1);
                 }
             });
         }
         count.wait();
-        assert!(count.has_panicked());
+        assert!(count.untaken_panic().is_some() && count.untaken_panic().is_none());
     });
 }
 
