@@ -6,6 +6,7 @@ use crate::engine::Request;
 use crate::job::view::{JobView, Route};
 
 /// Each thread that fills slots keeps one, so that its lists are allocated once.
+#[derive(Default)]
 pub(crate) struct Batch {
     /// For the engine.
     pub(crate) requests: Vec<Request>,
@@ -18,10 +19,6 @@ pub(crate) struct Batch {
 }
 
 impl Batch {
-    pub(crate) const fn new() -> Self {
-        Self { requests: Vec::new(), blocking: Vec::new(), look: None, ready: Vec::new() }
-    }
-
     pub(crate) fn push(&mut self, token: u64, view: &JobView) {
         let request = Request { token, transfer: view.transfer };
         match view.route {
@@ -44,11 +41,5 @@ impl Batch {
         self.blocking.clear();
         self.look = None;
         self.ready.clear();
-    }
-}
-
-impl Default for Batch {
-    fn default() -> Self {
-        Self::new()
     }
 }

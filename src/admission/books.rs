@@ -4,12 +4,12 @@
 //! Counts are exact: `accepted - finished` jobs are outstanding. Each of these waits, occupies a
 //! slot, or has ended without one and is on its way to its callback.
 
+use std::collections::VecDeque;
 use std::iter;
 
-use super::ended_early::EndedEarly;
+use super::counters::{Outcome, Tally};
 use super::flags::Flags;
 use super::polls::Polls;
-use super::tally::{Outcome, Tally};
 use super::waiting::Waiting;
 use crate::engine::operation::Operation;
 use crate::job::Job;
@@ -19,17 +19,19 @@ use crate::job::view::JobView;
 use crate::sync::Instant;
 use crate::wait::room::Room;
 
+#[derive(Default)]
 pub(crate) struct Books {
-    waiting: Waiting,
-    ended_early: EndedEarly,
-    polls: Polls,
-    flags: Flags,
-    tally: Tally,
+    pub(crate) waiting: Waiting,
+    /// Jobs that ended without a slot, while they wait for a worker to run their callbacks.
+    ended_early: VecDeque<(Job, CancelReason)>,
+    pub(crate) polls: Polls,
+    pub(crate) flags: Flags,
+    pub(crate) tally: Tally,
     /// How many of the outstanding jobs do not count against the bounds.
     uncounted: u64,
     /// Callers and tasks that wait for room. A task that is woken is taken from here, and its waker
     /// is called after the lock has been given up.
-    room: Room,
+    pub(crate) room: Room,
 }
 
 /// The next step when a job has ended, or when the dispatcher closes.
@@ -43,43 +45,7 @@ pub(crate) enum Then {
 
 impl Books {
     pub(super) fn new(depth: u32) -> Self {
-        Self {
-            waiting: Waiting::new(depth),
-            ended_early: EndedEarly::default(),
-            polls: Polls::default(),
-            flags: Flags::new(),
-            tally: Tally::default(),
-            uncounted: 0,
-            room: Room::default(),
-        }
-    }
-
-    pub(crate) fn waiting(&self) -> &Waiting {
-        &self.waiting
-    }
-
-    pub(crate) fn flags(&self) -> &Flags {
-        &self.flags
-    }
-
-    pub(crate) fn flags_mut(&mut self) -> &mut Flags {
-        &mut self.flags
-    }
-
-    pub(crate) fn polls_mut(&mut self) -> &mut Polls {
-        &mut self.polls
-    }
-
-    pub(crate) fn tally(&self) -> Tally {
-        self.tally
-    }
-
-    pub(crate) fn tally_mut(&mut self) -> &mut Tally {
-        &mut self.tally
-    }
-
-    pub(crate) fn room_mut(&mut self) -> &mut Room {
-        &mut self.room
+        Self { waiting: Waiting::new(depth), ..Self::default() }
     }
 
     pub(crate) fn outstanding(&self) -> u64 {
@@ -143,7 +109,7 @@ impl Books {
         self.tally.uncount_start(&job.view());
         match job.meta().cancel_reason() {
             None => self.waiting.backlog.push_front(job),
-            Some(reason) => self.ended_early.push(job, reason),
+            Some(reason) => self.ended_early.push_back((job, reason)),
         }
         self.flags.kernel_is_full();
     }
@@ -179,8 +145,16 @@ impl Books {
             Some(_) => {}
         }
         let job = self.waiting.backlog.take(ticket).expect("it was just found there");
-        self.ended_early.end(job, CancelReason::Cancelled, &mut self.tally);
+        self.end_early(job, CancelReason::Cancelled);
         Cancel::Cancelled
+    }
+
+    /// Ends a job that waited for a slot, and counts it.
+    fn end_early(&mut self, mut job: Job, reason: CancelReason) {
+        // The kernel may have done a part, and had no request for the rest.
+        job.submit_no_more();
+        self.tally.count_cancelled(reason);
+        self.ended_early.push_back((job, reason));
     }
 
     /// Ends the waiting jobs whose deadline has come, and lists the polls that are to be looked at.
@@ -190,7 +164,7 @@ impl Books {
         let now = Instant::now();
         self.polls.expire(now);
         while let Some(job) = self.waiting.backlog.take_overdue(now) {
-            self.ended_early.end(job, CancelReason::TimedOut, &mut self.tally);
+            self.end_early(job, CancelReason::TimedOut);
         }
         self.next_deadline()
     }
@@ -209,6 +183,6 @@ impl Books {
     /// Takes a job that ended early, whose callback is to be run, and the slots of polls that are
     /// to be ended.
     pub(crate) fn take_ended_early(&mut self) -> (Option<(Job, CancelReason)>, Vec<u32>) {
-        (self.ended_early.pop(), self.polls.take_expired())
+        (self.ended_early.pop_front(), self.polls.take_expired())
     }
 }

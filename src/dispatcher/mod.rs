@@ -108,14 +108,14 @@ impl Dispatcher {
     /// was allowed to shrink.
     #[must_use]
     pub fn depth(&self) -> usize {
-        self.pipeline().admission().limits().depth as usize
+        self.pipeline().admission.limits.depth as usize
     }
 
     /// How operations are performed. If the builder was asked for [`Backend::Automatic`], this is
     /// the backend that it chose.
     #[must_use]
     pub fn backend(&self) -> Backend {
-        self.pipeline().launcher().engine().backend()
+        self.pipeline().launcher.engine.backend()
     }
 
     /// Waits until no job is outstanding. Then the callback of every accepted job has run, also of
@@ -145,11 +145,7 @@ impl Dispatcher {
     fn drain_until(&self, limit: WaitLimit) -> Result<(), DrainError> {
         let pipeline = self.pipeline();
         check_wait(pipeline)?;
-        if pipeline.admission().wait_until_quiet(limit) {
-            Ok(())
-        } else {
-            Err(DrainError::TimedOut)
-        }
+        if pipeline.admission.wait_until_quiet(limit) { Ok(()) } else { Err(DrainError::TimedOut) }
     }
 
     /// Refuses new jobs from outside callbacks, and waits until the callback of every accepted job
@@ -194,7 +190,7 @@ impl Dispatcher {
             return Err(ShutdownError::refused(refusal, self));
         }
         self.pipeline().close();
-        if !self.pipeline().admission().wait_until_quiet(limit) {
+        if !self.pipeline().admission.wait_until_quiet(limit) {
             self.reaper = None;
             return Err(ShutdownError::TimedOut(Box::new(self.stats())));
         }
@@ -205,7 +201,7 @@ impl Dispatcher {
     /// Waits for the threads to end. They have been told to, or are about to be.
     fn join_threads(&mut self, join_reaper: fn(Reaper)) {
         let pipeline = &self.submitter.pipeline;
-        pipeline.admission().wait_until_threads_are_told();
+        pipeline.admission.wait_until_threads_are_told();
         let reaper = self.reaper.take();
         if !pipeline.is_reaper_deaf() {
             reaper.map(join_reaper);
@@ -214,7 +210,7 @@ impl Dispatcher {
                 let _ = worker.join();
             }
         }
-        pipeline.launcher().blocking().join();
+        pipeline.launcher.blocking.join();
     }
 
     pub(crate) fn pipeline(&self) -> &Arc<Pipeline> {
@@ -237,7 +233,7 @@ impl Drop for Dispatcher {
         }
         self.pipeline().close();
         if !self.pipeline().is_worker_here() {
-            self.pipeline().admission().wait_until_quiet(WaitLimit::NEVER);
+            self.pipeline().admission.wait_until_quiet(WaitLimit::NEVER);
             self.join_threads(Reaper::leave);
         }
     }

@@ -26,7 +26,6 @@ pub(crate) mod fake;
 pub(crate) mod lent;
 pub(crate) mod operation;
 mod ring;
-pub(crate) mod token;
 
 use std::io;
 use std::os::fd::RawFd;
@@ -39,6 +38,20 @@ pub(crate) use crate::sys::call::Errno;
 
 /// The token of the event by which [`Engine::wake`] reaches the waiter. No slot ever has it.
 pub(crate) const STOP: u64 = u64::MAX;
+
+/// The index of the slot that a token names.
+pub(crate) fn index_of(token: u64) -> usize {
+    (token & 0xffff_ffff) as usize
+}
+
+/// The generation of that slot's use.
+pub(crate) fn generation_of(token: u64) -> u32 {
+    (token >> 32) as u32
+}
+
+pub(crate) fn token_of(index: u32, generation: u32) -> u64 {
+    u64::from(generation) << 32 | u64::from(index)
+}
 
 /// The most bytes that one read or write transfers: the kernel cuts longer ones to it. It is
 /// `MAX_RW_COUNT` in the kernel's `include/linux/fs.h`, for pages of 4 KiB.

@@ -147,7 +147,7 @@ impl LoopDispatcher {
     /// it was allowed to shrink.
     #[must_use]
     pub fn depth(&self) -> usize {
-        self.pipeline().admission().limits().depth as usize
+        self.pipeline().admission.limits.depth as usize
     }
 
     /// The counters; all zero in a forked child.
@@ -236,9 +236,9 @@ impl LoopDispatcher {
         if pipeline.is_forked() {
             return None;
         }
-        let mut books = pipeline.admission().lock();
+        let mut books = pipeline.admission.lock();
         let next = books.next_deadline();
-        books.flags_mut().tell_deadline(next);
+        books.flags.tell_deadline(next);
         next
     }
 
@@ -270,7 +270,7 @@ impl LoopDispatcher {
         check_wait(self.pipeline())?;
         self.doorbell().become_owner();
         let mut was_last = false;
-        while self.pipeline().admission().lock().outstanding() > 0 {
+        while self.pipeline().admission.lock().outstanding() > 0 {
             if was_last {
                 return Err(DrainError::TimedOut);
             }
@@ -324,9 +324,9 @@ impl LoopDispatcher {
         self.pipeline().close();
         self.drain_until(WaitLimit::NEVER)?;
         self.is_over = true;
-        let launcher = self.pipeline().launcher();
-        launcher.engine().close();
-        launcher.blocking().join();
+        let launcher = &self.pipeline().launcher;
+        launcher.engine.close();
+        launcher.blocking.join();
         Ok(())
     }
 
@@ -335,7 +335,7 @@ impl LoopDispatcher {
     }
 
     fn doorbell(&self) -> &Doorbell {
-        self.pipeline().wakeups().owner().doorbell()
+        &self.pipeline().wakeups().owner().doorbell
     }
 }
 

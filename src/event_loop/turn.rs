@@ -18,20 +18,20 @@ pub(super) fn run(pipeline: &Pipeline, most: usize) -> io::Result<usize> {
     if pipeline.is_forked() {
         return Err(forked());
     }
-    let doorbell = pipeline.wakeups().owner().doorbell();
+    let doorbell = &pipeline.wakeups().owner().doorbell;
     doorbell.become_owner();
     // There can be a job in each slot, and one wake-up to fill slots. If more has been counted,
     // somebody else has written to the counter.
-    let depth = pipeline.admission().limits().depth;
+    let depth = pipeline.admission.limits.depth;
     let counted = doorbell.take()?.min(u64::from(depth) + 1);
-    let mut books = pipeline.admission().lock();
+    let mut books = pipeline.admission.lock();
     books.expire_overdue();
     if counted == 0 && books.ended_early() == 0 {
         let next = books.next_deadline();
-        books.flags_mut().tell_deadline(next);
+        books.flags.tell_deadline(next);
         return Ok(0);
     }
-    let finished = books.tally().finished;
+    let finished = books.tally.finished;
     drop(books);
     let mut turn = Turn { pipeline, doorbell, counted, since_fill: 0 };
     let mut result = Ok(());
@@ -42,7 +42,7 @@ pub(super) fn run(pipeline: &Pipeline, most: usize) -> io::Result<usize> {
     turn.fill(most);
     drop(turn);
     result?;
-    let ran = pipeline.admission().lock().tally().finished - finished;
+    let ran = pipeline.admission.lock().tally.finished - finished;
     Ok(usize::try_from(ran).unwrap_or(usize::MAX))
 }
 
@@ -67,7 +67,7 @@ impl Turn<'_> {
         self.answer_wake_up();
         // Jobs that ended early come first in one turn and last in the next. As with kernel and
         // channel, which alternate, none keeps the others waiting by never running dry.
-        let waiting = self.pipeline.admission().lock().ended_early().min(most);
+        let waiting = self.pipeline.admission.lock().ended_early().min(most);
         let ended = if first == First::Kernel { 0 } else { self.take_ended_early(waiting) };
         let mut most = most - ended;
         let allowed = usize::try_from(self.counted).unwrap_or(usize::MAX).min(most);
@@ -100,9 +100,9 @@ impl Turn<'_> {
     fn answer_wake_up(&mut self) {
         // If nothing has been counted, the wake-up has not been counted yet, either.
         if self.counted > 0 {
-            let mut books = self.pipeline.admission().lock();
-            if books.flags_mut().filler_arrives() {
-                books.flags_mut().ask_kernel_again();
+            let mut books = self.pipeline.admission.lock();
+            if books.flags.filler_arrives() {
+                books.flags.ask_kernel_again();
                 self.counted -= 1;
             }
         }
@@ -122,23 +122,23 @@ impl Turn<'_> {
 
     fn take_from_channel(&mut self, left: &mut usize) {
         while *left > 0 && !self.pipeline.is_forked() {
-            let Ok(completed) = self.pipeline.completed().try_recv() else { break };
+            let Ok(completed) = self.pipeline.completed.try_recv() else { break };
             *left -= 1;
             self.end(completed);
         }
     }
 
     fn take_from_kernel(&mut self, left: &mut usize) -> Result<(), Errno> {
-        let launcher = self.pipeline.launcher();
+        let launcher = &self.pipeline.launcher;
         let mut events = Vec::new();
         while *left > 0 && !self.pipeline.is_forked() {
-            launcher.counters().reap_calls.fetch_add(1, Ordering::Relaxed);
-            launcher.engine().take(&mut events, *left)?;
+            launcher.counters.reap_calls.fetch_add(1, Ordering::Relaxed);
+            launcher.engine.take(&mut events, *left)?;
             if events.is_empty() {
                 break;
             }
             *left -= events.len();
-            launcher.counters().harvested(events.len());
+            launcher.counters.harvested(events.len());
             for event in events.drain(..) {
                 if let Some(completed) = launcher.reaped(event) {
                     self.end(completed);
@@ -156,7 +156,7 @@ impl Turn<'_> {
     fn end(&mut self, completed: Completed) {
         let _ = end(self.pipeline, completed);
         self.since_fill += 1;
-        let limit = run_limit(self.pipeline.admission().limits().depth, 1, 0);
+        let limit = run_limit(self.pipeline.admission.limits.depth, 1, 0);
         if self.since_fill >= limit && !self.pipeline.is_forked() {
             self.since_fill = 0;
             self.pipeline.flush();
@@ -167,7 +167,7 @@ impl Turn<'_> {
     /// user wanted callbacks.
     fn fill(&self, most: usize) {
         for _ in 0..most.max(1) {
-            let books = self.pipeline.admission().lock();
+            let books = self.pipeline.admission.lock();
             if !books.can_fill() {
                 break;
             }
@@ -181,12 +181,12 @@ impl Drop for Turn<'_> {
         if self.pipeline.is_forked() {
             return;
         }
-        let mut books = self.pipeline.admission().lock();
+        let mut books = self.pipeline.admission.lock();
         self.doorbell.end_turn();
         let next = books.next_deadline();
-        books.flags_mut().tell_deadline(next);
+        books.flags.tell_deadline(next);
         if self.pipeline.wakeups().owner().is_needed(&books) {
-            books.flags_mut().expect_filler();
+            books.flags.expect_filler();
             self.counted += 1;
         }
         drop(books);

@@ -51,8 +51,8 @@ impl<F: Fold> RunCore<F> {
         let bounds = Bounds {
             files: settings.files_at_once,
             results: settings.results,
-            inline_steps: shared.pipeline.wakeups().workers().sleepers().workers(),
-            openers: shared.pipeline.launcher().blocking().limit(),
+            inline_steps: shared.pipeline.wakeups().workers().sleepers.workers(),
+            openers: shared.pipeline.launcher.blocking.limit(),
         };
         let core = Arc::new(Self {
             fold,
@@ -140,7 +140,7 @@ impl<F: Fold> RunCore<F> {
         operation: FileOperation,
         offset: u64,
     ) -> Failure {
-        self.shared.pipeline.panics().report(&payload, Operation::Read, offset);
+        self.shared.pipeline.panics.report(&payload, Operation::Read, offset);
         let message = match unwind::message(&*payload) {
             Some(text) => format!("the function for it panicked: {text}"),
             None => "the function for it panicked".into(),

@@ -39,7 +39,7 @@ where
         accept_outside(pipeline, &mut jobs, make, patience)
     };
     result.map_err(|kind| {
-        pipeline.admission().lock().tally_mut().count_refused(jobs.len());
+        pipeline.admission.lock().tally.count_refused(jobs.len());
         (kind, jobs)
     })
 }
@@ -50,7 +50,7 @@ fn accept_outside<J>(
     mut make: impl FnMut(J) -> Job,
     patience: Patience,
 ) -> Result<(), Refusal> {
-    let admission = pipeline.admission();
+    let admission = &pipeline.admission;
     while jobs.len() > 0 {
         let mut books = match admission.wait_for_room(admission.lock(), patience) {
             Ok(books) => books,
@@ -73,8 +73,8 @@ fn park<J>(
     jobs: &mut impl ExactSizeIterator<Item = J>,
     make: impl FnMut(J) -> Job,
 ) -> Result<(), Refusal> {
-    let mut books = pipeline.admission().lock();
-    let result = pipeline.admission().accept_parked(&mut books, jobs, make);
+    let mut books = pipeline.admission.lock();
+    let result = pipeline.admission.accept_parked(&mut books, jobs, make);
     pipeline.after_parking(books);
     result
 }
@@ -97,23 +97,23 @@ pub(crate) fn poll_accept(
     }
     // Cloning and dropping a waker runs the executor's code, so neither happens under the lock.
     let waker = context.waker().clone();
-    let admission = pipeline.admission();
+    let admission = &pipeline.admission;
     let mut books = admission.lock();
-    if books.flags().is_closing() {
-        books.tally_mut().count_refused(1);
-        let left = books.room_mut().line.leave(place);
+    if books.flags.is_closing() {
+        books.tally.count_refused(1);
+        let left = books.room.line.leave(place);
         drop(books);
         drop(left);
         return Poll::Ready(Err(Refusal::ShutDown));
     }
     let room = admission.room(&books);
-    let Some(ahead) = books.room_mut().turn(place, room) else {
-        let stale = books.room_mut().line.stand(place, waker);
+    let Some(ahead) = books.room.turn(place, room) else {
+        let stale = books.room.line.stand(place, waker);
         drop(books);
         drop(stale);
         return Poll::Pending;
     };
-    let left = books.room_mut().line.leave(place);
+    let left = books.room.line.leave(place);
     let mut one = job.take().into_iter();
     let accepted = admission.accept_outside(&mut books, &mut one, identity);
     if ahead == 0 {
@@ -131,7 +131,7 @@ pub(crate) fn leave_line(pipeline: &Pipeline, place: &mut LinePlace) {
     if place.is_none() || pipeline.is_forked() {
         return;
     }
-    let left = pipeline.admission().lock().room_mut().line.leave(place);
+    let left = pipeline.admission.lock().room.line.leave(place);
     if let LeaveLine::Woken = left {
         pass_room_on(pipeline);
     }
@@ -140,12 +140,12 @@ pub(crate) fn leave_line(pipeline: &Pipeline, place: &mut LinePlace) {
 /// Hands on jobs that were accepted from outside callbacks, and wakes the tasks that there is room
 /// for.
 fn fill_and_wake<'a>(pipeline: &'a Pipeline, mut books: MutexGuard<'a, Books>) {
-    let woken = books.room_mut().line.take_woken();
+    let woken = books.room.line.take_woken();
     if !woken.is_empty() {
         // First, as the submission may take its time.
         drop(books);
         wake(woken);
-        books = pipeline.admission().lock();
+        books = pipeline.admission.lock();
     }
     pipeline.fill(books, CacheReads::Leave);
 }
@@ -153,9 +153,9 @@ fn fill_and_wake<'a>(pipeline: &'a Pipeline, mut books: MutexGuard<'a, Books>) {
 /// Wakes the next caller or task that waits for room, in place of one that was woken and doesn't
 /// take it.
 fn pass_room_on(pipeline: &Pipeline) {
-    let mut books = pipeline.admission().lock();
-    pipeline.admission().pass_room_on(&mut books);
-    let woken = books.room_mut().line.take_woken();
+    let mut books = pipeline.admission.lock();
+    pipeline.admission.pass_room_on(&mut books);
+    let woken = books.room.line.take_woken();
     drop(books);
     wake(woken);
 }

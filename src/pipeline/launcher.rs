@@ -21,8 +21,8 @@ use crate::admission::counters::Counters;
 use crate::admission::slots::Slots;
 use crate::blocking::{BlockingPool, BlockingRequest, CacheRead, ReplyTo, read_cached};
 use crate::engine::errno::{SubmitAction, submit_action};
+use crate::engine::index_of;
 use crate::engine::operation::Operation;
-use crate::engine::token::index_of;
 use crate::engine::{Engine, Errno, Event, Request};
 use crate::job::Job;
 use crate::job::stopped::CancelReason;
@@ -33,14 +33,14 @@ use crate::sync::{Mutex, lock, thread};
 const TRIES_WHEN_ALONE: u32 = 8;
 
 pub(crate) struct Launcher {
-    engine: Box<dyn Engine>,
-    slots: Slots,
-    blocking: Arc<BlockingPool>,
+    pub(crate) engine: Box<dyn Engine>,
+    pub(crate) slots: Slots,
+    pub(crate) blocking: Arc<BlockingPool>,
     /// For jobs that the reaper doesn't see. It is taken away when the threads are told to end. The
     /// channel is then disconnected as soon as the reaper has dropped its own sender.
     completed: Mutex<Option<Sender<Completed>>>,
-    counters: Arc<Counters>,
-    wakeups: Wakeups,
+    pub(crate) counters: Arc<Counters>,
+    pub(super) wakeups: Wakeups,
 }
 
 /// The outcome of a look into the page cache.
@@ -63,26 +63,6 @@ impl Launcher {
     ) -> Self {
         let completed = Mutex::new(Some(completed));
         Self { engine, slots, blocking, completed, counters, wakeups }
-    }
-
-    pub(crate) fn engine(&self) -> &dyn Engine {
-        &*self.engine
-    }
-
-    pub(crate) fn slots(&self) -> &Slots {
-        &self.slots
-    }
-
-    pub(crate) fn blocking(&self) -> &BlockingPool {
-        &self.blocking
-    }
-
-    pub(crate) fn counters(&self) -> &Counters {
-        &self.counters
-    }
-
-    pub(crate) fn wakeups(&self) -> &Wakeups {
-        &self.wakeups
     }
 
     /// Hands on jobs that have just been put into slots, except a read that is to be looked for in
@@ -209,7 +189,7 @@ impl Launcher {
     /// and returns false. See "A starved kernel" in `README.md`.
     pub(super) fn put_back(&self, admission: &Admission, rest: &[Request]) -> bool {
         let mut books = admission.lock();
-        if books.waiting().free_slots() + rest.len() == admission.limits().depth as usize {
+        if books.waiting.free_slots() + rest.len() == admission.limits.depth as usize {
             return false;
         }
         // The last first, so that they are in order again at the head of the backlog.

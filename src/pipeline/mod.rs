@@ -35,9 +35,9 @@ use crate::sync::channel::{Receiver, Sender, bounded};
 use crate::admission::batch::Batch;
 use crate::admission::books::{Books, Then};
 use crate::admission::counters::Counters;
+use crate::admission::counters::Outcome;
 use crate::admission::limits::Limits;
 use crate::admission::slots::Slots;
-use crate::admission::tally::Outcome;
 use crate::admission::{Admission, CacheReads};
 use crate::blocking::{BlockingPool, BlockingService};
 use crate::engine::Engine;
@@ -57,11 +57,11 @@ use crate::wait::{wake, worker_mark};
 pub(crate) struct Pipeline {
     /// Tells whether this is still the process that the context and the threads belong to.
     fork_mark: ForkMark,
-    admission: Admission,
-    launcher: Launcher,
+    pub(crate) admission: Admission,
+    pub(crate) launcher: Launcher,
     /// The channel of jobs whose callbacks are to be run.
-    completed: Receiver<Completed>,
-    panics: Arc<PanicSink>,
+    pub(crate) completed: Receiver<Completed>,
+    pub(crate) panics: Arc<PanicSink>,
     /// The reaper could not be told to end. Set by the thread that tried.
     reaper_deaf: AtomicBool,
 }
@@ -76,10 +76,10 @@ pub(crate) enum Runs {
 
 thread_local! {
     /// The lists of one filling of slots, kept so that none is allocated each time.
-    static BATCH: Cell<Batch> = const { Cell::new(Batch::new()) };
+    static BATCH: Cell<Batch> = Cell::default();
 }
 
-/// Its parts.
+/// Its parts, each with a state of its own that it keeps private.
 impl Pipeline {
     /// Also returns the sender of completed jobs that the reaper is to have.
     pub(crate) fn new(
@@ -108,28 +108,12 @@ impl Pipeline {
             reaper_deaf: AtomicBool::new(false),
         });
         let service: Arc<dyn BlockingService> = pipeline.clone();
-        pipeline.launcher.blocking().serve(Arc::downgrade(&service));
+        pipeline.launcher.blocking.serve(Arc::downgrade(&service));
         (pipeline, sender)
     }
 
-    pub(crate) fn admission(&self) -> &Admission {
-        &self.admission
-    }
-
-    pub(crate) fn launcher(&self) -> &Launcher {
-        &self.launcher
-    }
-
     pub(crate) fn wakeups(&self) -> &Wakeups {
-        self.launcher.wakeups()
-    }
-
-    pub(crate) fn completed(&self) -> &Receiver<Completed> {
-        &self.completed
-    }
-
-    pub(crate) fn panics(&self) -> &Arc<PanicSink> {
-        &self.panics
+        &self.launcher.wakeups
     }
 }
 
@@ -217,10 +201,10 @@ impl Pipeline {
         // The thread-local may be gone: values of others may submit when they are dropped after it.
         let mut batch = BATCH.try_with(Cell::take).unwrap_or_default();
         if between_callbacks {
-            books.flags_mut().count_refill();
+            books.flags.count_refill();
         }
         loop {
-            admission.fill_slots(&mut books, self.launcher.slots(), reads, &mut batch);
+            admission.fill_slots(&mut books, &self.launcher.slots, reads, &mut batch);
             let ended_early = wakeups.expire_overdue(&mut books);
             if between_callbacks && batch.requests.is_empty() {
                 drop(books);
@@ -257,7 +241,7 @@ impl Pipeline {
         let mut books = self.admission.lock();
         let then = self.admission.finish(&mut books, slot, outcome);
         let fill = self.wakeups().when_to_fill(&books);
-        let woken = books.room_mut().line.take_woken();
+        let woken = books.room.line.take_woken();
         drop(books);
         self.follow(then);
         wake(woken);
@@ -270,12 +254,6 @@ impl Pipeline {
         books.resume(index, job);
         self.wakeups().when_to_fill(&books)
     }
-
-    /// Sends a job to the workers in place of the reaper, which has not seen it, and wakes one of
-    /// them if need be.
-    pub(crate) fn deliver(&self, completed: Completed) {
-        self.launcher.deliver(&self.admission, completed);
-    }
 }
 
 /// The end of the pipeline.
@@ -287,7 +265,7 @@ impl Pipeline {
 
     /// Whether jobs from outside callbacks are refused.
     pub(crate) fn is_closing(&self) -> bool {
-        self.is_forked() || self.admission.lock().flags().is_closing()
+        self.is_forked() || self.admission.lock().flags.is_closing()
     }
 
     /// Tells the threads to end, if that is the next step. See "Ending" in `README.md`.
@@ -297,7 +275,7 @@ impl Pipeline {
         }
         self.launcher.stop();
         let has_reaper = matches!(self.wakeups(), Wakeups::Workers(_));
-        if has_reaper && self.launcher.engine().wake().is_err() {
+        if has_reaper && self.launcher.engine.wake().is_err() {
             self.reaper_deaf.store(true, Ordering::Release);
         }
         self.admission.threads_are_told();

@@ -143,7 +143,7 @@ impl<'scope> Scope<'scope, '_> {
         self.accept([(job, places)], patience, |(job, (place, outer))| {
             job.erase(|task| {
                 let scope = Some(Arc::clone(&self.jobs));
-                let spawned = Spawned::new(task, &delivery, pipeline.panics(), scope);
+                let spawned = Spawned::new(task, &delivery, &pipeline.panics, scope);
                 let spawned = Box::write(place, spawned);
                 self.enter(spawned, outer)
             })
@@ -183,7 +183,7 @@ impl<'scope> Scope<'scope, '_> {
         // outlives that call. The lifetime is invariant, so the only scope that has it is the one
         // which that function made. Whether the body returns or panics, the function waits until
         // this headcount is empty; if it can't, it aborts.
-        unsafe { Erased::new(task, self.submitter.pipeline.panics(), counted, place) }
+        unsafe { Erased::new(task, &self.submitter.pipeline.panics, counted, place) }
     }
 }
 

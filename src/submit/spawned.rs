@@ -56,7 +56,7 @@ impl<R: Send + 'static> Spawned<'static, R> {
     pub(crate) fn tie(job: Job<R>, pipeline: &Arc<Pipeline>) -> (Job, JobHandle<R>) {
         let delivery = Delivery::pending();
         let job = job.map_task(|task| {
-            Box::new(Self::new(task, &delivery, pipeline.panics(), None)) as Box<dyn UserTask<()>>
+            Box::new(Self::new(task, &delivery, &pipeline.panics, None)) as Box<dyn UserTask<()>>
         });
         (job, JobHandle::new(delivery, Arc::clone(pipeline)))
     }

@@ -105,19 +105,19 @@ impl Stats {
         if pipeline.is_forked() {
             return Self::default();
         }
-        let launcher = pipeline.launcher();
-        let counters = launcher.counters();
-        let books = pipeline.admission().lock();
-        let tally = books.tally();
+        let launcher = &pipeline.launcher;
+        let counters = &launcher.counters;
+        let books = pipeline.admission.lock();
+        let tally = books.tally;
         let outstanding = books.outstanding();
-        let parked = books.waiting().for_a_slot();
+        let parked = books.waiting.for_a_slot();
         // Read in this order, so that the difference is not negative, and bounded by the slots in
         // use, as a launch that the kernel has not answered yet counts as submitted.
         let completed = counters.completed.load(Ordering::Relaxed);
         let submitted = counters.submitted.load(Ordering::Relaxed);
-        let occupied = pipeline.admission().limits().depth as usize - books.waiting().free_slots();
+        let occupied = pipeline.admission.limits.depth as usize - books.waiting.free_slots();
         // Read under the lock, so that it is ahead only by callbacks that have not been finished.
-        let panics = pipeline.panics().count();
+        let panics = pipeline.panics.count();
         drop(books);
         let in_flight = usize::try_from(submitted.saturating_sub(completed)).unwrap_or(usize::MAX);
         let in_flight = in_flight.min(occupied);
@@ -137,13 +137,13 @@ impl Stats {
             blocking_transfers: counters.blocking_transfers.load(Ordering::Relaxed),
             nops: tally.nops,
             blocking_calls: tally.blocking_calls,
-            blocking_threads: launcher.blocking().threads(),
+            blocking_threads: launcher.blocking.threads(),
             panics,
             outstanding,
             parked,
             in_flight,
             // Bounded, as the slots were counted before.
-            blocking: launcher.blocking().jobs().min(occupied - in_flight),
+            blocking: launcher.blocking.jobs().min(occupied - in_flight),
             submit_calls: counters.submit_calls.load(Ordering::Relaxed),
             reap_calls: counters.reap_calls.load(Ordering::Relaxed),
             largest_harvest: counters.largest_harvest.load(Ordering::Relaxed),

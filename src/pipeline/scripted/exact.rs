@@ -8,9 +8,9 @@ use crate::admission::Admission;
 use crate::admission::limits::Limits;
 use crate::engine::Request;
 use crate::engine::fake::{Answer, Fake, SubmittedBy};
+use crate::engine::index_of;
 use crate::engine::lent::FILL;
 use crate::engine::operation::Operation;
-use crate::engine::token::index_of;
 use crate::file::FileHandle;
 use crate::job::Job;
 use crate::job::completion::Completion;
@@ -209,7 +209,7 @@ fn rests_go_in_together_and_before_what_waits() {
     rig.fake.complete([(held, 1)]);
     let first: Vec<Request> = rig.fake.held(15)[..3].to_vec();
     rig.fake.complete(first.into_iter().map(|request| (request, 1000)));
-    let completed = rig.dispatcher.submitter().pipeline.completed().clone();
+    let completed = rig.dispatcher.submitter().pipeline.completed.clone();
     while completed.len() < 3 {
         std::thread::yield_now();
     }

@@ -1,6 +1,7 @@
 //! How the owner of an event loop is woken: by a doorbell that it watches.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use super::doorbell::Doorbell;
 use super::hints::FillNow;
@@ -9,17 +10,13 @@ use crate::admission::counters::Counters;
 use crate::sync::MutexGuard;
 
 pub(crate) struct OwnerWakeups {
-    doorbell: Doorbell,
+    pub(crate) doorbell: Doorbell,
     counters: Arc<Counters>,
 }
 
 impl OwnerWakeups {
     pub(crate) fn new(doorbell: Doorbell, counters: Arc<Counters>) -> Self {
         Self { doorbell, counters }
-    }
-
-    pub(crate) fn doorbell(&self) -> &Doorbell {
-        &self.doorbell
     }
 
     /// During a turn, the end of the turn is soon enough.
@@ -34,7 +31,7 @@ impl OwnerWakeups {
     pub(super) fn wake(&self, mut books: MutexGuard<'_, Books>) {
         let wanted = !self.doorbell.is_in_turn() && self.is_needed(&books);
         if wanted {
-            books.flags_mut().expect_filler();
+            books.flags.expect_filler();
         }
         drop(books);
         if wanted {
@@ -46,13 +43,14 @@ impl OwnerWakeups {
     /// early, or to hear of an earlier deadline. If the kernel had no request left, the next
     /// completion wakes the owner; but that of a poll may be long in coming.
     pub(crate) fn is_needed(&self, books: &Books) -> bool {
-        if books.flags().is_filler_coming() {
+        if books.flags.is_filler_coming() {
             return false;
         }
-        let only_polls = || self.counters.polls() >= books.waiting().busy_slots() as u64;
+        let only_polls =
+            || self.counters.polls.load(Ordering::Relaxed) >= books.waiting.busy_slots() as u64;
         books.can_fill()
             || books.is_starved() && only_polls()
             || books.ended_early() > 0
-            || books.flags().is_earlier_than_told(books.next_deadline())
+            || books.flags.is_earlier_than_told(books.next_deadline())
     }
 }

@@ -21,8 +21,8 @@ use crate::wait::sleepers::Sleepers;
 pub(crate) const NAP_MIN: Duration = Duration::from_millis(1);
 
 pub(crate) struct WorkerWakeups {
-    sleepers: Sleepers,
-    pace: Pace,
+    pub(crate) sleepers: Sleepers,
+    pub(crate) pace: Pace,
     /// The channel of completed jobs. It wakes nobody by itself.
     completed: Receiver<Completed>,
 }
@@ -44,19 +44,11 @@ impl WorkerWakeups {
         Self { sleepers: Sleepers::new(workers), pace: Pace::new(), completed }
     }
 
-    pub(crate) fn sleepers(&self) -> &Sleepers {
-        &self.sleepers
-    }
-
-    pub(crate) fn pace(&self) -> &Pace {
-        &self.pace
-    }
-
     /// At once, if an idle worker could submit the jobs that wait, and the running callbacks may
     /// take long. If callbacks are quick, and the reaper watches in case one is not, the end of the
     /// run is soon enough.
     pub(super) fn when_to_fill(&self, books: &Books) -> FillNow {
-        let may_wait = books.flags().is_watched() && self.pace.is_quick();
+        let may_wait = books.flags.is_watched() && self.pace.is_quick();
         match !may_wait && books.can_fill() && self.sleepers.idle() > 0 {
             true => FillNow::Yes,
             false => FillNow::AtEndOfRun,
@@ -71,7 +63,7 @@ impl WorkerWakeups {
             self.for_unclaimed();
             return;
         }
-        admission.lock().flags_mut().set_watched(self.completed.len() > 1);
+        admission.lock().flags.set_watched(self.completed.len() > 1);
         self.wake(self.missing());
     }
 
@@ -84,7 +76,7 @@ impl WorkerWakeups {
     /// does not look after the jobs later.
     pub(super) fn for_sent(&self, admission: &Admission, next: SenderNext) {
         // This comes after the sending: as long as the reaper watches, it looks again.
-        if self.pace.is_quick() && admission.lock().flags().is_watched() {
+        if self.pace.is_quick() && admission.lock().flags.is_watched() {
             self.wake(self.missing());
         } else {
             let takes = usize::from(next == SenderNext::TakesOne);
@@ -121,18 +113,18 @@ impl WorkerWakeups {
         let unserved = Unserved {
             completed: self.unclaimed(),
             can_fill: books.can_fill(),
-            finished: books.tally().finished,
-            refills: books.flags().refills(),
+            finished: books.tally.finished,
+            refills: books.flags.refills(),
         };
         let is_some = unserved.can_fill || unserved.completed > 0;
         let watched = is_some && self.sleepers.idle() > 0;
-        books.flags_mut().set_watched(watched);
+        books.flags.set_watched(watched);
         watched.then_some(unserved)
     }
 
     /// Has callbacks leave nothing to the end of the run from now on: the reaper can't watch.
     pub(crate) fn stop_watching(&self, admission: &Admission) {
-        admission.lock().flags_mut().set_watched(false);
+        admission.lock().flags.set_watched(false);
         self.for_unclaimed();
     }
 
@@ -140,9 +132,9 @@ impl WorkerWakeups {
     /// up, the worker that was idle looks by itself.
     pub(super) fn wake_filler(&self, mut books: MutexGuard<'_, Books>) {
         let needed = books.can_fill() || books.is_starved();
-        let wanted = needed && self.sleepers.idle() > 0 && !books.flags().is_filler_coming();
+        let wanted = needed && self.sleepers.idle() > 0 && !books.flags.is_filler_coming();
         if wanted {
-            books.flags_mut().expect_filler();
+            books.flags.expect_filler();
         }
         drop(books);
         if wanted {
