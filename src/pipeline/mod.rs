@@ -279,6 +279,9 @@ impl Pipeline {
             self.reaper_deaf.store(true, Ordering::Release);
         }
         self.admission.threads_are_told();
+        // Last, as this is users' code. The calling thread ran or refused the last callback, so it
+        // is never the reaper.
+        self.panics.end();
     }
 
     /// Whether the reaper could not be told to end, so that nobody must wait for the threads.
