@@ -4,6 +4,7 @@
 use crate::blocking::{BlockingRequest, ReplyTo};
 use crate::engine::Request;
 use crate::job::view::{JobView, Route};
+use crate::sync::Instant;
 
 /// Each thread that fills slots keeps one, so that its lists are allocated once.
 #[derive(Default)]
@@ -19,8 +20,11 @@ pub(crate) struct Batch {
 }
 
 impl Batch {
-    pub(crate) fn push(&mut self, token: u64, view: &JobView) {
-        let request = Request { token, transfer: view.transfer };
+    /// Adds a job, which has to have started by its deadline, if it has one.
+    pub(crate) fn push(&mut self, token: u64, view: &JobView, deadline: Option<Instant>) {
+        // A job that is done in part has started.
+        let deadline = deadline.filter(|_| view.progress.done() == 0);
+        let request = Request { token, transfer: view.transfer, deadline };
         match view.route {
             Route::Engine => self.requests.push(request),
             Route::LookInPageCache => self.look = Some((request, view.progress.rest())),

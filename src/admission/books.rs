@@ -7,10 +7,11 @@
 use std::collections::VecDeque;
 use std::iter;
 
+use super::cancellable::Cancellable;
 use super::counters::{Outcome, Tally};
 use super::flags::Flags;
-use super::polls::Polls;
 use super::waiting::Waiting;
+use crate::engine::backend::Backend;
 use crate::engine::operation::Operation;
 use crate::job::Job;
 use crate::job::stopped::{Cancel, CancelReason};
@@ -24,7 +25,7 @@ pub(crate) struct Books {
     pub(crate) waiting: Waiting,
     /// Jobs that ended without a slot, while they wait for a worker to run their callbacks.
     ended_early: VecDeque<(Job, CancelReason)>,
-    pub(crate) polls: Polls,
+    pub(crate) cancellable: Cancellable,
     pub(crate) flags: Flags,
     pub(crate) tally: Tally,
     /// How many of the outstanding jobs do not count against the bounds.
@@ -44,8 +45,12 @@ pub(crate) enum Then {
 }
 
 impl Books {
-    pub(super) fn new(depth: u32) -> Self {
-        Self { waiting: Waiting::new(depth), ..Self::default() }
+    pub(super) fn new(depth: u32, backend: Backend) -> Self {
+        Self {
+            waiting: Waiting::new(depth),
+            cancellable: Cancellable::new(backend),
+            ..Self::default()
+        }
     }
 
     pub(crate) fn outstanding(&self) -> u64 {
@@ -93,8 +98,8 @@ impl Books {
     pub(super) fn take_next(&mut self, view: &JobView) -> Option<(u32, Job)> {
         let (index, job) = self.waiting.take_next()?;
         self.tally.count_start(view);
-        if view.transfer.operation == Operation::Poll {
-            self.polls.begin(&job, index);
+        if view.transfer.operation == Operation::Poll || job.meta().deadline().is_some() {
+            self.cancellable.begin(&job, view, index);
         }
         Some((index, job))
     }
@@ -103,8 +108,8 @@ impl Books {
     /// slot.
     pub(crate) fn put_back(&mut self, index: u32, job: Job) {
         self.waiting.free_slot(index);
-        if job.is_poll() {
-            self.polls.end(&job, index);
+        if job.is_poll() || job.meta().deadline().is_some() {
+            self.cancellable.end(&job, index);
         }
         self.tally.uncount_start(&job.view());
         match job.meta().cancel_reason() {
@@ -157,32 +162,32 @@ impl Books {
         self.ended_early.push_back((job, reason));
     }
 
-    /// Ends the waiting jobs whose deadline has come, and lists the polls that are to be looked at.
+    /// Ends the waiting jobs whose deadline has come, and lists the slots that are to be looked at.
     /// Returns the next deadline.
     pub(crate) fn expire_overdue(&mut self) -> Option<Instant> {
         self.next_deadline()?;
         let now = Instant::now();
-        self.polls.expire(now);
+        self.cancellable.expire(now);
         while let Some(job) = self.waiting.backlog.take_overdue(now) {
             self.end_early(job, CancelReason::TimedOut);
         }
         self.next_deadline()
     }
 
-    /// The next time at which a job that still waits is to be ended, or a poll is to be looked at.
+    /// The next time at which a job that still waits is to be ended, or a slot is to be looked at.
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
         let backlog = self.waiting.backlog.next_deadline();
-        backlog.into_iter().chain(self.polls.next_deadline()).min()
+        backlog.into_iter().chain(self.cancellable.next_deadline()).min()
     }
 
     /// How often `take_ended_early` has to be called until nothing is left of it.
     pub(crate) fn ended_early(&self) -> usize {
-        self.ended_early.len().max(usize::from(self.polls.has_expired()))
+        self.ended_early.len().max(usize::from(self.cancellable.has_expired()))
     }
 
-    /// Takes a job that ended early, whose callback is to be run, and the slots of polls that are
+    /// Takes a job that ended early, whose callback is to be run, and the slots of the jobs that are
     /// to be ended.
     pub(crate) fn take_ended_early(&mut self) -> (Option<(Job, CancelReason)>, Vec<u32>) {
-        (self.ended_early.pop_front(), self.polls.take_expired())
+        (self.ended_early.pop_front(), self.cancellable.take_expired())
     }
 }

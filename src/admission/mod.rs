@@ -4,8 +4,8 @@
 //!
 //! Jobs wait in `backlog.rs`, and go into free slots by `waiting.rs`. A slot is freed when a job is
 //! finished (`books.rs`, which also has the jobs that were cancelled or overdue). `slots.rs` has the
-//! jobs that are in slots, and `polls.rs` the deadlines of polls. By the flags in `flags.rs` threads
-//! know what others are about to do.
+//! jobs that are in slots, and `cancellable.rs` the deadlines of those that can end there. By the
+//! flags in `flags.rs` threads know what others are about to do.
 //!
 //! These hold whenever nobody has the lock:
 //!
@@ -23,10 +23,10 @@
 pub(crate) mod backlog;
 pub(crate) mod batch;
 pub(crate) mod books;
+mod cancellable;
 pub(crate) mod counters;
 mod flags;
 pub(crate) mod limits;
-mod polls;
 pub(crate) mod refusal;
 pub(crate) mod slots;
 mod waiting;
@@ -39,6 +39,7 @@ use crate::admission::counters::Outcome;
 use crate::admission::limits::{Limits, Patience};
 use crate::admission::refusal::Refusal;
 use crate::admission::slots::Slots;
+use crate::engine::backend::Backend;
 use crate::job::Job;
 use crate::job::view::Route;
 use crate::sync::{Condvar, Mutex, MutexGuard, lock};
@@ -66,8 +67,8 @@ pub(crate) struct Admission {
 }
 
 impl Admission {
-    pub(crate) fn new(limits: Limits) -> Self {
-        let books = Mutex::new(Books::new(limits.depth));
+    pub(crate) fn new(limits: Limits, backend: Backend) -> Self {
+        let books = Mutex::new(Books::new(limits.depth, backend));
         Self { limits, books, room: Condvar::new(), quiet: Condvar::new() }
     }
 
@@ -170,7 +171,8 @@ impl Admission {
                 break;
             }
             let Some((index, job)) = books.take_next(&view) else { break };
-            batch.push(slots.put(index, job), &view);
+            let deadline = job.meta().deadline();
+            batch.push(slots.put(index, job), &view, deadline);
             if is_cache_read {
                 break;
             }

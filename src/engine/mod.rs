@@ -34,6 +34,7 @@ use std::time::Duration;
 use crate::engine::backend::Backend;
 use crate::engine::context::Retired;
 use crate::engine::operation::Operation;
+use crate::sync::Instant;
 pub(crate) use crate::sys::call::Errno;
 
 /// The token of the event by which [`Engine::wake`] reaches the waiter. No slot ever has it.
@@ -86,6 +87,8 @@ impl Transfer {
 pub(crate) struct Request {
     pub(crate) token: u64,
     pub(crate) transfer: Transfer,
+    /// A thread that performs transfers does not begin this one later. The kernel is not told.
+    pub(crate) deadline: Option<Instant>,
 }
 
 /// One completion: the token of its request, and the result as the kernel encodes it.

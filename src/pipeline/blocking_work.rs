@@ -13,6 +13,7 @@ use crate::blocking::{AfterWork, BlockingRequest, BlockingService, ReplyTo, perf
 use crate::engine::Event;
 use crate::engine::operation::Operation;
 use crate::job::stopped::CancelReason;
+use crate::sync::Instant;
 use crate::wait::worker_mark;
 
 impl BlockingService for Pipeline {
@@ -28,7 +29,7 @@ impl BlockingService for Pipeline {
 /// Performs a transfer, and sends the job to the workers or its result to the engine.
 fn transfer(pipeline: &Pipeline, request: &BlockingRequest) {
     let launcher = &pipeline.launcher;
-    if is_overdue(pipeline, request) {
+    if request.is_overdue(Instant::now()) {
         pipeline.admission.lock().tally.count_cancelled(CancelReason::TimedOut);
         launcher.blocking.job_leaves(request);
         launcher.end_unbegun(&pipeline.admission, request, CancelReason::TimedOut);
@@ -53,15 +54,6 @@ fn transfer(pipeline: &Pipeline, request: &BlockingRequest) {
             send(pipeline, request, launcher.take_own(token, together(request.done, res)));
         }
     }
-}
-
-/// Whether a job is to be ended instead of begun: nothing of it is done, and its deadline has come.
-fn is_overdue(pipeline: &Pipeline, request: &BlockingRequest) -> bool {
-    let mut overdue = false;
-    pipeline.launcher.slots.look_at(request.request.token, |job| {
-        overdue = request.done == 0 && job.has_transferred_nothing() && job.meta().is_overdue();
-    });
-    overdue
 }
 
 /// The result of a read in two parts. Bytes that were read before an error are not lost: a read of

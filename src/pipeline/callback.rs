@@ -29,8 +29,8 @@ pub(crate) fn run_limit(depth: u32, awake: usize, in_no_time: usize) -> usize {
 pub(crate) fn end(pipeline: &Pipeline, completed: Completed) -> FillNow {
     let Completed { index, mut res, mut job } = completed;
     let mut view = job.view();
-    if view.transfer.operation == Operation::Poll {
-        pipeline.admission.lock().polls.end(&job, index);
+    if view.transfer.operation == Operation::Poll || job.meta().deadline().is_some() {
+        pipeline.admission.lock().cancellable.end(&job, index);
     }
     if let Some(reason) = job.meta().cancel_reason() {
         res = reason.res();

@@ -2,7 +2,8 @@
 //!
 //! A job that waits for a slot leaves the backlog and needs no slot any more: a worker that looks
 //! for work runs its callback with the reason. A request that waits for a blocking thread is taken
-//! out of the queue of these threads. The kernel is asked to cancel a poll.
+//! out of the queue of these threads, and its job goes to the workers. The kernel is asked to cancel
+//! a poll.
 //!
 //! Deadlines are watched by an idle worker (the alarm in `wait/sleepers.rs`), and by each thread
 //! that fills slots (`Books::expire_overdue`). "Cancelling and deadlines" in `README.md` has the
@@ -52,7 +53,7 @@ fn cancel_blocking(pipeline: &Pipeline, ticket: Ticket) -> Cancel {
 
 /// Cancels a poll that is in a slot. The kernel cancels no other operation.
 fn cancel_poll(pipeline: &Pipeline, ticket: Ticket) -> Cancel {
-    let Some(index) = pipeline.admission.lock().polls.find(ticket) else {
+    let Some(index) = pipeline.admission.lock().cancellable.find_poll(ticket) else {
         return Cancel::TooLate;
     };
     let wanted = |job: &Job| job.ticket() == Some(ticket) && job.meta().cancel_reason().is_none();
@@ -84,7 +85,7 @@ fn end_poll(
         // The poll is just being submitted, or its event is on the way.
         let again = Instant::now() + RETRY;
         let mut books = admission.lock();
-        books.polls.look_again(index, again);
+        books.cancellable.look_again(index, again);
         pipeline.wakeups().look_by(again, books);
     }
     Cancel::Cancelled
@@ -94,12 +95,17 @@ fn end_poll(
 /// this wakes idle workers for all other work, which may have been left to the calling worker.
 pub(crate) fn next_ended_early(pipeline: &Pipeline) -> Option<(Job, CancelReason)> {
     let mut books = pipeline.admission.lock();
-    let (next, polls) = books.take_ended_early();
+    let (next, slots) = books.take_ended_early();
     let has_more = books.ended_early() > 0;
     drop(books);
-    for index in polls {
+    let mut only_polls = true;
+    for index in slots {
         let wanted = |job: &Job| job.meta().cancel_reason().is_some() || job.meta().is_overdue();
-        let _ = end_poll(pipeline, index, wanted, CancelReason::TimedOut);
+        only_polls &=
+            end_poll(pipeline, index, wanted, CancelReason::TimedOut) == Cancel::Cancelled;
+    }
+    if !only_polls {
+        pipeline.launcher.end_overdue(&pipeline.admission);
     }
     let next = next?;
     if has_more {

@@ -20,13 +20,14 @@ use crate::admission::batch::Batch;
 use crate::admission::counters::Counters;
 use crate::admission::slots::Slots;
 use crate::blocking::{BlockingPool, BlockingRequest, CacheRead, ReplyTo, read_cached};
+use crate::engine::backend::Backend;
 use crate::engine::errno::{SubmitAction, submit_action};
 use crate::engine::index_of;
 use crate::engine::operation::Operation;
 use crate::engine::{Engine, Errno, Event, Request};
 use crate::job::Job;
 use crate::job::stopped::CancelReason;
-use crate::sync::{Mutex, lock, thread};
+use crate::sync::{Instant, Mutex, lock, thread};
 
 /// How often a kernel is asked again that has no request left although this dispatcher uses none.
 /// Then the first job ends with the kernel's error.
@@ -109,7 +110,11 @@ impl Launcher {
         requests: &[BlockingRequest],
         next: SenderNext,
     ) {
-        if requests.is_empty() || self.blocking.push(requests.iter().copied()) {
+        if requests.is_empty() {
+            return;
+        }
+        if self.blocking.push(requests.iter().copied()) {
+            self.end_if_overdue(admission, requests.iter().map(|request| &request.request));
             return;
         }
         // There is no blocking thread: a worker does the work, and the engine performs a transfer.
@@ -161,6 +166,9 @@ impl Launcher {
                 }
                 Ok(accepted) => {
                     tries = 0;
+                    if self.engine.backend() == Backend::BlockingThreads {
+                        self.end_if_overdue(admission, &rest[..accepted]);
+                    }
                     rest = &rest[accepted..];
                 }
                 Err((SubmitAction::Retry, _)) => {}
@@ -257,6 +265,28 @@ impl Launcher {
         match request.reply_to {
             ReplyTo::Engine => self.engine.performed(Event { token, res }),
             ReplyTo::Workers => self.deliver(admission, self.take_own(token, res)),
+        }
+    }
+
+    /// Ends what is overdue by now, if one of these requests is, which were just queued for the
+    /// blocking threads. The books may have had somebody look for it before it was in the queue.
+    fn end_if_overdue<'a>(
+        &self,
+        admission: &Admission,
+        queued: impl IntoIterator<Item = &'a Request>,
+    ) {
+        let mut deadlines = queued.into_iter().filter_map(|request| request.deadline);
+        if deadlines.any(|deadline| deadline <= Instant::now()) {
+            self.end_overdue(admission);
+        }
+    }
+
+    /// Ends all jobs that wait for a blocking thread and are overdue. It is not left to these
+    /// threads, which may be busy for as long as they like.
+    pub(super) fn end_overdue(&self, admission: &Admission) {
+        for request in self.blocking.take_overdue(Instant::now()) {
+            admission.lock().tally.count_cancelled(CancelReason::TimedOut);
+            self.end_unbegun(admission, &request, CancelReason::TimedOut);
         }
     }
 

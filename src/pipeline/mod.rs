@@ -101,7 +101,7 @@ impl Pipeline {
         let slots = Slots::new(limits.depth);
         let pipeline = Arc::new(Self {
             fork_mark: ForkMark::of_this_process(),
-            admission: Admission::new(limits),
+            admission: Admission::new(limits, engine.backend()),
             launcher: Launcher::new(engine, slots, blocking, sender.clone(), counters, wakeups),
             completed,
             panics: Arc::new(PanicSink::new(panic_handler)),
