@@ -4,8 +4,10 @@
 use crate::blocking::{BlockingRequest, ReplyTo};
 use crate::engine::Request;
 use crate::job::task::{JobView, Route};
+use crate::sync::Instant;
 
 /// Each thread that fills slots keeps one, so that its lists are allocated once.
+#[derive(Default)]
 pub(crate) struct Batch {
     /// For the engine.
     pub(crate) requests: Vec<Request>,
@@ -18,12 +20,11 @@ pub(crate) struct Batch {
 }
 
 impl Batch {
-    pub(crate) const fn new() -> Self {
-        Self { requests: Vec::new(), blocking: Vec::new(), look: None, ready: Vec::new() }
-    }
-
-    pub(crate) fn push(&mut self, token: u64, view: &JobView) {
-        let request = Request { token, transfer: view.transfer };
+    /// Adds a job, which has to have started by its deadline, if it has one.
+    pub(crate) fn push(&mut self, token: u64, view: &JobView, deadline: Option<Instant>) {
+        // A job that is done in part has started.
+        let deadline = deadline.filter(|_| view.progress.done() == 0);
+        let request = Request { token, transfer: view.transfer, deadline };
         match view.route {
             Route::Engine => self.requests.push(request),
             Route::LookInPageCache => self.look = Some((request, view.progress.rest())),
@@ -44,11 +45,5 @@ impl Batch {
         self.blocking.clear();
         self.look = None;
         self.ready.clear();
-    }
-}
-
-impl Default for Batch {
-    fn default() -> Self {
-        Self::new()
     }
 }

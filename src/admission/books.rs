@@ -4,13 +4,14 @@
 //! Counts are exact: `accepted - finished` jobs are outstanding. Each of these waits, occupies a
 //! slot, or has ended without one and is on its way to its callback.
 
+use std::collections::VecDeque;
 use std::iter;
 
-use super::ended_early::EndedEarly;
+use super::cancellable::Cancellable;
+use super::counters::{Outcome, Tally};
 use super::flags::Flags;
-use super::polls::Polls;
-use super::tally::{Outcome, Tally};
 use super::waiting::Waiting;
+use crate::engine::backend::Backend;
 use crate::engine::operation::Operation;
 use crate::job::Job;
 use crate::job::stopped::{Cancel, CancelReason};
@@ -18,17 +19,19 @@ use crate::job::task::{JobView, Ticket};
 use crate::sync::Instant;
 use crate::wait::room::Room;
 
+#[derive(Default)]
 pub(crate) struct Books {
-    waiting: Waiting,
-    ended_early: EndedEarly,
-    polls: Polls,
-    flags: Flags,
-    tally: Tally,
+    pub(super) waiting: Waiting,
+    /// Jobs that ended without a slot, while they wait for a worker to run their callbacks.
+    ended_early: VecDeque<(Job, CancelReason)>,
+    pub(super) cancellable: Cancellable,
+    pub(super) flags: Flags,
+    pub(super) tally: Tally,
     /// How many of the outstanding jobs do not count against the bounds.
     uncounted: u64,
     /// Callers and tasks that wait for room. A task that is woken is taken from here, and its waker
     /// is called after the lock has been given up.
-    room: Room,
+    pub(super) room: Room,
 }
 
 /// The next step when a job has ended, or when the dispatcher closes.
@@ -41,20 +44,20 @@ pub(crate) enum Then {
 }
 
 impl Books {
-    pub(super) fn new(depth: u32) -> Self {
+    pub(super) fn new(depth: u32, backend: Backend) -> Self {
         Self {
             waiting: Waiting::new(depth),
-            ended_early: EndedEarly::default(),
-            polls: Polls::default(),
-            flags: Flags::new(),
-            tally: Tally::default(),
-            uncounted: 0,
-            room: Room::default(),
+            cancellable: Cancellable::new(backend),
+            ..Self::default()
         }
     }
 
     pub(crate) fn waiting(&self) -> &Waiting {
         &self.waiting
+    }
+
+    pub(crate) fn cancellable_mut(&mut self) -> &mut Cancellable {
+        &mut self.cancellable
     }
 
     pub(crate) fn flags(&self) -> &Flags {
@@ -63,10 +66,6 @@ impl Books {
 
     pub(crate) fn flags_mut(&mut self) -> &mut Flags {
         &mut self.flags
-    }
-
-    pub(crate) fn polls_mut(&mut self) -> &mut Polls {
-        &mut self.polls
     }
 
     pub(crate) fn tally(&self) -> Tally {
@@ -126,8 +125,8 @@ impl Books {
     pub(super) fn take_next(&mut self, view: &JobView) -> Option<(u32, Job)> {
         let (index, job) = self.waiting.take_next()?;
         self.tally.count_start(view);
-        if view.transfer.operation == Operation::Poll {
-            self.polls.begin(&job, index);
+        if view.transfer.operation == Operation::Poll || job.meta().deadline().is_some() {
+            self.cancellable.begin(&job, view, index);
         }
         Some((index, job))
     }
@@ -136,13 +135,13 @@ impl Books {
     /// slot.
     pub(crate) fn put_back(&mut self, index: u32, job: Job) {
         self.waiting.free_slot(index);
-        if job.is_poll() {
-            self.polls.end(&job, index);
+        if job.is_poll() || job.meta().deadline().is_some() {
+            self.cancellable.end(&job, index);
         }
         self.tally.uncount_start(&job.view());
         match job.meta().cancel_reason() {
             None => self.waiting.backlog.push_front(job),
-            Some(reason) => self.ended_early.push(job, reason),
+            Some(reason) => self.ended_early.push_back((job, reason)),
         }
         self.flags.kernel_is_full();
     }
@@ -178,36 +177,44 @@ impl Books {
             Some(_) => {}
         }
         let job = self.waiting.backlog.take(ticket).expect("it was just found there");
-        self.ended_early.end(job, CancelReason::Cancelled, &mut self.tally);
+        self.end_early(job, CancelReason::Cancelled);
         Cancel::Cancelled
     }
 
-    /// Ends the waiting jobs whose deadline has come, and lists the polls that are to be looked at.
+    /// Ends a job that waited for a slot, and counts it.
+    fn end_early(&mut self, mut job: Job, reason: CancelReason) {
+        // The kernel may have done a part, and had no request for the rest.
+        job.submit_no_more();
+        self.tally.count_cancelled(reason);
+        self.ended_early.push_back((job, reason));
+    }
+
+    /// Ends the waiting jobs whose deadline has come, and lists the slots that are to be looked at.
     /// Returns the next deadline.
     pub(crate) fn expire_overdue(&mut self) -> Option<Instant> {
         self.next_deadline()?;
         let now = Instant::now();
-        self.polls.expire(now);
+        self.cancellable.expire(now);
         while let Some(job) = self.waiting.backlog.take_overdue(now) {
-            self.ended_early.end(job, CancelReason::TimedOut, &mut self.tally);
+            self.end_early(job, CancelReason::TimedOut);
         }
         self.next_deadline()
     }
 
-    /// The next time at which a job that still waits is to be ended, or a poll is to be looked at.
+    /// The next time at which a job that still waits is to be ended, or a slot is to be looked at.
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
         let backlog = self.waiting.backlog.next_deadline();
-        backlog.into_iter().chain(self.polls.next_deadline()).min()
+        backlog.into_iter().chain(self.cancellable.next_deadline()).min()
     }
 
     /// How often `take_ended_early` has to be called until nothing is left of it.
     pub(crate) fn ended_early(&self) -> usize {
-        self.ended_early.len().max(usize::from(self.polls.has_expired()))
+        self.ended_early.len().max(usize::from(self.cancellable.has_expired()))
     }
 
-    /// Takes a job that ended early, whose callback is to be run, and the slots of polls that are
+    /// Takes a job that ended early, whose callback is to be run, and the slots of the jobs that are
     /// to be ended.
     pub(crate) fn take_ended_early(&mut self) -> (Option<(Job, CancelReason)>, Vec<u32>) {
-        (self.ended_early.pop(), self.polls.take_expired())
+        (self.ended_early.pop_front(), self.cancellable.take_expired())
     }
 }

@@ -1,10 +1,13 @@
-//! The counters that are not kept under the lock of the books.
+//! What is counted since the start: under the lock of the books (`Tally`), and without a lock
+//! (`Counters`).
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use crate::engine::Request;
 use crate::engine::operation::Operation;
 use crate::job::Job;
+use crate::job::stopped::CancelReason;
+use crate::job::task::JobView;
 
 /// Counters that any thread changes without a lock. They order nothing, so all accesses are
 /// relaxed.
@@ -31,11 +34,6 @@ impl Counters {
         let others = self.completed.load(Ordering::Relaxed) + self.polls.load(Ordering::Relaxed);
         let in_flight = self.submitted.load(Ordering::Relaxed).saturating_sub(others);
         usize::try_from(in_flight).unwrap_or(usize::MAX)
-    }
-
-    /// How many polls are in the kernel.
-    pub(crate) fn polls(&self) -> u64 {
-        self.polls.load(Ordering::Relaxed)
     }
 
     /// Counts a batch that the kernel is about to get.
@@ -79,4 +77,64 @@ impl Counters {
 
 fn polls(batch: &[Request]) -> u64 {
     batch.iter().filter(|request| request.transfer.operation == Operation::Poll).count() as u64
+}
+
+/// The counts that are kept under the lock of the books.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Tally {
+    pub(crate) accepted: u64,
+    pub(crate) refused: u64,
+    pub(crate) finished: u64,
+    pub(crate) failed: u64,
+    pub(crate) short: u64,
+    pub(crate) buffered: u64,
+    pub(crate) nops: u64,
+    pub(crate) blocking_calls: u64,
+    pub(crate) resumed: u64,
+    pub(crate) cancelled: u64,
+    pub(crate) timed_out: u64,
+}
+
+/// How a job ended, for the books.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Outcome {
+    pub(crate) failed: bool,
+    pub(crate) short: bool,
+    /// The job did not count against the bounds.
+    pub(crate) uncounted: bool,
+}
+
+impl Tally {
+    /// Counts jobs that are handed back to the caller.
+    pub(crate) fn count_refused(&mut self, jobs: usize) {
+        self.refused += jobs as u64;
+    }
+
+    /// Counts a job that is moved into a slot.
+    pub(super) fn count_start(&mut self, view: &JobView) {
+        self.buffered += u64::from(view.buffered);
+        self.nops += u64::from(view.transfer.operation == Operation::Nop);
+        self.blocking_calls += u64::from(view.transfer.operation == Operation::Blocking);
+    }
+
+    /// Takes back what `count_start` counted of a job that the kernel had no request for: only
+    /// transfers go to the kernel.
+    pub(super) fn uncount_start(&mut self, view: &JobView) {
+        self.buffered -= u64::from(view.buffered);
+    }
+
+    /// Counts a job that is cancelled. Each job is counted once.
+    pub(crate) fn count_cancelled(&mut self, reason: CancelReason) {
+        match reason {
+            CancelReason::Cancelled => self.cancelled += 1,
+            CancelReason::TimedOut => self.timed_out += 1,
+        }
+    }
+
+    /// Counts a job whose callback has returned.
+    pub(super) fn count_end(&mut self, outcome: Outcome) {
+        self.finished += 1;
+        self.failed += u64::from(outcome.failed);
+        self.short += u64::from(outcome.short);
+    }
 }

@@ -4,6 +4,7 @@ use std::mem;
 
 use crate::sync::Instant;
 
+#[derive(Default)]
 pub(crate) struct Flags {
     /// Somebody is on the way to fill slots. Set by the thread that wakes a worker, or the owner of
     /// an event loop, to do so. Cleared by that worker when it arrives, before it looks what there
@@ -27,9 +28,10 @@ pub(crate) struct Flags {
 }
 
 /// How far the dispatcher's end has come. It only goes on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 enum Phase {
     /// Jobs are accepted.
+    #[default]
     Open,
     /// Jobs from outside callbacks are refused. Set by `close`.
     Closing,
@@ -41,17 +43,6 @@ enum Phase {
 }
 
 impl Flags {
-    pub(super) fn new() -> Self {
-        Self {
-            filler_coming: false,
-            starved: false,
-            watched: false,
-            refills: 0,
-            phase: Phase::Open,
-            told_deadline: None,
-        }
-    }
-
     /// Takes note that somebody is woken to fill slots.
     pub(crate) fn expect_filler(&mut self) {
         self.filler_coming = true;

@@ -18,20 +18,3 @@ pub(crate) struct Limits {
     /// Jobs beyond the backlog that may be waiting while one more of a callback's is parked.
     pub(crate) parked: usize,
 }
-
-impl Limits {
-    /// How many jobs may be outstanding.
-    pub(super) fn outstanding(&self) -> u64 {
-        u64::from(self.depth) + self.backlog as u64
-    }
-
-    /// How many jobs may still be outstanding when callers that wait for room are woken.
-    pub(super) fn half_empty(&self) -> u64 {
-        u64::from(self.depth) + self.backlog as u64 / 2
-    }
-
-    /// How many jobs may be waiting while one more is parked.
-    pub(super) fn waiting(&self) -> usize {
-        self.parked.saturating_add(self.backlog)
-    }
-}

@@ -3,9 +3,9 @@
 //! kernel.
 //!
 //! Jobs wait in `backlog.rs`, and go into free slots by `waiting.rs`. A slot is freed when a job is
-//! finished (`books.rs`). `slots.rs` has the jobs that are in slots, `ended_early.rs` those that
-//! were cancelled or overdue, and `polls.rs` the deadlines of polls. By the flags in `flags.rs`
-//! threads know what others are about to do.
+//! finished (`books.rs`, which also has the jobs that were cancelled or overdue). `slots.rs` has the
+//! jobs that are in slots, and `cancellable.rs` the deadlines of those that can end there. By the
+//! flags in `flags.rs` threads know what others are about to do.
 //!
 //! These hold whenever nobody has the lock:
 //!
@@ -23,24 +23,23 @@
 pub(crate) mod backlog;
 pub(crate) mod batch;
 pub(crate) mod books;
+mod cancellable;
 pub(crate) mod counters;
-mod ended_early;
 mod flags;
 pub(crate) mod limits;
-mod polls;
 pub(crate) mod refusal;
 pub(crate) mod slots;
-pub(crate) mod tally;
 mod waiting;
 
 use std::sync::PoisonError;
 
 use crate::admission::batch::Batch;
 use crate::admission::books::{Books, Then};
+use crate::admission::counters::Outcome;
 use crate::admission::limits::{Limits, Patience};
 use crate::admission::refusal::Refusal;
 use crate::admission::slots::Slots;
-use crate::admission::tally::Outcome;
+use crate::engine::backend::Backend;
 use crate::job::Job;
 use crate::job::task::Route;
 use crate::sync::{Condvar, Mutex, MutexGuard, lock};
@@ -68,8 +67,8 @@ pub(crate) struct Admission {
 }
 
 impl Admission {
-    pub(crate) fn new(limits: Limits) -> Self {
-        let books = Mutex::new(Books::new(limits.depth));
+    pub(crate) fn new(limits: Limits, backend: Backend) -> Self {
+        let books = Mutex::new(Books::new(limits.depth, backend));
         Self { limits, books, room: Condvar::new(), quiet: Condvar::new() }
     }
 
@@ -89,7 +88,7 @@ impl Admission {
         jobs: &mut impl ExactSizeIterator<Item = J>,
         make: impl FnMut(J) -> Job,
     ) -> Result<(), Refusal> {
-        if books.flags().is_closing() {
+        if books.flags.is_closing() {
             return Err(Refusal::ShutDown);
         }
         let room = self.room(books);
@@ -104,7 +103,8 @@ impl Admission {
         jobs: &mut impl ExactSizeIterator<Item = J>,
         make: impl FnMut(J) -> Job,
     ) -> Result<(), Refusal> {
-        let room = self.limits.waiting().saturating_sub(books.waiting().for_a_slot());
+        let most = self.limits.parked.saturating_add(self.limits.backlog);
+        let room = most.saturating_sub(books.waiting.for_a_slot());
         books.accept(jobs.take(room).map(make));
         if jobs.len() == 0 { Ok(()) } else { Err(Refusal::Full) }
     }
@@ -115,13 +115,13 @@ impl Admission {
         mut books: MutexGuard<'a, Books>,
         patience: Patience,
     ) -> Result<MutexGuard<'a, Books>, Refusal> {
-        while self.room(&books) == 0 && !books.flags().is_closing() {
+        while self.room(&books) == 0 && !books.flags.is_closing() {
             let Patience::Until(limit) = patience else { return Err(Refusal::Full) };
-            books.room_mut().thread_waits();
+            books.room.thread_waits();
             let waited = limit.wait(&self.room, books);
             let timed_out = waited.is_err();
             books = waited.unwrap_or_else(|books| books);
-            books.room_mut().thread_came();
+            books.room.thread_came();
             if timed_out {
                 return Err(Refusal::TimedOut);
             }
@@ -133,7 +133,7 @@ impl Admission {
     /// for room and has taken its place.
     pub(crate) fn pass_room_on(&self, books: &mut Books) {
         let (room, is_last) = (self.room(books), books.outstanding() == 0);
-        if books.room_mut().pass_on(room, is_last) {
+        if books.room.pass_on(room, is_last) {
             self.room.notify_one();
         }
     }
@@ -143,16 +143,17 @@ impl Admission {
     /// latter happens if chains keep more than half of it filled.
     fn wake_for_room(&self, books: &mut Books) {
         let (room, is_last) = (self.room(books), books.outstanding() == 0);
-        let is_much = books.counted() <= self.limits.half_empty();
         let most = self.limits.backlog as u64 / 2;
-        if books.room_mut().job_ended(room, is_much, is_last, most) {
+        let is_much = books.counted() <= u64::from(self.limits.depth) + most;
+        if books.room.job_ended(room, is_much, is_last, most) {
             self.room.notify_one();
         }
     }
 
     /// How many more jobs from outside callbacks are let in.
     pub(crate) fn room(&self, books: &Books) -> usize {
-        let room = self.limits.outstanding().saturating_sub(books.counted());
+        let most = u64::from(self.limits.depth) + self.limits.backlog as u64;
+        let room = most.saturating_sub(books.counted());
         usize::try_from(room).unwrap_or(usize::MAX)
     }
 
@@ -168,13 +169,14 @@ impl Admission {
     ) {
         books.expire_overdue();
         while books.can_fill() {
-            let Some(view) = books.waiting().next().map(Job::view) else { break };
+            let Some(view) = books.waiting.next().map(Job::view) else { break };
             let is_cache_read = view.route == Route::LookInPageCache;
             if is_cache_read && reads == CacheReads::Leave {
                 break;
             }
             let Some((index, job)) = books.take_next(&view) else { break };
-            batch.push(slots.put(index, job), &view);
+            let deadline = job.meta().deadline();
+            batch.push(slots.put(index, job), &view, deadline);
             if is_cache_read {
                 break;
             }
@@ -194,10 +196,10 @@ impl Admission {
     /// Refuses jobs from outside callbacks from now on.
     pub(crate) fn close(&self) -> Then {
         let mut books = self.lock();
-        books.flags_mut().close();
+        books.flags.close();
         self.room.notify_all();
-        books.room_mut().line.wake_first(usize::MAX);
-        let (woken, then) = (books.room_mut().line.take_woken(), books.then());
+        books.room.line.wake_first(usize::MAX);
+        let (woken, then) = (books.room.line.take_woken(), books.then());
         drop(books);
         wake(woken);
         then
@@ -205,14 +207,14 @@ impl Admission {
 
     /// Takes note that the threads have been told to end.
     pub(crate) fn threads_are_told(&self) {
-        self.lock().flags_mut().threads_are_told();
+        self.lock().flags.threads_are_told();
         self.quiet.notify_all();
     }
 
     /// Waits until the threads have been told to end, after the last job has.
     pub(crate) fn wait_until_threads_are_told(&self) {
         let mut books = self.lock();
-        while !books.flags().are_threads_told() {
+        while !books.flags.are_threads_told() {
             books = self.quiet.wait(books).unwrap_or_else(PoisonError::into_inner);
         }
     }

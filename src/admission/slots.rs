@@ -7,7 +7,7 @@
 //! Each slot has a lock of its own. It is hardly ever contended: the submitter puts a job in, the
 //! reaper or a blocking thread takes it out.
 
-use crate::engine::token::{generation_of, index_of, token_of};
+use crate::engine::{generation_of, index_of, token_of};
 use crate::job::Job;
 use crate::job::stopped::CancelReason;
 use crate::sync::{Mutex, MutexGuard, lock};
@@ -94,7 +94,7 @@ impl LockedPoll<'_> {
 #[cfg(test)]
 mod tests {
     use super::Slots;
-    use crate::engine::token::index_of;
+    use crate::engine::index_of;
     use crate::job::Job;
 
     fn job(offset: u64) -> Job {

@@ -6,6 +6,7 @@ use super::backlog::Backlog;
 use crate::job::Job;
 
 /// Guarded by the lock of the books.
+#[derive(Default)]
 pub(crate) struct Waiting {
     /// Slots in all.
     depth: usize,
@@ -19,12 +20,7 @@ pub(crate) struct Waiting {
 
 impl Waiting {
     pub(super) fn new(depth: u32) -> Self {
-        Self {
-            depth: depth as usize,
-            free: (0..depth).rev().collect(),
-            backlog: Backlog::default(),
-            resumed: VecDeque::new(),
-        }
+        Self { depth: depth as usize, free: (0..depth).rev().collect(), ..Self::default() }
     }
 
     /// How many jobs wait for a slot.

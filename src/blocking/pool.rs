@@ -18,7 +18,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use crate::engine::Request;
-use crate::sync::{Arc, Condvar, Mutex, MutexGuard, lock};
+use crate::sync::{Arc, Condvar, Instant, Mutex, MutexGuard, lock};
 use crate::sys::signals;
 use crate::unwind::AbortOnUnwind;
 use crate::wait::limit::WaitLimit;
@@ -34,6 +34,13 @@ pub(crate) struct BlockingRequest {
     /// How many bytes of a plain read have been read already, from the page cache.
     pub(crate) done: usize,
     pub(crate) reply_to: ReplyTo,
+}
+
+impl BlockingRequest {
+    /// Whether it is to be ended instead of begun.
+    pub(crate) fn is_overdue(&self, now: Instant) -> bool {
+        self.done == 0 && self.request.deadline.is_some_and(|deadline| deadline <= now)
+    }
 }
 
 /// The receiver of the result.
@@ -160,6 +167,16 @@ impl BlockingPool {
         let request = state.queue.remove(position)?;
         self.job_leaves(&request);
         Some(request)
+    }
+
+    /// Takes all requests out of the queue that are overdue by now.
+    pub(crate) fn take_overdue(&self, now: Instant) -> VecDeque<BlockingRequest> {
+        let mut state = self.lock();
+        let queue = mem::take(&mut state.queue).into_iter();
+        let (overdue, rest) = queue.partition::<VecDeque<_>, _>(|request| request.is_overdue(now));
+        state.queue = rest;
+        overdue.iter().for_each(|request| self.job_leaves(request));
+        overdue
     }
 
     /// Makes sure that a thread comes for what is queued. False if there is no thread.

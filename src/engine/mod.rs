@@ -26,7 +26,6 @@ pub(crate) mod fake;
 pub(crate) mod lent;
 pub(crate) mod operation;
 mod ring;
-pub(crate) mod token;
 
 use std::io;
 use std::os::fd::RawFd;
@@ -35,10 +34,25 @@ use std::time::Duration;
 use crate::engine::backend::Backend;
 use crate::engine::context::Retired;
 use crate::engine::operation::Operation;
+use crate::sync::Instant;
 pub(crate) use crate::sys::call::Errno;
 
 /// The token of the event by which [`Engine::wake`] reaches the waiter. No slot ever has it.
 pub(crate) const STOP: u64 = u64::MAX;
+
+/// The index of the slot that a token names.
+pub(crate) fn index_of(token: u64) -> usize {
+    (token & 0xffff_ffff) as usize
+}
+
+/// The generation of that slot's use.
+pub(crate) fn generation_of(token: u64) -> u32 {
+    (token >> 32) as u32
+}
+
+pub(crate) fn token_of(index: u32, generation: u32) -> u64 {
+    u64::from(generation) << 32 | u64::from(index)
+}
 
 /// The most bytes that one read or write transfers: the kernel cuts longer ones to it. It is
 /// `MAX_RW_COUNT` in the kernel's `include/linux/fs.h`, for pages of 4 KiB.
@@ -76,6 +90,8 @@ impl Transfer {
 pub(crate) struct Request {
     pub(crate) token: u64,
     pub(crate) transfer: Transfer,
+    /// A thread that performs transfers does not begin this one later. The kernel is not told.
+    pub(crate) deadline: Option<Instant>,
 }
 
 /// One completion: the token of its request, and the result as the kernel encodes it.

@@ -86,10 +86,10 @@ impl<R: 'static> Job<R> {
     /// submitted to the kernel go on, as they can't be [cancelled](crate::JobHandle::cancel). A
     /// [poll](Self::poll) counts as started when its event has come.
     ///
-    /// A job that waits for a slot, in the backlog or parked, and a poll that waits for its event
-    /// end at the deadline, as soon as a worker is free. A job that waits for a blocking thread, as
-    /// writes through the page cache do, ends when a thread is free to take it. A job whose
-    /// deadline has passed already is accepted all the same, and ends like this.
+    /// A job that waits for a slot, in the backlog or parked, a job that waits for a blocking
+    /// thread, as writes through the page cache do, and a poll that waits for its event end at the
+    /// deadline, as soon as a worker is free. A job whose deadline has passed already is accepted
+    /// all the same, and ends like this.
     ///
     /// An [exact](Self::exact) job that has started submits nothing more after its deadline.
     /// [`Completion::transferred`](crate::Completion::transferred) then counts the bytes that were

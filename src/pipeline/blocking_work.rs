@@ -13,6 +13,7 @@ use crate::blocking::{AfterWork, BlockingRequest, BlockingService, ReplyTo, perf
 use crate::engine::Event;
 use crate::engine::operation::Operation;
 use crate::job::stopped::CancelReason;
+use crate::sync::Instant;
 use crate::wait::worker_mark;
 
 impl BlockingService for Pipeline {
@@ -27,11 +28,11 @@ impl BlockingService for Pipeline {
 
 /// Performs a transfer, and sends the job to the workers or its result to the engine.
 fn transfer(pipeline: &Pipeline, request: &BlockingRequest) {
-    let launcher = pipeline.launcher();
-    if is_overdue(pipeline, request) {
-        pipeline.admission().lock().tally_mut().count_cancelled(CancelReason::TimedOut);
-        launcher.blocking().job_leaves(request);
-        launcher.end_unbegun(pipeline.admission(), request, CancelReason::TimedOut);
+    let launcher = &pipeline.launcher;
+    if request.is_overdue(Instant::now()) {
+        pipeline.admission.lock().tally_mut().count_cancelled(CancelReason::TimedOut);
+        launcher.blocking.job_leaves(request);
+        launcher.end_unbegun(&pipeline.admission, request, CancelReason::TimedOut);
         return;
     }
     let token = request.request.token;
@@ -46,22 +47,13 @@ fn transfer(pipeline: &Pipeline, request: &BlockingRequest) {
     // does so below, or the engine's waiter does once the engine has been told below. While in the
     // slot the job's memory is not accessed.
     let res = unsafe { perform(&rest) };
-    launcher.counters().blocking_transfers.fetch_add(1, Ordering::Relaxed);
+    launcher.counters.blocking_transfers.fetch_add(1, Ordering::Relaxed);
     match request.reply_to {
-        ReplyTo::Engine => launcher.engine().performed(Event { token, res }),
+        ReplyTo::Engine => launcher.engine.performed(Event { token, res }),
         ReplyTo::Workers => {
             send(pipeline, request, launcher.take_own(token, together(request.done, res)));
         }
     }
-}
-
-/// Whether a job is to be ended instead of begun: nothing of it is done, and its deadline has come.
-fn is_overdue(pipeline: &Pipeline, request: &BlockingRequest) -> bool {
-    let mut overdue = false;
-    pipeline.launcher().slots().look_at(request.request.token, |job| {
-        overdue = request.done == 0 && job.has_transferred_nothing() && job.meta().is_overdue();
-    });
-    overdue
 }
 
 /// The result of a read in two parts. Bytes that were read before an error are not lost: a read of
@@ -73,7 +65,7 @@ fn together(done: usize, res: i64) -> i64 {
 
 /// Does a blocking job's work, and sends the job to the workers.
 fn work(pipeline: &Pipeline, request: &BlockingRequest) -> AfterWork {
-    let mut completed = pipeline.launcher().take_own(request.request.token, 0);
+    let mut completed = pipeline.launcher.take_own(request.request.token, 0);
     // The rules for callbacks hold for this work, too.
     pipeline.as_worker(|| {
         worker_mark::begin_callback();
@@ -89,8 +81,8 @@ fn work(pipeline: &Pipeline, request: &BlockingRequest) -> AfterWork {
 }
 
 fn send(pipeline: &Pipeline, request: &BlockingRequest, completed: Completed) {
-    pipeline.launcher().blocking().job_leaves(request);
-    pipeline.deliver(completed);
+    pipeline.launcher.blocking.job_leaves(request);
+    pipeline.launcher.deliver(&pipeline.admission, completed);
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 
 use super::completed::Completed;
 use super::{Pipeline, cancel};
-use crate::admission::tally::Outcome;
+use crate::admission::counters::Outcome;
 use crate::engine::operation::Operation;
 use crate::job::Job;
 use crate::job::progress::JobEnd;
@@ -29,8 +29,8 @@ pub(crate) fn run_limit(depth: u32, awake: usize, in_no_time: usize) -> usize {
 pub(crate) fn end(pipeline: &Pipeline, completed: Completed) -> FillNow {
     let Completed { index, mut res, mut job } = completed;
     let mut view = job.view();
-    if view.transfer.operation == Operation::Poll {
-        pipeline.admission().lock().polls_mut().end(&job, index);
+    if view.transfer.operation == Operation::Poll || job.meta().deadline().is_some() {
+        pipeline.admission.lock().cancellable_mut().end(&job, index);
     }
     if let Some(reason) = job.meta().cancel_reason() {
         res = reason.res();
@@ -40,7 +40,7 @@ pub(crate) fn end(pipeline: &Pipeline, completed: Completed) -> FillNow {
         }
         job.submit_no_more();
         view = job.view();
-        pipeline.admission().lock().tally_mut().count_cancelled(CancelReason::TimedOut);
+        pipeline.admission.lock().tally_mut().count_cancelled(CancelReason::TimedOut);
         res = CancelReason::TimedOut.res();
     }
     let outcome = run(pipeline, job, &view, res);
@@ -68,7 +68,7 @@ fn run(pipeline: &Pipeline, job: Job, view: &JobView, res: i64) -> Outcome {
     let outcome = Outcome { failed: fault.is_some(), short, uncounted: job.meta().is_uncounted() };
     worker_mark::begin_callback();
     if let Err(payload) = catch(|| job.run(res)) {
-        pipeline.panics().report(&payload, view.transfer.operation, view.offset());
+        pipeline.panics.report(&payload, view.transfer.operation, view.offset());
         discard(payload);
     }
     outcome

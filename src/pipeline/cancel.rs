@@ -2,7 +2,8 @@
 //!
 //! A job that waits for a slot leaves the backlog and needs no slot any more: a worker that looks
 //! for work runs its callback with the reason. A request that waits for a blocking thread is taken
-//! out of the queue of these threads. The kernel is asked to cancel a poll.
+//! out of the queue of these threads, and its job goes to the workers. The kernel is asked to cancel
+//! a poll.
 //!
 //! Deadlines are watched by an idle worker (the alarm in `wait/sleepers.rs`), and by each thread
 //! that fills slots (`Books::expire_overdue`). "Cancelling and deadlines" in `README.md` has the
@@ -21,11 +22,11 @@ const RETRY: Duration = Duration::from_millis(1);
 
 /// Cancels the job with this ticket, if it has not started.
 pub(crate) fn cancel(pipeline: &Pipeline, ticket: Ticket) -> Cancel {
-    let answer = pipeline.admission().lock().cancel(ticket);
+    let answer = pipeline.admission.lock().cancel(ticket);
     match answer {
         Cancel::Cancelled => {
             // A worker that is not idle looks before it sleeps, and at the end of each run.
-            pipeline.wakeups().for_ended_early(pipeline.admission());
+            pipeline.wakeups().for_ended_early(&pipeline.admission);
         }
         Cancel::TooLate => return cancel_blocking(pipeline, ticket),
         Cancel::WillRun => {}
@@ -35,41 +36,31 @@ pub(crate) fn cancel(pipeline: &Pipeline, ticket: Ticket) -> Cancel {
 
 /// Cancels a job that has a slot and waits for a blocking thread.
 fn cancel_blocking(pipeline: &Pipeline, ticket: Ticket) -> Cancel {
-    let launcher = pipeline.launcher();
-    let request = launcher.blocking().take_queued(|request| {
+    let launcher = &pipeline.launcher;
+    let request = launcher.blocking.take_queued(|request| {
         let mut found = false;
-        launcher.slots().look_at(request.request.token, |job| {
+        launcher.slots.look_at(request.request.token, |job| {
             let unbegun = request.done == 0 && job.has_transferred_nothing() && job.has_result();
             found = unbegun && job.ticket() == Some(ticket);
         });
         found
     });
     let Some(request) = request else { return cancel_poll(pipeline, ticket) };
-    pipeline.admission().lock().tally_mut().count_cancelled(CancelReason::Cancelled);
-    launcher.end_unbegun(pipeline.admission(), &request, CancelReason::Cancelled);
+    pipeline.admission.lock().tally_mut().count_cancelled(CancelReason::Cancelled);
+    launcher.end_unbegun(&pipeline.admission, &request, CancelReason::Cancelled);
     Cancel::Cancelled
 }
 
 /// Cancels a poll that is in a slot. The kernel cancels no other operation.
 fn cancel_poll(pipeline: &Pipeline, ticket: Ticket) -> Cancel {
-    let Some(index) = pipeline.admission().lock().polls_mut().find(ticket) else {
+    let Some(index) = pipeline.admission.lock().cancellable_mut().find_poll(ticket) else {
         return Cancel::TooLate;
     };
     let wanted = |job: &Job| job.ticket() == Some(ticket) && job.meta().cancel_reason().is_none();
-    match end_poll(pipeline, index, wanted, CancelReason::Cancelled) {
-        Found::Poll => Cancel::Cancelled,
-        Found::Nothing => Cancel::TooLate,
-    }
+    end_poll(pipeline, index, wanted, CancelReason::Cancelled)
 }
 
-/// Whether there was a poll to end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Found {
-    Poll,
-    Nothing,
-}
-
-/// Ends the poll in this slot, if there is one that `wanted` picks.
+/// Ends the poll in this slot, unless there is none that `wanted` picks, or none any more.
 ///
 /// The books are locked first and the slot inside them. The books are given up before the kernel is
 /// asked; the slot stays locked, so that its token can't be used for another request meanwhile.
@@ -78,42 +69,47 @@ fn end_poll(
     index: u32,
     wanted: impl FnOnce(&Job) -> bool,
     reason: CancelReason,
-) -> Found {
-    let (admission, launcher) = (pipeline.admission(), pipeline.launcher());
+) -> Cancel {
+    let (admission, launcher) = (&pipeline.admission, &pipeline.launcher);
     let mut books = admission.lock();
-    let Some(mut poll) = launcher.slots().lock_poll(index, wanted) else { return Found::Nothing };
+    let Some(mut poll) = launcher.slots.lock_poll(index, wanted) else { return Cancel::TooLate };
     if poll.mark(reason) {
         // Both locks are held, so nobody else has the job: it is counted before anybody can hear of
         // its end.
         books.tally_mut().count_cancelled(reason);
     }
     drop(books);
-    let is_coming = launcher.engine().cancel(poll.token());
+    let is_coming = launcher.engine.cancel(poll.token());
     drop(poll);
     if !is_coming {
         // The poll is just being submitted, or its event is on the way.
         let again = Instant::now() + RETRY;
         let mut books = admission.lock();
-        books.polls_mut().look_again(index, again);
+        books.cancellable_mut().look_again(index, again);
         pipeline.wakeups().look_by(again, books);
     }
-    Found::Poll
+    Cancel::Cancelled
 }
 
 /// Takes a job that ended without a slot, for the caller to run its callback. As that may be slow,
 /// this wakes idle workers for all other work, which may have been left to the calling worker.
 pub(crate) fn next_ended_early(pipeline: &Pipeline) -> Option<(Job, CancelReason)> {
-    let mut books = pipeline.admission().lock();
-    let (next, polls) = books.take_ended_early();
+    let mut books = pipeline.admission.lock();
+    let (next, slots) = books.take_ended_early();
     let has_more = books.ended_early() > 0;
     drop(books);
-    for index in polls {
+    let mut only_polls = true;
+    for index in slots {
         let wanted = |job: &Job| job.meta().cancel_reason().is_some() || job.meta().is_overdue();
-        let _ = end_poll(pipeline, index, wanted, CancelReason::TimedOut);
+        only_polls &=
+            end_poll(pipeline, index, wanted, CancelReason::TimedOut) == Cancel::Cancelled;
+    }
+    if !only_polls {
+        pipeline.launcher.end_overdue(&pipeline.admission);
     }
     let next = next?;
     if has_more {
-        pipeline.wakeups().for_ended_early(pipeline.admission());
+        pipeline.wakeups().for_ended_early(&pipeline.admission);
     }
     pipeline.wakeups().for_unclaimed();
     Some(next)

@@ -39,7 +39,7 @@ where
         accept_outside(pipeline, &mut jobs, make, patience)
     };
     result.map_err(|kind| {
-        pipeline.admission().lock().tally_mut().count_refused(jobs.len());
+        pipeline.admission.lock().tally_mut().count_refused(jobs.len());
         (kind, jobs)
     })
 }
@@ -50,7 +50,7 @@ fn accept_outside<J>(
     mut make: impl FnMut(J) -> Job,
     patience: Patience,
 ) -> Result<(), Refusal> {
-    let admission = pipeline.admission();
+    let admission = &pipeline.admission;
     while jobs.len() > 0 {
         let mut books = match admission.wait_for_room(admission.lock(), patience) {
             Ok(books) => books,
@@ -73,8 +73,8 @@ fn park<J>(
     jobs: &mut impl ExactSizeIterator<Item = J>,
     make: impl FnMut(J) -> Job,
 ) -> Result<(), Refusal> {
-    let mut books = pipeline.admission().lock();
-    let result = pipeline.admission().accept_parked(&mut books, jobs, make);
+    let mut books = pipeline.admission.lock();
+    let result = pipeline.admission.accept_parked(&mut books, jobs, make);
     pipeline.after_parking(books);
     result
 }
@@ -97,7 +97,7 @@ pub(crate) fn poll_accept(
     }
     // Not under the lock, as it runs the executor's code. If that panics, nothing has changed.
     let waker = TaskWaker::of(context.waker());
-    let admission = pipeline.admission();
+    let admission = &pipeline.admission;
     let mut books = admission.lock();
     if books.flags().is_closing() {
         books.tally_mut().count_refused(1);
@@ -131,7 +131,7 @@ pub(crate) fn leave_line(pipeline: &Pipeline, place: &mut LinePlace) {
     if place.is_none() || pipeline.is_forked() {
         return;
     }
-    let left = pipeline.admission().lock().room_mut().line.leave(place);
+    let left = pipeline.admission.lock().room_mut().line.leave(place);
     if let LeaveLine::Woken = left {
         pass_room_on(pipeline);
     }
@@ -145,7 +145,7 @@ fn fill_and_wake<'a>(pipeline: &'a Pipeline, mut books: MutexGuard<'a, Books>) {
         // First, as the submission may take its time.
         drop(books);
         wake(woken);
-        books = pipeline.admission().lock();
+        books = pipeline.admission.lock();
     }
     pipeline.fill(books, CacheReads::Leave);
 }
@@ -153,8 +153,8 @@ fn fill_and_wake<'a>(pipeline: &'a Pipeline, mut books: MutexGuard<'a, Books>) {
 /// Wakes the next caller or task that waits for room, in place of one that was woken and doesn't
 /// take it.
 fn pass_room_on(pipeline: &Pipeline) {
-    let mut books = pipeline.admission().lock();
-    pipeline.admission().pass_room_on(&mut books);
+    let mut books = pipeline.admission.lock();
+    pipeline.admission.pass_room_on(&mut books);
     let woken = books.room_mut().line.take_woken();
     drop(books);
     wake(woken);

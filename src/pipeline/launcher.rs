@@ -20,27 +20,28 @@ use crate::admission::batch::Batch;
 use crate::admission::counters::Counters;
 use crate::admission::slots::Slots;
 use crate::blocking::{BlockingPool, BlockingRequest, CacheRead, ReplyTo, read_cached};
+use crate::engine::backend::Backend;
 use crate::engine::errno::{SubmitAction, submit_action};
+use crate::engine::index_of;
 use crate::engine::operation::Operation;
-use crate::engine::token::index_of;
 use crate::engine::{Engine, Errno, Event, Request};
 use crate::job::Job;
 use crate::job::stopped::CancelReason;
-use crate::sync::{Mutex, lock, thread};
+use crate::sync::{Instant, Mutex, lock, thread};
 
 /// How often a kernel is asked again that has no request left although this dispatcher uses none.
 /// Then the first job ends with the kernel's error.
 const TRIES_WHEN_ALONE: u32 = 8;
 
 pub(crate) struct Launcher {
-    engine: Box<dyn Engine>,
-    slots: Slots,
-    blocking: Arc<BlockingPool>,
+    pub(super) engine: Box<dyn Engine>,
+    pub(super) slots: Slots,
+    pub(super) blocking: Arc<BlockingPool>,
     /// For jobs that the reaper doesn't see. It is taken away when the threads are told to end. The
     /// channel is then disconnected as soon as the reaper has dropped its own sender.
     completed: Mutex<Option<Sender<Completed>>>,
-    counters: Arc<Counters>,
-    wakeups: Wakeups,
+    pub(super) counters: Arc<Counters>,
+    pub(super) wakeups: Wakeups,
 }
 
 /// The outcome of a look into the page cache.
@@ -69,20 +70,12 @@ impl Launcher {
         &*self.engine
     }
 
-    pub(crate) fn slots(&self) -> &Slots {
-        &self.slots
-    }
-
     pub(crate) fn blocking(&self) -> &BlockingPool {
         &self.blocking
     }
 
     pub(crate) fn counters(&self) -> &Counters {
         &self.counters
-    }
-
-    pub(crate) fn wakeups(&self) -> &Wakeups {
-        &self.wakeups
     }
 
     /// Hands on jobs that have just been put into slots, except a read that is to be looked for in
@@ -129,7 +122,11 @@ impl Launcher {
         requests: &[BlockingRequest],
         next: SenderNext,
     ) {
-        if requests.is_empty() || self.blocking.push(requests.iter().copied()) {
+        if requests.is_empty() {
+            return;
+        }
+        if self.blocking.push(requests.iter().copied()) {
+            self.end_if_overdue(admission, requests.iter().map(|request| &request.request));
             return;
         }
         // There is no blocking thread: a worker does the work, and the engine performs a transfer.
@@ -181,6 +178,9 @@ impl Launcher {
                 }
                 Ok(accepted) => {
                     tries = 0;
+                    if self.engine.backend() == Backend::BlockingThreads {
+                        self.end_if_overdue(admission, &rest[..accepted]);
+                    }
                     rest = &rest[accepted..];
                 }
                 Err((SubmitAction::Retry, _)) => {}
@@ -277,6 +277,28 @@ impl Launcher {
         match request.reply_to {
             ReplyTo::Engine => self.engine.performed(Event { token, res }),
             ReplyTo::Workers => self.deliver(admission, self.take_own(token, res)),
+        }
+    }
+
+    /// Ends what is overdue by now, if one of these requests is, which were just queued for the
+    /// blocking threads. The books may have had somebody look for it before it was in the queue.
+    fn end_if_overdue<'a>(
+        &self,
+        admission: &Admission,
+        queued: impl IntoIterator<Item = &'a Request>,
+    ) {
+        let mut deadlines = queued.into_iter().filter_map(|request| request.deadline);
+        if deadlines.any(|deadline| deadline <= Instant::now()) {
+            self.end_overdue(admission);
+        }
+    }
+
+    /// Ends all jobs that wait for a blocking thread and are overdue. It is not left to these
+    /// threads, which may be busy for as long as they like.
+    pub(super) fn end_overdue(&self, admission: &Admission) {
+        for request in self.blocking.take_overdue(Instant::now()) {
+            admission.lock().tally_mut().count_cancelled(CancelReason::TimedOut);
+            self.end_unbegun(admission, &request, CancelReason::TimedOut);
         }
     }
 

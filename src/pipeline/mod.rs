@@ -35,9 +35,9 @@ use crate::sync::channel::{Receiver, Sender, bounded};
 use crate::admission::batch::Batch;
 use crate::admission::books::{Books, Then};
 use crate::admission::counters::Counters;
+use crate::admission::counters::Outcome;
 use crate::admission::limits::Limits;
 use crate::admission::slots::Slots;
-use crate::admission::tally::Outcome;
 use crate::admission::{Admission, CacheReads};
 use crate::blocking::{BlockingPool, BlockingService};
 use crate::engine::Engine;
@@ -76,10 +76,10 @@ pub(crate) enum Runs {
 
 thread_local! {
     /// The lists of one filling of slots, kept so that none is allocated each time.
-    static BATCH: Cell<Batch> = const { Cell::new(Batch::new()) };
+    static BATCH: Cell<Batch> = Cell::default();
 }
 
-/// Its parts.
+/// Its parts, each with a state of its own that it keeps private.
 impl Pipeline {
     /// Also returns the sender of completed jobs that the reaper is to have.
     pub(crate) fn new(
@@ -101,14 +101,14 @@ impl Pipeline {
         let slots = Slots::new(limits.depth);
         let pipeline = Arc::new(Self {
             fork_mark: ForkMark::of_this_process(),
-            admission: Admission::new(limits),
+            admission: Admission::new(limits, engine.backend()),
             launcher: Launcher::new(engine, slots, blocking, sender.clone(), counters, wakeups),
             completed,
             panics: Arc::new(PanicSink::new(panic_handler)),
             reaper_deaf: AtomicBool::new(false),
         });
         let service: Arc<dyn BlockingService> = pipeline.clone();
-        pipeline.launcher.blocking().serve(Arc::downgrade(&service));
+        pipeline.launcher.blocking.serve(Arc::downgrade(&service));
         (pipeline, sender)
     }
 
@@ -120,16 +120,16 @@ impl Pipeline {
         &self.launcher
     }
 
-    pub(crate) fn wakeups(&self) -> &Wakeups {
-        self.launcher.wakeups()
-    }
-
     pub(crate) fn completed(&self) -> &Receiver<Completed> {
         &self.completed
     }
 
     pub(crate) fn panics(&self) -> &Arc<PanicSink> {
         &self.panics
+    }
+
+    pub(crate) fn wakeups(&self) -> &Wakeups {
+        &self.launcher.wakeups
     }
 }
 
@@ -220,7 +220,7 @@ impl Pipeline {
             books.flags_mut().count_refill();
         }
         loop {
-            admission.fill_slots(&mut books, self.launcher.slots(), reads, &mut batch);
+            admission.fill_slots(&mut books, &self.launcher.slots, reads, &mut batch);
             let ended_early = wakeups.expire_overdue(&mut books);
             if between_callbacks && batch.requests.is_empty() {
                 drop(books);
@@ -270,12 +270,6 @@ impl Pipeline {
         books.resume(index, job);
         self.wakeups().when_to_fill(&books)
     }
-
-    /// Sends a job to the workers in place of the reaper, which has not seen it, and wakes one of
-    /// them if need be.
-    pub(crate) fn deliver(&self, completed: Completed) {
-        self.launcher.deliver(&self.admission, completed);
-    }
 }
 
 /// The end of the pipeline.
@@ -297,10 +291,13 @@ impl Pipeline {
         }
         self.launcher.stop();
         let has_reaper = matches!(self.wakeups(), Wakeups::Workers(_));
-        if has_reaper && self.launcher.engine().wake().is_err() {
+        if has_reaper && self.launcher.engine.wake().is_err() {
             self.reaper_deaf.store(true, Ordering::Release);
         }
         self.admission.threads_are_told();
+        // Last, as this is users' code. The calling thread ran or refused the last callback, so it
+        // is never the reaper.
+        self.panics.end();
     }
 
     /// Whether the reaper could not be told to end, so that nobody must wait for the threads.

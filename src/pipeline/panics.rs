@@ -2,9 +2,11 @@
 
 use std::any::Any;
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::engine::operation::Operation;
+use crate::sync::{Mutex, lock};
 use crate::unwind::{Payload, catch, discard, message};
 
 /// A callback's panic, as the [panic handler](crate::Builder::panic_handler) gets it.
@@ -38,17 +40,20 @@ impl fmt::Display for CallbackPanic<'_> {
     }
 }
 
-pub(crate) type PanicHandler = Box<dyn Fn(&CallbackPanic<'_>) + Send + Sync>;
+pub(crate) type PanicHandler = Arc<dyn Fn(&CallbackPanic<'_>) + Send + Sync>;
 
 /// Where callbacks' panics are counted and reported.
 pub(crate) struct PanicSink {
-    handler: Option<PanicHandler>,
+    /// Until the dispatcher ends. Threads and submitters share the sink for longer, and the reaper,
+    /// which must not run the handler's destructor, is often the last. A handler may also hold a
+    /// submitter of its own dispatcher, which holds the sink.
+    handler: Mutex<Option<PanicHandler>>,
     count: AtomicU64,
 }
 
 impl PanicSink {
     pub(crate) fn new(handler: Option<PanicHandler>) -> Self {
-        Self { handler, count: AtomicU64::new(0) }
+        Self { handler: Mutex::new(handler), count: AtomicU64::new(0) }
     }
 
     pub(crate) fn count(&self) -> u64 {
@@ -58,11 +63,28 @@ impl PanicSink {
 
     pub(crate) fn report(&self, payload: &Payload, operation: Operation, offset: u64) {
         self.count.fetch_add(1, Ordering::Relaxed);
-        if let Some(handler) = &self.handler {
-            let panic = CallbackPanic { payload: &**payload, operation, offset };
-            if let Err(second) = catch(|| handler(&panic)) {
-                discard(second);
-            }
+        let Some(handler) = lock(&self.handler).clone() else { return };
+        let panic = CallbackPanic { payload: &**payload, operation, offset };
+        if let Err(second) = catch(|| handler(&panic)) {
+            discard(second);
         }
+        // This may be the last share.
+        drop_handler(handler);
+    }
+
+    /// Drops the handler, on the calling thread, when no callback will run any more.
+    pub(super) fn end(&self) {
+        // The lock is given up before the destructor runs.
+        let handler = lock(&self.handler).take();
+        if let Some(handler) = handler {
+            drop_handler(handler);
+        }
+    }
+}
+
+/// Drops a share of the handler. The destructor is users' code.
+fn drop_handler(handler: PanicHandler) {
+    if let Err(panic) = catch(|| drop(handler)) {
+        discard(panic);
     }
 }

@@ -46,7 +46,7 @@ impl Reaper {
         let (going, gone) = bounded(0);
         // Made here, and not by the thread, as it asks num_cpus, which keeps the answer. A child
         // that is forked while another thread is finding it out would wait for that for ever.
-        let spin = Spin::new(pipeline.launcher().engine().ready().is_some());
+        let spin = Spin::new(pipeline.launcher.engine.ready().is_some());
         let thread = spawn(Box::new(move || run(pipeline, completed_tx, coalesce, spin, going)))?;
         Ok(Self { thread, gone })
     }
@@ -77,24 +77,24 @@ fn run(
 ) {
     let _guard = AbortOnUnwind;
     reap(&pipeline, &completed_tx, coalesce, spin);
-    let retired = pipeline.launcher().engine().close();
+    let retired = pipeline.launcher.engine.close();
     // The workers' channel has lost its last sender with this one.
     drop(completed_tx);
-    pipeline.wakeups().workers().sleepers().dismiss();
+    pipeline.wakeups().workers().sleepers.dismiss();
     drop(pipeline);
     drop(going);
     drop(retired);
 }
 
 fn reap(pipeline: &Pipeline, completed_tx: &Sender<Completed>, coalesce: Duration, mut spin: Spin) {
-    let (engine, counters) = (pipeline.launcher().engine(), pipeline.launcher().counters());
+    let (engine, counters) = (&pipeline.launcher.engine, &pipeline.launcher.counters);
     let mut events = Vec::new();
     let mut pause = PAUSE_MIN;
     let mut coalescing = Coalescing::new(coalesce);
     let mut watch = Watch::default();
     let mut stop = false;
     while !stop {
-        let least = || coalescing.least(counters.in_flight(), pipeline.completed().len());
+        let least = || coalescing.least(counters.in_flight(), pipeline.completed.len());
         // More may have been submitted meanwhile.
         spin.until(|| engine.ready().is_some_and(|ready| ready >= least()));
         let least = least();
@@ -118,7 +118,7 @@ fn reap(pipeline: &Pipeline, completed_tx: &Sender<Completed>, coalesce: Duratio
             // asking again now and then.
             Err(_) => {
                 counters.reap_errors.fetch_add(1, Ordering::Relaxed);
-                pipeline.wakeups().workers().stop_watching(pipeline.admission());
+                pipeline.wakeups().workers().stop_watching(&pipeline.admission);
                 thread::sleep(pause);
                 pause = (pause * 2).min(PAUSE_MAX);
             }
@@ -133,13 +133,13 @@ fn pass_on(pipeline: &Pipeline, completed_tx: &Sender<Completed>, events: &mut V
     }
     let stop = events.iter().any(|event| event.token == STOP);
     // They are counted first: once a job is sent, it may be over before the next line.
-    pipeline.launcher().counters().harvested(events.len() - usize::from(stop));
+    pipeline.launcher.counters.harvested(events.len() - usize::from(stop));
     for event in events.drain(..).filter(|event| event.token != STOP) {
-        if let Some(completed) = pipeline.launcher().reaped(event) {
+        if let Some(completed) = pipeline.launcher.reaped(event) {
             let sent = completed_tx.try_send(completed);
             assert!(sent.is_ok(), "the channel has room for every slot");
         }
     }
-    pipeline.wakeups().workers().after_harvest(pipeline.admission());
+    pipeline.wakeups().workers().after_harvest(&pipeline.admission);
     stop
 }

@@ -20,11 +20,11 @@ impl Watch {
     /// Wakes idle workers if those that are awake don't get on. False if there is nothing to watch.
     pub(crate) fn goes_on(&mut self, pipeline: &Pipeline) -> bool {
         let wakeups = pipeline.wakeups().workers();
-        let Some(unserved) = wakeups.watch(pipeline.admission()) else {
+        let Some(unserved) = wakeups.watch(&pipeline.admission) else {
             self.seen = None;
             return false;
         };
-        let slow = !wakeups.pace().is_quick();
+        let slow = !wakeups.pace.is_quick();
         let now = Instant::now();
         let (before, since) = *self.seen.get_or_insert((unserved, now));
         let elapsed = now - since;
@@ -33,7 +33,7 @@ impl Watch {
             self.seen = Some((unserved, now));
             if unserved.finished == before.finished && unserved.completed > 0 {
                 // Callbacks are not as quick as they were taken to be.
-                wakeups.pace().doubt();
+                wakeups.pace.doubt();
             }
             missing = helpers(&unserved, &before, elapsed);
         }

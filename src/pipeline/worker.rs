@@ -19,8 +19,7 @@ const NAP_MAX: Duration = Duration::from_millis(100);
 /// Runs callbacks until the channel is disconnected.
 pub(crate) fn run(pipeline: &Pipeline, number: usize) {
     let _guard = AbortOnUnwind;
-    let wakeups = pipeline.wakeups().workers();
-    pipeline.as_worker(|| Worker { pipeline, wakeups, number, run: Run::default() }.work());
+    pipeline.as_worker(|| Worker::new(pipeline, number).work());
 }
 
 pub(super) struct Worker<'a> {
@@ -28,12 +27,7 @@ pub(super) struct Worker<'a> {
     wakeups: &'a WorkerWakeups,
     /// Its number among the workers.
     number: usize,
-    run: Run,
-}
-
-/// A run: the completed jobs that the worker has taken since it last filled slots.
-#[derive(Default)]
-struct Run {
+    /// Its run: how many callbacks since it last filled slots, and when the first of them began.
     callbacks: usize,
     since: Option<Instant>,
 }
@@ -51,28 +45,27 @@ pub(super) enum IdleStep {
 }
 
 impl Worker<'_> {
-    #[cfg(all(test, not(loom)))]
     pub(super) fn new(pipeline: &Pipeline, number: usize) -> Worker<'_> {
         let wakeups = pipeline.wakeups().workers();
-        Worker { pipeline, wakeups, number, run: Run::default() }
+        Worker { pipeline, wakeups, number, callbacks: 0, since: None }
     }
 
     fn work(&mut self) {
         let pipeline = self.pipeline;
-        let depth = pipeline.admission().limits().depth;
+        let depth = pipeline.admission.limits().depth;
         loop {
             let mut ended_early = false;
-            match pipeline.completed().try_recv() {
+            match pipeline.completed.try_recv() {
                 Ok(completed) => {
-                    self.run.since.get_or_insert_with(Instant::now);
+                    self.since.get_or_insert_with(Instant::now);
                     let fill = end(pipeline, completed);
                     if pipeline.is_forked() {
                         // The callback forked, and this is the child: everything else here is the
                         // parent's.
                         return;
                     }
-                    self.run.callbacks += 1;
-                    if fill == FillNow::Yes || self.run.callbacks >= self.run_limit(depth) {
+                    self.callbacks += 1;
+                    if fill == FillNow::Yes || self.callbacks >= self.run_limit(depth) {
                         self.end_run();
                         ended_early = pipeline.refill();
                     }
@@ -94,18 +87,18 @@ impl Worker<'_> {
     }
 
     fn run_limit(&self, depth: u32) -> usize {
-        run_limit(depth, self.wakeups.sleepers().awake(), self.wakeups.pace().in_no_time())
+        run_limit(depth, self.wakeups.sleepers.awake(), self.wakeups.pace.in_no_time())
     }
 
     fn end_run(&mut self) {
-        if let Some(since) = self.run.since.take() {
-            self.wakeups.pace().record(since.elapsed(), self.run.callbacks);
-            if !self.wakeups.pace().is_quick() {
+        if let Some(since) = self.since.take() {
+            self.wakeups.pace.record(since.elapsed(), self.callbacks);
+            if !self.wakeups.pace.is_quick() {
                 // Callbacks may have looked quick when these jobs were sent.
                 self.wakeups.for_unclaimed();
             }
         }
-        self.run.callbacks = 0;
+        self.callbacks = 0;
     }
 
     /// Fills slots, and sleeps when there is nothing else to do.
@@ -120,8 +113,8 @@ impl Worker<'_> {
                     Some(nap)
                 }
             };
-            let woken = self.wakeups.sleepers().sleep(self.number, limit);
-            self.pipeline.launcher().counters().worker_wakeups.fetch_add(1, Ordering::Relaxed);
+            let woken = self.wakeups.sleepers.sleep(self.number, limit);
+            self.pipeline.launcher.counters.worker_wakeups.fetch_add(1, Ordering::Relaxed);
             if woken {
                 self.arrive();
                 return;
@@ -136,7 +129,7 @@ impl Worker<'_> {
     /// announced as idle and may sleep. See "Falling asleep" in `README.md`.
     pub(super) fn idle_step(&self) -> IdleStep {
         let pipeline = self.pipeline;
-        let mut books = pipeline.admission().lock();
+        let mut books = pipeline.admission.lock();
         let ended_early = pipeline.wakeups().expire_overdue(&mut books);
         if books.can_fill() {
             pipeline.fill(books, CacheReads::TakeOne);
@@ -146,11 +139,11 @@ impl Worker<'_> {
             return IdleStep::LookAgain;
         }
         // This is under the lock, so a thread that adds work later finds the worker idle.
-        self.wakeups.sleepers().announce_idle(self.number, books.next_deadline());
+        self.wakeups.sleepers.announce_idle(self.number, books.next_deadline());
         let starved = books.is_starved();
         drop(books);
-        if !pipeline.completed().is_empty() || self.wakeups.sleepers().are_dismissed() {
-            self.wakeups.sleepers().cancel_idle(self.number);
+        if !pipeline.completed.is_empty() || self.wakeups.sleepers.are_dismissed() {
+            self.wakeups.sleepers.cancel_idle(self.number);
             // Also if it was not woken: a thread that saw this worker idle may rely on its coming.
             self.arrive();
             IdleStep::LookAgain
@@ -165,15 +158,15 @@ impl Worker<'_> {
     /// submitter relied on this wake-up, and the job's callback may be slow.
     pub(super) fn arrive(&self) {
         let pipeline = self.pipeline;
-        let mut books = pipeline.admission().lock();
+        let mut books = pipeline.admission.lock();
         books.flags_mut().filler_arrives();
         pipeline.wakeups().expire_overdue(&mut books);
         if books.can_fill() {
             drop(books);
             // Jobs that were sent may have been left to this worker, as it was coming, and filling
             // may take its time.
-            pipeline.wakeups().for_sent(pipeline.admission(), 0, SenderNext::Other);
-            pipeline.fill(pipeline.admission().lock(), CacheReads::TakeOne);
+            pipeline.wakeups().for_sent(&pipeline.admission, 0, SenderNext::Other);
+            pipeline.fill(pipeline.admission.lock(), CacheReads::TakeOne);
         } else if books.is_starved() {
             self.wakeups.leave_asking();
         }
@@ -181,7 +174,7 @@ impl Worker<'_> {
 
     /// Asks a kernel again that had no request left, although nothing has completed since.
     fn ask_again(&self) {
-        let mut books = self.pipeline.admission().lock();
+        let mut books = self.pipeline.admission.lock();
         books.flags_mut().ask_kernel_again();
         // Nobody else has to come for what this finds.
         books.flags_mut().expect_filler();

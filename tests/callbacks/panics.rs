@@ -3,10 +3,10 @@
 #![expect(unsafe_code, reason = "implements the buffer contract for a buffer that panics")]
 
 use std::panic::{AssertUnwindSafe, catch_unwind, panic_any};
-use std::sync::{Arc, mpsc};
+use std::sync::{Arc, OnceLock, mpsc};
 use std::thread;
 
-use reapool::{CallbackPanic, Dispatcher, FileHandle, IoBuf, Job, JoinError, Operation};
+use reapool::{CallbackPanic, Dispatcher, FileHandle, IoBuf, Job, JoinError, Operation, Submitter};
 
 use crate::support::panics::{Grenade, quietly};
 use crate::support::{self, Drops, HANG, null, null_read, watched};
@@ -80,6 +80,72 @@ fn what_the_handler_holds_is_dropped_with_the_dispatcher() {
             drop(support::builder().depth(1).workers(1).panic_handler(handler).build().unwrap());
             assert_eq!(Arc::strong_count(&held), 1, "a thread that goes on has it");
         }
+    });
+}
+
+/// Tells which thread dropped it, and panics.
+struct TellingGrenade(mpsc::Sender<Option<String>>);
+
+impl Drop for TellingGrenade {
+    fn drop(&mut self) {
+        self.0.send(thread::current().name().map(str::to_owned)).unwrap();
+        panic!("a destructor");
+    }
+}
+
+#[test]
+fn what_the_handler_holds_is_dropped_by_the_worker_that_ran_the_last_callback() {
+    quietly(|| {
+        let (tell, told) = mpsc::channel();
+        let bomb = TellingGrenade(tell);
+        let handler = move |_: &CallbackPanic<'_>| _ = &bomb;
+        let dispatcher = support::builder().workers(1).panic_handler(handler).build().unwrap();
+        // It shares the inside of the dispatcher for longer than the threads.
+        let submitter = dispatcher.submitter();
+        submitter.submit(Job::nop(move || drop(dispatcher))).unwrap();
+        let name = told.recv_timeout(HANG).unwrap();
+        assert_eq!(name.as_deref(), Some("aio-worker-0"));
+        drop(submitter);
+    });
+}
+
+#[test]
+fn what_the_handler_holds_may_panic_when_an_idle_dispatcher_is_dropped() {
+    quietly(|| {
+        let (tell, told) = mpsc::channel();
+        for shut_down in [true, false] {
+            let bomb = TellingGrenade(tell.clone());
+            let handler = move |_: &CallbackPanic<'_>| _ = &bomb;
+            let dispatcher = support::builder().workers(1).panic_handler(handler).build().unwrap();
+            dispatcher.drain().unwrap();
+            if shut_down {
+                dispatcher.shutdown().unwrap();
+            } else {
+                drop(dispatcher);
+            }
+            assert_eq!(told.try_recv().unwrap().as_deref(), thread::current().name());
+        }
+    });
+}
+
+#[test]
+fn a_handler_may_hold_a_submitter_of_its_own_dispatcher() {
+    quietly(|| {
+        let (own, held) = (Arc::new(OnceLock::<Submitter>::new()), Arc::new(()));
+        let (jobs, kept) = (Arc::clone(&own), Arc::clone(&held));
+        let (tell, told) = mpsc::channel();
+        let handler = move |_: &CallbackPanic<'_>| {
+            let (kept, tell) = (Arc::clone(&kept), tell.clone());
+            let job = Job::nop(move || tell.send(drop(kept)).unwrap());
+            jobs.get().unwrap().try_submit(job).unwrap();
+        };
+        let dispatcher = support::builder().workers(1).panic_handler(handler).build().unwrap();
+        own.set(dispatcher.submitter()).unwrap();
+        drop(own);
+        dispatcher.submit(Job::nop(|| panic!("for the handler"))).unwrap();
+        dispatcher.shutdown().unwrap();
+        assert_eq!(told.try_recv(), Ok(()), "the job that the handler submitted has run");
+        assert_eq!(Arc::strong_count(&held), 1, "the handler is gone");
     });
 }
 

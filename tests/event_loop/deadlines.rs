@@ -10,7 +10,10 @@ use reapool::{Cancel, Dispatcher, Job, JobHandle, PollEvents, Submitter};
 
 use crate::support::event_loop::{TendedLoop, turn_in_time, wait_readable};
 use crate::support::readiness::{counter, is_readable};
-use crate::support::{Gate, HANG, errno, eventfd, make_readable, null, scale, watched};
+use crate::support::{
+    Gate, HANG, errno, eventfd, known_file, make_readable, null, occupy_thread, open_buffered,
+    scale, scratch, watched,
+};
 
 /// Soon, and far away.
 const SOON: Duration = Duration::from_millis(20);
@@ -151,6 +154,31 @@ fn an_earlier_deadline_of_a_job_of_blocking_work_does_too() {
         gate.open();
         jobs.quiesce();
         assert_eq!((jobs.stats().finished, jobs.next_deadline()), (2, None));
+    });
+}
+
+#[test]
+fn a_job_that_waits_for_a_thread_is_given_up_in_time() {
+    watched(|| {
+        let builder = Dispatcher::builder().depth(8).blocking_threads(1);
+        let mut jobs = TendedLoop::new(builder);
+        let gate = occupy_thread(&jobs.submitter());
+        let directory = scratch();
+        let file = open_buffered(&known_file(directory.path(), "file", 4));
+        let deadline = Instant::now() + SOON;
+        let write = Job::write(&file, vec![0xff], 0, |done| errno(&done));
+        let late = jobs.try_spawn(write.start_by(deadline)).unwrap();
+        while !late.is_finished() {
+            if let Some(next) = jobs.next_deadline() {
+                assert_eq!(next, deadline);
+                thread::sleep(next.saturating_duration_since(Instant::now()));
+            }
+            jobs.run(usize::MAX).unwrap();
+        }
+        assert_eq!(late.join().unwrap(), Some(libc::ETIMEDOUT));
+        assert_eq!((jobs.next_deadline(), jobs.stats().outstanding), (None, 1));
+        gate.open();
+        jobs.quiesce();
     });
 }
 

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use reapool::{Cancel, Completion, Dispatcher, Job, PollEvents};
+use reapool::{Backend, Cancel, Completion, Dispatcher, Job, PollEvents};
 
 use crate::support::{
     self, HANG, Tended, eventfd, known_file, make_readable, null, occupy_thread, open_buffered,
@@ -154,6 +154,39 @@ fn what_has_to_wait_for_a_thread_is_not_begun_when_it_is_late() {
         dispatcher.quiesce();
         assert_eq!(fs::read(&path).unwrap(), [before[0], before[1], 0xff, before[3]]);
         dispatcher_stats(&dispatcher, 1, 0);
+    });
+}
+
+#[test]
+fn what_waits_for_a_thread_ends_in_time_though_all_of_them_hang() {
+    watched(|| {
+        let directory = scratch();
+        let path = known_file(directory.path(), "file", 4);
+        let file = open_buffered(&path);
+        for backend in [Backend::Automatic, Backend::BlockingThreads] {
+            let builder = support::builder().depth(64).workers(2).blocking_threads(1);
+            let dispatcher = Tended::new(builder.backend(backend));
+            let gate = occupy_thread(&dispatcher.submitter());
+            let write = |offset| Job::write(&file, vec![0xff], offset, |done| done.result);
+            let patient = dispatcher.spawn(write(1).start_within(LATER)).unwrap();
+            let late: Vec<_> = (0..10)
+                .map(|number| dispatcher.spawn(write(2).start_within(SOON * number)).unwrap())
+                .collect();
+            let sync = Job::sync_all(&file, |done| done.result).start_within(SOON);
+            // With AIO the kernel performs it, in time or too late to stop it.
+            let sync = dispatcher.spawn(sync).unwrap();
+            for handle in late {
+                let error = handle.join_timeout(HANG).unwrap().unwrap_err();
+                assert_eq!(error.kind(), ErrorKind::TimedOut);
+            }
+            let synced = sync.join_timeout(HANG).unwrap();
+            if dispatcher.backend() == Backend::BlockingThreads {
+                assert_eq!(synced.unwrap_err().kind(), ErrorKind::TimedOut);
+            }
+            assert!(!patient.is_finished());
+            gate.open();
+            assert_eq!(patient.join_timeout(HANG).unwrap().unwrap(), 1);
+        }
     });
 }
 

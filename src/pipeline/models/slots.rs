@@ -8,7 +8,7 @@ use std::fs::File;
 use std::sync::Arc;
 
 use crate::admission::slots::Slots;
-use crate::engine::token::index_of;
+use crate::engine::index_of;
 use crate::file::FileHandle;
 use crate::job::Job;
 use crate::job::poll_events::PollEvents;

@@ -8,10 +8,18 @@ use std::time::{Duration, Instant};
 use super::exact::{LENGTH, OFFSET, joined};
 use super::rest::direct;
 use super::{HANG, Meeting, Rig, all_well};
-use crate::PollEvents;
+use crate::admission::CacheReads;
+use crate::admission::batch::Batch;
+use crate::admission::limits::Limits;
+use crate::blocking::BlockingPool;
 use crate::engine::fake::{Answer, Fake};
 use crate::engine::lent::FILL;
 use crate::job::Job;
+use crate::pipeline::callback::{end, end_one_early};
+use crate::pipeline::cancel::next_ended_early;
+use crate::pipeline::wakeups::hints::SenderNext;
+use crate::pipeline::{Pipeline, Runs};
+use crate::{FileHandle, PollEvents};
 
 const SOON: Duration = Duration::from_millis(1);
 /// Not to come while a test runs.
@@ -257,4 +265,53 @@ fn a_poll_that_is_late_and_refused_ends_once() {
     rig.fake.complete_all();
     assert_eq!(rig.seen(1), all_well(0..1));
     rig.end(1 + tries);
+}
+
+/// A worker looks for what is overdue just before the job comes into the queue of the blocking
+/// threads, all of which are busy. Nobody looks again, so the thread that queues the job does.
+#[test]
+fn what_is_overdue_when_it_is_queued_for_a_busy_thread_ends_at_once() {
+    let limits = Limits { depth: 4, backlog: 4, parked: 4 };
+    let engine = Box::new(Fake::default());
+    let (pipeline, _completed_tx) =
+        Pipeline::new(engine, limits, Runs::Workers(1), BlockingPool::new(1), None);
+    let (begin, begun) = mpsc::channel();
+    let (release, released) = mpsc::channel::<()>();
+    let work = move || {
+        begin.send(()).unwrap();
+        released.recv_timeout(HANG).unwrap();
+    };
+    assert!(pipeline.post(Job::blocking(work, |()| ())).is_ok());
+    begun.recv_timeout(HANG).unwrap();
+
+    let file = FileHandle::from(tempfile::tempfile().unwrap());
+    let (tell, told) = mpsc::channel();
+    let write = move |done: crate::Completion<_>| tell.send(done.result.unwrap_err()).unwrap();
+    let deadline = Instant::now() + SOON;
+    let write = Job::write(file, vec![0; 9], 0, write).start_by(deadline);
+    let (mut batch, mut books) = (Batch::default(), pipeline.admission.lock());
+    assert!(books.post(write).is_ok());
+    pipeline.admission.fill_slots(
+        &mut books,
+        &pipeline.launcher.slots,
+        CacheReads::Leave,
+        &mut batch,
+    );
+    drop(books);
+    if batch.blocking.len() == 1 {
+        sleep_until(deadline);
+        pipeline.admission.lock().expire_overdue();
+        assert!(next_ended_early(&pipeline).is_none());
+        assert!(pipeline.completed.is_empty(), "it is not in the queue");
+        pipeline.launcher.launch(&pipeline.admission, &batch, SenderNext::Other);
+        let _ = end(&pipeline, pipeline.completed.try_recv().unwrap());
+    } else {
+        end_one_early(&pipeline);
+    }
+    assert_eq!(told.try_recv().unwrap().kind(), io::ErrorKind::TimedOut);
+    assert_eq!(pipeline.admission.lock().next_deadline(), None);
+    release.send(()).unwrap();
+    let _ = end(&pipeline, pipeline.completed.recv_timeout(HANG).unwrap());
+    pipeline.close();
+    pipeline.launcher.blocking.join();
 }

@@ -75,7 +75,7 @@ fn no_more_is_taken_than_was_counted() {
     rig.fake.complete(held[..3].iter().map(|request| (*request, full(request))));
     // The other five are in the ring, too. Take them out of the count, as if the kernel had not yet
     // counted them.
-    let doorbell = rig.jobs.submitter().pipeline.wakeups().owner().doorbell().counter();
+    let doorbell = rig.jobs.submitter().pipeline.wakeups().owner().doorbell.counter();
     rig.fake.complete(held[3..].iter().map(|request| (*request, full(request))));
     let mut count = [0; 8];
     std::io::Read::read_exact(&mut &*doorbell, &mut count).unwrap();
@@ -122,7 +122,7 @@ fn waiting_goes_on_after_an_error_of_the_kernel() {
 #[test]
 fn counts_of_strangers_do_no_harm() {
     let mut rig = Rig::new(Fake::default(), 8, 0);
-    let counter = rig.jobs.submitter().pipeline.wakeups().owner().doorbell().counter();
+    let counter = rig.jobs.submitter().pipeline.wakeups().owner().doorbell.counter();
     for strange in [1, 1000, u64::MAX - 1] {
         rig.submit(0..4);
         (&*counter).write_all(&strange.to_ne_bytes()).unwrap();
@@ -204,9 +204,9 @@ fn a_kernel_without_requests_is_asked_again_if_all_that_it_had_goes_on() {
         // the kernel had.
         let submitter = rig.jobs.submitter();
         let pipeline = &submitter.pipeline;
-        let first = pipeline.launcher().take_own(held[0].token, 0);
-        pipeline.admission().lock().resume(first.index, first.job);
-        assert!(pipeline.launcher().put_back(pipeline.admission(), &held[1..]));
+        let first = pipeline.launcher.take_own(held[0].token, 0);
+        pipeline.admission.lock().resume(first.index, first.job);
+        assert!(pipeline.launcher.put_back(&pipeline.admission, &held[1..]));
     }
     assert!(rig.is_readable(), "nothing else would make somebody ask");
     assert_eq!(rig.jobs.run(100).unwrap(), 0);

@@ -7,10 +7,11 @@ use super::{HANG, Rig, all_well};
 use crate::admission::Admission;
 use crate::admission::limits::Limits;
 use crate::engine::Request;
+use crate::engine::backend::Backend;
 use crate::engine::fake::{Answer, Fake, SubmittedBy};
+use crate::engine::index_of;
 use crate::engine::lent::FILL;
 use crate::engine::operation::Operation;
-use crate::engine::token::index_of;
 use crate::file::FileHandle;
 use crate::job::Job;
 use crate::job::completion::Completion;
@@ -170,7 +171,7 @@ fn a_kernel_without_requests_gets_the_rest_later() {
 #[test]
 fn a_kernel_without_requests_has_one_again_when_a_job_goes_on() {
     let limits = Limits { depth: 2, backlog: 2, parked: 2 };
-    let admission = Admission::new(limits);
+    let admission = Admission::new(limits, Backend::Aio);
     let mut books = admission.lock();
     let job = || Job::read(tempfile::tempfile().unwrap(), Vec::new(), 0, |_| ());
     books.put_back(0, Job::nop(|| ()));
@@ -209,7 +210,7 @@ fn rests_go_in_together_and_before_what_waits() {
     rig.fake.complete([(held, 1)]);
     let first: Vec<Request> = rig.fake.held(15)[..3].to_vec();
     rig.fake.complete(first.into_iter().map(|request| (request, 1000)));
-    let completed = rig.dispatcher.submitter().pipeline.completed().clone();
+    let completed = rig.dispatcher.submitter().pipeline.completed.clone();
     while completed.len() < 3 {
         std::thread::yield_now();
     }

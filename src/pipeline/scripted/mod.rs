@@ -101,7 +101,7 @@ impl Rig {
         self.dispatcher.submit(hold).unwrap();
         self.fake.held(1);
         self.fake.complete_all();
-        let completed = &self.dispatcher.submitter().pipeline.completed().clone();
+        let completed = &self.dispatcher.submitter().pipeline.completed.clone();
         for name in 0..count {
             let (submitter, next) = (self.dispatcher.submitter(), self.job(100 + name));
             let job = Job::read(&self.file, vec![0; 100], name, move |_| act(&submitter, next));

@@ -159,7 +159,7 @@ fn ends_at(point: Point, how: End, lets_go: bool) {
         }
         Point::OnChannel => {
             scene.complete_one();
-            while submitter.pipeline.completed().is_empty() {
+            while submitter.pipeline.completed.is_empty() {
                 thread::yield_now();
             }
         }

@@ -20,14 +20,14 @@ impl Rig {
     fn lull(&self) {
         let pipeline = &self.dispatcher.submitter().pipeline.clone();
         for _ in 0..200 {
-            pipeline.wakeups().workers().pace().record(Duration::ZERO, 1);
+            pipeline.wakeups().workers().pace.record(Duration::ZERO, 1);
         }
     }
 
     /// Lets all workers fall asleep.
     pub(super) fn all_asleep(&self, workers: usize) {
         let pipeline = &self.dispatcher.submitter().pipeline.clone();
-        while pipeline.wakeups().workers().sleepers().idle() < workers {
+        while pipeline.wakeups().workers().sleepers.idle() < workers {
             std::thread::yield_now();
         }
     }
@@ -85,7 +85,7 @@ fn slow_callbacks_wake_all_that_can_be_of_use() {
                 .pipeline
                 .wakeups()
                 .workers()
-                .pace()
+                .pace
                 .record(Duration::from_millis(1), 1);
         }
         let (woken, _) = rig.harvest_of_eight();
@@ -138,11 +138,11 @@ fn a_summons_is_answered_by_a_worker_that_rises_by_itself() {
     let file = crate::FileHandle::from(std::fs::File::open("/dev/null").unwrap());
     let job = crate::Job::read(file, Vec::new(), 0, |_| ());
     assert!(completed_tx.try_send(Completed { index: 0, res: 0, job }).is_ok());
-    pipeline.admission().lock().flags_mut().expect_filler();
+    pipeline.admission.lock().flags_mut().expect_filler();
     assert_eq!(Worker::new(&pipeline, 0).idle_step(), IdleStep::LookAgain);
-    assert_eq!(pipeline.wakeups().workers().sleepers().idle(), 0);
+    assert_eq!(pipeline.wakeups().workers().sleepers.idle(), 0);
     assert!(
-        !pipeline.admission().lock().flags().is_filler_coming(),
+        !pipeline.admission.lock().flags().is_filler_coming(),
         "the next thread that needs a filler would wake nobody"
     );
 }
@@ -158,14 +158,14 @@ fn what_was_left_to_a_worker_that_comes_does_not_wait_until_it_has_filled_slots(
         Pipeline::new(Box::new(fake.clone()), limits, Runs::Workers(2), blocking, None);
     let file = crate::FileHandle::from(std::fs::File::open("/dev/null").unwrap());
     let job = || crate::Job::read(&file, Vec::new(), 0, |_| ());
-    let sleepers = &pipeline.wakeups().workers().sleepers();
+    let sleepers = &pipeline.wakeups().workers().sleepers;
     (0..2).for_each(|worker| sleepers.announce_idle(worker, None));
     assert!(sleepers.wake_one(), "for something else");
     assert!(completed_tx.try_send(Completed { index: 0, res: 0, job: job() }).is_ok());
-    pipeline.wakeups().for_sent(pipeline.admission(), 1, SenderNext::Other);
+    pipeline.wakeups().for_sent(&pipeline.admission, 1, SenderNext::Other);
     assert_eq!((sleepers.idle(), sleepers.coming()), (1, 1), "it is left to the one that comes");
     assert!(sleepers.sleep(1, None));
-    assert!(pipeline.admission().lock().post(job()).is_ok());
+    assert!(pipeline.admission.lock().post(job()).is_ok());
     Worker::new(&pipeline, 1).arrive();
     assert_eq!(fake.calls().len(), 1);
     assert_eq!((sleepers.idle(), sleepers.coming()), (0, 1));

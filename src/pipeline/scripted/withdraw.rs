@@ -160,7 +160,7 @@ fn a_worker_that_is_kept_busy_comes_by_all_the_same() {
     rig.fake.held(63);
     rig.fake.complete_all();
     let pipeline = rig.dispatcher.submitter().pipeline;
-    while pipeline.completed().len() < 63 {
+    while pipeline.completed.len() < 63 {
         thread::yield_now();
     }
     assert_eq!(waiting.cancel(), Cancel::Cancelled);
@@ -184,20 +184,20 @@ fn what_was_left_to_a_worker_is_not_left_to_its_slow_callback() {
     let job = || Job::read(&file, Vec::new(), 0, |_| ());
     submitter.submit(job()).unwrap();
     let waiting = submitter.spawn(job()).unwrap();
-    (0..2).for_each(|worker| pipeline.wakeups().workers().sleepers().announce_idle(worker, None));
+    (0..2).for_each(|worker| pipeline.wakeups().workers().sleepers.announce_idle(worker, None));
     assert_eq!(waiting.cancel(), Cancel::Cancelled);
     assert!(completed_tx.try_send(Completed { index: 0, res: 0, job: job() }).is_ok());
     pipeline.wakeups().for_unclaimed();
     assert_eq!(
         (
-            pipeline.wakeups().workers().sleepers().idle(),
-            pipeline.wakeups().workers().sleepers().coming()
+            pipeline.wakeups().workers().sleepers.idle(),
+            pipeline.wakeups().workers().sleepers.coming()
         ),
         (1, 1)
     );
-    assert!(pipeline.wakeups().workers().sleepers().cancel_idle(1), "it has been woken");
+    assert!(pipeline.wakeups().workers().sleepers.cancel_idle(1), "it has been woken");
     assert!(cancel::next_ended_early(&pipeline).is_some());
-    assert_eq!(pipeline.wakeups().workers().sleepers().idle(), 0, "the other one is woken");
+    assert_eq!(pipeline.wakeups().workers().sleepers.idle(), 0, "the other one is woken");
 }
 
 #[test]

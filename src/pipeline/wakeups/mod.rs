@@ -53,7 +53,7 @@ impl Wakeups {
     pub(crate) fn for_sent(&self, admission: &Admission, count: u64, next: SenderNext) {
         match self {
             Self::Workers(workers) => workers.for_sent(admission, next),
-            Self::Owner(owner) => owner.doorbell().ring(count),
+            Self::Owner(owner) => owner.doorbell.ring(count),
         }
     }
 
@@ -62,7 +62,7 @@ impl Wakeups {
     pub(crate) fn for_ended_early(&self, admission: &Admission) {
         match self {
             Self::Workers(workers) => {
-                workers.sleepers().wake_one();
+                workers.sleepers.wake_one();
             }
             Self::Owner(owner) => owner.wake(admission.lock()),
         }
@@ -79,7 +79,7 @@ impl Wakeups {
     /// deadline. True if jobs that ended early wait for a worker.
     pub(crate) fn expire_overdue(&self, books: &mut Books) -> bool {
         if let (Some(next), Self::Workers(workers)) = (books.expire_overdue(), self) {
-            workers.sleepers().wake_by(next);
+            workers.sleepers.wake_by(next);
         }
         books.ended_early() > 0
     }
@@ -87,7 +87,7 @@ impl Wakeups {
     /// Has somebody look at a poll again at this time, which the books know of.
     pub(crate) fn look_by(&self, time: Instant, books: MutexGuard<'_, Books>) {
         match self {
-            Self::Workers(workers) => workers.sleepers().wake_by(time),
+            Self::Workers(workers) => workers.sleepers.wake_by(time),
             Self::Owner(owner) => owner.wake(books),
         }
     }
@@ -101,7 +101,7 @@ impl Wakeups {
     /// Whether the calling thread is the owner of this event loop. It might wait for jobs that it
     /// would have to end itself.
     pub(crate) fn is_owner_here(&self) -> bool {
-        matches!(self, Self::Owner(owner) if owner.doorbell().is_owner_here())
+        matches!(self, Self::Owner(owner) if owner.doorbell.is_owner_here())
     }
 
     /// The strategy of a dispatcher that has workers.

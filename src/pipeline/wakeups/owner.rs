@@ -1,6 +1,7 @@
 //! How the owner of an event loop is woken: by a doorbell that it watches.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use super::doorbell::Doorbell;
 use super::hints::FillNow;
@@ -9,7 +10,7 @@ use crate::admission::counters::Counters;
 use crate::sync::MutexGuard;
 
 pub(crate) struct OwnerWakeups {
-    doorbell: Doorbell,
+    pub(in crate::pipeline) doorbell: Doorbell,
     counters: Arc<Counters>,
 }
 
@@ -49,7 +50,8 @@ impl OwnerWakeups {
         if books.flags().is_filler_coming() {
             return false;
         }
-        let only_polls = || self.counters.polls() >= books.waiting().busy_slots() as u64;
+        let only_polls =
+            || self.counters.polls.load(Ordering::Relaxed) >= books.waiting().busy_slots() as u64;
         books.can_fill()
             || books.is_starved() && only_polls()
             || books.ended_early() > 0

@@ -21,8 +21,8 @@ use crate::wait::sleepers::Sleepers;
 pub(crate) const NAP_MIN: Duration = Duration::from_millis(1);
 
 pub(crate) struct WorkerWakeups {
-    sleepers: Sleepers,
-    pace: Pace,
+    pub(in crate::pipeline) sleepers: Sleepers,
+    pub(in crate::pipeline) pace: Pace,
     /// The channel of completed jobs. It wakes nobody by itself.
     completed: Receiver<Completed>,
 }
@@ -46,10 +46,6 @@ impl WorkerWakeups {
 
     pub(crate) fn sleepers(&self) -> &Sleepers {
         &self.sleepers
-    }
-
-    pub(crate) fn pace(&self) -> &Pace {
-        &self.pace
     }
 
     /// At once, if an idle worker could submit the jobs that wait, and the running callbacks may

@@ -59,15 +59,15 @@ impl Running {
     }
 
     fn drain(&self) {
-        assert!(self.pipeline.admission().wait_until_quiet(WaitLimit::NEVER));
+        assert!(self.pipeline.admission.wait_until_quiet(WaitLimit::NEVER));
     }
 
     /// Waits for the threads, and checks that nothing is left.
     fn join(self) {
         self.reaper.join();
         self.workers.into_iter().for_each(|worker| worker.join().unwrap());
-        self.pipeline.admission().wait_until_threads_are_told();
-        assert_eq!(self.pipeline.admission().lock().outstanding(), 0);
+        self.pipeline.admission.wait_until_threads_are_told();
+        assert_eq!(self.pipeline.admission.lock().outstanding(), 0);
     }
 
     /// Closes the pipeline and waits for its threads.

@@ -116,10 +116,10 @@ impl Stage {
         if idle + held != self.shape.workers || coming > 0 {
             return false;
         }
-        let books = pipeline.admission().lock();
+        let books = pipeline.admission.lock();
         let waiting =
             books.waiting().for_a_slot() + books.waiting().resumed() + books.ended_early();
-        let on_channel = pipeline.completed().len();
+        let on_channel = pipeline.completed.len();
         let accounted = waiting + on_channel + in_kernel.len() + held;
         let is_open = books.can_fill() || books.ended_early() > 0 || on_channel > 0;
         // An event loop's owner waits for the next completion.
@@ -127,22 +127,20 @@ impl Stage {
             || in_kernel.iter().all(|request| request.transfer.operation == Operation::Poll);
         let is_starved = books.is_starved() && (!self.shape.is_loop() || only_polls());
         let at_rest = !is_open && !is_starved || idle == 0 && !self.shape.is_loop();
-        at_rest
-            && books.outstanding() == accounted as u64
-            && pipeline.launcher().blocking().jobs() == 0
+        at_rest && books.outstanding() == accounted as u64 && pipeline.launcher.blocking.jobs() == 0
     }
 
     /// How many workers are idle, and how many have been woken and have not noticed yet.
     fn asleep(&self) -> (usize, usize) {
         match self.pipeline().wakeups() {
-            Wakeups::Workers(workers) => (workers.sleepers().idle(), workers.sleepers().coming()),
+            Wakeups::Workers(workers) => (workers.sleepers.idle(), workers.sleepers.coming()),
             Wakeups::Owner(_) => (0, 0),
         }
     }
 
     fn describe(&self) -> String {
         let pipeline = self.pipeline();
-        let books = pipeline.admission().lock();
+        let books = pipeline.admission.lock();
         let places = (
             books.waiting().for_a_slot(),
             books.waiting().resumed(),
@@ -156,8 +154,7 @@ impl Stage {
             books.flags().is_watched(),
         );
         let workers = (self.asleep(), self.world.gate.held());
-        let (channel, blocking) =
-            (pipeline.completed().len(), pipeline.launcher().blocking().jobs());
+        let (channel, blocking) = (pipeline.completed.len(), pipeline.launcher.blocking.jobs());
         drop(books);
         let held = self.world.fake.held_if_quiet();
         format!(
@@ -172,14 +169,14 @@ impl Stage {
     /// How many jobs may be submitted from outside now.
     pub(super) fn room(&self) -> usize {
         let pipeline = self.pipeline();
-        pipeline.admission().room(&pipeline.admission().lock())
+        pipeline.admission.room(&pipeline.admission.lock())
     }
 
     /// Whether all jobs that wait do so in the backlog, where they can be cancelled.
     pub(super) fn waits_in_line(&self) -> bool {
-        let books = self.pipeline().admission().lock();
+        let books = self.pipeline().admission.lock();
         let all_taken = self.world.fake.held_if_quiet().is_some();
-        all_taken && books.waiting().resumed() == 0 && self.pipeline().completed().is_empty()
+        all_taken && books.waiting().resumed() == 0 && self.pipeline().completed.is_empty()
     }
 
     /// Lets the kernel complete everything from now on, and holds no callback any more. If the
