@@ -12,13 +12,17 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tempfile::TempDir;
 
-use crate::support::{public, skipped};
+use crate::support::{on_threads, public, skipped};
 
-/// An example, to be run in a directory. `cargo test` builds it beside the directory of this test,
-/// but `cargo test --test NAME` does not.
+/// An example, to be run in a directory, with the engine that the tests are run for if it can have
+/// another. `cargo test` builds it beside the directory of this test, but `cargo test --test NAME`
+/// does not.
 pub(crate) fn example(name: &str, directory: &Path) -> Command {
     let mut command = Command::new(program(name));
     command.current_dir(directory).stdin(Stdio::null());
+    if on_threads() && name != "scrub" {
+        command.arg("--backend=threads");
+    }
     command
 }
 

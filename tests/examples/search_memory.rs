@@ -62,16 +62,14 @@ fn long_lines_are_searched_one_after_the_other() {
     let names = make_files(directory.path());
     let shared = ["--chunk=64", "--memory=8", "--order=input"];
     let arguments: Vec<&str> = names.iter().map(String::as_str).collect();
-    let cases: [(&[&str], fn(&str) -> String); 3] = [
-        (&["-c", "end$"], |name| format!("{name}:1\n")),
-        (&["-l", "-F", "end"], |name| format!("{name}\n")),
-        (&["-n", "^-*end$"], |name| format!("{name}:1:{}end\n", "-".repeat(LINE - 3))),
-    ];
-    for (options, line) in cases {
+    let line = format!(":1:{}end", "-".repeat(LINE - 3));
+    let cases: [(&[&str], &str); 3] =
+        [(&["-c", "end$"], ":1"), (&["-l", "-F", "end"], ""), (&["-n", "^-*end$"], &line)];
+    for (options, rest) in cases {
         let arguments = [&shared[..], options, &arguments].concat();
         let output = run("search", directory.path(), &arguments);
         assert_eq!((stderr(&output), output.status.code()), ("", Some(0)), "{options:?}");
-        let expected: String = names.iter().map(|name| line(name)).collect();
+        let expected: String = names.iter().map(|name| format!("{name}{rest}\n")).collect();
         assert!(stdout(&output) == expected, "{options:?}");
     }
 }
