@@ -10,6 +10,7 @@ use crate::pipeline::Pipeline;
 use crate::pipeline::callback::{end, end_one_early, run_limit};
 use crate::pipeline::completed::Completed;
 use crate::pipeline::wakeups::doorbell::{Doorbell, First};
+use crate::wait::worker_mark::Role;
 
 /// Takes no more completed jobs than were counted, and no more than `most`, and runs their
 /// callbacks. Returns how many ran.
@@ -35,7 +36,7 @@ pub(super) fn run(pipeline: &Pipeline, most: usize) -> io::Result<usize> {
     drop(books);
     let mut turn = Turn { pipeline, doorbell, counted, since_fill: 0 };
     let mut result = Ok(());
-    pipeline.as_worker(|| result = turn.take(most));
+    pipeline.with_role(Role::Worker, || result = turn.take(most));
     if pipeline.is_forked() {
         return Err(forked());
     }

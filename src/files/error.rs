@@ -23,6 +23,8 @@ pub enum FileOperation {
     Read,
     /// Running the user's callback.
     Callback,
+    /// Waiting for the run's next result.
+    Take,
 }
 
 impl fmt::Display for FileOperation {
@@ -33,6 +35,7 @@ impl fmt::Display for FileOperation {
             Self::Stat => "stat",
             Self::Read => "read",
             Self::Callback => "process",
+            Self::Take => "take",
         })
     }
 }
@@ -56,6 +59,10 @@ pub enum FileErrorKind {
     Stopped,
     /// The dispatcher was shut down before the file was finished.
     ShutDown,
+    /// The calling thread can't wait for the run's next result: it is in a callback, and nobody
+    /// would be left to read the files ([`FilesRun`](crate::FilesRun#in-a-callback)). This concerns
+    /// no file: the path is empty, and the index is `u64::MAX`.
+    InCallback,
 }
 
 /// A file that could not be read to its end: which, at what, where, and why. It concerns that file
@@ -80,6 +87,16 @@ pub struct FileError {
 }
 
 impl FileError {
+    /// The calling thread can't wait for results.
+    pub(crate) fn in_callback() -> Self {
+        let reason = "no other worker or blocking thread of the dispatcher would be left to read \
+                      files, as this one is in a callback: take the results in a thread of your \
+                      own, or give the dispatcher more workers or blocking threads";
+        let failure =
+            Failure::new(FileOperation::Take, FileErrorKind::InCallback, io::Error::other(reason));
+        failure.of(IndexedPath { index: u64::MAX, path: PathBuf::new() }, 0)
+    }
+
     /// The kind of this failure.
     #[must_use]
     pub fn kind(&self) -> FileErrorKind {
@@ -89,7 +106,10 @@ impl FileError {
 
 impl fmt::Display for FileError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", Shown(&self.path), self.operation)?;
+        if !self.path.as_os_str().is_empty() {
+            write!(f, "{}: ", Shown(&self.path))?;
+        }
+        write!(f, "{}", self.operation)?;
         if matches!(self.operation, FileOperation::Read | FileOperation::Callback) {
             write!(f, " at offset {}", self.offset)?;
         }

@@ -99,6 +99,13 @@ impl<T> Results<T> {
         self.arrived.notify_all();
     }
 
+    /// Takes all that is ready, without waiting. `None` if that is nothing, and more may come.
+    pub(crate) fn take_ready(&self) -> Option<VecDeque<FileResult<T>>> {
+        let mut state = lock(&self.state);
+        let ready = std::mem::take(&mut state.ready);
+        (state.closed || !ready.is_empty()).then_some(ready)
+    }
+
     /// Takes all that is ready. Waits until there is something; empty if no more will come.
     pub(crate) fn take(&self) -> VecDeque<FileResult<T>> {
         let mut state = lock(&self.state);

@@ -15,8 +15,9 @@ pub(crate) type FileResult<T> = Result<Processed<T>, FileError>;
 
 /// The run as its user controls it, whatever its callbacks are.
 pub(crate) trait RunControl<T>: Send + Sync {
-    /// Waits for results and takes them; empty when no more will come.
-    fn take_results(self: Arc<Self>) -> VecDeque<FileResult<T>>;
+    /// Waits for results and takes them; empty when no more will come. `None` if the calling thread
+    /// must not wait.
+    fn take_results(self: Arc<Self>) -> Option<VecDeque<FileResult<T>>>;
 
     /// The user has got `count` results, and others may take their places.
     fn results_taken(self: Arc<Self>, count: usize);
@@ -38,15 +39,27 @@ pub(crate) trait RunControl<T>: Send + Sync {
 ///
 /// Dropping it [stops](FilesStopper::stop) the run and doesn't wait for files in progress.
 ///
+/// # In a callback
+///
 /// A callback of the same dispatcher that waits for results occupies a worker while it waits; a
-/// blocking job occupies a blocking thread. If all of them wait, the run stands still. It also
-/// stands still while the waiting code keeps chunks of this run that use up all of its memory.
+/// blocking job, or an iterator of paths, occupies a blocking thread. If all of them waited, nobody
+/// would be left to read the files. So the last worker and the last blocking thread don't wait: if
+/// no result is there, the next item is an error of the kind
+/// [`InCallback`](crate::FileErrorKind::InCallback), and the iteration ends after it. The run is as
+/// it was, and its results can be taken on in another thread. With one worker, results can't be
+/// waited for in callbacks at all.
+///
+/// A run also stands still while the waiting code keeps chunks of this run that use up all of its
+/// memory.
 #[must_use = "a run goes on only while its results are taken"]
 pub struct FilesRun<T> {
     control: Arc<dyn RunControl<T>>,
     at_hand: VecDeque<FileResult<T>>,
     /// Results that the user has got and that the run doesn't know to be taken.
     unreported: usize,
+    /// The last item said that the calling thread must not wait. The iteration ends after it, so
+    /// that no loop gets such items for ever.
+    was_refused: bool,
 }
 
 /// The run is told of taken results when there are this many, or when none are at hand.
@@ -54,7 +67,7 @@ const REPORT_AT: usize = 16;
 
 impl<T> FilesRun<T> {
     pub(crate) fn new(control: Arc<dyn RunControl<T>>) -> Self {
-        Self { control, at_hand: VecDeque::new(), unreported: 0 }
+        Self { control, at_hand: VecDeque::new(), unreported: 0, was_refused: false }
     }
 
     /// Tells how far the run has come: from any thread, and also after the run was dropped.
@@ -83,7 +96,12 @@ impl<T> Iterator for FilesRun<T> {
             self.unreported = 0;
         }
         if self.at_hand.is_empty() {
-            self.at_hand = Arc::clone(&self.control).take_results();
+            let Some(results) = Arc::clone(&self.control).take_results() else {
+                self.was_refused = !self.was_refused;
+                return self.was_refused.then(|| Err(FileError::in_callback()));
+            };
+            self.at_hand = results;
+            self.was_refused = false;
         }
         let result = self.at_hand.pop_front()?;
         self.unreported += 1;

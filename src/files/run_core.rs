@@ -211,13 +211,16 @@ impl<F: Fold> RunCore<F> {
 /// A forked child returns from each at once: locks may be held for ever, by threads that don't
 /// exist there.
 impl<F: Fold> RunControl<F::Output> for RunCore<F> {
-    fn take_results(self: Arc<Self>) -> VecDeque<FileResult<F::Output>> {
+    fn take_results(self: Arc<Self>) -> Option<VecDeque<FileResult<F::Output>>> {
         if self.shared.pipeline.is_forked() {
-            return VecDeque::new();
+            return Some(VecDeque::new());
         }
         self.check_shutdown();
         self.finish_if_done();
-        self.results.take()
+        match self.shared.pipeline.wait_for_results() {
+            Some(_waiting) => Some(self.results.take()),
+            None => self.results.take_ready(),
+        }
     }
 
     fn results_taken(self: Arc<Self>, count: usize) {

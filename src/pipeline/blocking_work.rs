@@ -14,7 +14,7 @@ use crate::engine::Event;
 use crate::engine::operation::Operation;
 use crate::job::stopped::CancelReason;
 use crate::sync::Instant;
-use crate::wait::worker_mark;
+use crate::wait::worker_mark::{self, Role};
 
 impl BlockingService for Pipeline {
     fn perform(&self, request: &BlockingRequest) -> AfterWork {
@@ -67,7 +67,7 @@ fn together(done: usize, res: i64) -> i64 {
 fn work(pipeline: &Pipeline, request: &BlockingRequest) -> AfterWork {
     let mut completed = pipeline.launcher.take_own(request.request.token, 0);
     // The rules for callbacks hold for this work, too.
-    pipeline.as_worker(|| {
+    pipeline.with_role(Role::BlockingThread, || {
         worker_mark::begin_callback();
         completed.job.work();
     });

@@ -52,7 +52,9 @@ use crate::pipeline::wakeups::owner::OwnerWakeups;
 use crate::pipeline::wakeups::workers::WorkerWakeups;
 use crate::sync::MutexGuard;
 use crate::sys::fork::ForkMark;
-use crate::wait::{wake, worker_mark};
+use crate::wait::waiting_threads::{WaitingThread, WaitingThreads};
+use crate::wait::wake;
+use crate::wait::worker_mark::{self, Role};
 
 pub(crate) struct Pipeline {
     /// Tells whether this is still the process that the context and the threads belong to.
@@ -64,6 +66,9 @@ pub(crate) struct Pipeline {
     panics: Arc<PanicSink>,
     /// The reaper could not be told to end. Set by the thread that tried.
     reaper_deaf: AtomicBool,
+    /// Workers and blocking threads that wait for results of this dispatcher's runs.
+    waiting_workers: WaitingThreads,
+    waiting_blocking_threads: WaitingThreads,
 }
 
 /// The threads that run the callbacks.
@@ -92,13 +97,14 @@ impl Pipeline {
         // Each job on the channel occupies a slot, so a send never blocks.
         let (sender, completed) = bounded(limits.depth as usize);
         let counters = Arc::new(Counters::default());
+        let workers = if let Runs::Workers(count) = runs { count } else { 1 };
         let wakeups = match runs {
             Runs::Workers(count) => Wakeups::Workers(WorkerWakeups::new(count, completed.clone())),
             Runs::Owner(doorbell) => {
                 Wakeups::Owner(OwnerWakeups::new(doorbell, Arc::clone(&counters)))
             }
         };
-        let slots = Slots::new(limits.depth);
+        let (slots, blocking_threads) = (Slots::new(limits.depth), blocking.limit());
         let pipeline = Arc::new(Self {
             fork_mark: ForkMark::of_this_process(),
             admission: Admission::new(limits, engine.backend()),
@@ -106,6 +112,8 @@ impl Pipeline {
             completed,
             panics: Arc::new(PanicSink::new(panic_handler)),
             reaper_deaf: AtomicBool::new(false),
+            waiting_workers: WaitingThreads::of(workers),
+            waiting_blocking_threads: WaitingThreads::of(blocking_threads),
         });
         let service: Arc<dyn BlockingService> = pipeline.clone();
         pipeline.launcher.blocking.serve(Arc::downgrade(&service));
@@ -145,7 +153,22 @@ impl Pipeline {
     /// Whether the calling thread is one of this pipeline's workers, or a blocking thread that does
     /// a blocking job's work.
     pub(crate) fn is_worker_here(&self) -> bool {
-        worker_mark::is_worker_of(ptr::from_ref(self).addr())
+        self.role_here().is_some()
+    }
+
+    fn role_here(&self) -> Option<Role> {
+        worker_mark::role_in(ptr::from_ref(self).addr())
+    }
+
+    /// Lets the calling thread wait for results of a run of this dispatcher, as long as the value
+    /// exists. `None` if it must not: it runs a callback or blocking work, and every other thread
+    /// that could do so waits already.
+    pub(crate) fn wait_for_results(&self) -> Option<Option<WaitingThread<'_>>> {
+        match self.role_here() {
+            None => Some(None),
+            Some(Role::Worker) => self.waiting_workers.wait().map(Some),
+            Some(Role::BlockingThread) => self.waiting_blocking_threads.wait().map(Some),
+        }
     }
 
     /// Whether the job that the calling thread waits for might have to be run by itself.
@@ -153,9 +176,9 @@ impl Pipeline {
         self.is_worker_here() || self.wakeups().is_owner_here()
     }
 
-    /// Runs `work` with the calling thread marked as one of this pipeline's workers.
-    pub(crate) fn as_worker(&self, work: impl FnOnce()) {
-        worker_mark::as_worker_of(ptr::from_ref(self).addr(), work);
+    /// Runs `work` with the calling thread marked as one that runs this pipeline's callbacks.
+    pub(crate) fn with_role(&self, role: Role, work: impl FnOnce()) {
+        worker_mark::with_role(ptr::from_ref(self).addr(), role, work);
     }
 }
 

@@ -13,13 +13,14 @@ use super::wakeups::workers::{NAP_MIN, WorkerWakeups};
 use crate::admission::CacheReads;
 use crate::sync::Instant;
 use crate::unwind::AbortOnUnwind;
+use crate::wait::worker_mark::Role;
 
 const NAP_MAX: Duration = Duration::from_millis(100);
 
 /// Runs callbacks until the channel is disconnected.
 pub(crate) fn run(pipeline: &Pipeline, number: usize) {
     let _guard = AbortOnUnwind;
-    pipeline.as_worker(|| Worker::new(pipeline, number).work());
+    pipeline.with_role(Role::Worker, || Worker::new(pipeline, number).work());
 }
 
 pub(super) struct Worker<'a> {

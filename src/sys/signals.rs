@@ -42,12 +42,10 @@ pub(crate) fn blocked_during<R>(spawn: impl FnOnce() -> R) -> R {
 /// unnoticed.
 pub(crate) fn without_sigpipe<R>(write: impl FnOnce() -> R) -> R {
     let mut set = MaybeUninit::<libc::sigset_t>::uninit();
-    // SAFETY: the first call initialises the set behind the pointer, a live local, and the second
-    // changes it. The number is a valid signal.
-    unsafe {
-        libc::sigemptyset(set.as_mut_ptr());
-        libc::sigaddset(set.as_mut_ptr(), libc::SIGPIPE);
-    }
+    // SAFETY: sigemptyset initialises the set behind the pointer, a live local.
+    unsafe { libc::sigemptyset(set.as_mut_ptr()) };
+    // SAFETY: the set is initialised, and the number is a valid signal.
+    unsafe { libc::sigaddset(set.as_mut_ptr(), libc::SIGPIPE) };
     let restore = Restore::block(&set);
     // SAFETY: the set was written by the call in `block`.
     let was_blocked = unsafe { libc::sigismember(restore.0.as_ptr(), libc::SIGPIPE) } == 1;

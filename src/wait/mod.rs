@@ -1,7 +1,8 @@
 //! Waiting: limits, lines, parking spots and bells, all of which know nothing of jobs.
 //!
 //! A job's value gets to its handle by a `delivery`. Callers wait for `room`, tasks among them in a
-//! line. Workers wait as `sleepers`, a scope's owner for its `headcount`. `src/pipeline/models` runs all of these with loom's primitives in every order that a
+//! line. Workers wait as `sleepers`, a scope's owner for its `headcount`. A dispatcher's threads may
+//! be `waiting_threads`, all but one, for results of its own runs. `src/pipeline/models` runs all of these with loom's primitives in every order that a
 //! few threads can take.
 
 pub(crate) mod delivery;
@@ -9,6 +10,7 @@ pub(crate) mod headcount;
 pub(crate) mod limit;
 pub(crate) mod room;
 pub(crate) mod sleepers;
+pub(crate) mod waiting_threads;
 pub(crate) mod worker_mark;
 
 use std::task::Waker;

@@ -8,35 +8,53 @@ use std::mem::ManuallyDrop;
 
 use crate::sync::thread_local;
 
+/// As which of a dispatcher's threads a thread runs callbacks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// A worker, or the owner of an event loop.
+    Worker,
+    /// A blocking thread that does a blocking job's work.
+    BlockingThread,
+}
+
+/// Whose callbacks a thread runs: the address of the pipeline.
+#[derive(Clone, Copy)]
+struct Mark(usize, Role);
+
 // None of these has a destructor, so they are there as long as the thread is. An event loop may be
 // run when other thread-local values are being destroyed.
 thread_local! {
-    /// The address of the pipeline whose callback this thread runs; 0 on threads that run none.
-    static WORKER_OF: Cell<usize> = const { Cell::new(0) };
-    /// The pipelines whose callbacks are under way further out on the stack: a callback may give an
-    /// event loop its turn. It has no memory when there are none.
-    static OUTER: ManuallyDrop<RefCell<Vec<usize>>> =
+    /// `None` on threads that run no callbacks.
+    static MARK: Cell<Option<Mark>> = const { Cell::new(None) };
+    /// The marks for the callbacks that are under way further out on the stack: a callback may give
+    /// an event loop its turn. It has no memory when there are none.
+    static OUTER: ManuallyDrop<RefCell<Vec<Mark>>> =
         const { ManuallyDrop::new(RefCell::new(Vec::new())) };
     /// Whether the callback that this thread runs has submitted something.
     static HAS_SUBMITTED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Whether the calling thread runs a callback of the dispatcher with this address.
-pub(crate) fn is_worker_of(address: usize) -> bool {
-    let inner = WORKER_OF.with(Cell::get);
-    inner == address || inner != 0 && OUTER.with(|outer| outer.borrow().contains(&address))
+/// As which thread the calling thread runs a callback of the dispatcher with this address, if it
+/// runs one.
+pub(crate) fn role_in(address: usize) -> Option<Role> {
+    let is_wanted = |&Mark(other, _): &Mark| other == address;
+    let inner = MARK.with(Cell::get)?;
+    let outer = || OUTER.with(|outer| outer.borrow().iter().copied().find(is_wanted));
+    let Mark(_, role) = Some(inner).filter(is_wanted).or_else(outer)?;
+    Some(role)
 }
 
 /// Whether the calling thread is a worker of any dispatcher.
 pub(crate) fn is_any_worker() -> bool {
-    WORKER_OF.with(Cell::get) != 0
+    MARK.with(Cell::get).is_some()
 }
 
-/// Runs `work` with the calling thread marked as a worker. The mark lasts no longer: a job that a
-/// thread-local value submits when it is destroyed would find no worker left to run it.
-pub(crate) fn as_worker_of(address: usize, work: impl FnOnce()) {
-    let outer = WORKER_OF.with(|inner| inner.replace(address));
-    if outer != 0 {
+/// Runs `work` with the calling thread marked as one that runs callbacks. The mark lasts no longer:
+/// a job that a thread-local value submits when it is destroyed would find no worker left to run
+/// it.
+pub(crate) fn with_role(address: usize, role: Role, work: impl FnOnce()) {
+    let outer = MARK.with(|inner| inner.replace(Some(Mark(address, role))));
+    if let Some(outer) = outer {
         OUTER.with(|all| all.borrow_mut().push(outer));
     }
     let _unmark = Unmark(outer);
@@ -44,12 +62,12 @@ pub(crate) fn as_worker_of(address: usize, work: impl FnOnce()) {
 }
 
 /// Gives the thread back the mark that it had before.
-struct Unmark(usize);
+struct Unmark(Option<Mark>);
 
 impl Drop for Unmark {
     fn drop(&mut self) {
-        WORKER_OF.with(|inner| inner.set(self.0));
-        if self.0 != 0 {
+        MARK.with(|inner| inner.set(self.0));
+        if self.0.is_some() {
             OUTER.with(|all| {
                 let mut all = all.borrow_mut();
                 all.pop();

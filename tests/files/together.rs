@@ -2,15 +2,16 @@
 //! and over the same files.
 
 use std::path::PathBuf;
+use std::sync::mpsc;
 use std::thread;
 
-use reapool::{Files, FilesRun, Order};
+use reapool::{FileErrorKind, Files, FilesRun, Order};
 
 use crate::support::files::{
     CHUNK, POLICIES, all, assert_same, copied, dispatcher, files_of, gathered, modest, pattern,
     small_files, successes,
 };
-use crate::support::{HANG, null, null_read, scale, scratch, watched};
+use crate::support::{self, HANG, null, null_read, scale, scratch, watched};
 
 fn sizes() -> Vec<usize> {
     (0..60).map(|place| (place * 9001) % (3 * CHUNK)).collect()
@@ -85,6 +86,80 @@ fn taken_in_a_callback_of_another_dispatcher_and_of_its_own() {
     let job = null_read(&null(), move || copied(&files, paths));
     let run = readers.spawn(job).unwrap().join_timeout(HANG).unwrap();
     assert_complete(run, &sizes());
+}
+
+/// The kinds of errors of what is left of a run, which ends after an error that is no file's.
+fn refused<T>(run: &mut FilesRun<T>) -> Vec<FileErrorKind> {
+    run.filter_map(|result| result.err().map(|error| error.kind())).collect()
+}
+
+#[test]
+fn taken_in_a_callback_of_the_only_worker_it_is_refused_and_can_be_taken_elsewhere() {
+    watched(|| {
+        let (directory, dispatcher) = (scratch(), dispatcher(1));
+        let paths = files_of(directory.path(), &sizes());
+        let files = modest(&dispatcher).build().unwrap();
+        let job = null_read(&null(), move || {
+            let mut run = copied(&files, paths);
+            (refused(&mut run), refused(&mut run), run)
+        });
+        let (first, second, run) = dispatcher.spawn(job).unwrap().join_timeout(HANG).unwrap();
+        assert_eq!(
+            (first, second),
+            (vec![FileErrorKind::InCallback], vec![FileErrorKind::InCallback])
+        );
+        assert_complete(run, &sizes());
+    });
+}
+
+#[test]
+fn taken_in_the_functions_of_another_all_but_one_wait() {
+    watched(|| {
+        let (directory, dispatcher) = (scratch(), dispatcher(2));
+        let paths = files_of(directory.path(), &sizes());
+        let files = modest(&dispatcher).build().unwrap();
+        let (inner, listed) = (files.clone(), paths.clone());
+        let outer = files.read(paths[..10].to_vec(), move |_| {
+            let (mut complete, mut refused) = (0, 0);
+            for result in copied(&inner, listed.clone()) {
+                match result {
+                    Ok(_) => complete += 1,
+                    Err(error) => refused += usize::from(error.kind() == FileErrorKind::InCallback),
+                }
+            }
+            (complete, refused)
+        });
+        let done = successes(outer);
+        assert_eq!(done.len(), 10);
+        for done in done {
+            let (complete, refused) = done.value;
+            assert!(complete == sizes().len() && refused == 0 || refused == 1, "{:?}", done.value);
+        }
+    });
+}
+
+#[test]
+fn taken_by_blocking_threads_all_but_one_wait() {
+    watched(|| {
+        let directory = scratch();
+        let paths = files_of(directory.path(), &sizes());
+        for threads in [2, 1] {
+            let builder = support::builder().workers(2).blocking_threads(threads);
+            let dispatcher = builder.build().unwrap();
+            let files = modest(&dispatcher).build().unwrap();
+            let first = copied(&files, paths.clone());
+            let (tell, told) = mpsc::channel();
+            // The second run reads the files that the first has read.
+            let listed = first.filter_map(move |result| match result {
+                Ok(done) => Some(done.path),
+                Err(error) => tell.send(error.kind()).map(|()| None).unwrap(),
+            });
+            let second = copied(&files, listed).filter(Result::is_ok).count();
+            let errors: Vec<_> = told.try_iter().collect();
+            let all = second == sizes().len() && errors.is_empty();
+            assert!(all || threads == 1 && errors == [FileErrorKind::InCallback], "{errors:?}");
+        }
+    });
 }
 
 #[test]

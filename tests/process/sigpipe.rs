@@ -25,14 +25,13 @@ fn unread() -> [FileHandle; 2] {
 /// Whether the calling thread would get the signal: it isn't blocked there, and none waits.
 fn is_unblocked() -> bool {
     let (mut mask, mut pending) = (MaybeUninit::uninit(), MaybeUninit::uninit());
-    // SAFETY: the calls write the sets that the pointers are to, which are live locals, and then
-    // read them.
-    unsafe {
-        libc::pthread_sigmask(libc::SIG_BLOCK, ptr::null(), mask.as_mut_ptr());
-        libc::sigpending(pending.as_mut_ptr());
-        libc::sigismember(mask.as_ptr(), libc::SIGPIPE) == 0
-            && libc::sigismember(pending.as_ptr(), libc::SIGPIPE) == 0
-    }
+    // SAFETY: the call writes the set that the pointer is to, a live local.
+    unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, ptr::null(), mask.as_mut_ptr()) };
+    // SAFETY: as above.
+    unsafe { libc::sigpending(pending.as_mut_ptr()) };
+    let sets = [mask.as_ptr(), pending.as_ptr()];
+    // SAFETY: both sets were written by the calls.
+    sets.into_iter().all(|set| unsafe { libc::sigismember(set, libc::SIGPIPE) } == 0)
 }
 
 /// Writes in every way, in a process that the signal would end.

@@ -1,0 +1,51 @@
+//! Threads that wait for what others of the same kind have to do.
+
+use crate::sync::atomic::{AtomicUsize, Ordering};
+
+/// Counts those of some threads that wait for the others. The last one may not: nobody would be
+/// left to do what it waits for.
+pub(crate) struct WaitingThreads {
+    threads: usize,
+    waiting: AtomicUsize,
+}
+
+/// One of the threads that wait.
+pub(crate) struct WaitingThread<'a>(&'a WaitingThreads);
+
+impl WaitingThreads {
+    /// None of so many threads waits.
+    pub(crate) fn of(threads: usize) -> Self {
+        Self { threads, waiting: AtomicUsize::new(0) }
+    }
+
+    /// The calling thread waits as long as the value exists. `None` if it must not, as it would be
+    /// the last.
+    pub(crate) fn wait(&self) -> Option<WaitingThread<'_>> {
+        // Relaxed: the count orders nothing, and only the one counter decides.
+        let before = self.waiting.fetch_add(1, Ordering::Relaxed);
+        let waiting = WaitingThread(self);
+        (before + 1 < self.threads).then_some(waiting)
+    }
+}
+
+impl Drop for WaitingThread<'_> {
+    fn drop(&mut self) {
+        self.0.waiting.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::WaitingThreads;
+
+    #[test]
+    fn all_but_one_may_wait() {
+        let three = WaitingThreads::of(3);
+        let (first, second) = (three.wait(), three.wait());
+        assert!(first.is_some() && second.is_some());
+        assert!(three.wait().is_none() && three.wait().is_none());
+        drop(first);
+        assert!(three.wait().is_some());
+        assert!(WaitingThreads::of(1).wait().is_none());
+    }
+}
