@@ -7,6 +7,7 @@
 mod blocking_threads;
 mod crowd;
 mod event_loop;
+mod files_memory;
 mod last_owner;
 mod lifecycle;
 mod read_ahead;
