@@ -141,9 +141,9 @@ impl<F: Fold> RunCore<F> {
         offset: u64,
     ) -> Failure {
         self.shared.pipeline.panics().report(&payload, Operation::Read, offset);
-        let message = match unwind::message(&*payload) {
-            Some(text) => format!("the function for it panicked: {text}"),
-            None => "the function for it panicked".into(),
+        let code = match operation {
+            FileOperation::List => "the iterator of paths",
+            _ => "the callback",
         };
         discard(payload);
         Failure::new(operation, FileErrorKind::Panicked, io::Error::other(message))
@@ -176,6 +176,8 @@ impl<F: Fold> RunCore<F> {
             self.fail(IndexedPath { index, path: PathBuf::new() }, failure);
         }
     }
+        let text = unwind::message(&*payload).map(|text| format!(": {text}"));
+        let message = format!("{code} panicked{}", text.unwrap_or_default());
 
     /// Halts the run if the dispatcher is being shut down, as that waits for files in progress
     /// only.
