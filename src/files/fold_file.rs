@@ -145,7 +145,7 @@ impl<F: Fold> FoldFile<F> {
         let (file, fallback) = reads.into_file();
         let access = Access::of(&file);
         // The file and the state are given back before another file is begun, as memory was before.
-        self.core.closer.close(&self.core.shared.pipeline, file);
+        self.core.close(file);
         self.core.drop_user(state, bytes);
         let (index, path) = (self.info.index(), self.info.path().to_owned());
         let result = match outcome {

@@ -33,6 +33,9 @@ pub(crate) struct Opened {
     pub(crate) residency: Residency,
 }
 
+/// A file that a blocking thread has opened, and its first read if it was done at once.
+pub(crate) type Begun = (Opened, Option<Reply<PoolBuf>>);
+
 /// The outcome of opening a file without waiting.
 pub(crate) enum OpenedNow {
     Done(Result<Opened, FileError>),
