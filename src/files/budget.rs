@@ -91,6 +91,11 @@ impl Budget {
         Ok(None)
     }
 
+    /// The largest buffer that there is, in bytes.
+    pub(crate) fn largest(&self) -> usize {
+        self.pool.classes().last().copied().unwrap_or(0)
+    }
+
     /// A buffer, if there is one and no file waits.
     pub(crate) fn try_lease(&self, len: usize) -> Option<PoolBuf> {
         if !lock(&self.waiters).is_empty() {

@@ -136,7 +136,9 @@ impl FilesBuilder {
     }
 
     /// How many bytes of a large file one read asks for; 1 MiB by default. It is rounded up to a
-    /// multiple of 4096.
+    /// multiple of 4096, or of what direct I/O on the file needs if that is more. As long as the page
+    /// cache has what comes next, one read asks for no more than 256 KiB, which stay in a core's
+    /// cache until the callback has seen them.
     pub fn chunk(mut self, bytes: usize) -> Self {
         self.settings.chunk = bytes;
         self

@@ -170,7 +170,14 @@ impl<F: Fold> Reading<F> {
         self.reads.consume(consumed);
         let outcome = match then {
             Then::More => None,
-            Then::Restart => self.reads.restart().err().map(Err),
+            Then::Restart => {
+                self.reads.restart();
+                None
+            }
+            Then::ReadAll(part) => {
+                self.reads.read_all(part);
+                None
+            }
             Then::Ended(outcome) => Some(outcome),
         };
         match (mem::replace(&mut self.phase, Phase::Waiting(None)), outcome) {
