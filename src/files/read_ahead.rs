@@ -146,7 +146,7 @@ impl ReadAhead {
     }
 
     /// Does a read at once, if it needs nothing but the page cache. Otherwise gives the buffer back,
-    /// and the file is read ahead from now on.
+    /// and the file is read ahead from now on, perhaps in larger pieces.
     fn read_cached(&mut self, request: Request, mut buffer: PoolBuf) -> Option<PoolBuf> {
         if self.residency == Residency::Cold {
             return Some(buffer);
@@ -216,7 +216,7 @@ impl ReadAhead {
     }
 
     /// The next chunk, if it has come. If direct I/O was refused, everything that was not consumed
-    /// is read again through the page cache.
+    /// is read again through the page cache, once all reads have come back.
     pub(crate) fn next_chunk(&mut self) -> Result<Option<ReadChunk>, Failure> {
         while let Some(Reply { request, result }) = self.window.take() {
             match result {
@@ -250,7 +250,7 @@ impl ReadAhead {
 
     /// The file has changed: everything that was not consumed is read again. If that begins where
     /// direct I/O can't, it is read through the page cache.
-    pub(crate) fn restart(&mut self) -> Result<(), Failure> {
+    pub(crate) fn restart(&mut self) {
         Counters::add(&self.shared.counters.restarts);
         self.read_again();
         if !self.window.consumed().is_multiple_of(self.file.alignment().offset) {
