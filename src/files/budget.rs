@@ -61,8 +61,8 @@ impl Budget {
 
     /// A buffer of at least `len` bytes. `None` if there is none: then the file is in the queue,
     /// and is called when a buffer comes back. One will: as long as there is none, some are leased,
-    /// and a file that waits holds none that others need to get on. An error if the file gets no
-    /// memory, now or later.
+    /// and a file that waits holds none that others need to get on. So it is if the system has no
+    /// memory for another buffer. An error if the file gets no memory, now or later.
     pub(crate) fn lease(
         &self,
         len: usize,
@@ -75,6 +75,7 @@ impl Budget {
             match self.pool.try_acquire(len) {
                 Ok(buffer) => return Ok(Some(buffer)),
                 Err(AcquireError::Exhausted) => {}
+                Err(AcquireError::NoMemory(_)) if self.pool.stats().buffers_out > 0 => {}
                 Err(error) => return Err(Failure::io(FileOperation::Read, as_io_error(error))),
             }
         }
@@ -88,6 +89,11 @@ impl Budget {
             Place::Front => waiters.push_front(waiter),
         }
         Ok(None)
+    }
+
+    /// The largest buffer that there is, in bytes.
+    pub(crate) fn largest(&self) -> usize {
+        self.pool.classes().last().copied().unwrap_or(0)
     }
 
     /// A buffer, if there is one and no file waits.

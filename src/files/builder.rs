@@ -11,6 +11,7 @@ use crate::files::settings::{BLOCK, Links, Order, Policy, Settings};
 use crate::files::shared::FilesShared;
 use crate::pipeline::Pipeline;
 use crate::pool::BufferPool;
+use crate::pool::error::PoolBuildError;
 use crate::sys::descriptor;
 
 /// The largest chunk: what one buffer of a pool can have.
@@ -135,7 +136,9 @@ impl FilesBuilder {
     }
 
     /// How many bytes of a large file one read asks for; 1 MiB by default. It is rounded up to a
-    /// multiple of 4096.
+    /// multiple of 4096, or of what direct I/O on the file needs if that is more. As long as the page
+    /// cache has what comes next, one read asks for no more than 256 KiB, which stay in a core's
+    /// cache until the callback has seen them.
     pub fn chunk(mut self, bytes: usize) -> Self {
         self.settings.chunk = bytes;
         self
@@ -205,11 +208,20 @@ fn pool(settings: &Settings) -> Result<BufferPool, FilesError> {
     let mut classes = vec![settings.chunk];
     classes.extend((12..=30).step_by(2).map(|bits| 1 << bits).filter(|&size| size < largest));
     classes.push(largest);
-    BufferPool::builder()
-        .capacity(settings.memory)
-        .classes(classes)
-        .build()
-        .map_err(FilesError::Pool)
+    let pool = BufferPool::builder().capacity(settings.memory).classes(classes).build();
+    pool.map_err(|error| {
+        let reason = match error {
+            PoolBuildError::CapacityTooSmall { least, .. } => format!(
+                "a buffer for a file of whole_limit, {} bytes, or for a chunk, {} bytes, takes \
+                 {least}. Raise memory, or lower whole_limit or chunk",
+                settings.whole_limit(),
+                settings.chunk
+            ),
+            PoolBuildError::CapacityTooLarge { limit, .. } => format!("it must be at most {limit}"),
+            other => other.to_string(),
+        };
+        FilesError::InvalidConfig { setting: "memory", value: settings.memory, reason }
+    })
 }
 
 fn at_least_one(setting: &'static str, value: usize) -> Result<(), FilesError> {

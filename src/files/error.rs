@@ -7,7 +7,6 @@ use std::path::PathBuf;
 
 use crate::file::shown::Shown;
 use crate::files::paths::IndexedPath;
-use crate::pool::error::PoolBuildError;
 
 /// The operation on a file that failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,6 +105,9 @@ impl FileError {
 
 impl fmt::Display for FileError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.operation == FileOperation::List {
+            return write!(f, "no more than {} paths were listed: {}", self.index, self.source);
+        }
         if !self.path.as_os_str().is_empty() {
             write!(f, "{}: ", Shown(&self.path))?;
         }
@@ -186,8 +188,6 @@ pub enum FilesError {
         /// Why it can't have that value.
         reason: String,
     },
-    /// No pool of buffers could be made for the memory that was granted.
-    Pool(PoolBuildError),
     /// Paths can't be kept below the directory of [`beneath`](crate::FilesBuilder::beneath).
     Beneath {
         /// The directory.
@@ -203,7 +203,6 @@ impl fmt::Display for FilesError {
             Self::InvalidConfig { setting, value, reason } => {
                 write!(f, "{setting} can't be {value}: {reason}")
             }
-            Self::Pool(_) => f.write_str("the pool of buffers could not be made"),
             Self::Beneath { path, .. } => {
                 write!(f, "paths can't be kept beneath {}", Shown(path))
             }
@@ -215,7 +214,6 @@ impl Error for FilesError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::InvalidConfig { .. } => None,
-            Self::Pool(source) => Some(source),
             Self::Beneath { source, .. } => Some(source),
         }
     }

@@ -44,15 +44,20 @@ impl FileSystems {
             return false;
         }
         let number = status.stx_mnt_id;
-        self.opens_at_once.get((number, status.stx_dev_major, status.stx_dev_minor), || {
-            let mounted = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
-            kind_of_mount(&mounted, number).is_some_and(kind_opens_at_once)
-        })
+        let mount = (number, status.stx_dev_major, status.stx_dev_minor);
+        let known = self.opens_at_once.get(mount, || {
+            // Names of directories there need not be text.
+            let mounted = fs::read("/proc/self/mountinfo").ok()?;
+            let mounted = String::from_utf8_lossy(&mounted);
+            let kind = kind_of_mount(&mounted, number);
+            Some(kind.is_some_and(kind_opens_at_once))
+        });
+        known.unwrap_or(false)
     }
 
     /// The storage that a file of this device is on.
     pub(crate) fn storage(&self, device: u64, file: BorrowedFd<'_>) -> Storage {
-        self.storage.get(device, || ask_storage(file))
+        self.storage.get(device, || ask_storage(file)).unwrap_or_default()
     }
 }
 
@@ -62,18 +67,19 @@ impl FileSystems {
 struct Memo<K, V>(Mutex<Vec<(K, V)>>);
 
 impl<K: Copy + PartialEq, V: Copy> Memo<K, V> {
-    /// Asks without the lock, as a file system on a network may be long in answering.
-    fn get(&self, key: K, ask: impl FnOnce() -> V) -> V {
+    /// Asks without the lock, as a file system on a network may be long in answering. If there is
+    /// no answer, which may be for want of a descriptor at that moment, it asks again next time.
+    fn get(&self, key: K, ask: impl FnOnce() -> Option<V>) -> Option<V> {
         let known = |(other, _): &&(K, V)| *other == key;
         if let Some(&(_, value)) = lock(&self.0).iter().find(known) {
-            return value;
+            return Some(value);
         }
-        let value = ask();
+        let value = ask()?;
         let mut all = lock(&self.0);
         if !all.iter().any(|entry| known(&entry)) {
             all.push((key, value));
         }
-        value
+        Some(value)
     }
 }
 
@@ -95,9 +101,10 @@ fn kind_of_mount(mounted: &str, number: u64) -> Option<&str> {
 }
 
 /// By the magic numbers of `linux/magic.h`. They have 32 bits each, and libc's constants for them are
-/// of types that differ with the target, as is the field that they are compared with.
+/// of types that differ with the target, as is the field that they are compared with. `None` if
+/// the system does not tell.
 #[expect(unsafe_code, reason = "asks the system about a file system")]
-fn ask_storage(file: BorrowedFd<'_>) -> Storage {
+fn ask_storage(file: BorrowedFd<'_>) -> Option<Storage> {
     const TMPFS: u32 = 0x0102_1994;
     const RAMFS: u32 = 0x8584_58f6;
     const HUGETLBFS: u32 = 0x9584_58f6;
@@ -106,13 +113,13 @@ fn ask_storage(file: BorrowedFd<'_>) -> Storage {
     let mut status: libc::statfs = unsafe { std::mem::zeroed() };
     // SAFETY: the kernel writes one `statfs` through the pointer, which is to a live local.
     if unsafe { libc::fstatfs(file.as_raw_fd(), &raw mut status) } != 0 {
-        return Storage::Plain;
+        return None;
     }
-    match status.f_type as u32 {
+    Some(match status.f_type as u32 {
         TMPFS | RAMFS | HUGETLBFS => Storage::Memory,
         OVERLAYFS => Storage::Stacked,
         _ => Storage::Plain,
-    }
+    })
 }
 
 #[cfg(test)]
@@ -120,7 +127,7 @@ mod tests {
     use std::fs::File;
     use std::os::fd::AsFd;
 
-    use super::{FileSystems, kind_of_mount};
+    use super::{FileSystems, Memo, kind_of_mount};
 
     #[test]
     fn the_kind_is_found_by_the_number_whatever_options_there_are() {
@@ -137,6 +144,14 @@ mod tests {
             assert_eq!(kind_of_mount(mounted, number), expected, "{number}");
         }
         assert_eq!(kind_of_mount("1 2 3:4 no separator", 1), None);
+    }
+
+    #[test]
+    fn it_is_asked_again_until_there_is_an_answer() {
+        let memo = Memo::default();
+        assert_eq!(memo.get(1, || None), None, "no descriptor was left to ask with");
+        assert_eq!(memo.get(1, || Some(true)), Some(true));
+        assert_eq!(memo.get(1, || unreachable!("it is known")), Some(true));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 use std::ops::ControlFlow;
 
 use crate::files::chunk::Chunk;
-use crate::files::info::{Contents, FileInfo, WholeFile};
+use crate::files::info::{FileInfo, WholeFile};
 use crate::files::settings::BLOCK;
 
 /// Makes a file's result of its chunks.
@@ -16,11 +16,16 @@ pub(crate) trait Fold: Send + Sync + 'static {
     /// If the file is too large, the error is the largest size that is allowed.
     fn request_len(&self, size: u64, usual: usize) -> Result<usize, usize>;
 
+    /// Whether a chunk of this length, which is not known to be the last, is of no use: all of the
+    /// file is wanted in one chunk. The file is read again then, in a longer one.
+    fn is_too_little(&self, _len: usize) -> bool {
+        false
+    }
+
     fn begin(&self, file: &FileInfo) -> Self::State;
 
-    /// Takes the next chunk. `last`: it is known that nothing follows. `Break` says that no further
-    /// chunk is wanted.
-    fn chunk(&self, state: &mut Self::State, chunk: Chunk, last: bool) -> ControlFlow<Enough>;
+    /// Takes the next chunk. `Break` says that no further chunk is wanted.
+    fn chunk(&self, state: &mut Self::State, chunk: Chunk) -> ControlFlow<Enough>;
 
     fn finish(&self, state: Self::State, file: &FileInfo) -> Self::Output;
 }
@@ -80,7 +85,7 @@ where
         (self.begin)(file)
     }
 
-    fn chunk(&self, state: &mut S, chunk: Chunk, _last: bool) -> ControlFlow<Enough> {
+    fn chunk(&self, state: &mut S, chunk: Chunk) -> ControlFlow<Enough> {
         match (self.chunk)(state, chunk).into_flow() {
             ControlFlow::Continue(()) => ControlFlow::Continue(()),
             ControlFlow::Break(()) => ControlFlow::Break(Enough::Satisfied),
@@ -104,7 +109,7 @@ where
     F: Fn(WholeFile) -> T + Send + Sync + 'static,
     T: Send + 'static,
 {
-    type State = Contents;
+    type State = Option<Chunk>;
     type Output = T;
 
     fn request_len(&self, size: u64, usual: usize) -> Result<usize, usize> {
@@ -119,30 +124,23 @@ where
         }
     }
 
-    fn begin(&self, _file: &FileInfo) -> Contents {
-        Contents::Nothing
+    fn is_too_little(&self, len: usize) -> bool {
+        len <= self.limit
     }
 
-    fn chunk(&self, contents: &mut Contents, chunk: Chunk, last: bool) -> ControlFlow<Enough> {
-        if let (Contents::Nothing, true) = (&*contents, last) {
-            *contents = Contents::One(chunk);
-            return ControlFlow::Continue(());
-        }
-        // Copies and gives the run's memory back: a file that kept some while it waits for more
-        // could wait for ever.
-        let mut all = match std::mem::replace(contents, Contents::Nothing) {
-            Contents::Several(all) => all,
-            Contents::Nothing | Contents::One(_) => Vec::new(),
-        };
-        all.extend_from_slice(&chunk);
-        if all.len() > self.limit {
+    fn begin(&self, _file: &FileInfo) -> Option<Chunk> {
+        None
+    }
+
+    fn chunk(&self, contents: &mut Option<Chunk>, chunk: Chunk) -> ControlFlow<Enough> {
+        if chunk.len() > self.limit {
             return ControlFlow::Break(Enough::TooLarge(self.limit));
         }
-        *contents = Contents::Several(all);
+        *contents = Some(chunk);
         ControlFlow::Continue(())
     }
 
-    fn finish(&self, contents: Contents, file: &FileInfo) -> T {
+    fn finish(&self, contents: Option<Chunk>, file: &FileInfo) -> T {
         (self.function)(WholeFile::new(file.clone(), contents))
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Weak};
 use std::time::Instant;
 
+use crate::file::alignment::Alignment;
 use crate::files::budget::Waiter;
 use crate::files::error::{Failure, FileOperation, Halt};
 use crate::files::fold::Fold;
@@ -15,8 +16,8 @@ use crate::files::residency::Residency;
 use crate::files::run::Processed;
 use crate::files::run_core::{RunCore, TIME_SLICE};
 use crate::files::scheduler::EndedBy;
-use crate::files::settings::Access;
-use crate::files::window::{Reply, Window};
+use crate::files::settings::{Access, BLOCK};
+use crate::files::window::{Next, Reply, Window};
 use crate::job::Job;
 use crate::pool::pool_buf::PoolBuf;
 use crate::sync::{Mutex, lock};
@@ -49,24 +50,30 @@ impl<F: Fold> FoldFile<F> {
     ) -> Option<Arc<Self>> {
         let (shared, settings) = (&core.shared, &core.shared.settings);
         shared.counters.add_access(opened.access());
-        let Opened { file, info, fallback, size, residency } = opened;
-        let usual = match residency {
-            Residency::Cached => settings.chunk.min(CACHED_CHUNK),
-            Residency::Cold => settings.chunk,
-        };
-        let request_len = match core.fold.request_len(size, usual) {
-            Ok(len) => len,
+        let size = opened.size;
+        // Direct I/O may need larger blocks than those that buffers are multiples of.
+        let block = Alignment { memory: BLOCK, offset: opened.file.alignment().offset }.step();
+        let most = shared.budget.largest() / block * block;
+        let in_blocks = |len: usize| len.next_multiple_of(block).min(most);
+        let usual = settings.chunk.min(CACHED_CHUNK);
+        let lens = core.fold.request_len(size, usual).and_then(|cached| {
+            Ok((in_blocks(cached), in_blocks(core.fold.request_len(size, settings.chunk)?)))
+        });
+        let (cached_len, cold_len) = match lens {
+            Ok(lens) => lens,
             Err(limit) => {
-                core.fail(info.into_indexed_path(), Failure::too_large(size, limit));
+                core.close(opened.file);
+                core.fail(opened.info.into_indexed_path(), Failure::too_large(size, limit));
                 core.begin_steps();
                 return None;
             }
         };
-        let window = Window::new(size, request_len, settings.read_ahead);
+        let len = if opened.residency == Residency::Cached { cached_len } else { cold_len };
+        let window = Window::new(size, len, block, settings.read_ahead);
+        let info = opened.info.clone();
         Some(Arc::new_cyclic(|owner: &Weak<Self>| {
             let (owner, shared) = (owner.clone(), Arc::clone(shared));
-            let file = (file, fallback);
-            let reads = ReadAhead::new(file, residency, window, first, shared, owner);
+            let reads = ReadAhead::new(opened, window, cold_len, first, shared, owner);
             let reading = Mutex::new(Some(Reading::new(reads)));
             Self { core: Arc::clone(core), info, reading }
         }))
@@ -128,6 +135,9 @@ impl<F: Fold> FoldFile<F> {
             let then = Then::Ended(Err(Failure::halted(halt, FileOperation::Read)));
             return Some(Folded { consumed: chunk.offset, state, then });
         }
+        if chunk.next != Next::End && self.core.fold.is_too_little(chunk.count) {
+            return Some(Folded { consumed: 0, state, then: Then::ReadAll(chunk.count) });
+        }
         self.core.counts.add_bytes(chunk.count);
         fold_chunk(&self.core, &self.info, state, chunk)
     }
@@ -145,7 +155,7 @@ impl<F: Fold> FoldFile<F> {
         let (file, fallback) = reads.into_file();
         let access = Access::of(&file);
         // The file and the state are given back before another file is begun, as memory was before.
-        self.core.closer.close(&self.core.shared.pipeline, file);
+        self.core.close(file);
         self.core.drop_user(state, bytes);
         let (index, path) = (self.info.index(), self.info.path().to_owned());
         let result = match outcome {

@@ -60,20 +60,12 @@ impl FileInfo {
 #[derive(Debug)]
 pub struct WholeFile {
     info: FileInfo,
-    contents: Contents,
-}
-
-/// The contents of a file, mostly its only chunk.
-#[derive(Debug)]
-pub(crate) enum Contents {
-    Nothing,
-    One(Chunk),
-    /// The chunks of a file that was not as long as it said, copied together.
-    Several(Vec<u8>),
+    /// `None` if it is empty.
+    contents: Option<Chunk>,
 }
 
 impl WholeFile {
-    pub(crate) fn new(info: FileInfo, contents: Contents) -> Self {
+    pub(crate) fn new(info: FileInfo, contents: Option<Chunk>) -> Self {
         Self { info, contents }
     }
 
@@ -99,10 +91,6 @@ impl WholeFile {
     /// All bytes of the file.
     #[must_use]
     pub fn contents(&self) -> &[u8] {
-        match &self.contents {
-            Contents::Nothing => &[],
-            Contents::One(chunk) => chunk,
-            Contents::Several(all) => all,
-        }
+        self.contents.as_deref().unwrap_or_default()
     }
 }

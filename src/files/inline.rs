@@ -53,12 +53,12 @@ fn open_and_read<F: Fold>(
         OpenedNow::Done(Ok(opened)) => read(core, opened),
         OpenedNow::MayWait(path) => {
             core.schedule(|scheduler| {
-                scheduler.observe(Residency::Cold);
+                scheduler.expected.observe(Residency::Cold);
                 scheduler.defer(path);
             });
         }
         OpenedNow::Done(Err(error)) => {
-            core.schedule(|scheduler| scheduler.observe(Residency::Cached));
+            core.schedule(|scheduler| scheduler.expected.observe(Residency::Cached));
             core.deliver(EndedBy::Other, Err(error));
         }
     }
@@ -82,7 +82,7 @@ fn read<F: Fold>(core: &Arc<RunCore<F>>, mut opened: Opened) {
     }
     // For other files a worker had only to open them, which needed no waiting.
     let residency = if tries_first { Residency::Cold } else { Residency::Cached };
-    core.schedule(|scheduler| scheduler.observe(residency));
+    core.schedule(|scheduler| scheduler.expected.observe(residency));
     FoldFile::start(core, opened);
 }
 

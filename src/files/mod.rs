@@ -18,7 +18,7 @@
 mod budget;
 pub(crate) mod builder;
 pub(crate) mod chunk;
-mod closer;
+mod closes;
 pub(crate) mod error;
 mod filesystem;
 pub(crate) mod fold;
@@ -29,6 +29,7 @@ pub(crate) mod info;
 mod inline;
 mod open;
 mod opener;
+mod openers;
 mod paths;
 pub(crate) mod progress;
 mod read_ahead;

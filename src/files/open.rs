@@ -33,6 +33,9 @@ pub(crate) struct Opened {
     pub(crate) residency: Residency,
 }
 
+/// A file that a blocking thread has opened, and its first read if it was done at once.
+pub(crate) type Begun = (Opened, Option<Reply<PoolBuf>>);
+
 /// The outcome of opening a file without waiting.
 pub(crate) enum OpenedNow {
     Done(Result<Opened, FileError>),
@@ -183,7 +186,7 @@ pub(crate) fn choose_access(shared: &FilesShared, mut opened: Opened) -> Opened 
         _ => shared.file_systems.storage(opened.info.metadata().device, opened.file.as_fd()),
     };
     let wanted = wants_direct(shared, &mut opened, storage);
-    if let Some(reason) = no_direct_io(&opened, storage).filter(|_| wanted) {
+    if let Some(reason) = no_direct_io(shared, &opened, storage).filter(|_| wanted) {
         opened.fall_back(shared, io::Error::new(io::ErrorKind::Unsupported, reason));
     }
     let direct = wanted && opened.fallback.is_none();
@@ -197,11 +200,14 @@ pub(crate) fn choose_access(shared: &FilesShared, mut opened: Opened) -> Opened 
 }
 
 /// Why a file has no direct I/O, although it can be opened with `O_DIRECT`.
-fn no_direct_io(opened: &Opened, storage: Storage) -> Option<&'static str> {
+fn no_direct_io(shared: &FilesShared, opened: &Opened, storage: Storage) -> Option<&'static str> {
     match (storage, opened.info.metadata().direct_io) {
         (Storage::Memory, _) => Some("its file system is in memory, and has no direct I/O"),
         // With `O_DIRECT`, it would be read through the page cache nevertheless.
         (_, DirectIo::Unsupported) => Some("its file system says that it has no direct I/O"),
+        (_, DirectIo::Aligned(alignment)) if alignment.offset > shared.budget.largest() as u64 => {
+            Some("direct I/O on it takes larger blocks than `chunk` and `whole_limit`")
+        }
         _ => None,
     }
 }

@@ -30,6 +30,8 @@ pub(crate) enum Then<F: Fold> {
     More,
     /// The file has changed: everything that was not consumed has to be read again.
     Restart,
+    /// All of the file is wanted in one chunk, of which there was a part.
+    ReadAll(usize),
     Ended(Outcome<F>),
 }
 
@@ -47,7 +49,7 @@ pub(crate) fn fold_chunk<F: Fold>(
         let mut state = state.unwrap_or_else(|| core.fold.begin(info));
         let flow = match count {
             0 => ControlFlow::Continue(()),
-            _ => core.fold.chunk(&mut state, Chunk::new(buffer, offset), next == Next::End),
+            _ => core.fold.chunk(&mut state, Chunk::new(buffer, offset)),
         };
         (state, flow)
     })?;
@@ -170,7 +172,14 @@ impl<F: Fold> Reading<F> {
         self.reads.consume(consumed);
         let outcome = match then {
             Then::More => None,
-            Then::Restart => self.reads.restart().err().map(Err),
+            Then::Restart => {
+                self.reads.restart();
+                None
+            }
+            Then::ReadAll(part) => {
+                self.reads.read_all(part);
+                None
+            }
             Then::Ended(outcome) => Some(outcome),
         };
         match (mem::replace(&mut self.phase, Phase::Waiting(None)), outcome) {

@@ -134,22 +134,62 @@ pub(crate) fn read<B: IoBufMut>(
     offset: u64,
     on_miss: OnMiss,
 ) -> io::Result<usize> {
+    let (memory, len) = (buffer.stable_mut_ptr(), len.min(buffer.capacity()));
+    // SAFETY: the buffer has `capacity` bytes behind the pointer, and is borrowed exclusively.
+    let count = unsafe { read_at(fd, memory, len, offset, on_miss) }?;
+    // SAFETY: the kernel has written these, at most `capacity`.
+    unsafe { buffer.set_filled(count) };
+    Ok(count)
+}
+
+/// Reads a file from its beginning until the buffer has `len` bytes of it, or to its end. It waits
+/// for the device; it leaves off if nobody wants the file any more. The buffer's length becomes the
+/// number of bytes read.
+pub(crate) fn read_all<B: IoBufMut>(
+    fd: BorrowedFd<'_>,
+    buffer: &mut B,
+    len: usize,
+    is_halted: impl Fn() -> bool,
+) -> io::Result<usize> {
+    let (memory, len) = (buffer.stable_mut_ptr(), len.min(buffer.capacity()));
+    let mut filled = 0;
+    while filled < len && !is_halted() {
+        // SAFETY: `filled` is less than the capacity, so the pointer stays in the buffer.
+        let rest = unsafe { memory.add(filled) };
+        // SAFETY: the buffer has `capacity - filled` bytes behind this pointer, and is borrowed
+        // exclusively.
+        match unsafe { read_at(fd, rest, len - filled, filled as u64, OnMiss::Wait) }? {
+            0 => break,
+            count => filled += count,
+        }
+    }
+    // SAFETY: the kernel has written these, at most `capacity`.
+    unsafe { buffer.set_filled(filled) };
+    Ok(filled)
+}
+
+/// # Safety
+///
+/// For the time of the call, `len` bytes behind `memory` may be written, and nobody else uses them.
+unsafe fn read_at(
+    fd: BorrowedFd<'_>,
+    memory: *mut u8,
+    len: usize,
+    offset: u64,
+    on_miss: OnMiss,
+) -> io::Result<usize> {
     let transfer = Transfer {
         operation: Operation::Read,
         fd: fd.as_raw_fd(),
-        address: buffer.stable_mut_ptr().expose_provenance() as u64,
-        length: len.min(buffer.capacity()) as u64,
+        address: memory.expose_provenance() as u64,
+        length: len as u64,
         offset,
         nowait: on_miss == OnMiss::Fail,
         may_raise_sigpipe: false,
     };
-    // SAFETY: the kernel writes at most `capacity` bytes behind the pointer, which the buffer's
-    // contract allows; buffer and descriptor are borrowed for the time of the call, the buffer
-    // exclusively.
-    let count = decode(unsafe { perform(&transfer) })?;
-    // SAFETY: the kernel has written these, at most `capacity`.
-    unsafe { buffer.set_filled(count) };
-    Ok(count)
+    // SAFETY: the kernel writes at most `len` bytes, which the caller allows; the descriptor is
+    // borrowed for the time of the call.
+    decode(unsafe { perform(&transfer) })
 }
 
 fn page_size() -> u64 {

@@ -7,9 +7,10 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use crate::engine::operation::Operation;
-use crate::files::closer::Closer;
+use crate::file::FileHandle;
 use crate::files::error::{Failure, FileError, FileErrorKind, FileOperation, Halt};
 use crate::files::fold::Fold;
+use crate::files::open::Begun;
 use crate::files::paths::{IndexedPath, PathIterator, Paths};
 use crate::files::progress::{Counts, FilesProgress, Listing};
 use crate::files::results::Results;
@@ -17,7 +18,7 @@ use crate::files::run::{FileResult, RunControl};
 use crate::files::scheduler::{Bounds, EndedBy, Scheduler, Step};
 use crate::files::shared::FilesShared;
 use crate::job::Job;
-use crate::sync::{Mutex, lock};
+use crate::sync::{Condvar, Mutex, lock};
 use crate::unwind::{self, Payload, catch, discard};
 
 /// A worker goes on for this long, with one file or several, before other jobs have their turn.
@@ -33,7 +34,12 @@ pub(crate) struct RunCore<F: Fold> {
     pub(super) scheduler: Mutex<Scheduler>,
     pub(super) counts: Arc<Counts>,
     pub(super) paths: Paths,
-    pub(super) closer: Arc<Closer>,
+    /// Files that were opened, for a worker to begin with.
+    pub(super) opened: Mutex<Vec<Result<Begun, FileError>>>,
+    /// The thread that stands by waits here, with the scheduler's lock.
+    pub(super) stand_by: Condvar,
+    /// Files that are done with.
+    to_close: Mutex<Vec<FileHandle>>,
     results: Results<F::Output>,
     /// Why no more files are read. The first reason stays.
     halt: OnceLock<Halt>,
@@ -51,6 +57,7 @@ impl<F: Fold> RunCore<F> {
         let bounds = Bounds {
             files: settings.files_at_once,
             results: settings.results,
+            open_files: settings.open_files,
             inline_steps: shared.pipeline.wakeups().workers().sleepers().workers(),
             openers: shared.pipeline.launcher().blocking().limit(),
         };
@@ -59,7 +66,9 @@ impl<F: Fold> RunCore<F> {
             scheduler: Mutex::new(Scheduler::new(bounds)),
             counts: Arc::new(Counts::new()),
             paths: Paths::new(paths),
-            closer: Arc::new(Closer::new(settings.open_files - settings.files_at_once)),
+            opened: Mutex::default(),
+            stand_by: Condvar::new(),
+            to_close: Mutex::default(),
             results: Results::new(settings.order, settings.results),
             halt: OnceLock::new(),
             job_for,
@@ -83,6 +92,9 @@ impl<F: Fold> RunCore<F> {
             if self.shared.pipeline.post(job).is_err() {
                 self.schedule(|scheduler| scheduler.never_begun(step));
                 self.shut_down();
+                if step == Step::Close {
+                    self.close_files();
+                }
             }
         }
         self.finish_if_done();
@@ -93,11 +105,11 @@ impl<F: Fold> RunCore<F> {
         if !self.schedule(Scheduler::finish) {
             return;
         }
-        if self.closer.is_empty() {
+        if lock(&self.to_close).is_empty() {
             return self.finish();
         }
         let (closes, later) = (Arc::clone(self), Arc::clone(self));
-        let job = Job::blocking(move || closes.closer.close_all(), move |()| later.finish());
+        let job = Job::blocking(move || closes.close_files(), move |()| later.finish());
         if self.shared.pipeline.post(job).is_err() {
             self.finish();
         }
@@ -105,6 +117,7 @@ impl<F: Fold> RunCore<F> {
 
     fn finish(&self) {
         self.counts.finish();
+        self.stand_by.notify_one();
         // Before the user hears of the end, who may then wait for a thread that feeds the iterator.
         self.paths.close();
         self.results.close();
@@ -119,6 +132,24 @@ impl<F: Fold> RunCore<F> {
         let unwanted = self.results.put(result);
         self.schedule(|scheduler| scheduler.file_ended(by));
         self.drop_user(unwanted, 0);
+    }
+
+    /// Has a file closed by a blocking thread, when steps are begun next: that may have to wait.
+    pub(crate) fn close(&self, file: FileHandle) {
+        self.schedule(|scheduler| {
+            scheduler.closes.add();
+            lock(&self.to_close).push(file);
+        });
+    }
+
+    /// Closes files one by one: if one takes its time, another thread may go on with the others.
+    pub(crate) fn close_files(&self) {
+        let next = || lock(&self.to_close).pop();
+        while let Some(file) = next() {
+            self.schedule(|scheduler| scheduler.closes.begin());
+            drop(file);
+            self.schedule(|scheduler| scheduler.closes.done());
+        }
     }
 
     /// A file has failed of which nothing was read.
@@ -141,10 +172,12 @@ impl<F: Fold> RunCore<F> {
         offset: u64,
     ) -> Failure {
         self.shared.pipeline.panics().report(&payload, Operation::Read, offset);
-        let message = match unwind::message(&*payload) {
-            Some(text) => format!("the function for it panicked: {text}"),
-            None => "the function for it panicked".into(),
+        let code = match operation {
+            FileOperation::List => "the iterator of paths",
+            _ => "the callback",
         };
+        let text = unwind::message(&*payload).map(|text| format!(": {text}"));
+        let message = format!("{code} panicked{}", text.unwrap_or_default());
         discard(payload);
         Failure::new(operation, FileErrorKind::Panicked, io::Error::other(message))
     }

@@ -4,17 +4,13 @@
 use std::collections::VecDeque;
 use std::path::PathBuf;
 
+use crate::files::closes::Closes;
+use crate::files::openers::{BatchEnd, Expectation, Openers};
 use crate::files::paths::IndexedPath;
 use crate::files::residency::Residency;
 
 /// Room for this many files, or for a sixteenth of all that there may be, is worth a listing.
 const LIST_AT: usize = 16;
-
-/// The most files that one step of a blocking thread opens.
-pub(crate) const OPEN_AT_ONCE: usize = 8;
-
-/// After this many files in a row that were not where they were expected, the others open files.
-const STREAK: u32 = 8;
 
 /// A job that a run posts. The caller of [`Scheduler::next_step`] posts it, and the job reports its
 /// end to the scheduler.
@@ -26,15 +22,12 @@ pub(crate) enum Step {
     Open,
     /// A worker opens files, and reads those that are in memory.
     Inline,
-}
-
-/// How a blocking thread's step ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum BatchEnd {
-    /// Within its time: it opened as many files as it may, or there were no more paths.
-    InTime,
-    /// Its time was over.
-    OutOfTime,
+    /// A blocking thread waits for a moment, and then does what is left undone by those that are
+    /// long in opening a file: it opens others, and hands over those that they have opened.
+    StandBy,
+    /// A blocking thread closes files that are done with. Closing one may have to wait, as on a
+    /// network.
+    Close,
 }
 
 /// The code that ended a file.
@@ -50,18 +43,17 @@ pub(crate) enum EndedBy {
 pub(crate) struct Bounds {
     pub(crate) files: usize,
     pub(crate) results: usize,
+    /// In progress, or to be closed.
+    pub(crate) open_files: usize,
     pub(crate) inline_steps: usize,
     pub(crate) openers: usize,
 }
 
-#[derive(Default)]
 pub(crate) struct Scheduler {
     bounds: Bounds,
-    /// Where the next files are expected to be, as the last ones were: workers open files that none
-    /// has tried yet if these are expected in memory, else blocking threads do.
-    expected: Residency,
-    /// Files in a row that were not there.
-    streak: u32,
+    pub(super) expected: Expectation,
+    pub(super) openers: Openers,
+    pub(super) closes: Closes,
     /// How many paths the iterator has given.
     paths: u64,
     /// Files whose path was taken and that have no result yet.
@@ -75,12 +67,8 @@ pub(crate) struct Scheduler {
     inline_steps: usize,
     /// Inline steps that run the user's callbacks.
     in_callbacks: usize,
-    /// Steps of blocking threads that open files, without the one that lists.
-    openers: usize,
     /// A blocking thread asks the iterator for paths.
     listing: bool,
-    /// How many files a blocking thread opens in one step's time: that many are worth another step.
-    open_pace: usize,
     no_more_paths: bool,
     /// All files have their results.
     finished: bool,
@@ -88,7 +76,22 @@ pub(crate) struct Scheduler {
 
 impl Scheduler {
     pub(crate) fn new(bounds: Bounds) -> Self {
-        Self { bounds, open_pace: 1, ..Self::default() }
+        Self {
+            bounds,
+            expected: Expectation::default(),
+            openers: Openers::new(),
+            closes: Closes::default(),
+            paths: 0,
+            in_progress: 0,
+            undelivered: 0,
+            listed: VecDeque::new(),
+            for_blocking: VecDeque::new(),
+            inline_steps: 0,
+            in_callbacks: 0,
+            listing: false,
+            no_more_paths: false,
+            finished: false,
+        }
     }
 
     /// The step that may be begun now, if any.
@@ -96,8 +99,10 @@ impl Scheduler {
         let step = self.wanted()?;
         match step {
             Step::List => self.listing = true,
-            Step::Open => self.openers += 1,
+            Step::Open => self.openers.begin(),
             Step::Inline => self.inline_steps += 1,
+            Step::StandBy => self.openers.stand_by(),
+            Step::Close => self.closes.set_coming(true),
         }
         Some(step)
     }
@@ -108,8 +113,11 @@ impl Scheduler {
             Step::Inline => return self.inline_done(),
             Step::List => self.listing_done(),
             Step::Open => {}
+            Step::StandBy => self.openers.stop_standing_by(),
+            // The caller closes them.
+            Step::Close => return self.closes.set_coming(false),
         }
-        self.opening_done(0, BatchEnd::InTime);
+        self.openers.done(0, BatchEnd::InTime);
     }
 
     /// Whether the lister is to ask for another path.
@@ -157,7 +165,7 @@ impl Scheduler {
     /// The lister opens files from now on.
     pub(crate) fn listing_done(&mut self) {
         self.listing = false;
-        self.openers += 1;
+        self.openers.begin();
     }
 
     /// An inline step is about to run the user's callbacks for a file, which was in memory. As
@@ -166,7 +174,7 @@ impl Scheduler {
     /// room. Returns the step that may be begun for them.
     #[must_use]
     pub(crate) fn begin_callbacks(&mut self) -> Option<Step> {
-        self.observe(Residency::Cached);
+        self.expected.observe(Residency::Cached);
         self.in_callbacks += 1;
         self.wanted()
     }
@@ -176,20 +184,22 @@ impl Scheduler {
         self.inline_steps -= 1;
     }
 
-    /// A blocking thread's step is over, which has opened `files`.
-    pub(crate) fn opening_done(&mut self, files: usize, end: BatchEnd) {
-        self.openers -= 1;
-        let pace = match end {
-            // It might have opened more in its time.
-            BatchEnd::InTime => files.max(self.open_pace),
-            BatchEnd::OutOfTime => files.max(1),
-        };
-        self.open_pace = pace.min(OPEN_AT_ONCE);
+    /// A path for an opener, which is to report by [`Openers::opened`] when it has opened the file,
+    /// and to begin steps before if there is one.
+    pub(crate) fn next_to_open(&mut self) -> Option<(IndexedPath, Option<Step>)> {
+        let path = self.next_path(Step::Open)?;
+        self.openers.opening();
+        Some((path, self.wanted()))
+    }
+
+    /// Whether something may be left undone by those that are opening a file at this moment.
+    pub(crate) fn is_stand_by_needed(&self) -> bool {
+        self.openers.leave_undone(self.paths_for_openers())
     }
 
     /// A path for this step to open, if there is one for its thread.
     pub(crate) fn next_path(&mut self, step: Step) -> Option<IndexedPath> {
-        match (step, self.expected) {
+        match (step, self.expected.residency()) {
             (Step::Inline, Residency::Cached) => self.listed.pop_front(),
             (Step::Inline, Residency::Cold) => None,
             (_, Residency::Cached) => self.for_blocking.pop_front(),
@@ -203,21 +213,6 @@ impl Scheduler {
     /// Leaves a file to the blocking threads.
     pub(crate) fn defer(&mut self, path: IndexedPath) {
         self.for_blocking.push_back(path);
-    }
-
-    /// A worker has looked at a file.
-    pub(crate) fn observe(&mut self, residency: Residency) {
-        self.streak = if residency == self.expected { 0 } else { self.streak + 1 };
-        if self.streak >= STREAK {
-            (self.streak, self.expected) = (0, residency);
-        }
-    }
-
-    /// A blocking thread has tried whether a worker could have read a file.
-    pub(crate) fn observe_probe(&mut self, residency: Residency) {
-        if self.expected == Residency::Cold {
-            self.observe(residency);
-        }
     }
 
     /// A file has its result.
@@ -243,14 +238,32 @@ impl Scheduler {
         if self.wants_lister() {
             return Some(Step::List);
         }
-        let by_workers = self.expected == Residency::Cached;
-        let paths = self.for_blocking.len() + if by_workers { 0 } else { self.listed.len() };
-        // An opener at work goes on; another is worth it if there is enough for a step of its own.
-        let openers = paths / self.open_pace + usize::from(self.openers == 0 && paths > 0);
-        if self.openers < openers.min(self.bounds.openers) {
+        if self.closes.are_due(self.spare_files()) {
+            return Some(Step::Close);
+        }
+        let paths = self.paths_for_openers();
+        if self.openers.are_too_few(paths, self.bounds.openers) {
             return Some(Step::Open);
         }
+        let is_thread_left = self.openers.count() + usize::from(self.listing) < self.bounds.openers;
+        if is_thread_left && !self.openers.is_one_standing_by() && self.is_stand_by_needed() {
+            return Some(Step::StandBy);
+        }
+        let by_workers = self.expected.residency() == Residency::Cached;
         (by_workers && self.wants_inline_step()).then_some(Step::Inline)
+    }
+
+    /// How many paths wait for openers.
+    fn paths_for_openers(&self) -> usize {
+        let listed =
+            if self.expected.residency() == Residency::Cached { 0 } else { self.listed.len() };
+        self.for_blocking.len() + listed
+    }
+
+    /// How many more files may be open.
+    fn spare_files(&self) -> usize {
+        let open = self.in_progress + self.closes.open();
+        self.bounds.open_files.saturating_sub(open)
     }
 
     /// Whether there are paths that no inline step is going to take.
@@ -262,7 +275,7 @@ impl Scheduler {
     /// Whether it is worth asking the iterator for paths, or else nobody would do anything.
     fn wants_lister(&self) -> bool {
         let (room, waiting) = (self.room(), self.listed.len() + self.for_blocking.len());
-        let idle = waiting + self.inline_steps + self.openers == 0;
+        let idle = waiting + self.inline_steps + self.openers.count() == 0;
         // Before the paths that wait are all begun, so that nobody runs out of paths.
         let enough = (self.bounds.files.min(self.bounds.results) / 16).clamp(1, LIST_AT);
         let worth = room >= enough && waiting <= self.bounds.files / 2;
@@ -271,7 +284,7 @@ impl Scheduler {
 
     /// How many more paths may be taken from the iterator.
     fn room(&self) -> usize {
-        let files = self.bounds.files.saturating_sub(self.in_progress);
+        let files = self.bounds.files.saturating_sub(self.in_progress).min(self.spare_files());
         files.min(self.bounds.results.saturating_sub(self.undelivered))
     }
 }
@@ -282,11 +295,14 @@ mod tests {
     use std::cell::Cell;
     use std::path::PathBuf;
 
-    use super::{BatchEnd, Bounds, EndedBy, OPEN_AT_ONCE, STREAK, Scheduler, Step};
+    use super::{Bounds, EndedBy, Scheduler, Step};
+    use crate::files::closes::CLOSE_AT;
+    use crate::files::openers::{BatchEnd, OPEN_AT_ONCE, STREAK};
     use crate::files::residency::Residency;
     use crate::sync::lock;
 
-    const BOUNDS: Bounds = Bounds { files: 64, results: 100, inline_steps: 2, openers: 4 };
+    const BOUNDS: Bounds =
+        Bounds { files: 64, results: 100, open_files: 1000, inline_steps: 2, openers: 4 };
 
     /// A scheduler with all of its paths, this many, and no step begun.
     fn scheduler_with(paths: u64, bounds: Bounds) -> Scheduler {
@@ -295,7 +311,7 @@ mod tests {
         (0..paths).for_each(|_| _ = add(&mut scheduler));
         scheduler.end_listing();
         scheduler.listing_done();
-        scheduler.opening_done(0, BatchEnd::InTime);
+        scheduler.openers.done(0, BatchEnd::InTime);
         scheduler
     }
 
@@ -358,7 +374,7 @@ mod tests {
         assert_eq!(scheduler.next_step(), Some(Step::List));
         assert_eq!(list(&mut scheduler), 2);
         scheduler.listing_done();
-        scheduler.opening_done(0, BatchEnd::InTime);
+        scheduler.openers.done(0, BatchEnd::InTime);
         assert_eq!(scheduler.next_step(), Some(Step::Inline));
         scheduler.next_path(Step::Inline).unwrap();
         // Its result is taken at once, before it counts as finished.
@@ -387,7 +403,7 @@ mod tests {
         scheduler.listing_done();
         while scheduler.next_path(Step::Inline).is_some() {}
         end_files(&mut scheduler, 1);
-        let opening_done = |scheduler: &mut Scheduler| scheduler.opening_done(0, BatchEnd::InTime);
+        let opening_done = |scheduler: &mut Scheduler| scheduler.openers.done(0, BatchEnd::InTime);
         for end in [opening_done, Scheduler::inline_done].iter().cycle().take(4) {
             assert_eq!(scheduler.next_step(), None);
             end(&mut scheduler);
@@ -422,15 +438,15 @@ mod tests {
     fn workers_pull_until_files_turn_out_to_be_cold() {
         let mut scheduler = scheduler_with(60, BOUNDS);
         assert_eq!(steps(&mut scheduler), [Step::Inline, Step::Inline]);
-        (1..STREAK).for_each(|_| scheduler.observe(Residency::Cold));
-        scheduler.observe(Residency::Cached);
+        (1..STREAK).for_each(|_| scheduler.expected.observe(Residency::Cold));
+        scheduler.expected.observe(Residency::Cached);
         assert!(scheduler.next_path(Step::Inline).is_some(), "not in a row");
-        (0..STREAK).for_each(|_| scheduler.observe(Residency::Cold));
+        (0..STREAK).for_each(|_| scheduler.expected.observe(Residency::Cold));
         assert!(scheduler.next_path(Step::Inline).is_none(), "it is for others now");
         assert_eq!(steps(&mut scheduler), [Step::Open; 4]);
         assert!(scheduler.next_path(Step::Open).is_some());
-        (0..STREAK).for_each(|_| scheduler.observe_probe(Residency::Cached));
-        scheduler.observe_probe(Residency::Cold);
+        (0..STREAK).for_each(|_| scheduler.expected.observe_probe(Residency::Cached));
+        scheduler.expected.observe_probe(Residency::Cold);
         assert!(scheduler.next_path(Step::Open).is_none());
         assert!(scheduler.next_path(Step::Inline).is_some(), "and theirs again");
     }
@@ -443,7 +459,7 @@ mod tests {
         assert_eq!(steps(&mut scheduler), [Step::Open]);
         assert_eq!(scheduler.next_path(Step::Open).unwrap().index, 0);
         assert!(scheduler.next_path(Step::Open).is_none());
-        scheduler.opening_done(OPEN_AT_ONCE, BatchEnd::InTime);
+        scheduler.openers.done(OPEN_AT_ONCE, BatchEnd::InTime);
         for _ in 0..2 * OPEN_AT_ONCE {
             defer_next(&mut scheduler);
         }
@@ -453,15 +469,15 @@ mod tests {
     #[test]
     fn files_that_are_slow_to_open_are_worth_a_task_each() {
         let mut scheduler = scheduler_with(5, BOUNDS);
-        (0..STREAK).for_each(|_| scheduler.observe(Residency::Cold));
+        (0..STREAK).for_each(|_| scheduler.expected.observe(Residency::Cold));
         assert_eq!(
             steps(&mut scheduler),
             [Step::Open; 4],
             "all there may be: it isn't known how long it takes"
         );
-        scheduler.opening_done(OPEN_AT_ONCE, BatchEnd::InTime);
+        scheduler.openers.done(OPEN_AT_ONCE, BatchEnd::InTime);
         assert_eq!(steps(&mut scheduler), [], "it doesn't take long");
-        scheduler.opening_done(1, BatchEnd::OutOfTime);
+        scheduler.openers.done(1, BatchEnd::OutOfTime);
         assert_eq!(steps(&mut scheduler), [Step::Open; 2], "now it does");
     }
 
@@ -514,5 +530,84 @@ mod tests {
         end_files(&mut scheduler, 1);
         assert!(scheduler.finish());
         assert!(!scheduler.finish(), "told already");
+    }
+
+    /// A scheduler whose paths are for openers, one of which has opened none yet and is opening the
+    /// first. The others think that it does not take long.
+    fn scheduler_with_an_opener(paths: u64, bounds: Bounds) -> Scheduler {
+        let mut scheduler = scheduler_with(paths, bounds);
+        (0..STREAK).for_each(|_| scheduler.expected.observe(Residency::Cold));
+        assert_eq!(scheduler.next_step(), Some(Step::Open));
+        scheduler.openers.begin();
+        scheduler.openers.done(OPEN_AT_ONCE, BatchEnd::InTime);
+        assert_eq!(steps(&mut scheduler), [], "one opener has enough time for all");
+        assert!(scheduler.next_to_open().is_some());
+        scheduler
+    }
+
+    #[test]
+    fn one_stands_by_for_paths_behind_a_file_that_is_long_in_opening() {
+        let mut scheduler = scheduler_with_an_opener(3, BOUNDS);
+        assert_eq!(steps(&mut scheduler), [Step::StandBy], "and not for each path");
+        assert!(scheduler.is_stand_by_needed());
+        scheduler.openers.stop_standing_by();
+        assert_eq!(steps(&mut scheduler), [], "it opens the next itself");
+        let (_, step) = scheduler.next_to_open().unwrap();
+        assert_eq!(step, Some(Step::StandBy), "which may be as long in opening");
+        assert_eq!(steps(&mut scheduler), [Step::StandBy]);
+        scheduler.openers.stop_standing_by();
+        let (_, step) = scheduler.next_to_open().unwrap();
+        assert_eq!(step, None, "all are being opened");
+    }
+
+    #[test]
+    fn one_stands_by_for_files_opened_before_one_that_is_long_in_opening() {
+        let mut scheduler = scheduler_with_an_opener(2, BOUNDS);
+        scheduler.openers.opened();
+        assert!(!scheduler.is_stand_by_needed(), "the opener hands it over or opens the next");
+        let (_, step) = scheduler.next_to_open().unwrap();
+        assert_eq!(step, Some(Step::StandBy));
+        assert_eq!(steps(&mut scheduler), [Step::StandBy]);
+        scheduler.openers.handed_over(1);
+        assert!(!scheduler.is_stand_by_needed(), "there is nothing left to stand by for");
+    }
+
+    #[test]
+    fn no_thread_stands_by_that_others_need() {
+        let bounds = Bounds { openers: 1, ..BOUNDS };
+        let mut scheduler = scheduler_with_an_opener(3, bounds);
+        assert_eq!(steps(&mut scheduler), []);
+    }
+
+    #[test]
+    fn files_to_be_closed_count_as_open() {
+        let bounds = Bounds { files: 2, open_files: 3, ..BOUNDS };
+        let mut scheduler = Scheduler::new(bounds);
+        assert_eq!(scheduler.next_step(), Some(Step::List));
+        assert_eq!(list(&mut scheduler), 2);
+        scheduler.closes.add();
+        end_files(&mut scheduler, 1);
+        assert_eq!(list(&mut scheduler), 1, "there may be three");
+        scheduler.closes.add();
+        end_files(&mut scheduler, 1);
+        assert_eq!(list(&mut scheduler), 0);
+        assert_eq!(scheduler.next_step(), Some(Step::Close), "others wait for that");
+        assert_ne!(scheduler.next_step(), Some(Step::Close), "one is coming");
+        scheduler.closes.set_coming(false);
+        scheduler.closes.begin();
+        assert_eq!(list(&mut scheduler), 0, "that may take its time");
+        assert_eq!(scheduler.next_step(), Some(Step::Close), "nor does the other wait for it");
+        scheduler.closes.done();
+        assert_eq!(list(&mut scheduler), 1);
+    }
+
+    #[test]
+    fn many_files_are_closed_together() {
+        let mut scheduler = Scheduler::new(BOUNDS);
+        scheduler.end_listing();
+        (1..CLOSE_AT).for_each(|_| scheduler.closes.add());
+        assert_eq!(steps(&mut scheduler), []);
+        scheduler.closes.add();
+        assert_eq!(steps(&mut scheduler), [Step::Close]);
     }
 }

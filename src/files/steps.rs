@@ -1,22 +1,22 @@
 //! Carries out the steps of a run. Blocking threads list paths and open files that are not in
 //! memory, or not all of them; they also read those that are small and go through the page cache.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::files::error::{Failure, FileError, FileOperation};
 use crate::files::fold::Fold;
 use crate::files::fold_file::FoldFile;
 use crate::files::inline::run_inline;
-use crate::files::open::{Opened, OpenedNow, choose_access, open, open_now};
+use crate::files::open::{Begun, Opened, OpenedNow, choose_access, open, open_now};
+use crate::files::openers::{BatchEnd, OPEN_AT_ONCE};
 use crate::files::paths::IndexedPath;
 use crate::files::progress::Listing;
 use crate::files::residency::{OnMiss, Residency};
 use crate::files::run_core::RunCore;
-use crate::files::scheduler::{BatchEnd, EndedBy, OPEN_AT_ONCE, Scheduler, Step};
-use crate::files::window::Reply;
+use crate::files::scheduler::{EndedBy, Scheduler, Step};
 use crate::job::Job;
-use crate::pool::pool_buf::PoolBuf;
+use crate::sync::lock;
 
 /// A step that has taken this long hands over the files that it has opened.
 const TIME_SLICE: Duration = Duration::from_millis(2);
@@ -24,11 +24,8 @@ const TIME_SLICE: Duration = Duration::from_millis(2);
 /// One file in this many is a probe: it is tried whether a worker could have opened and read it.
 const PROBE_EVERY: u64 = 32;
 
-/// A file that a blocking thread has opened, and its first read if it was done at once.
-type Begun = (Opened, Option<Reply<PoolBuf>>);
-
-/// The files that one step has opened, and how it ended.
-type Batch = (Vec<Result<Begun, FileError>>, BatchEnd);
+/// How many files one step has opened, and how it ended.
+type Batch = (usize, BatchEnd);
 
 /// The job that carries out a step.
 pub(crate) fn job_for<F: Fold>(core: Arc<RunCore<F>>, step: Step) -> Job {
@@ -44,7 +41,35 @@ pub(crate) fn job_for<F: Fold>(core: Arc<RunCore<F>>, step: Step) -> Job {
             };
             Job::blocking(list_and_open, begin)
         }
+        Step::StandBy => {
+            let stand_by_and_open = move || {
+                stand_by(&core);
+                open_batch(&core)
+            };
+            Job::blocking(stand_by_and_open, begin)
+        }
+        Step::Close => {
+            let closes = Arc::clone(&core);
+            let close = move || {
+                closes.schedule(|scheduler| scheduler.closes.set_coming(false));
+                closes.close_files();
+            };
+            Job::blocking(close, move |()| core.begin_steps())
+        }
     }
+}
+
+/// Waits until what others leave undone can't wait any longer, or is done.
+fn stand_by<F: Fold>(core: &RunCore<F>) {
+    let begin = Instant::now();
+    let mut scheduler = lock(&core.scheduler);
+    while scheduler.is_stand_by_needed()
+        && let Some(rest) = TIME_SLICE.checked_sub(begin.elapsed())
+    {
+        let waited = core.stand_by.wait_timeout(scheduler, rest);
+        scheduler = waited.unwrap_or_else(PoisonError::into_inner).0;
+    }
+    scheduler.openers.stop_standing_by();
 }
 
 /// Asks the iterator for paths as long as there is room.
@@ -82,17 +107,24 @@ fn list<F: Fold>(core: &Arc<RunCore<F>>) {
 }
 
 /// Opens files; on a blocking thread.
-fn open_batch<F: Fold>(core: &RunCore<F>) -> Batch {
-    let (mut files, mut end) = (Vec::new(), BatchEnd::InTime);
+fn open_batch<F: Fold>(core: &Arc<RunCore<F>>) -> Batch {
+    let (mut files, mut end) = (0, BatchEnd::InTime);
     if core.shared.pipeline.is_forked() {
         // The iterator of paths, which ran before this, has forked.
         return (files, end);
     }
-    core.closer.close_all();
     let begin = Instant::now();
-    while files.len() < OPEN_AT_ONCE {
-        let Some(path) = core.schedule(|scheduler| scheduler.next_path(Step::Open)) else { break };
-        files.push(open_one(core, path));
+    while files < OPEN_AT_ONCE {
+        let Some((path, step)) = core.schedule(Scheduler::next_to_open) else { break };
+        if step.is_some() {
+            core.begin_steps();
+        }
+        let opened = open_one(core, path);
+        core.schedule(|scheduler| {
+            scheduler.openers.opened();
+            lock(&core.opened).push(opened);
+        });
+        files += 1;
         if begin.elapsed() > TIME_SLICE {
             end = BatchEnd::OutOfTime;
             break;
@@ -109,7 +141,7 @@ fn open_one<F: Fold>(core: &RunCore<F>, mut path: IndexedPath) -> Result<Begun, 
         match open_now(&core.shared, path, &mut core.shared.no_wait_opener()) {
             OpenedNow::Done(opened) => return opened.map(|opened| read_probe(core, opened)),
             OpenedNow::MayWait(missed) => {
-                core.schedule(|scheduler| scheduler.observe_probe(Residency::Cold));
+                core.schedule(|scheduler| scheduler.expected.observe_probe(Residency::Cold));
                 path = missed;
             }
         }
@@ -123,18 +155,27 @@ fn read_probe<F: Fold>(core: &RunCore<F>, opened: Opened) -> Begun {
     let opened = choose_access(&core.shared, opened);
     let cached = opened.read_whole(&core.shared, &core.fold, OnMiss::Fail);
     let residency = if cached.is_some() { Residency::Cached } else { Residency::Cold };
-    core.schedule(|scheduler| scheduler.observe_probe(residency));
+    core.schedule(|scheduler| scheduler.expected.observe_probe(residency));
     let first = cached.or_else(|| opened.read_whole(&core.shared, &core.fold, OnMiss::Wait));
     (opened, first)
 }
 
-/// Begins with the files of a batch; on a worker.
-fn begin_batch<F: Fold>(core: &Arc<RunCore<F>>, (files, end): Batch) {
+/// Begins with the files that were opened, by this step and perhaps by others; on a worker.
+fn begin_batch<F: Fold>(core: &Arc<RunCore<F>>, (count, end): Batch) {
     if core.shared.pipeline.is_forked() {
         // The iterator has forked; without blocking threads, a worker ran it.
-        return std::mem::forget(files);
+        return;
     }
-    let (mut ready, count) = (Vec::new(), files.len());
+    let files = std::mem::take(&mut *lock(&core.opened));
+    let is_idle = core.schedule(|scheduler| {
+        scheduler.openers.done(count, end);
+        scheduler.openers.handed_over(files.len());
+        scheduler.openers.is_one_standing_by() && !scheduler.is_stand_by_needed()
+    });
+    if is_idle {
+        core.stand_by.notify_one();
+    }
+    let mut ready = Vec::new();
     for begun in files {
         match begun {
             Err(error) => core.deliver(EndedBy::Other, Err(error)),
@@ -142,7 +183,6 @@ fn begin_batch<F: Fold>(core: &Arc<RunCore<F>>, (files, end): Batch) {
             Ok((opened, first)) => ready.extend(FoldFile::new(core, opened, first)),
         }
     }
-    core.schedule(|scheduler| scheduler.opening_done(count, end));
     core.begin_steps();
     // The user's callbacks may be slow: one file here, the others wherever there is a worker.
     let here = ready.pop();

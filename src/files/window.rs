@@ -9,8 +9,6 @@
 use std::collections::BTreeMap;
 use std::io;
 
-use crate::files::settings::BLOCK;
-
 /// A read that was issued. Replies to requests of an earlier epoch are of no use any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Request {
@@ -44,6 +42,8 @@ pub(crate) struct Window<B> {
     size: u64,
     /// How many bytes a read asks for.
     request_len: usize,
+    /// The lengths of reads are multiples of this.
+    block: usize,
     /// How many bytes may be issued and not consumed.
     ahead: u64,
     /// Reads of the file are issued up to this offset.
@@ -60,10 +60,12 @@ pub(crate) struct Window<B> {
 }
 
 impl<B> Window<B> {
-    pub(crate) fn new(size: u64, request_len: usize, ahead: usize) -> Self {
+    /// For reads of a multiple of `block`, as `request_len` is one.
+    pub(crate) fn new(size: u64, request_len: usize, block: usize, ahead: usize) -> Self {
         Self {
             size,
             request_len,
+            block,
             ahead: ahead.max(request_len) as u64,
             issued: 0,
             consumed: 0,
@@ -76,6 +78,12 @@ impl<B> Window<B> {
 
     pub(crate) fn size(&self) -> u64 {
         self.size
+    }
+
+    /// From now on a read asks for this many bytes.
+    pub(crate) fn set_request_len(&mut self, len: usize) {
+        self.request_len = len;
+        self.ahead = self.ahead.max(len as u64);
     }
 
     /// The offset up to which the file is consumed.
@@ -97,7 +105,7 @@ impl<B> Window<B> {
             return None;
         }
         let rest = self.size.saturating_sub(self.issued);
-        let enough = (rest / BLOCK as u64 + 1) * BLOCK as u64;
+        let enough = (rest / self.block as u64 + 1) * self.block as u64;
         let enough = usize::try_from(enough).unwrap_or(usize::MAX);
         let len = if beyond { self.request_len } else { self.request_len.min(enough) };
         Some(Request { epoch: self.epoch, offset: self.issued, len })
@@ -166,6 +174,13 @@ impl<B> Window<B> {
         self.close()
     }
 
+    /// Reads the file again from its beginning. Gives back the replies, to be dropped.
+    #[must_use]
+    pub(crate) fn begin_again(&mut self) -> BTreeMap<u64, Reply<B>> {
+        self.consumed = 0;
+        self.restart()
+    }
+
     /// Nothing more is wanted. Gives back the replies, to be dropped.
     #[must_use]
     pub(crate) fn close(&mut self) -> BTreeMap<u64, Reply<B>> {
@@ -176,7 +191,8 @@ impl<B> Window<B> {
 
 #[cfg(test)]
 mod tests {
-    use super::{BLOCK, Next, Reply, Request, Window};
+    use super::{Next, Reply, Request, Window};
+    use crate::files::settings::BLOCK;
 
     const PIECE: usize = 4 * BLOCK;
 
@@ -199,7 +215,7 @@ mod tests {
     /// Reads a file of `actual` bytes that said that it had `size`, by reads that come back last
     /// first. Returns how many bytes were consumed, and the number of reads.
     fn read_through(size: u64, actual: u64, ahead: usize) -> (u64, usize) {
-        let mut window = Window::new(size, PIECE, ahead);
+        let mut window = Window::new(size, PIECE, BLOCK, ahead);
         let (mut pending, mut reads) = (Vec::new(), 0);
         loop {
             pending.extend(issue_all(&mut window));
@@ -248,7 +264,7 @@ mod tests {
 
     #[test]
     fn no_more_is_asked_for_than_the_window_takes() {
-        let mut window = Window::new(100 * PIECE as u64, PIECE, 3 * PIECE);
+        let mut window = Window::new(100 * PIECE as u64, PIECE, BLOCK, 3 * PIECE);
         let piece = PIECE as u64;
         assert_eq!(lens(&issue_all(&mut window)), [(0, PIECE), (piece, PIECE), (2 * piece, PIECE)]);
         let first = Request { epoch: 0, offset: 0, len: PIECE };
@@ -262,7 +278,7 @@ mod tests {
 
     #[test]
     fn what_was_asked_before_a_restart_is_of_no_use() {
-        let mut window = Window::new(10 * PIECE as u64, PIECE, 2 * PIECE);
+        let mut window = Window::new(10 * PIECE as u64, PIECE, BLOCK, 2 * PIECE);
         let issued = issue_all(&mut window);
         assert!(window.arrived(Reply { request: issued[0], result: Ok((BLOCK, ())) }).is_none());
         let taken = window.take().unwrap();
@@ -273,8 +289,19 @@ mod tests {
     }
 
     #[test]
+    fn lengths_are_multiples_of_the_files_block() {
+        for size in [0, 1, 4096, 2 * PIECE as u64, 2 * PIECE as u64 + 1, 3 * PIECE as u64 - 4096] {
+            let mut window = Window::new(size, 2 * PIECE, PIECE, 100 * PIECE);
+            let requests = issue_all(&mut window);
+            assert!(requests.iter().all(|request| request.len.is_multiple_of(PIECE)), "{size}");
+            let end = requests.last().map(|last| last.offset + last.len as u64);
+            assert!(end > Some(size), "a read sees the end");
+        }
+    }
+
+    #[test]
     fn an_old_reply_is_of_no_use_however_many_restarts_there_were() {
-        let mut window = Window::new(10 * PIECE as u64, PIECE, PIECE);
+        let mut window = Window::new(10 * PIECE as u64, PIECE, BLOCK, PIECE);
         window.epoch = u32::MAX.into();
         let issued = issue_all(&mut window);
         assert!(window.restart().is_empty());

@@ -130,6 +130,12 @@ impl Slabs {
             return self.cut(mapping, class);
         }
         if let Some(error) = failure {
+            // Idle slabs of other lengths may have the memory that the system lacks.
+            while self.unmap_one().is_some() {
+                if let Ok(mapping) = self.map(len) {
+                    return self.cut(mapping, class);
+                }
+            }
             return Err(Shortage::NoMemory(error));
         }
         if self.room() + self.idle_bytes < len {

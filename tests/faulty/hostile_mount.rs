@@ -50,6 +50,49 @@ fn an_opening_that_is_not_answered_keeps_no_worker() {
     }
 }
 
+/// Files of a run are opened one after the other as long as that is quick.
+#[test]
+fn an_opening_that_is_not_answered_keeps_no_other_file() {
+    const COUNT: usize = 64;
+    let name = |number: usize| format!("{number:02}");
+    let nodes = (0..COUNT).map(|number| (name(number), Node::honest(name(number).as_bytes())));
+    let nodes: Vec<_> = nodes.collect();
+    for held in [[20, 21], [40, 47], [62, 63]] {
+        let nodes = nodes.iter().map(|(name, node)| (name.as_str(), node.clone()));
+        let Some(liar) = Liar::mount(nodes) else { return };
+        let paths: Vec<_> = (0..COUNT).map(|number| liar.path(&name(number))).collect();
+        held.iter().for_each(|&number| liar.hold(&name(number), Ask::Open));
+        watched(move || {
+            let dispatcher = dispatcher(2);
+            let files = modest(&dispatcher).files_at_once(16).build().unwrap();
+            let mut run = copied(&files, paths);
+            let others = run.by_ref().take(COUNT - held.len());
+            assert!(others.map(Result::unwrap).all(|done| !held.contains(&(done.index as usize))));
+            liar.release();
+            assert_eq!(run.filter(Result::is_ok).count(), held.len());
+        });
+    }
+}
+
+#[test]
+fn closings_that_are_not_answered_keep_no_worker() {
+    for policy in POLICIES {
+        let Some(liar) = four() else { return };
+        watched(move || {
+            let dispatcher = dispatcher(2);
+            let files = modest(&dispatcher).policy(policy).files_at_once(4).open_files(4);
+            let files = files.build().unwrap();
+            NAMES.iter().for_each(|name| liar.hold(name, Ask::Flush));
+            let mut run = copied(&files, NAMES.map(|name| liar.path(name)));
+            assert_eq!(run.by_ref().take(4).filter(Result::is_ok).count(), 4, "{policy:?}");
+            liar.wait_for(1);
+            assert_all_workers_run(&dispatcher, 2);
+            liar.release();
+            assert!(run.next().is_none());
+        });
+    }
+}
+
 #[test]
 fn openings_that_are_not_answered_take_the_blocking_threads_and_no_other_dispatchers() {
     let Some(liar) = four() else { return };

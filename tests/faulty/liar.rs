@@ -233,9 +233,10 @@ enum Command {
 
 impl Liar {
     /// With these files; `None`, said loudly, where file systems can't be mounted.
-    pub(crate) fn mount<const N: usize>(nodes: [(&str, Node); N]) -> Option<Self> {
+    pub(crate) fn mount<'a>(nodes: impl IntoIterator<Item = (&'a str, Node)>) -> Option<Self> {
         let (script, directory) = (Script::default(), scratch());
-        script.lock().nodes = nodes.map(|(name, node)| (name.to_owned(), node)).into();
+        let nodes = nodes.into_iter().map(|(name, node)| (name.to_owned(), node));
+        script.lock().nodes = nodes.collect();
         let (commands, received) = mpsc::channel();
         let (sender, started) = mpsc::channel();
         let (own, path) = (script.clone(), directory.path().to_owned());

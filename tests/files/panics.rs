@@ -134,7 +134,12 @@ fn a_panicking_iterator_ends_the_run_and_has_a_result() {
                 (FileErrorKind::Panicked, FileOperation::List)
             );
             assert_eq!(error.index, count as u64);
-            assert!(error.to_string().contains("no more"), "{error}");
+            assert_eq!(
+                error.to_string(),
+                format!(
+                    "no more than {count} paths were listed: the iterator of paths panicked: no more"
+                )
+            );
             assert_eq!(outcomes.into_iter().filter(Result::is_ok).count(), count);
             assert_eq!(dispatcher.stats().panics, before + 1);
             eventually("dropped", || drops.count() == 1);

@@ -8,7 +8,7 @@ use std::thread;
 
 use reapool::{Chunk, FileInfo, Files, FilesRun};
 
-use crate::support::cache::forget;
+use crate::support::cache::{evict, forget};
 use crate::support::files::{
     CHUNK, POLICIES, all, dispatcher, files_of, gathered, modest, only, patterned, successes,
 };
@@ -183,5 +183,19 @@ fn an_empty_file_is_begun_and_finished() {
         assert_eq!(only(run).unwrap().value, 0);
         assert_orderly(&seen, &[0]);
         assert_eq!(all(gathered(&files, Vec::<PathBuf>::new())).len(), 0, "no paths at all");
+    }
+}
+
+#[test]
+fn what_is_not_cached_is_read_in_chunks_of_the_size_asked_for() {
+    const MIB: usize = 1 << 20;
+    let (directory, dispatcher) = (scratch(), dispatcher(2));
+    let path = patterned(directory.path(), "large", 1, 8 * MIB);
+    for policy in POLICIES {
+        assert!(evict(&path), "it is on a device");
+        let files = Files::builder(&dispatcher).policy(policy).chunk(MIB).build().unwrap();
+        let push = |lens: &mut Vec<usize>, chunk: Chunk| lens.push(chunk.len());
+        let run = files.stream([path.clone()], |_| Vec::new(), push, |lens, _| lens);
+        assert_eq!(only(run).unwrap().value, [MIB; 8], "{policy:?}");
     }
 }

@@ -103,7 +103,12 @@ fn settings_that_make_no_sense_are_refused() {
     refused(modest(&dispatcher).files_at_once(0), "files_at_once");
     refused(modest(&dispatcher).open_files(0), "open_files");
     refused(modest(&dispatcher).results(0), "results");
+    refused(modest(&dispatcher).memory(1 << 60), "memory");
+    refused(modest(&dispatcher).memory(1 << 20).whole_limit(4 << 20), "memory");
     let little = modest(&dispatcher).memory(1 << 20).whole_limit(4 << 20).build().unwrap_err();
-    assert!(matches!(little, FilesError::Pool(_)), "{little}");
-    assert!(std::error::Error::source(&little).is_some());
+    let text = little.to_string();
+    for part in ["memory can't be 1048576: ", "whole_limit, 4194304 bytes", "Raise memory"] {
+        assert!(text.contains(part), "{text}");
+    }
+    assert!(!text.contains("slab") && !text.contains("class"), "no words of the pool: {text}");
 }

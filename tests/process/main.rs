@@ -8,6 +8,7 @@ mod blocking_threads;
 mod children;
 mod crowd;
 mod event_loop;
+mod files_memory;
 mod last_owner;
 mod lifecycle;
 mod read_ahead;
