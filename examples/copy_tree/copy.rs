@@ -3,7 +3,7 @@
 use std::fs;
 use std::io;
 use std::ops::ControlFlow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
 
@@ -12,8 +12,8 @@ use reapool::{Chunk, FileInfo};
 
 use crate::attributes::NotKept;
 use crate::partial::Place;
+use crate::roots::Roots;
 use crate::target::{Manner, Target};
-use crate::tree::Roots;
 
 /// How all files are copied.
 pub(crate) struct Copier {
@@ -26,6 +26,8 @@ pub(crate) struct Copier {
 
 /// A file that is being read.
 pub(crate) struct Copying {
+    /// The path of the source.
+    source: PathBuf,
     target: Arc<Target>,
     hasher: Option<Hasher>,
     /// How many bytes have been read.
@@ -54,7 +56,8 @@ impl Copier {
         let place = Place { path: self.roots.target_of(file.path()), overwrite: self.overwrite };
         let (sender, outcome) = sync_channel(1);
         let target = Target::create(self.manner.clone(), place, file.metadata(), sender)?;
-        Ok(Copying { target, hasher: self.verify.then(Hasher::new), total: 0, outcome })
+        let source = self.roots.source_of(file.path());
+        Ok(Copying { source, target, hasher: self.verify.then(Hasher::new), total: 0, outcome })
     }
 }
 
@@ -68,8 +71,8 @@ impl Copying {
     }
 
     pub(crate) fn finish(self, file: &FileInfo) -> Copied {
-        let Self { target, hasher, total, outcome } = self;
-        let changed = total != file.metadata().size || !is_unchanged(file.path(), file);
+        let Self { source, target, hasher, total, outcome } = self;
+        let changed = total != file.metadata().size || !is_unchanged(&source, file);
         target.finish(total);
         Copied { outcome, hash: hasher.map(|hasher| hasher.finalize()), changed }
     }

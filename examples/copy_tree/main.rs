@@ -11,6 +11,7 @@ mod attributes;
 mod copy;
 mod options;
 mod partial;
+mod roots;
 #[path = "../shared/mod.rs"]
 mod shared;
 mod target;
@@ -18,11 +19,8 @@ mod tree;
 mod verify;
 
 use std::error::Error;
-use std::fmt::Display;
-use std::fs;
 use std::io;
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use indicatif::HumanBytes;
@@ -30,14 +28,15 @@ use reapool::{Chunk, FileErrorKind, FileInfo, FilesRun, Links, Order, Policy, Pr
 
 use crate::copy::{Copied, Copier, Copying};
 use crate::options::{Fsync, HELP, Options, parse_arguments};
+use crate::roots::Roots;
 use crate::shared::descriptors;
 use crate::shared::fallbacks::Fallbacks;
 use crate::shared::interrupt::Interrupt;
-use crate::shared::names::{escaped, reason};
+use crate::shared::names::reason;
 use crate::shared::screen::Screen;
 use crate::shared::watch::Watch;
 use crate::target::Manner;
-use crate::tree::{Directories, Roots, Tree};
+use crate::tree::{Directories, Tree};
 use crate::verify::{Expected, verify};
 
 const FAILURE: u8 = 1;
@@ -54,8 +53,7 @@ const LARGE: u64 = 8 << 20;
 
 fn run(options: Options) -> Result<u8, Box<dyn Error>> {
     let Options { settings, overwrite, fsync, verify: is_verified, source, target } = options;
-    let roots = Roots { source, target };
-    check(&roots)?;
+    let mut roots = Roots::new(source, target)?;
     let interrupt = Interrupt::listen()?;
     let screen = Screen::new("copy_tree", settings.quiet);
     let dispatcher = settings.dispatcher()?;
@@ -63,7 +61,7 @@ fn run(options: Options) -> Result<u8, Box<dyn Error>> {
     // anywhere.
     let builder = settings.files(&dispatcher).links(Links::Refuse).order(Order::Completion);
     let at_once = FILES.min(descriptors::files_at_once(DESCRIPTORS));
-    let files = builder.files_at_once(at_once).results(at_once).build()?;
+    let files = roots.files(builder.files_at_once(at_once).results(at_once))?;
 
     let directories = Directories::default();
     let tree = Tree::new(roots.clone(), overwrite, directories.clone(), screen.clone());
@@ -98,7 +96,7 @@ fn run(options: Options) -> Result<u8, Box<dyn Error>> {
     dispatcher.shutdown()?;
     directories.finish(fsync == Fsync::All, &screen);
     if fsync == Fsync::All {
-        sync_parent(&roots.target)?;
+        roots.sync_parent_of_target()?;
     }
     verified?;
 
@@ -135,7 +133,8 @@ fn wait(
                 match value.and_then(Copied::wait) {
                     Ok((hash, remarks)) => {
                         if remarks.changed {
-                            screen.fail(&path, "changed while it was being copied");
+                            screen
+                                .fail(&roots.source_of(&path), "changed while it was being copied");
                         }
                         remarks.not_kept.iter().for_each(|it| screen.fail(&target, it));
                         expected.paths.push(target);
@@ -145,49 +144,10 @@ fn wait(
                 }
             }
             Err(error) if error.kind() == FileErrorKind::Stopped => {}
-            Err(error) => screen.fail(&error.path, reason(&error)),
+            Err(error) => screen.fail(&roots.source_of(&error.path), reason(&error)),
         }
     }
     expected
-}
-
-/// Refuses to copy a source that is no directory. Also refuses to copy a directory into itself,
-/// which would never end, or over a directory that it is in.
-fn check(roots: &Roots) -> Result<(), String> {
-    let say = |path: &Path, what: &dyn Display| format!("{}: {what}", escaped(path).0);
-    let source = fs::canonicalize(&roots.source).map_err(|error| say(&roots.source, &error))?;
-    if !source.is_dir() {
-        return Err(say(&roots.source, &"not a directory"));
-    }
-    let (within, around) = match fs::canonicalize(&roots.target) {
-        Ok(target) => (target.starts_with(&source), source.starts_with(&target)),
-        // It is going to be made, so its parent has to exist.
-        Err(_) => {
-            let parent = parent(&roots.target);
-            let found = fs::canonicalize(&parent).map_err(|error| say(&parent, &error))?;
-            (found.starts_with(&source), false)
-        }
-    };
-    if within {
-        return Err(say(&roots.target, &"is in the directory that is to be copied"));
-    }
-    if around {
-        return Err(say(&roots.target, &"has in it the directory that is to be copied"));
-    }
-    Ok(())
-}
-
-fn sync_parent(path: &Path) -> io::Result<()> {
-    fs::File::open(parent(path))?.sync_all()
-}
-
-fn parent(path: &Path) -> PathBuf {
-    match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
-        Some(_) => ".".into(),
-        // The path is the root, or empty.
-        None => path.to_owned(),
-    }
 }
 
 fn main() -> ExitCode {

@@ -11,30 +11,31 @@ Usage: copy_tree [OPTIONS] SOURCE TARGET
 Makes TARGET a copy of the directory SOURCE. If TARGET is a directory already, what is missing there
 is added to it.
 
-A file is written under a temporary name (.NAME.XXXXXX.partial) beside its place, and renamed when it
-is complete, so that no part of a file is ever found under its name. After an error, and after the
-first Ctrl-C, the temporary files are removed. Permissions and times of files and directories are
-kept, and symbolic links copied as such. Where the file system of TARGET refuses permissions or times,
-the contents are copied and the rest is said. Not kept are owners (nor set-user-ID and set-group-ID
-bits, unless user and group stay the same), access control lists and extended attributes, hard links
-between files, the times of symbolic links, and holes: they are filled with zeros. Pipes, sockets and
-devices are left out, and said to be.
+A file is written under a temporary name (.NAME.XXXXXX.partial) beside its place, and renamed when
+it is complete, so that no part of a file is ever found under its name. After an error, and after
+the first Ctrl-C, the temporary files are removed. Permissions and times of files and directories
+are kept, and symbolic links copied as such. Where the file system of TARGET refuses permissions or
+times, the contents are copied and the rest is said. Not kept are owners (nor set-user-ID and
+set-group-ID bits, unless user and group stay the same), access control lists and extended
+attributes, hard links between files, the times of symbolic links, and holes: they are filled with
+zeros. Pipes, sockets and devices are left out, and said to be. Links that take the place of files
+or directories of SOURCE meanwhile are not followed.
 
 Options:
       --overwrite    Replace files that there are already; otherwise that is an error
       --fsync WHAT   What is made durable before the end: none, file (each file before it gets its
                      name), or all (directories too) [default: none]
-      --verify       Read all files back, past the page cache unless --policy is buffered, and compare
-                     their BLAKE3 checksums with those of what was read from SOURCE. A file that
-                     differs is removed. It takes memory for the path of each file
+      --verify       Read all files back, past the page cache unless --policy is buffered, and
+                     compare their BLAKE3 checksums with those of what was read from SOURCE. A file
+                     that differs is removed. It takes memory for the path of each file
 ",
     options_help!(),
     "
 The policy holds for writing too; automatic writes large files directly.
 
-Exit status: 0 if all went well, 1 if something was not copied or kept, or changed while it was copied,
-2 for a mistake in the command line, 130 after Ctrl-C. A second Ctrl-C doesn't wait, and may leave
-temporary files. SIGTERM and SIGHUP do the same, with 143 and 129.
+Exit status: 0 if all went well, 1 if something was not copied or kept, or changed while it was
+copied, 2 for a mistake in the command line, 130 after Ctrl-C. A second Ctrl-C doesn't wait, and may
+leave temporary files. SIGTERM and SIGHUP do the same, with 143 and 129.
 "
 );
 

@@ -10,26 +10,8 @@ use walkdir::{DirEntry, WalkDir};
 
 use crate::attributes::Attributes;
 use crate::partial::Place;
+use crate::roots::Roots;
 use crate::shared::screen::Screen;
-
-/// The directories to copy from and to.
-#[derive(Clone)]
-pub(crate) struct Roots {
-    pub(crate) source: PathBuf,
-    pub(crate) target: PathBuf,
-}
-
-impl Roots {
-    /// The path in the target for a path in the source.
-    pub(crate) fn target_of(&self, path: &Path) -> PathBuf {
-        match path.strip_prefix(&self.source) {
-            // Joining an empty path would add a slash.
-            Ok(rest) if rest.as_os_str().is_empty() => self.target.clone(),
-            Ok(rest) => self.target.join(rest),
-            Err(_) => unreachable!("the walk doesn't leave the source"),
-        }
-    }
-}
 
 /// The directories that were made or found, with the attributes of their sources. Each comes after
 /// the one that it is in.
@@ -39,7 +21,7 @@ pub(crate) struct Directories(Arc<Mutex<Vec<(PathBuf, Attributes)>>>);
 /// A path, and what is wrong with it.
 type Problem = (PathBuf, io::Error);
 
-/// An iterator over the regular files of the source. On the way it deals with entries that are no
+/// An iterator over the names of the source's regular files. On the way it deals with entries that are no
 /// files, and reports problems on the screen.
 pub(crate) struct Tree {
     walk: walkdir::IntoIter,
@@ -56,14 +38,14 @@ impl Tree {
         directories: Directories,
         screen: Screen,
     ) -> Self {
-        let walk = WalkDir::new(&roots.source).into_iter();
+        let walk = WalkDir::new(roots.source()).into_iter();
         Self { walk, roots, overwrite, directories, screen }
     }
 
-    /// Returns the path if it is that of a file.
+    /// Returns the name of a file, by which it is read.
     fn visit(&mut self, entry: DirEntry) -> Result<Option<PathBuf>, Problem> {
         let kind = entry.file_type();
-        let target = self.roots.target_of(entry.path());
+        let target = self.roots.target_of(&self.roots.name_of(entry.path()));
         // The source itself may be named by a symbolic link.
         if kind.is_dir() || entry.depth() == 0 {
             let made = self.make_directory(&target, entry.path());
@@ -72,7 +54,7 @@ impl Tree {
             let link = fs::read_link(entry.path()).map_err(|error| (entry.into_path(), error))?;
             self.make_link(&target, &link).map_err(|error| (target, error))?;
         } else if kind.is_file() {
-            return Ok(Some(entry.into_path()));
+            return Ok(Some(self.roots.name_of(entry.path())));
         } else {
             let reason = "left out: neither file, directory nor symbolic link";
             return Err((entry.into_path(), io::Error::other(reason)));
@@ -88,7 +70,7 @@ impl Tree {
 
     /// Permissions come at the end, as they may forbid writing into the directory.
     fn make_directory(&self, target: &Path, source: &Path) -> Result<(), Problem> {
-        let is_root = target == self.roots.target;
+        let is_root = target == self.roots.target();
         // The source itself may be named by a link. Another link has taken a directory's place.
         let found = if is_root { fs::metadata(source) } else { fs::symlink_metadata(source) };
         let attributes = found.and_then(|found| match found.is_dir() {
@@ -120,7 +102,7 @@ impl Iterator for Tree {
                     Err((path, error)) => self.screen.fail(&path, error),
                 },
                 Err(error) => {
-                    let path = error.path().unwrap_or(&self.roots.source).to_owned();
+                    let path = error.path().unwrap_or(self.roots.source()).to_owned();
                     let other = || io::Error::other("can't be listed");
                     self.screen.fail(&path, error.into_io_error().unwrap_or_else(other));
                 }

@@ -14,7 +14,7 @@ format of b3sum, as soon as it is there: so not in the order of the paths. For p
 terminals that paths come from now and then: `inotifywait -m ... | feed`.
 
 Options:
-  -0, --null         Paths end with a zero byte instead of a line feed, as those of `find -print0` do
+  -0, --null         Paths end with a zero byte instead of a line feed, as of `find -print0`
       --files N      How many files are open at a time, 1 to 1024, or fewer if the system lets the
                      program have no more [default: 64]
       --chunk KIB    How much of a file is read at a time, 4 to 65536 [default: 1024]

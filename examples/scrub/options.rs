@@ -29,8 +29,8 @@ Options:
 SIGUSR1 asks for a status line too. Ctrl-C waits for the reads under way and says how far it came; a
 second one doesn't wait.
 
-Exit status: 0 if all could be read, 1 if not, 2 for a mistake in the command line, 130 after Ctrl-C.
-SIGTERM and SIGHUP do the same as Ctrl-C, with 143 and 129.
+Exit status: 0 if all could be read, 1 if not, 2 for a mistake in the command line, 130 after
+Ctrl-C. SIGTERM and SIGHUP do the same as Ctrl-C, with 143 and 129.
 ";
 
 pub(crate) struct Options {

@@ -11,9 +11,9 @@ use crate::shared::settings::number;
 pub(crate) const HELP: &str = "\
 Usage: serve [OPTIONS] [DIRECTORY]
 
-Serves the files below DIRECTORY, or the current one, over HTTP/1.0, with GET and HEAD; of a directory
-its index.html. What symbolic links inside lead to outside is refused. The first line of the output
-is the address.
+Serves the files below DIRECTORY, or the current one, over HTTP/1.0, with GET and HEAD; of a
+directory its index.html. What symbolic links inside lead to outside is refused. The first line of
+the output is the address.
 
 Options:
       --listen A       Address and port to listen on; a port of 0 is one that is free

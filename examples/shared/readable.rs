@@ -17,7 +17,8 @@ pub(crate) fn open(path: &Path) -> Result<FileHandle, Box<dyn Error>> {
     if !kind.is_file() && !kind.is_block_device() {
         return Err("neither a regular file nor a block device".into());
     }
-    // By this path it is the file that was found, and not one that has its name by now.
+    // By this path it is the file that was found, and not one that has its name by now. It says
+    // nothing to a user, so that only the reason of a failure is returned.
     let path = format!("/proc/self/fd/{}", found.as_raw_fd());
-    Ok(FileHandle::open_direct_or_buffered(path)?)
+    Ok(FileHandle::open_direct_or_buffered(path).map_err(|error| error.source)?)
 }

@@ -8,14 +8,13 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
+use crate::confined::refuse;
 use crate::exchange::exchange;
-use crate::program::{run, stderr};
+use crate::program::{example, run, stderr};
 use crate::support::{scratch, skipped};
 
 /// How often it is copied. Without protection, every second copy or so has the secret.
 const COPIES: usize = 30;
-
-const FILES: usize = 8;
 
 /// Stops the exchanging thread also when the test fails.
 struct Stop<'a>(&'a AtomicBool);
@@ -36,24 +35,14 @@ fn assert_innocent(copy: &Path, said: &str) {
     }
 }
 
-#[test]
-fn what_a_link_leads_to_is_not_copied_in_the_place_of_a_file() {
-    let directory = scratch();
-    let path = |name: &str| directory.path().join(name);
-    fs::create_dir(path("source")).unwrap();
-    fs::write(path("secret"), "secret").unwrap();
-    for file in 0..FILES {
-        fs::write(path(&format!("source/file {file}")), "contents").unwrap();
-        symlink("../secret", path(&format!("source/link {file}"))).unwrap();
-    }
-    let pairs: Vec<[CString; 2]> = (0..FILES)
-        .map(|file| {
-            ["file", "link"].map(|kind| {
-                let path = path(&format!("source/{kind} {file}"));
-                CString::new(path.as_os_str().as_bytes()).unwrap()
-            })
-        })
-        .collect();
+/// Copies the source again and again while pairs of names in it are exchanged.
+fn race(directory: &Path, pairs: &[[&str; 2]]) {
+    fs::write(directory.join("secret"), "secret").unwrap();
+    let name = |name: &str| {
+        let path = directory.join("source").join(name);
+        CString::new(path.as_os_str().as_bytes()).unwrap()
+    };
+    let pairs: Vec<[CString; 2]> = pairs.iter().map(|pair| pair.map(name)).collect();
     if let Err(error) = exchange(&pairs[0]) {
         return skipped(&format!("names that are exchanged: {error}"));
     }
@@ -68,10 +57,55 @@ fn what_a_link_leads_to_is_not_copied_in_the_place_of_a_file() {
         for options in [&[][..], &["--policy=direct"], &["--policy=buffered", "--verify"]] {
             for _ in 0..COPIES / 3 {
                 let arguments = [options, &["source", "target"]].concat();
-                let output = run("copy_tree", directory.path(), &arguments);
-                assert_innocent(&path("target"), stderr(&output));
-                fs::remove_dir_all(path("target")).unwrap();
+                let output = run("copy_tree", directory, &arguments);
+                assert_innocent(&directory.join("target"), stderr(&output));
+                fs::remove_dir_all(directory.join("target")).unwrap();
             }
         }
     });
+}
+
+const PAIRS: [[&str; 2]; 4] = [["a", "b"], ["c", "d"], ["e", "f"], ["g", "h"]];
+
+#[test]
+fn what_a_link_leads_to_is_not_copied_in_the_place_of_a_file() {
+    let directory = scratch();
+    let path = |name: &str| directory.path().join("source").join(name);
+    fs::create_dir(directory.path().join("source")).unwrap();
+    for [file, link] in PAIRS {
+        fs::write(path(file), "contents").unwrap();
+        symlink("../secret", path(link)).unwrap();
+    }
+    race(directory.path(), &PAIRS);
+}
+
+#[test]
+fn what_is_behind_a_link_is_not_copied_in_the_place_of_a_directory() {
+    let directory = scratch();
+    let path = |name: &str| directory.path().join("source").join(name);
+    fs::create_dir_all(directory.path().join("outside")).unwrap();
+    fs::write(directory.path().join("outside/file"), "secret").unwrap();
+    for [inside, link] in PAIRS {
+        fs::create_dir_all(path(inside)).unwrap();
+        fs::write(path(inside).join("file"), "contents").unwrap();
+        symlink("../outside", path(link)).unwrap();
+    }
+    race(directory.path(), &PAIRS);
+}
+
+/// As where a policy forbids openat2: links are refused in the place of files all the same.
+#[test]
+fn a_tree_is_copied_where_the_kernel_can_not_keep_to_it() {
+    let directory = scratch();
+    fs::create_dir_all(directory.path().join("source/a/b")).unwrap();
+    fs::write(directory.path().join("source/a/b/file"), "contents").unwrap();
+    for errno in [libc::ENOSYS, libc::EPERM] {
+        let mut command = example("copy_tree", directory.path());
+        refuse(&mut command, &[libc::SYS_openat2], errno);
+        let output = command.args(["source", "target"]).output().unwrap();
+        assert_eq!((stderr(&output), output.status.code()), ("", Some(0)));
+        let copy = fs::read(directory.path().join("target/a/b/file")).unwrap();
+        assert_eq!(copy, b"contents");
+        fs::remove_dir_all(directory.path().join("target")).unwrap();
+    }
 }

@@ -1,10 +1,11 @@
 //! The example `histogram`, run as its users run it.
 
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use crate::program::{run, stderr, stdout};
-use crate::support::{known_file, scratch};
+use crate::program::{run, stderr, stdout, unprivileged};
+use crate::support::{known_file, public, scratch};
 
 /// What is to be printed of a file, counts included, found out in the simplest way.
 fn expected(path: &Path) -> String {
@@ -71,6 +72,20 @@ fn what_cannot_be_read_is_told_and_the_others_are_counted() {
     assert!(told[0].starts_with("histogram: missing: No such file"), "{told:?}");
     assert_eq!(told[1], "histogram: .: neither a regular file nor a block device");
     assert_eq!(output.status.code(), Some(1));
+}
+
+#[test]
+fn what_may_not_be_read_is_told_by_its_name() {
+    let directory = public();
+    fs::write(directory.path().join("secret"), "secret").unwrap();
+    fs::set_permissions(directory.path().join("secret"), Permissions::from_mode(0)).unwrap();
+    for name in ["histogram", "scrub"] {
+        let Some((mut command, _program)) = unprivileged(name, directory.path()) else { return };
+        let output = command.arg("secret").output().unwrap();
+        let complaint = format!("{name}: secret: Permission denied (os error 13)\n");
+        assert_eq!((stdout(&output), stderr(&output)), ("", &*complaint));
+        assert_eq!(output.status.code(), Some(1));
+    }
 }
 
 #[test]

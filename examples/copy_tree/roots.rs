@@ -1,0 +1,109 @@
+//! The directories to copy from and to, and the paths of a file in them.
+
+use std::fmt::Display;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use reapool::{Files, FilesBuilder, FilesError};
+
+use crate::shared::names::escaped;
+
+#[derive(Clone)]
+pub(crate) struct Roots {
+    source: PathBuf,
+    target: PathBuf,
+    /// The names by which files are read begin so: with the source, or with nothing if they are
+    /// relative to it.
+    prefix: PathBuf,
+}
+
+impl Roots {
+    /// Refuses to copy a source that is no directory. Also refuses to copy a directory into itself,
+    /// which would never end, or over a directory that it is in.
+    pub(crate) fn new(source: PathBuf, target: PathBuf) -> Result<Self, String> {
+        let say = |path: &Path, what: &dyn Display| format!("{}: {what}", escaped(path).0);
+        let found = fs::canonicalize(&source).map_err(|error| say(&source, &error))?;
+        if !found.is_dir() {
+            return Err(say(&source, &"not a directory"));
+        }
+        let (within, around) = match fs::canonicalize(&target) {
+            Ok(target) => (target.starts_with(&found), found.starts_with(&target)),
+            // It is going to be made, so its parent has to exist.
+            Err(_) => {
+                let parent = parent(&target);
+                let parent = fs::canonicalize(&parent).map_err(|error| say(&parent, &error))?;
+                (parent.starts_with(&found), false)
+            }
+        };
+        if within {
+            return Err(say(&target, &"is in the directory that is to be copied"));
+        }
+        if around {
+            return Err(say(&target, &"has in it the directory that is to be copied"));
+        }
+        Ok(Self { prefix: source.clone(), source, target })
+    }
+
+    /// Makes the files layer. It opens nothing outside the source, if the kernel can see to that: a
+    /// link may take the place of a directory at any time.
+    pub(crate) fn files(&mut self, builder: FilesBuilder) -> Result<Files, FilesError> {
+        match builder.clone().beneath(&self.source).build() {
+            Err(FilesError::Beneath { source, .. })
+                if source.kind() == io::ErrorKind::Unsupported =>
+            {
+                builder.build()
+            }
+            built => {
+                self.prefix = PathBuf::new();
+                built
+            }
+        }
+    }
+
+    pub(crate) fn source(&self) -> &Path {
+        &self.source
+    }
+
+    pub(crate) fn target(&self) -> &Path {
+        &self.target
+    }
+
+    /// The name of what the walk has found at a path.
+    pub(crate) fn name_of(&self, path: &Path) -> PathBuf {
+        let below = path.strip_prefix(&self.source).expect("the walk doesn't leave the source");
+        joined(&self.prefix, below)
+    }
+
+    /// The path in the source for a name.
+    pub(crate) fn source_of(&self, name: &Path) -> PathBuf {
+        joined(&self.source, self.below(name))
+    }
+
+    /// The path in the target for a name.
+    pub(crate) fn target_of(&self, name: &Path) -> PathBuf {
+        joined(&self.target, self.below(name))
+    }
+
+    fn below<'a>(&self, name: &'a Path) -> &'a Path {
+        name.strip_prefix(&self.prefix).expect("all names begin so")
+    }
+
+    pub(crate) fn sync_parent_of_target(&self) -> io::Result<()> {
+        fs::File::open(parent(&self.target))?.sync_all()
+    }
+}
+
+fn joined(root: &Path, below: &Path) -> PathBuf {
+    // Joining an empty path would add a slash.
+    if below.as_os_str().is_empty() { root.to_owned() } else { root.join(below) }
+}
+
+fn parent(path: &Path) -> PathBuf {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
+        Some(_) => ".".into(),
+        // The path is the root, or empty.
+        None => path.to_owned(),
+    }
+}
