@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::pool::{BlockingPool, BlockingRequest, ReplyTo};
+use super::transfer::perform;
 use crate::engine::backend::Backend;
 use crate::engine::operation::Operation;
 use crate::engine::{Engine, Errno, Event, Request, STOP};
@@ -174,19 +175,27 @@ impl Engine for BlockingEngine {
     #[expect(unsafe_code, reason = "the contract of engines")]
     unsafe fn submit(&self, batch: &[Request]) -> Result<usize, Errno> {
         let is_poll = |request: &Request| request.transfer.operation == Operation::Poll;
-        let mut count = batch.iter().take_while(|request| is_poll(request)).count();
-        let taken = if count > 0 {
-            count = self.add_polls(&batch[..count]);
-            count > 0
-        } else {
-            count = batch.iter().take_while(|request| !is_poll(request)).count();
-            let blocking =
-                |&request| BlockingRequest { request, done: 0, reply_to: ReplyTo::Engine };
-            self.threads.push(batch[..count].iter().map(blocking))
-        };
-        // Without a thread, or without room on the list, jobs wait as if the kernel had no request
-        // to spare.
-        if taken { Ok(count) } else { Err(Errno(libc::EAGAIN)) }
+        let polls = batch.iter().take_while(|request| is_poll(request)).count();
+        if polls > 0 {
+            return match self.add_polls(&batch[..polls]) {
+                // Without room on the list, jobs wait as if the kernel had no request to spare.
+                0 => Err(Errno(libc::EAGAIN)),
+                count => Ok(count),
+            };
+        }
+        let count = batch.iter().take_while(|request| !is_poll(request)).count();
+        let blocking = |&request| BlockingRequest { request, done: 0, reply_to: ReplyTo::Engine };
+        if self.threads.push(batch[..count].iter().map(blocking)) {
+            return Ok(count);
+        }
+        // There is no thread, and none can be started. So the calling thread performs the first
+        // transfer, as it would in io_submit(2) for a file system without asynchronous transfers.
+        let Some(&Request { token, transfer, .. }) = batch.first() else { return Ok(0) };
+        // SAFETY: by this method's contract, memory and file are valid until the event is returned,
+        // and nobody else uses them.
+        let res = unsafe { perform(&transfer) };
+        self.add_event(Event { token, res });
+        Ok(1)
     }
 
     fn cancel(&self, token: u64) -> bool {

@@ -7,11 +7,14 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use reapool::{Job, Operation, ShutdownError};
+use reapool::{AlignedBuf, Backend, FileHandle, Job, Operation, PollEvents, ShutdownError};
 
 use crate::support::alone::alone;
 use crate::support::child::{end_of, fork, in_child, limit};
-use crate::support::{self, Gate, HANG, eventually, proc, watched};
+use crate::support::{
+    self, Gate, HANG, contents, eventfd, eventually, known_file, make_readable, open_buffered,
+    proc, scratch, watched,
+};
 
 fn thread_name() -> String {
     thread::current().name().unwrap_or_default().to_owned()
@@ -193,6 +196,53 @@ fn without_any_thread_a_worker_does_the_work() {
             dispatcher.shutdown().unwrap().jobs as i32
         };
         assert_eq!(in_child(&mut body), Some(10));
+    });
+}
+
+#[test]
+fn without_any_thread_transfers_are_done_during_their_submission() {
+    let _alone = alone();
+    watched(|| {
+        let directory = scratch();
+        let path = known_file(directory.path(), "file", 4096);
+        for backend in [Backend::Automatic, Backend::BlockingThreads] {
+            let mut body = || {
+                let builder = support::builder().depth(8).workers(1).backend(backend);
+                let dispatcher = builder.build().unwrap();
+                let file = open_buffered(&path);
+                let direct = FileHandle::open_direct_or_buffered(&path).unwrap();
+                let eventfd = eventfd();
+                let poll = Job::poll(&eventfd, PollEvents::READABLE, |done| done.result);
+                let poll = dispatcher.spawn(poll).unwrap();
+                forbid_threads();
+                // More than there are slots.
+                let handles: Vec<_> = (0..40)
+                    .map(|number| match number % 4 {
+                        0 => Job::read(&direct, AlignedBuf::zeroed(4096), 0, |done| {
+                            let is_right = done.data() == contents(0..4096);
+                            done.result.map(|_| is_right)
+                        }),
+                        1 => Job::read(&file, vec![0; 4096], 0, |done| {
+                            let is_right = done.data() == contents(0..4096);
+                            done.result.map(|_| is_right)
+                        }),
+                        2 => Job::write(&file, contents(0..4096), 0, |done| {
+                            done.result.map(|count| count == 4096)
+                        }),
+                        _ => Job::sync_data(&file, |done| done.result.map(|_| true)),
+                    })
+                    .map(|job| dispatcher.spawn(job).unwrap())
+                    .collect();
+                for handle in handles {
+                    assert!(handle.join_timeout(HANG).unwrap().unwrap());
+                }
+                assert_eq!(dispatcher.stats().blocking_threads, 0);
+                make_readable(&eventfd);
+                poll.join_timeout(HANG).unwrap().unwrap();
+                dispatcher.shutdown().unwrap().jobs as i32
+            };
+            assert_eq!(in_child(&mut body), Some(41));
+        }
     });
 }
 

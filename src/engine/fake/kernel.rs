@@ -3,10 +3,10 @@
 #![expect(unsafe_code, reason = "plays the kernel's part: is lent the buffers of jobs")]
 
 use std::mem;
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use super::Fake;
-use super::device::Share;
 use super::state::{Answer, FakeState, SubmitCall, SubmittedBy};
 use crate::engine::context::Retired;
 use crate::engine::operation::Operation;
@@ -38,13 +38,7 @@ impl Engine for Fake {
             None => batch.len(),
         };
         state.device.asked(batch, Ok(accepted));
-        for request in &batch[..accepted] {
-            if state.automatic {
-                state.perform(request, Share::Full);
-            } else {
-                state.held.push(*request);
-            }
-        }
+        batch[..accepted].iter().for_each(|request| state.accept(request));
         self.tell_change(state);
         Ok(accepted)
     }
@@ -80,15 +74,19 @@ impl Engine for Fake {
             |state: &mut FakeState| state.events.len() < least && state.wait_errors.is_empty();
         state.waiting = true;
         let mut state = match limit {
-            None => self.0.changed.wait_while(state, few).unwrap(),
-            Some(limit) => self.0.changed.wait_timeout_while(state, limit, few).unwrap().0,
+            None => self.0.changed.wait_while(state, few).unwrap_or_else(PoisonError::into_inner),
+            Some(limit) => {
+                let waited = self.0.changed.wait_timeout_while(state, limit, few);
+                waited.unwrap_or_else(PoisonError::into_inner).0
+            }
         };
         state.waiting = false;
         if let Some(errno) = state.wait_errors.pop_front() {
             self.tell_change(state);
             return Err(Errno(errno));
         }
-        events.extend(state.events.drain(..));
+        let count = state.events.len();
+        state.return_events(count, events);
         Ok(())
     }
 
@@ -100,7 +98,7 @@ impl Engine for Fake {
         }
         let count = state.events.len().min(most);
         state.takes.push((most, count));
-        events.extend(state.events.drain(..count));
+        state.return_events(count, events);
         Ok(())
     }
 
@@ -118,5 +116,82 @@ impl Engine for Fake {
         state.assert_one_waiter();
         state.closed = true;
         None
+    }
+}
+
+/// Breaches of the contract, each of which the engine has to notice.
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::thread;
+
+    use super::super::Fake;
+    use crate::engine::operation::Operation;
+    use crate::engine::{Engine, Request, Transfer};
+
+    /// The message of the panic in this call.
+    fn breach<R>(call: impl FnOnce() -> R) -> String {
+        let Err(payload) = catch_unwind(AssertUnwindSafe(call)) else { panic!("unnoticed") };
+        (*payload.downcast::<&str>().unwrap()).to_owned()
+    }
+
+    /// Submits a sync, which needs no memory.
+    fn submit(fake: &Fake, token: u64) {
+        let (operation, fd, nowait) = (Operation::SyncAll, 0, false);
+        let transfer = Transfer { operation, fd, address: 0, length: 0, offset: 0, nowait };
+        // SAFETY: the engine accesses no memory for a sync, and does not use the descriptor.
+        let accepted = unsafe { fake.submit(&[Request { token, transfer, deadline: None }]) };
+        assert_eq!(accepted, Ok(1));
+    }
+
+    #[test]
+    fn a_call_after_the_last_is_noticed() {
+        let fake = Fake::default();
+        assert!(fake.close().is_none());
+        let calls: [&dyn Fn(); 6] = [
+            &|| submit(&fake, 1),
+            &|| _ = fake.wait(&mut Vec::new(), 1, None),
+            &|| _ = fake.take(&mut Vec::new(), 1),
+            &|| _ = fake.cancel(1),
+            &|| _ = fake.wake(),
+            &|| drop(fake.close()),
+        ];
+        assert!(calls.iter().all(|call| breach(call) == "the engine was closed"));
+    }
+
+    #[test]
+    fn a_second_waiter_is_noticed() {
+        let fake = Fake::default();
+        thread::scope(|scope| {
+            let waiter = scope.spawn(|| fake.wait(&mut Vec::new(), 1, None));
+            drop(fake.until(|state| state.waiting));
+            assert_eq!(breach(|| fake.take(&mut Vec::new(), 1)), "another thread waits");
+            assert_eq!(breach(|| fake.wait(&mut Vec::new(), 1, None)), "another thread waits");
+            assert_eq!(breach(|| fake.close()), "another thread waits");
+            fake.wake().unwrap();
+            assert_eq!(waiter.join().unwrap(), Ok(()));
+        });
+    }
+
+    #[test]
+    fn being_woken_while_something_is_outstanding_or_twice_is_noticed() {
+        let (fake, mut events) = (Fake::default(), Vec::new());
+        submit(&fake, 1);
+        assert_eq!(breach(|| fake.wake()), "a request is outstanding");
+        fake.complete_all();
+        assert_eq!(breach(|| fake.wake()), "a request is outstanding", "its event is to come");
+        fake.take(&mut events, 1).unwrap();
+        fake.wake().unwrap();
+        assert_eq!(breach(|| fake.wake()), "the waiter was woken before");
+    }
+
+    #[test]
+    fn a_token_that_is_used_too_early_is_noticed() {
+        let (fake, mut events) = (Fake::automatic(), Vec::new());
+        submit(&fake, 1);
+        submit(&fake, 2);
+        assert_eq!(breach(|| submit(&fake, 1)), "the token is in use", "its event is to come");
+        fake.take(&mut events, 1).unwrap();
+        submit(&fake, 1);
+        assert_eq!(breach(|| submit(&fake, 2)), "the token is in use");
     }
 }

@@ -1,6 +1,6 @@
 //! The state of the scripted engine, and its check of the engine's contract.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::fs::File;
 use std::io::Write;
 use std::sync::{Arc, Condvar, Mutex};
@@ -51,6 +51,8 @@ pub(super) struct FakeState {
     pub(super) blocked: bool,
     /// Each request is completed, in full, when it is accepted.
     pub(super) automatic: bool,
+    /// Tokens of requests that were accepted and whose event has not been returned.
+    in_use: HashSet<u64>,
     /// Requests that were accepted and are not completed.
     pub(super) held: Vec<Request>,
     pub(super) events: VecDeque<Event>,
@@ -71,6 +73,22 @@ pub(super) struct FakeState {
 }
 
 impl FakeState {
+    /// Accepts a request.
+    pub(super) fn accept(&mut self, request: &Request) {
+        self.in_use.insert(request.token);
+        if self.automatic {
+            self.perform(request, Share::Full);
+        } else {
+            self.held.push(*request);
+        }
+    }
+
+    /// Returns events to the waiter.
+    pub(super) fn return_events(&mut self, count: usize, events: &mut Vec<Event>) {
+        let returned = self.events.drain(..count);
+        events.extend(returned.inspect(|event| _ = self.in_use.remove(&event.token)));
+    }
+
     pub(super) fn perform(&mut self, request: &Request, share: Share) {
         let res = share.of(request);
         self.device.perform(request, res);
@@ -96,18 +114,19 @@ impl FakeState {
         assert!(!self.waiting, "another thread waits");
     }
 
-    /// Checks that no request in flight has one of these tokens, nor that of the stop event.
+    /// Checks that no request whose event has not been returned has one of these tokens, and none
+    /// is that of the stop event.
     pub(super) fn assert_unused(&self, batch: &[Request]) {
         for Request { token, .. } in batch {
             assert!(*token != STOP, "no slot has the token of the stop event");
-            assert!(self.held.iter().all(|held| held.token != *token), "the token is in use");
+            assert!(!self.in_use.contains(token), "the token is in use");
         }
     }
 
     /// Checks that the waiter is woken for the end once, when nothing is outstanding.
     pub(super) fn assert_may_wake(&self) {
         self.assert_open();
-        assert!(self.held.is_empty(), "a request is in flight");
+        assert!(self.in_use.is_empty(), "a request is outstanding");
         assert!(!self.woken, "the waiter was woken before");
     }
 }
