@@ -5,8 +5,8 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-use crate::confined::refuse;
 use crate::program::{Running, example, run, stderr, stdout};
+use crate::support::confined::refuse;
 use crate::support::{known_file, scratch};
 
 /// The programs that end by themselves, with arguments for which they succeed.

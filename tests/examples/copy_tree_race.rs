@@ -8,9 +8,9 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use crate::confined::refuse;
 use crate::exchange::exchange;
 use crate::program::{example, run, stderr};
+use crate::support::confined::refuse;
 use crate::support::{scratch, skipped};
 
 /// How often it is copied. Without protection, every second copy or so has the secret.

@@ -6,8 +6,8 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::process::Output;
 
-use crate::confined::refuse;
 use crate::program::{example, stderr, stdout};
+use crate::support::confined::refuse;
 use crate::support::{known_file, scratch};
 
 /// Files below and above the size from which on their length is set ahead.

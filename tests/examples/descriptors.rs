@@ -6,8 +6,8 @@ use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-use crate::confined::limit_files;
 use crate::program::{Running, example, interrupt, stderr, stdout};
+use crate::support::confined::limit_files;
 use crate::support::{known_file, scratch, watched};
 
 /// How many files there are, and how many may be open.

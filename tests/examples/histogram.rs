@@ -78,7 +78,7 @@ fn what_cannot_be_read_is_told_and_the_others_are_counted() {
 fn what_may_not_be_read_is_told_by_its_name() {
     let directory = public();
     fs::write(directory.path().join("secret"), "secret").unwrap();
-    fs::set_permissions(directory.path().join("secret"), Permissions::from_mode(0o000)).unwrap();
+    fs::set_permissions(directory.path().join("secret"), Permissions::from_mode(0o0)).unwrap();
     for name in ["histogram", "scrub"] {
         let Some((mut command, _program)) = unprivileged(name, directory.path()) else { return };
         let output = command.arg("secret").output().unwrap();

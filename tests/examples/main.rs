@@ -6,7 +6,6 @@ mod backend;
 #[path = "../../examples/search/carry.rs"]
 mod carry;
 mod checksum;
-mod confined;
 mod copy_tree;
 mod copy_tree_meanwhile;
 mod copy_tree_names;

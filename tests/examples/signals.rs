@@ -8,8 +8,8 @@ use std::process::{Command, Stdio};
 
 use nix::sys::signal::Signal;
 
-use crate::confined::ignore;
 use crate::program::{Running, example, run, send, stderr};
+use crate::support::confined::ignore;
 use crate::support::{contents, eventually, known_file, make_fifo, scratch, watched};
 
 const ENDING: [Signal; 3] = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP];

@@ -5,13 +5,15 @@
 #![allow(dead_code, reason = "each test program uses a part")]
 #![expect(
     unsafe_code,
-    reason = "implements the buffer contract for a counting buffer, and counts allocations"
+    reason = "implements the buffer contract for a counting buffer, counts allocations, and restricts \
+              children"
 )]
 
 pub(crate) mod allocator;
 pub(crate) mod alone;
 pub(crate) mod cache;
 pub(crate) mod child;
+pub(crate) mod confined;
 pub(crate) mod device;
 pub(crate) mod event_loop;
 pub(crate) mod files;

@@ -1,7 +1,5 @@
 //! Programs that the system lets do less than usual.
 
-#![expect(unsafe_code, reason = "restricts a child before its program begins")]
-
 use std::io;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
