@@ -97,6 +97,7 @@ impl<B> Window<B> {
 
     /// The next read that may be issued.
     pub(crate) fn next(&self) -> Option<Request> {
+        // If more was issued than there was, either that read shows the end or the file has grown.
         let beyond = self.size_unknown || self.issued > self.size;
         // If everything issued is consumed, a read is issued whatever the size says: it shows what
         // there is.
@@ -150,7 +151,7 @@ impl<B> Window<B> {
         let is_short = count < request.len;
         // A short read behind the size is the end of a file that has grown. If the file doesn't
         // tell its size, a short read says nothing.
-        let is_end = end == self.size || self.size > 0 && end > self.size;
+        let is_end = self.size > 0 && end >= self.size;
         match (count, is_short) {
             (0, _) => Next::End,
             (_, true) if is_end => Next::End,
@@ -162,8 +163,6 @@ impl<B> Window<B> {
     /// The file is consumed up to this offset, which is in the reply that was taken last.
     pub(crate) fn consume(&mut self, up_to: u64) {
         self.consumed = up_to;
-        // Otherwise the file has grown.
-        self.size_unknown |= self.consumed > self.size;
     }
 
     /// Reads everything again that was not consumed. Gives back the replies, to be dropped.
@@ -263,6 +262,63 @@ mod tests {
     }
 
     #[test]
+    fn no_read_asks_for_more_than_shows_the_end() {
+        let whole = PIECE as u64;
+        let lens_of = |size| lens(&issue_all(&mut Window::new(size, PIECE, 4 * PIECE)));
+        assert_eq!(lens_of(1), [(0, BLOCK)]);
+        assert_eq!(lens_of(2 * BLOCK as u64), [(0, 3 * BLOCK)]);
+        assert_eq!(lens_of(whole + 1), [(0, PIECE), (whole, BLOCK)]);
+        // The second read shows that nothing follows, and is issued beside the first.
+        assert_eq!(lens_of(whole), [(0, PIECE), (whole, BLOCK)]);
+    }
+
+    #[test]
+    fn a_file_that_was_consumed_to_its_size_has_not_changed() {
+        let mut window = Window::new(PIECE as u64, PIECE, PIECE);
+        let [first] = issue_all(&mut window)[..] else { panic!("the window takes one read") };
+        assert_eq!(consume(&mut window, first, PIECE), Next::More);
+        assert_eq!(window.next().map(|request| request.len), Some(BLOCK));
+        // It has grown: the size says nothing any more.
+        let [second] = issue_all(&mut window)[..] else { panic!("the window takes one read") };
+        assert_eq!(consume(&mut window, second, BLOCK), Next::More);
+        assert_eq!(window.next().map(|request| request.len), Some(PIECE));
+        let [third] = issue_all(&mut window)[..] else { panic!("one after the other") };
+        assert_eq!(consume(&mut window, third, PIECE), Next::More);
+        assert_eq!(window.next().map(|request| request.len), Some(PIECE), "for good");
+    }
+
+    #[test]
+    fn a_short_read_is_an_end_where_the_size_lets_it_be_one() {
+        let request = Request { epoch: 0, offset: BLOCK as u64, len: PIECE };
+        let follows = |size, count| Window::<()>::new(size, PIECE, PIECE).follows(request, count);
+        assert_eq!(follows(2 * BLOCK as u64, BLOCK), Next::End);
+        assert_eq!(follows(2 * BLOCK as u64 - 1, BLOCK), Next::End, "it has grown");
+        assert_eq!(follows(2 * BLOCK as u64 + 1, BLOCK), Next::Restart, "it has shrunk");
+        assert_eq!(follows(0, BLOCK), Next::Restart, "it doesn't tell its size");
+        assert_eq!(follows(0, 0), Next::End);
+        assert_eq!(follows(2 * BLOCK as u64, PIECE), Next::More);
+    }
+
+    #[test]
+    fn reads_under_way_are_counted() {
+        let mut window = Window::new(10 * PIECE as u64, PIECE, 3 * PIECE);
+        let issued = issue_all(&mut window);
+        assert_eq!(window.in_flight(), 3);
+        for (index, &request) in issued.iter().enumerate() {
+            assert!(window.arrived(Reply { request, result: Ok((PIECE, ())) }).is_none());
+            assert_eq!(window.in_flight(), 2 - index);
+        }
+        while window
+            .take()
+            .is_some_and(|taken| consume(&mut window, taken.request, PIECE) == Next::More)
+        {}
+        let request = window.next().unwrap();
+        window.done(Reply { request, result: Ok((PIECE, ())) });
+        assert_eq!(window.in_flight(), 0, "it has come back");
+        assert_eq!(window.next().map(|request| request.offset), Some(4 * PIECE as u64));
+    }
+
+    #[test]
     fn no_more_is_asked_for_than_the_window_takes() {
         let mut window = Window::new(100 * PIECE as u64, PIECE, BLOCK, 3 * PIECE);
         let piece = PIECE as u64;
@@ -285,7 +341,11 @@ mod tests {
         assert_eq!(consume(&mut window, taken.request, BLOCK), Next::Restart);
         assert!(window.restart().is_empty());
         assert!(window.arrived(Reply { request: issued[1], result: Ok((PIECE, ())) }).is_some());
-        assert_eq!(lens(&issue_all(&mut window)), [(BLOCK as u64, PIECE)], "one after the other");
+        let again = issue_all(&mut window);
+        assert_eq!(lens(&again), [(BLOCK as u64, PIECE)], "one after the other");
+        assert_eq!(consume(&mut window, again[0], PIECE), Next::More);
+        let next = (BLOCK + PIECE) as u64;
+        assert_eq!(lens(&issue_all(&mut window)), [(next, PIECE)], "to the end");
     }
 
     #[test]

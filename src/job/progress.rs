@@ -180,7 +180,7 @@ impl JobEnd {
 #[cfg(test)]
 mod tests {
     use super::{Fault, JobEnd, Progress};
-    use crate::engine::operation::Operation::{Read, Write};
+    use crate::engine::operation::Operation::{Read, SyncAll, Write};
 
     const EIO: i64 = -(libc::EIO as i64);
 
@@ -248,6 +248,34 @@ mod tests {
         let within = Progress { skip: 90, requested: 10, begin: 40, done: 45, ..at(0, 0) };
         assert_eq!(within.rest(), 60, "the bytes before the range are read, too");
         assert_eq!(at(40, 40).rest(), 60);
+    }
+
+    #[test]
+    fn settings_say_what_is_missed_and_what_is_asked_for() {
+        let mut limited = Progress::new(100);
+        limited.limit(30);
+        assert_eq!((limited.requested(), limited.whole(), limited.rest()), (30, 30, 30));
+        limited.limit(60);
+        assert_eq!((limited.requested(), limited.whole()), (30, 30), "a limit raises nothing");
+
+        let mut within = Progress::new(100);
+        within.select(30, 40);
+        assert_eq!((within.requested(), within.whole()), (40, 100));
+        assert!(!within.is_exact());
+        within.make_exact();
+        assert!(within.is_exact());
+        within.advance(45, 40);
+        assert_eq!((within.done(), within.begin(), within.rest()), (45, 40, 60));
+        // The kernel's request begins 40 bytes after the job, and the range 30 bytes after it.
+        assert_eq!(within.start_of(1040), 1030);
+    }
+
+    #[test]
+    fn a_sync_transfers_nothing_and_may_fail() {
+        let sync = Progress::new(0);
+        assert_eq!(sync.end(SyncAll, 0), JobEnd { filled: 0, transferred: 0, fault: None });
+        let failed = JobEnd { filled: 0, transferred: 0, fault: Some(Fault::Kernel(EIO)) };
+        assert_eq!(sync.end(SyncAll, EIO), failed);
     }
 
     #[test]

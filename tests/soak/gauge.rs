@@ -16,6 +16,8 @@ pub(crate) struct Sample {
     pub(crate) jobs: u64,
     /// Resident, in KiB.
     pub(crate) rss: u64,
+    /// At rest.
+    pub(crate) allocator: Option<Allocator>,
     /// Allocated and not freed, in KiB.
     pub(crate) heap: u64,
     /// Mapped by the pool of buffers, in KiB.
@@ -27,12 +29,41 @@ pub(crate) struct Sample {
     pub(crate) aio_nr: u64,
 }
 
+/// What is resident with the allocator's help.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Allocator {
+    /// Freed, and kept in the allocator's arenas for what will be allocated next, in KiB.
+    pub(crate) kept: u64,
+    /// Resident after it has given back all whole pages of that, in KiB.
+    pub(crate) rss_without: u64,
+}
+
+impl Allocator {
+    /// Looks what it keeps, and has it give that back. `None` if it can't be asked.
+    #[cfg(target_env = "gnu")]
+    #[expect(unsafe_code, reason = "functions of this allocator alone")]
+    pub(crate) fn trim() -> Option<Self> {
+        // SAFETY: it only counts, under the locks of the arenas.
+        let info = unsafe { libc::mallinfo2() };
+        // SAFETY: it takes the same locks, and gives back only pages in which nothing is allocated.
+        unsafe { libc::malloc_trim(0) };
+        Some(Self { kept: info.fordblks as u64 / 1024, rss_without: field("VmRSS") })
+    }
+
+    #[cfg(not(target_env = "gnu"))]
+    pub(crate) fn trim() -> Option<Self> {
+        None
+    }
+}
+
+/// A number in this process's `status`.
+fn field(name: &str) -> u64 {
+    let value = proc::status(Path::new("/proc/self"), name).unwrap();
+    value.split_whitespace().next().unwrap().parse().unwrap()
+}
+
 impl Sample {
     pub(crate) fn take(start: Instant) -> Self {
-        let field = |name| {
-            let value = proc::status(Path::new("/proc/self"), name).unwrap();
-            value.split_whitespace().next().unwrap().parse().unwrap()
-        };
         Self {
             at: start.elapsed(),
             rss: field("VmRSS"),
@@ -73,6 +104,11 @@ impl Sample {
         self.descriptors <= base.descriptors
             && self.threads <= base.threads
             && self.contexts <= base.contexts
+    }
+
+    /// What is resident, in KiB, if possible without what the allocator keeps.
+    pub(crate) fn rss_at_rest(&self) -> u64 {
+        self.allocator.map_or(self.rss, |allocator| allocator.rss_without)
     }
 
     /// Takes over what is higher here.

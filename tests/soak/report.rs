@@ -105,13 +105,14 @@ impl Report<'_> {
             out,
             "At rest, when nothing is outstanding and blocking threads have ended, from the \
              first round to the last: {} KiB more allocated (limit {heap}), and from the first third \
-             on {} KiB more resident (limit {rss}). Descriptors, threads and contexts may not be more \
-             than before the first round.\n",
+             on {} KiB more resident (limit {rss}) without what the allocator has kept of freed memory: \
+             the columns have what it keeps, and what is resident when it has given that back. \
+             Descriptors, threads and contexts may not be more than before the first round.\n",
             growth.heap, growth.rss
         )?;
-        let head =
-            "| time | jobs | RSS MiB | heap KiB | pool KiB | fds | threads | contexts | aio-nr |";
-        writeln!(out, "{head}\n|---|{}", "---:|".repeat(8))?;
+        let head = "| time | jobs | RSS MiB | kept MiB | without MiB | heap KiB | pool KiB | fds \
+                    | threads | contexts | aio-nr |";
+        writeln!(out, "{head}\n|---|{}", "---:|".repeat(10))?;
         let samples = &outcome.samples;
         let step = samples.len().div_ceil(ROWS).max(1);
         let last = samples.len().saturating_sub(1);
@@ -131,10 +132,11 @@ impl Report<'_> {
 fn row(out: &mut String, name: &str, sample: &Sample) -> fmt::Result {
     let Sample { jobs, rss, heap, pool, descriptors, threads, contexts, aio_nr, .. } = sample;
     let (jobs, rss) = (grouped(*jobs), rss / 1024);
-    writeln!(
-        out,
-        "| {name} | {jobs} | {rss} | {heap} | {pool} | {descriptors} | {threads} | {contexts} | {aio_nr} |"
-    )
+    let [kept, without] = sample.allocator.map_or([String::new(), String::new()], |allocator| {
+        [allocator.kept, allocator.rss_without].map(|kib| (kib / 1024).to_string())
+    });
+    write!(out, "| {name} | {jobs} | {rss} | {kept} | {without} | {heap} | {pool} |")?;
+    writeln!(out, " {descriptors} | {threads} | {contexts} | {aio_nr} |")
 }
 
 impl fmt::Display for Report<'_> {

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use reapool::Dispatcher;
 
 use crate::dice::{Dice, mix};
-use crate::gauge::{Sample, aio_nr, others_have_contexts};
+use crate::gauge::{Allocator, Sample, aio_nr, others_have_contexts};
 use crate::ledger::Tally;
 use crate::lives::Lives;
 use crate::null::{self, Nulls};
@@ -196,7 +196,7 @@ impl<'a> Soak<'a> {
             self.troubles.tell(Trouble::Growth, what);
         }
         self.outcome.peak.raise(&sample);
-        self.outcome.samples.push(sample);
+        self.outcome.samples.push(Sample { allocator: Allocator::trim(), ..sample });
         true
     }
 
@@ -217,15 +217,20 @@ impl<'a> Soak<'a> {
             let what = format!("in the end {last:?}, and before all {bare:?}");
             self.troubles.tell(Trouble::Growth, what);
         }
-        // Others take and give back requests as well: only if there are none is it ours that is left.
-        while aio_nr() > 0 && !others_have_contexts() && Instant::now() < limit {
+        let left = loop {
+            let left = aio_nr();
+            // Others take and give back requests as well: only if there are none is it ours that is
+            // left. They are looked for after the count, as they may end in between.
+            if left == 0 || others_have_contexts() {
+                break left;
+            }
+            if Instant::now() >= limit {
+                let what = format_args!("{left} AIO requests are not given back");
+                self.troubles.tell(Trouble::Growth, what);
+                break left;
+            }
             thread::sleep(LOOK);
-        }
-        let left = aio_nr();
-        if left > 0 && !others_have_contexts() {
-            self.troubles
-                .tell(Trouble::Growth, format_args!("{left} AIO requests are not given back"));
-        }
+        };
         self.outcome.ends = [*bare, Sample { aio_nr: left, ..last }];
     }
 }
