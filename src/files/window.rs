@@ -264,7 +264,7 @@ mod tests {
     #[test]
     fn no_read_asks_for_more_than_shows_the_end() {
         let whole = PIECE as u64;
-        let lens_of = |size| lens(&issue_all(&mut Window::new(size, PIECE, 4 * PIECE)));
+        let lens_of = |size| lens(&issue_all(&mut Window::new(size, PIECE, BLOCK, 4 * PIECE)));
         assert_eq!(lens_of(1), [(0, BLOCK)]);
         assert_eq!(lens_of(2 * BLOCK as u64), [(0, 3 * BLOCK)]);
         assert_eq!(lens_of(whole + 1), [(0, PIECE), (whole, BLOCK)]);
@@ -274,7 +274,7 @@ mod tests {
 
     #[test]
     fn a_file_that_was_consumed_to_its_size_has_not_changed() {
-        let mut window = Window::new(PIECE as u64, PIECE, PIECE);
+        let mut window = Window::new(PIECE as u64, PIECE, BLOCK, PIECE);
         let [first] = issue_all(&mut window)[..] else { panic!("the window takes one read") };
         assert_eq!(consume(&mut window, first, PIECE), Next::More);
         assert_eq!(window.next().map(|request| request.len), Some(BLOCK));
@@ -290,7 +290,8 @@ mod tests {
     #[test]
     fn a_short_read_is_an_end_where_the_size_lets_it_be_one() {
         let request = Request { epoch: 0, offset: BLOCK as u64, len: PIECE };
-        let follows = |size, count| Window::<()>::new(size, PIECE, PIECE).follows(request, count);
+        let follows =
+            |size, count| Window::<()>::new(size, PIECE, BLOCK, PIECE).follows(request, count);
         assert_eq!(follows(2 * BLOCK as u64, BLOCK), Next::End);
         assert_eq!(follows(2 * BLOCK as u64 - 1, BLOCK), Next::End, "it has grown");
         assert_eq!(follows(2 * BLOCK as u64 + 1, BLOCK), Next::Restart, "it has shrunk");
@@ -301,7 +302,7 @@ mod tests {
 
     #[test]
     fn reads_under_way_are_counted() {
-        let mut window = Window::new(10 * PIECE as u64, PIECE, 3 * PIECE);
+        let mut window = Window::new(10 * PIECE as u64, PIECE, BLOCK, 3 * PIECE);
         let issued = issue_all(&mut window);
         assert_eq!(window.in_flight(), 3);
         for (index, &request) in issued.iter().enumerate() {
