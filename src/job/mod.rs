@@ -35,8 +35,7 @@ use crate::job::task::{JobView, Ticket, UserTask, reclaim};
 /// [`spawn`](crate::Submitter::spawn) takes jobs whose callbacks return something.
 ///
 /// A process that a callback starts has signals blocked, as the worker has, and so ignores
-/// `SIGTERM`: [`Builder::workers`](crate::Builder::workers#processes-that-callbacks-start) shows
-/// how to unblock them.
+/// `SIGTERM`. [`Builder::workers`](crate::Builder::workers) shows how to unblock them.
 ///
 /// # Alignment
 ///

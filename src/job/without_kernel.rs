@@ -44,7 +44,7 @@ impl<R: Send + 'static> Job<R> {
     /// The rules for callbacks hold for `work` too: it may submit jobs, which doesn't block there,
     /// and may not wait for the dispatcher's jobs. If it panics, that is reported as the callback's
     /// panic, and the callback doesn't run. If it starts a process, that has
-    /// [signals blocked](crate::Builder::workers#processes-that-callbacks-start).
+    /// [signals blocked](crate::Builder::workers).
     ///
     /// # Examples
     ///
