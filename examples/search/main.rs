@@ -63,7 +63,9 @@ fn run(options: Options) -> Result<u8, Box<dyn Error>> {
     }
     let files = builder.build()?;
 
-    let query = Arc::new(Query { pattern, wanted, max_line: memory.max_line });
+    // A file in progress has its lines here twice: on their way to where they wait, and there.
+    let spool = (memory.printed / (2 * FILES)).clamp(4 << 10, 64 << 10);
+    let query = Arc::new(Query { pattern, wanted, max_line: memory.max_line, spool });
     let room = Room::new(memory.lines);
     let late = Late::new(&files, &query, &interrupt);
     let run = files.stream(

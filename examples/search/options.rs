@@ -41,9 +41,10 @@ What is searched, of that below directories:
 Options:
 ",
     options_help!(
-        "      --memory MIB   Memory for what is being read, and for lines of which only a part has been
-                     read, 4 to 1048576 [default: 128]. Half of it is for one long line at a time:
-                     files whose lines have no room beside others are searched one after the other
+        "      --memory MIB   Memory for what is being read, for lines of which only a part has been read, and
+                     for those that wait to be printed, 4 to 1048576 [default: 128]. Half of it is
+                     for one long line at a time: files whose lines have no room beside others are
+                     searched one after the other
       --chunk KIB    Size of a read of a large file, a multiple of 4 from 4 to 65536, no more than
                      a sixteenth of the memory, or 512 if that is more [default: 1024]
 "
@@ -70,6 +71,8 @@ pub(crate) struct Options {
 pub(crate) struct Memory {
     /// For unfinished lines of all files under way, in bytes.
     pub(crate) lines: usize,
+    /// For lines that wait for their turn to be printed, in bytes.
+    pub(crate) printed: usize,
     /// For a long line that has the room to itself, in bytes.
     pub(crate) max_line: usize,
 }
@@ -126,15 +129,16 @@ pub(crate) fn parse_arguments() -> Result<Option<Options>, lexopt::Error> {
 /// The least for what is being read, in bytes.
 const LEAST: usize = 2 << 20;
 
-/// Divides the memory: a quarter each for what is being read and for unfinished lines, and the rest
-/// for a long line.
+/// Divides the memory: a quarter for what is being read, another one for unfinished lines and those
+/// that are to be printed, and the rest for a long line.
 fn divide(settings: &mut Settings, max_line: Option<usize>) -> Result<Memory, String> {
-    let lines = settings.memory / 4;
-    let read = lines.max(LEAST);
-    let most = settings.memory - lines - read;
+    let quarter = settings.memory / 4;
+    let read = quarter.max(LEAST);
+    let most = settings.memory - quarter - read;
     if max_line.is_some_and(|max_line| max_line > most) {
         return Err(format!("--max-line takes no more than {} with this --memory", most >> 20));
     }
     settings.memory = read;
-    Ok(Memory { lines, max_line: max_line.unwrap_or(most) })
+    let (lines, printed) = (quarter / 2, quarter / 2);
+    Ok(Memory { lines, printed, max_line: max_line.unwrap_or(most) })
 }

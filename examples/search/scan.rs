@@ -12,10 +12,6 @@ use tempfile::SpooledTempFile;
 use crate::carry::{Carry, NotCarried, Room};
 use crate::pattern::Pattern;
 
-/// How many bytes of the lines to be printed are kept in memory for a file. If there are more, all
-/// of them go to a temporary file, in pieces of this size.
-const SPOOL: usize = 64 << 10;
-
 /// The kind of result that the user wants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Wanted {
@@ -33,6 +29,9 @@ pub(crate) struct Query {
     pub(crate) wanted: Wanted,
     /// In bytes.
     pub(crate) max_line: usize,
+    /// How many bytes of the lines to be printed are kept in memory for a file. If there are more,
+    /// all of them go to a temporary file, in pieces of this size.
+    pub(crate) spool: usize,
 }
 
 /// The matches in a file.
@@ -84,7 +83,7 @@ impl Scan {
             Wanted::Lines { .. } => [path.as_os_str().as_bytes(), b":"].concat(),
             Wanted::Counts | Wanted::Names => Vec::new(),
         };
-        let found = Found { count: 0, lines: SpooledTempFile::new(SPOOL) };
+        let found = Found { count: 0, lines: SpooledTempFile::new(query.spool) };
         let carry = Carry::new(room, query.max_line);
         let query = Arc::clone(query);
         Self { query, label, carry, number: 1, found, printed: Vec::new(), error: None }
@@ -187,7 +186,7 @@ impl Scan {
             write!(self.printed, "{}:", self.number)?;
         }
         let line = &lines[line];
-        if line.len() < SPOOL {
+        if line.len() < self.query.spool {
             self.printed.extend_from_slice(line);
         } else {
             // Not copied: it may be as long as memory allows.
@@ -195,7 +194,7 @@ impl Scan {
             self.found.lines.write_all(line)?;
         }
         self.printed.push(b'\n');
-        if self.printed.len() >= SPOOL { self.spool() } else { Ok(()) }
+        if self.printed.len() >= self.query.spool { self.spool() } else { Ok(()) }
     }
 
     fn spool(&mut self) -> io::Result<()> {

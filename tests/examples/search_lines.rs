@@ -111,7 +111,7 @@ fn lines_are_found_wherever_chunks_end() {
     for pattern in PATTERNS {
         let query = |wanted| {
             let pattern = Pattern::new(OsStr::new(pattern), false, false).unwrap();
-            Arc::new(Query { pattern, wanted, max_line: 100 })
+            Arc::new(Query { pattern, wanted, max_line: 100, spool: 50 })
         };
         let lines = query(Wanted::Lines { numbers: true });
         let (counts, names) = (query(Wanted::Counts), query(Wanted::Names));
@@ -131,7 +131,7 @@ fn lines_are_found_wherever_chunks_end() {
 #[test]
 fn the_first_match_is_enough_for_a_name() {
     let pattern = Pattern::new(OsStr::new("b"), true, false).unwrap();
-    let query = Arc::new(Query { pattern, wanted: Wanted::Names, max_line: 100 });
+    let query = Arc::new(Query { pattern, wanted: Wanted::Names, max_line: 100, spool: 50 });
     let mut scan = begin(&query, "");
     assert!(scan.chunk(b"a\n").is_continue());
     assert!(scan.chunk(b"b").is_continue(), "the line has not come to its end");
@@ -144,7 +144,7 @@ fn expressions_across_lines_take_no_longer_than_lines() {
     // For each line that it begins in, the expression looks for its end up to that of the text.
     let query = |pattern: &str| {
         let pattern = Pattern::new(OsStr::new(pattern), false, false).unwrap();
-        Arc::new(Query { pattern, wanted: Wanted::Counts, max_line: 100 })
+        Arc::new(Query { pattern, wanted: Wanted::Counts, max_line: 100, spool: 50 })
     };
     let text = [&*b"a\n".repeat(1 << 20), b"c"].concat();
     let mut scan = begin(&query("a[^b]*c"), "");
@@ -158,7 +158,7 @@ fn expressions_across_lines_take_no_longer_than_lines() {
 #[test]
 fn a_line_without_room_is_searched_later_and_gives_back_what_it_had() {
     let pattern = Pattern::new(OsStr::new("b"), true, false).unwrap();
-    let query = Arc::new(Query { pattern, wanted: Wanted::Counts, max_line: 100 });
+    let query = Arc::new(Query { pattern, wanted: Wanted::Counts, max_line: 100, spool: 50 });
     let room = Room::new(50);
     let begin = || Scan::begin(&query, &room, Path::new(""));
     let (mut first, mut second) = (begin(), begin());
