@@ -88,7 +88,7 @@ fn run(options: &Options) -> Result<bool, Box<dyn Error>> {
     }
     let hook = panic::take_hook();
     panic::set_hook(Box::new(move |info| {
-        if !info.payload().is::<Deliberate>() && info.payload_as_str() != Some(SCOPED) {
+        if !info.payload().is::<Deliberate>() && info.payload().downcast_ref() != Some(&SCOPED) {
             hook(info);
         }
     }));
