@@ -230,7 +230,7 @@ fn destructors_may_panic() {
             let trap = Trap;
             scope.submit(ScopedJob::nop(move || drop(trap))).unwrap();
         });
-        assert_eq!(panic.as_deref(), Some(SCOPES_OWN));
+        assert_eq!(panic.as_deref(), Some("a scoped job panicked: sprung"));
     });
 }
 
