@@ -1,17 +1,41 @@
 //! The beginnings of lines whose ends have not come yet, in bounded memory.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// The memory that several files share for such lines.
 pub(crate) struct Room {
     /// In bytes.
     free: AtomicUsize,
+    /// For a room that one line has at a time: the buffer of the last line, to be used again. An
+    /// allocator keeps much of what each thread gives back, so that new ones would add up.
+    used: Option<Mutex<Vec<u8>>>,
 }
 
 impl Room {
     pub(crate) fn new(bytes: usize) -> Arc<Self> {
-        Arc::new(Self { free: AtomicUsize::new(bytes) })
+        Arc::new(Self { free: AtomicUsize::new(bytes), used: None })
+    }
+
+    /// A room that only one line has at a time.
+    pub(crate) fn for_one(bytes: usize) -> Arc<Self> {
+        Arc::new(Self { free: AtomicUsize::new(bytes), used: Some(Mutex::default()) })
+    }
+
+    /// An empty buffer.
+    fn buffer(&self) -> Vec<u8> {
+        self.change_used(std::mem::take).unwrap_or_default()
+    }
+
+    /// Takes a buffer back, if there is use for it.
+    fn keep(&self, mut buffer: Vec<u8>) {
+        buffer.clear();
+        self.change_used(|used| *used = buffer);
+    }
+
+    fn change_used<R>(&self, change: impl FnOnce(&mut Vec<u8>) -> R) -> Option<R> {
+        let used = self.used.as_ref()?;
+        Some(change(&mut used.lock().unwrap_or_else(PoisonError::into_inner)))
     }
 
     /// Takes as many bytes as are free, from `least` to `most`. `None` if there are fewer.
@@ -30,7 +54,7 @@ impl Room {
 /// The line of one file. Gives back its room when dropped.
 pub(crate) struct Carry {
     bytes: Vec<u8>,
-    /// How much of the room this has, in bytes. The capacity is no larger.
+    /// How much of the room this has, in bytes.
     taken: usize,
     room: Arc<Room>,
     /// How long a line may be, in bytes.
@@ -67,6 +91,9 @@ impl Carry {
         if len > self.taken {
             // Twice as much, if there is, so that a line which grows is not moved for each piece.
             let (least, most) = (len - self.taken, len.max(2 * self.taken) - self.taken);
+            if self.taken == 0 {
+                self.bytes = self.room.buffer();
+            }
             self.taken += self.room.take(least, most).ok_or(NotCarried::NoRoom)?;
             self.bytes.reserve_exact(self.taken - self.bytes.len());
         }
@@ -83,6 +110,9 @@ impl Carry {
 
 impl Drop for Carry {
     fn drop(&mut self) {
-        self.room.give_back(self.taken);
+        if self.taken > 0 {
+            self.room.keep(std::mem::take(&mut self.bytes));
+            self.room.give_back(self.taken);
+        }
     }
 }

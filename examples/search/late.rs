@@ -24,7 +24,7 @@ pub(crate) struct Late {
 
 impl Late {
     pub(crate) fn new(files: &Files, query: &Arc<Query>, interrupt: &Interrupt) -> Self {
-        let (query, room) = (Arc::clone(query), Room::new(query.max_line));
+        let (query, room) = (Arc::clone(query), Room::for_one(query.max_line));
         Self { files: files.clone(), query, room, interrupt: interrupt.clone() }
     }
 

@@ -78,7 +78,7 @@ fn expected(pattern: &str, text: &[u8]) -> Vec<u8> {
 
 /// Begins a search that has more room than it needs.
 fn begin(query: &Arc<Query>, label: &str) -> Scan {
-    Scan::begin(query, &Room::new(1000), Path::new(label))
+    Scan::begin(query, &Room::for_one(1000), Path::new(label))
 }
 
 fn finish(scan: Scan) -> Found {

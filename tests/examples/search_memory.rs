@@ -33,7 +33,11 @@ fn most_memory(directory: &Path, options: &[&str], files: &[String], expected: u
     fs::write(directory.join(SHORT), "end\n").unwrap();
     let memory = MEMORY.to_string();
     let mut command = example("search", directory);
-    command.args(["--order=input", "--chunk=64", "--memory", &memory]).args(options).arg("end$");
+    // Each worker makes the allocator keep some more.
+    command
+        .args(["--workers=2", "--order=input", "--chunk=64", "--memory", &memory])
+        .args(options)
+        .arg("end$");
     command.args(files).args(vec![SHORT; 40_000]);
     let mut child = Running::start(command.stdout(Stdio::piped()));
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
