@@ -70,3 +70,33 @@ impl Polls {
         mem::take(&mut self.expired)
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use std::fs::File;
+    use std::time::{Duration, Instant};
+
+    use super::Polls;
+    use crate::job::Job;
+    use crate::job::poll_events::PollEvents;
+
+    #[test]
+    fn a_poll_that_has_left_its_slot_is_not_looked_at() {
+        let file = File::open("/dev/null").unwrap();
+        let deadline = Instant::now();
+        let poll = Job::poll(file, PollEvents::READABLE, |_| ()).start_by(deadline);
+        let (mut polls, other) = (Polls::default(), deadline + Duration::from_secs(1));
+        polls.begin(&poll, 3);
+        polls.look_again(4, other);
+        assert_eq!(polls.next_deadline(), Some(deadline));
+
+        polls.end(&poll, 3);
+        assert_eq!(polls.next_deadline(), Some(other));
+        polls.expire(deadline);
+        assert!(!polls.has_expired());
+        polls.expire(other);
+        assert!(polls.has_expired());
+        assert_eq!(polls.take_expired(), [4]);
+        assert!(!polls.has_expired());
+    }
+}
