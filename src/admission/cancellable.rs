@@ -87,3 +87,33 @@ impl Cancellable {
         mem::take(&mut self.expired)
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use std::fs::File;
+    use std::time::{Duration, Instant};
+
+    use super::Cancellable;
+    use crate::job::Job;
+    use crate::job::poll_events::PollEvents;
+
+    #[test]
+    fn a_poll_that_has_left_its_slot_is_not_looked_at() {
+        let file = File::open("/dev/null").unwrap();
+        let deadline = Instant::now();
+        let poll = Job::poll(file, PollEvents::READABLE, |_| ()).start_by(deadline);
+        let (mut jobs, other) = (Cancellable::default(), deadline + Duration::from_secs(1));
+        jobs.begin(&poll, &poll.view(), 3);
+        jobs.look_again(4, other);
+        assert_eq!(jobs.next_deadline(), Some(deadline));
+
+        jobs.end(&poll, 3);
+        assert_eq!(jobs.next_deadline(), Some(other));
+        jobs.expire(deadline);
+        assert!(!jobs.has_expired());
+        jobs.expire(other);
+        assert!(jobs.has_expired());
+        assert_eq!(jobs.take_expired(), [4]);
+        assert!(!jobs.has_expired());
+    }
+}
