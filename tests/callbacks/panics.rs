@@ -136,7 +136,10 @@ fn a_handler_may_hold_a_submitter_of_its_own_dispatcher() {
         let (tell, told) = mpsc::channel();
         let handler = move |_: &CallbackPanic<'_>| {
             let (kept, tell) = (Arc::clone(&kept), tell.clone());
-            let job = Job::nop(move || tell.send(drop(kept)).unwrap());
+            let job = Job::nop(move || {
+                drop(kept);
+                tell.send(()).unwrap();
+            });
             jobs.get().unwrap().try_submit(job).unwrap();
         };
         let dispatcher = support::builder().workers(1).panic_handler(handler).build().unwrap();
