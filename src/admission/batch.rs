@@ -1,6 +1,8 @@
 //! The jobs that were just moved into slots and are to be handed on: where each goes, by the token
 //! of its slot.
 
+use std::os::fd::RawFd;
+
 use crate::blocking::{BlockingRequest, ReplyTo};
 use crate::engine::Request;
 use crate::job::task::{JobView, Route};
@@ -9,8 +11,10 @@ use crate::sync::Instant;
 /// Each thread that fills slots keeps one, so that its lists are allocated once.
 #[derive(Default)]
 pub(crate) struct Batch {
-    /// For the engine.
+    /// For the engine, in one call. Behind a write there are only writes to the same file.
     pub(crate) requests: Vec<Request>,
+    /// The file of these writes, if there are any.
+    written: Option<RawFd>,
     /// For the blocking threads.
     pub(crate) blocking: Vec<BlockingRequest>,
     /// A read for which this thread looks into the page cache, and its number of bytes.
@@ -26,7 +30,10 @@ impl Batch {
         let deadline = deadline.filter(|_| view.progress.done() == 0);
         let request = Request { token, transfer: view.transfer, deadline };
         match view.route {
-            Route::Engine => self.requests.push(request),
+            Route::Engine => {
+                self.written = view.transfer.operation.writes().then_some(view.transfer.fd);
+                self.requests.push(request);
+            }
             Route::LookInPageCache => self.look = Some((request, view.progress.rest())),
             Route::Blocking => {
                 self.blocking.push(BlockingRequest {
@@ -39,9 +46,21 @@ impl Batch {
         }
     }
 
+    /// Whether this job, if it were added, would wait behind a write to another file.
+    pub(super) fn holds_up(&self, view: &JobView) -> bool {
+        let Some(written) = self.written else { return false };
+        match view.route {
+            Route::Engine => !view.transfer.operation.writes() || view.transfer.fd != written,
+            Route::LookInPageCache => true,
+            // These are handed on before the thread enters the kernel.
+            Route::Blocking | Route::Worker => false,
+        }
+    }
+
     /// Empties the lists.
     pub(crate) fn clear(&mut self) {
         self.requests.clear();
+        self.written = None;
         self.blocking.clear();
         self.look = None;
         self.ready.clear();

@@ -41,19 +41,44 @@ use crate::admission::refusal::Refusal;
 use crate::admission::slots::Slots;
 use crate::engine::backend::Backend;
 use crate::job::Job;
-use crate::job::task::Route;
+use crate::job::task::{JobView, Route};
 use crate::sync::{Condvar, Mutex, MutexGuard, lock};
 use crate::wait::limit::WaitLimit;
 use crate::wait::wake;
 
-/// Where filling slots stops at reads of buffered files. For such a read, the filling thread looks
-/// into the page cache and copies the data that is there.
+/// The thread that fills slots. What it fills them with, it then hands on itself, which may take
+/// time: it enters io_submit(2), and for a read of a buffered file it looks into the page cache and
+/// copies the data that is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum CacheReads {
-    /// Stop before the first, and leave it to a worker.
-    Leave,
-    /// Stop after the first.
-    TakeOne,
+pub(crate) enum Filler {
+    /// It is in a callback, which must not block. So it stops before the first transfer or sync.
+    InCallback,
+    /// It is in a call that may wait for the kernel, and is not to copy. So it stops before the first
+    /// read of a buffered file, and leaves that to a worker.
+    Caller,
+    /// It is a worker between two callbacks. It stops after the first read of a buffered file.
+    BetweenCallbacks,
+}
+
+impl Filler {
+    /// Whether this thread leaves a job to others.
+    fn leaves(self, view: &JobView) -> bool {
+        match self {
+            Self::InCallback => view.transfer.operation.may_block(),
+            Self::Caller => view.route == Route::LookInPageCache,
+            Self::BetweenCallbacks => false,
+        }
+    }
+}
+
+/// Whether slots were filled as far as possible.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub(crate) enum Filled {
+    AsFarAsPossible,
+    /// Up to a job that does not share a submission with the write before it, which may keep the
+    /// thread in the kernel.
+    UpToWrite,
 }
 
 /// The books, their lock, and the callers that wait for a change in them.
@@ -160,27 +185,33 @@ impl Admission {
     /// Moves jobs to be resumed into their slots, and waiting jobs into free slots, in order, and
     /// lists in the batch where they go. Before that, it expires overdue jobs, so that none of them
     /// enters the kernel.
+    ///
+    /// A write may keep its submitter in the kernel for as long as a file system or device likes. So
+    /// the batch ends with it, and with others to the same file.
     pub(crate) fn fill_slots(
         &self,
         books: &mut Books,
         slots: &Slots,
-        reads: CacheReads,
+        filler: Filler,
         batch: &mut Batch,
-    ) {
+    ) -> Filled {
         books.expire_overdue();
         while books.can_fill() {
             let Some(view) = books.waiting.next().map(Job::view) else { break };
-            let is_cache_read = view.route == Route::LookInPageCache;
-            if is_cache_read && reads == CacheReads::Leave {
+            if filler.leaves(&view) {
                 break;
+            }
+            if batch.holds_up(&view) {
+                return Filled::UpToWrite;
             }
             let Some((index, job)) = books.take_next(&view) else { break };
             let deadline = job.meta().deadline();
             batch.push(slots.put(index, job), &view, deadline);
-            if is_cache_read {
+            if view.route == Route::LookInPageCache {
                 break;
             }
         }
+        Filled::AsFarAsPossible
     }
 
     /// Takes note of a job whose callback has returned, and frees its slot, if it had one.

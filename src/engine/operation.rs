@@ -29,11 +29,22 @@ pub enum Operation {
 impl Operation {
     /// Whether the result counts bytes.
     pub(crate) fn transfers(self) -> bool {
-        self.reads() || matches!(self, Self::Write | Self::WriteVectored)
+        self.reads() || self.writes()
     }
 
     pub(crate) fn reads(self) -> bool {
         matches!(self, Self::Read | Self::ReadVectored)
+    }
+
+    pub(crate) fn writes(self) -> bool {
+        matches!(self, Self::Write | Self::WriteVectored)
+    }
+
+    /// Whether handing the operation on may keep the calling thread waiting: io_submit(2) returns
+    /// when the file system has taken it over. Polls, and those that the kernel has no part in, are
+    /// only put into a list.
+    pub(crate) fn may_block(self) -> bool {
+        !matches!(self, Self::Poll | Self::Nop | Self::Blocking)
     }
 }
 

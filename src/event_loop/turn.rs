@@ -4,7 +4,7 @@
 use std::io;
 use std::sync::atomic::Ordering;
 
-use crate::admission::CacheReads;
+use crate::admission::Filler;
 use crate::engine::Errno;
 use crate::pipeline::Pipeline;
 use crate::pipeline::callback::{end, end_one_early, run_limit};
@@ -172,7 +172,7 @@ impl Turn<'_> {
             if !books.can_fill() {
                 break;
             }
-            self.pipeline.fill(books, CacheReads::TakeOne);
+            self.pipeline.fill(books, Filler::BetweenCallbacks);
         }
     }
 }

@@ -5,7 +5,7 @@ use std::convert::identity;
 use std::task::{Context, Poll};
 
 use super::Pipeline;
-use crate::admission::CacheReads;
+use crate::admission::Filler;
 use crate::admission::books::Books;
 use crate::admission::limits::Patience;
 use crate::admission::refusal::Refusal;
@@ -147,7 +147,7 @@ fn fill_and_wake<'a>(pipeline: &'a Pipeline, mut books: MutexGuard<'a, Books>) {
         wake(woken);
         books = pipeline.admission.lock();
     }
-    pipeline.fill(books, CacheReads::Leave);
+    pipeline.fill(books, Filler::Caller);
 }
 
 /// Wakes the next caller or task that waits for room, in place of one that was woken and doesn't

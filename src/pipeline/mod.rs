@@ -38,7 +38,7 @@ use crate::admission::counters::Counters;
 use crate::admission::counters::Outcome;
 use crate::admission::limits::Limits;
 use crate::admission::slots::Slots;
-use crate::admission::{Admission, CacheReads};
+use crate::admission::{Admission, Filled, Filler};
 use crate::blocking::{BlockingPool, BlockingService};
 use crate::engine::Engine;
 use crate::job::Job;
@@ -195,20 +195,20 @@ impl Pipeline {
         if self.is_worker_here() {
             self.after_parking(books);
         } else {
-            self.fill(books, CacheReads::Leave);
+            self.fill(books, Filler::Caller);
         }
         Ok(())
     }
 
-    /// Sees to jobs that a callback has submitted: they go at once, with an idle worker that is
-    /// woken for them, or at the end of the run of callbacks. See "Submission in a callback" in
-    /// `README.md`.
+    /// Sees to jobs that a callback has submitted. Those that can't keep this thread waiting may go
+    /// at once. The others go with an idle worker that is woken for them, or at the end of the run of
+    /// callbacks. See "Submission in a callback" in `README.md`.
     pub(crate) fn after_parking(&self, mut books: MutexGuard<'_, Books>) {
         let is_first = worker_mark::submits_first();
         let ended_early = self.wakeups().expire_overdue(&mut books);
         let fill = self.wakeups().when_to_fill(&books);
         if fill == FillNow::Yes && is_first {
-            return self.fill(books, CacheReads::Leave);
+            return self.fill(books, Filler::InCallback);
         }
         self.wakeups().for_parked(books, fill);
         if ended_early {
@@ -222,20 +222,19 @@ impl Pipeline {
     pub(crate) fn refill(&self) -> bool {
         let mut books = self.admission.lock();
         let ended_early = self.wakeups().expire_overdue(&mut books);
-        self.fill(books, CacheReads::TakeOne);
+        self.fill(books, Filler::BetweenCallbacks);
         ended_early
     }
 
     /// Does the same without spending time on reads of buffered files.
     pub(crate) fn flush(&self) {
-        self.fill(self.admission.lock(), CacheReads::Leave);
+        self.fill(self.admission.lock(), Filler::Caller);
     }
 
-    /// Moves waiting jobs into free slots and hands them on. Only a thread between two callbacks
-    /// takes a read of a buffered file, for which it looks into the page cache.
-    pub(crate) fn fill<'a>(&'a self, mut books: MutexGuard<'a, Books>, reads: CacheReads) {
+    /// Moves waiting jobs into free slots and hands them on, as far as this thread may.
+    pub(crate) fn fill<'a>(&'a self, mut books: MutexGuard<'a, Books>, filler: Filler) {
         let (admission, wakeups) = (&self.admission, self.wakeups());
-        let between_callbacks = reads == CacheReads::TakeOne;
+        let between_callbacks = filler == Filler::BetweenCallbacks;
         let next = if between_callbacks { SenderNext::TakesOne } else { SenderNext::Other };
         // The thread-local may be gone: values of others may submit when they are dropped after it.
         let mut batch = BATCH.try_with(Cell::take).unwrap_or_default();
@@ -243,7 +242,7 @@ impl Pipeline {
             books.flags_mut().count_refill();
         }
         loop {
-            admission.fill_slots(&mut books, &self.launcher.slots, reads, &mut batch);
+            let filled = admission.fill_slots(&mut books, &self.launcher.slots, filler, &mut batch);
             let ended_early = wakeups.expire_overdue(&mut books);
             if between_callbacks && batch.requests.is_empty() {
                 drop(books);
@@ -257,7 +256,13 @@ impl Pipeline {
             self.launcher.launch(admission, &batch, next);
             let read = batch.look.take();
             batch.clear();
-            let Some((request, requested)) = read else { break };
+            let Some((request, requested)) = read else {
+                if filled == Filled::AsFarAsPossible {
+                    break;
+                }
+                books = admission.lock();
+                continue;
+            };
             let look = self.launcher.look(admission, &request, requested);
             books = admission.lock();
             if look == Look::Hit {

@@ -10,7 +10,7 @@ use super::Pipeline;
 use super::callback::{end, end_one_early, run_limit};
 use super::wakeups::hints::{FillNow, SenderNext};
 use super::wakeups::workers::{NAP_MIN, WorkerWakeups};
-use crate::admission::CacheReads;
+use crate::admission::Filler;
 use crate::sync::Instant;
 use crate::unwind::AbortOnUnwind;
 use crate::wait::worker_mark::Role;
@@ -133,7 +133,7 @@ impl Worker<'_> {
         let mut books = pipeline.admission.lock();
         let ended_early = pipeline.wakeups().expire_overdue(&mut books);
         if books.can_fill() {
-            pipeline.fill(books, CacheReads::TakeOne);
+            pipeline.fill(books, Filler::BetweenCallbacks);
             return IdleStep::LookAgain;
         }
         if ended_early {
@@ -167,7 +167,7 @@ impl Worker<'_> {
             // Jobs that were sent may have been left to this worker, as it was coming, and filling
             // may take its time.
             pipeline.wakeups().for_sent(&pipeline.admission, 0, SenderNext::Other);
-            pipeline.fill(pipeline.admission.lock(), CacheReads::TakeOne);
+            pipeline.fill(pipeline.admission.lock(), Filler::BetweenCallbacks);
         } else if books.is_starved() {
             self.wakeups.leave_asking();
         }
@@ -179,7 +179,7 @@ impl Worker<'_> {
         books.flags_mut().ask_kernel_again();
         // Nobody else has to come for what this finds.
         books.flags_mut().expect_filler();
-        self.pipeline.fill(books, CacheReads::TakeOne);
+        self.pipeline.fill(books, Filler::BetweenCallbacks);
         self.arrive();
     }
 }

@@ -39,11 +39,12 @@ use crate::wait::limit::WaitLimit;
 ///
 /// # In a callback
 ///
-/// Nothing here blocks in a callback of the same dispatcher. A job that a callback submits waits
-/// for the end of the worker's run of callbacks, to enter the kernel together with the jobs of the
-/// others. It doesn't wait for a slow callback while another worker is idle.
-/// [`flush`](Self::flush) sends it now. Beyond the depth, jobs wait in order for free slots. A job
-/// is refused only if more than [`parked_limit`](crate::Builder::parked_limit) jobs wait.
+/// Nothing here but [`flush`](Self::flush) blocks in a callback of the same dispatcher. A job that a
+/// callback submits waits for the end of the worker's run of callbacks, to enter the kernel together
+/// with the jobs of the others. It doesn't wait for a slow callback while another worker is idle:
+/// that worker then submits it, and waits for the kernel if need be. `flush` sends it now, from the
+/// callback. Beyond the depth, jobs wait in order for free slots. A job is refused only if more than
+/// [`parked_limit`](crate::Builder::parked_limit) jobs wait.
 ///
 /// # Examples
 ///
@@ -215,6 +216,11 @@ impl Submitter {
     /// Sends waiting jobs to the kernel as far as slots are free, without waiting for the end of
     /// the worker's run of callbacks: for a callback that submits jobs and then goes on for long.
     /// Reads of buffered files, which would take this thread's time, are left to the workers.
+    ///
+    /// # Blocking
+    ///
+    /// As long as io_submit(2), also in a callback. It mostly returns at once, but may wait for a
+    /// full queue, for metadata, or for a file system that is frozen or doesn't answer.
     ///
     /// # Errors
     ///

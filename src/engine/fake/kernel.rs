@@ -38,7 +38,12 @@ impl Engine for Fake {
             None => batch.len(),
         };
         state.device.asked(batch, Ok(accepted));
-        batch[..accepted].iter().for_each(|request| state.accept(request));
+        for request in &batch[..accepted] {
+            if state.block_at.take_if(|offset| *offset == request.transfer.offset).is_some() {
+                state = self.wait_for_unblock(state);
+            }
+            state.accept(request);
+        }
         self.tell_change(state);
         Ok(accepted)
     }

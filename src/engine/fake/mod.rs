@@ -112,6 +112,12 @@ impl Fake {
         self.lock().block_caller = true;
     }
 
+    /// Makes the next call of `submit` that comes to a request with this offset block until
+    /// `unblock`. The requests before it are accepted before, as the kernel takes them one by one.
+    pub(crate) fn block_at(&self, offset: u64) {
+        self.lock().block_at = Some(offset);
+    }
+
     /// Makes the next call of `cancel` block until `unblock`.
     pub(crate) fn block_cancel(&self) {
         self.lock().block_cancel = true;
@@ -121,7 +127,7 @@ impl Fake {
     pub(crate) fn give_up(&self) {
         let mut state = self.lock();
         (state.automatic, state.blocked) = (true, false);
-        (state.block_caller, state.block_cancel) = (false, false);
+        (state.block_caller, state.block_cancel, state.block_at) = (false, false, None);
         state.script.clear();
         drop(state);
         self.complete_all();

@@ -46,6 +46,9 @@ pub(super) struct FakeState {
     pub(super) wait_errors: VecDeque<i32>,
     /// The next call of `submit` by another thread than a worker blocks, once it has been counted.
     pub(super) block_caller: bool,
+    /// The next call of `submit` that comes to a request with this offset blocks, with those before
+    /// it accepted.
+    pub(super) block_at: Option<u64>,
     /// The next call of `cancel` blocks.
     pub(super) block_cancel: bool,
     pub(super) blocked: bool,

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::exact::{LENGTH, OFFSET, joined};
 use super::rest::direct;
 use super::{HANG, Meeting, Rig, all_well};
-use crate::admission::CacheReads;
+use crate::admission::Filler;
 use crate::admission::batch::Batch;
 use crate::admission::limits::Limits;
 use crate::blocking::BlockingPool;
@@ -291,10 +291,10 @@ fn what_is_overdue_when_it_is_queued_for_a_busy_thread_ends_at_once() {
     let write = Job::write(file, vec![0; 9], 0, write).start_by(deadline);
     let (mut batch, mut books) = (Batch::default(), pipeline.admission.lock());
     assert!(books.post(write).is_ok());
-    pipeline.admission.fill_slots(
+    let _ = pipeline.admission.fill_slots(
         &mut books,
         &pipeline.launcher.slots,
-        CacheReads::Leave,
+        Filler::Caller,
         &mut batch,
     );
     drop(books);

@@ -3,6 +3,7 @@
 use std::sync::mpsc;
 use std::thread;
 
+use super::rest::direct;
 use super::{HANG, Rig, all_well};
 use crate::engine::fake::{Answer, Fake};
 use crate::file::FileHandle;
@@ -238,4 +239,56 @@ fn a_kernel_without_requests_is_asked_again_for_what_a_callback_submits() {
     assert_eq!(rig.seen(1), all_well(2..3));
     release.send(()).unwrap();
     rig.end(3);
+}
+
+/// A write keeps its submitter in the kernel. What was submitted together with it does not wait behind
+/// it, but goes in with other threads: reads, polls and writes to other files.
+#[test]
+fn a_write_that_keeps_its_submitter_in_the_kernel_keeps_nothing_behind_it() {
+    let rig = Rig::new(Fake::default(), 32, 32, 3);
+    rig.all_asleep(3);
+    let write = |file: &FileHandle, name| Job::write(file, vec![0; 100], name, |_| ());
+    let mut jobs = rig.jobs(0..5);
+    jobs.push(write(&rig.file, 5));
+    jobs.push(write(&rig.file, 6));
+    jobs.extend(rig.jobs(7..10));
+    jobs.push(write(&direct(false), 10));
+    jobs.extend(rig.jobs(11..15));
+    rig.fake.block_at(5);
+    let submitter = rig.dispatcher.submitter();
+    let caller = thread::spawn(move || submitter.submit_batch(jobs).unwrap());
+    rig.fake.blocked();
+    let held = rig.fake.held(13);
+    let mut names: Vec<_> = held.iter().map(|request| request.transfer.offset).collect();
+    names.sort_unstable();
+    let others: Vec<u64> = (0..15).filter(|name| ![5, 6].contains(name)).collect();
+    assert_eq!(names, others, "the second write to the same file waits with the first");
+    rig.fake.unblock();
+    caller.join().unwrap();
+    rig.fake.held(15);
+    rig.fake.complete_all();
+    assert_eq!(rig.seen(12).len(), 12);
+    rig.end(15);
+}
+
+/// The callback's own thread does not enter the kernel, where it could be kept.
+#[test]
+fn a_submission_in_a_callback_returns_though_the_kernel_keeps_its_submitter() {
+    let rig = Rig::new(Fake::default(), 8, 8, 2);
+    rig.all_asleep(2);
+    rig.fake.block_at(7);
+    let (submitter, read) = (rig.dispatcher.submitter(), rig.job(7));
+    let (tell, told) = mpsc::channel();
+    let callback = move || {
+        submitter.submit(read).unwrap();
+        tell.send(()).unwrap();
+    };
+    rig.dispatcher.submit(Job::nop(callback)).unwrap();
+    rig.fake.blocked();
+    told.recv_timeout(HANG).expect("the submission is kept");
+    rig.fake.unblock();
+    rig.fake.held(1);
+    rig.fake.complete_all();
+    assert_eq!(rig.seen(1), all_well(7..8));
+    rig.end(2);
 }
