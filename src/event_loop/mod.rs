@@ -169,7 +169,8 @@ impl LoopDispatcher {
         self.submitter.try_submit(job)
     }
 
-    /// Submits as many of these jobs as there is room for, with one call of io_submit(2).
+    /// Submits as many of these jobs as there is room for, with one call of io_submit(2), or more
+    /// as for [`Submitter::submit_batch`].
     ///
     /// # Errors
     ///

@@ -119,7 +119,8 @@ impl Submitter {
     }
 
     /// Submits many jobs, with one call of `io_submit` for all that find a free slot, and waits for
-    /// room for the others.
+    /// room for the others. Direct writes take more calls: only others to the same file go in behind
+    /// a write, as it may keep this thread in the kernel.
     ///
     /// If the kernel refuses a job, that job's callback gets the error. The others are not
     /// affected.

@@ -87,9 +87,10 @@ fn a_caller_submits_itself_what_is_asynchronous() {
             assert_eq!(busy.since(), [count, count, 0, 0]);
         }
         busy.dispatcher.try_submit_batch(transfers(&file)).unwrap();
-        assert_eq!(busy.since(), [5, 8, 0, 0]);
+        // Two calls for the batch, as the second read does not go in behind the write before it.
+        assert_eq!(busy.since(), [6, 8, 0, 0]);
         busy.let_go();
-        assert_eq!((busy.since(), busy.dispatcher.stats().failed), ([5, 8, 0, 0], 0));
+        assert_eq!((busy.since(), busy.dispatcher.stats().failed), ([6, 8, 0, 0], 0));
     }
 }
 
@@ -142,7 +143,8 @@ fn a_batch_goes_in_up_to_its_first_buffered_read() {
     let (file, busy) = (open_buffered(&path), Busy::new(1));
     let mixed = transfers(&null()).into_iter().chain(transfers(&file)).chain(transfers(&null()));
     busy.dispatcher.try_submit_batch(mixed).unwrap();
-    assert_eq!(busy.since(), [1, 4, 0, 8]);
+    // Two calls, as the second read does not go in behind the write before it.
+    assert_eq!(busy.since(), [2, 4, 0, 8]);
     busy.let_go();
     assert_eq!(busy.since()[1..], [8, 4, 0]);
     // For the engine without AIO they do the others too.
