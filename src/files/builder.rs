@@ -92,7 +92,8 @@ impl FilesBuilder {
     /// let directory = tempfile::tempdir()?;
     /// let link = directory.path().join("link");
     /// std::os::unix::fs::symlink("/etc/passwd", &link)?;
-    /// let files = Files::builder(&Dispatcher::new()?).links(Links::Refuse).build()?;
+    /// let dispatcher = Dispatcher::new()?;
+    /// let files = Files::builder(&dispatcher).links(Links::Refuse).build()?;
     /// let error = files.read([link], |_| ()).next().unwrap().unwrap_err();
     /// assert_eq!(error.kind(), FileErrorKind::Refused);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -118,7 +119,8 @@ impl FilesBuilder {
     /// ```
     /// use reapool::{Dispatcher, Files};
     ///
-    /// let files = Files::builder(&Dispatcher::new()?).beneath("src").build()?;
+    /// let dispatcher = Dispatcher::new()?;
+    /// let files = Files::builder(&dispatcher).beneath("src").build()?;
     /// let read: Vec<_> = files.read(["lib.rs", "../Cargo.toml"], |_| ()).collect();
     /// assert_eq!(read.iter().filter(|result| result.is_ok()).count(), 1);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
