@@ -109,10 +109,10 @@ impl FilesBuilder {
     /// directory are followed, unless [`links`](Self::links) refuses them. Mounts below it are
     /// entered.
     ///
-    /// The kernel keeps to this when it opens a file, so changing the tree meanwhile gets round it
-    /// no more. [`build`](Self::build) opens the directory: if it is renamed or replaced afterwards,
-    /// or if the program changes its working directory, paths still begin in the one that was
-    /// opened. It takes openat2(2) (`RESOLVE_BENEATH`, Linux 5.6).
+    /// The kernel keeps to this when it opens a file, so it holds whoever changes the tree
+    /// meanwhile. [`build`](Self::build) opens the directory: if it is renamed or replaced
+    /// afterwards, or if the program changes its working directory, paths still begin in the one
+    /// that was opened. It takes openat2(2) (`RESOLVE_BENEATH`, Linux 5.6).
     ///
     /// # Examples
     ///
@@ -138,9 +138,9 @@ impl FilesBuilder {
     }
 
     /// How many bytes of a large file one read asks for; 1 MiB by default. It is rounded up to a
-    /// multiple of 4096, or of what direct I/O on the file needs if that is more. As long as the page
-    /// cache has what comes next, one read asks for no more than 256 KiB, which stay in a core's
-    /// cache until the callback has seen them.
+    /// multiple of 4096, or of what direct I/O on the file needs if that is more. As long as the
+    /// page cache has what comes next, one read asks for no more than 256 KiB, which stay in a
+    /// core's cache until the callback has seen them.
     pub fn chunk(mut self, bytes: usize) -> Self {
         self.settings.chunk = bytes;
         self

@@ -18,7 +18,8 @@ impl Closes {
         self.waiting += 1;
     }
 
-    /// Whether closing files is worth a step, or what others wait for: only so many more may be open.
+    /// Whether closing files is worth a step, or what others wait for: only `spare` more may be
+    /// open.
     pub(crate) fn are_due(&self, spare: usize) -> bool {
         (self.waiting >= CLOSE_AT || self.waiting > 0 && spare == 0) && !self.coming
     }
