@@ -6,6 +6,7 @@
 
 #![expect(unsafe_code, reason = "gives the kernel access to jobs' buffers")]
 
+use std::mem;
 use std::slice;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -147,6 +148,7 @@ impl Launcher {
     fn submit(&self, admission: &Admission, batch: &[Request]) {
         let mut rest = batch;
         let mut tries = 0;
+        let mut was_refused = false;
         while !rest.is_empty() {
             self.counters.submit_calls.fetch_add(1, Ordering::Relaxed);
             // This is counted first, as the reaper may count a completion before the call returns.
@@ -163,6 +165,12 @@ impl Launcher {
             let answer = unsafe { self.engine.submit(rest) };
             let accepted = *answer.as_ref().unwrap_or(&0);
             self.counters.taken_back(&rest[accepted..]);
+            if accepted > 0 && mem::take(&mut was_refused) {
+                // Other threads' jobs may have been put back meanwhile, for as long as these
+                // requests take. They are not to wait for polls, which may take for ever.
+                self.wakeups.wake_filler(admission.lock());
+            }
+            was_refused |= accepted == 0;
             match answer.map_err(|errno| (submit_action(errno), errno)) {
                 Ok(0) | Err((SubmitAction::Park, _)) => {
                     if self.put_back(admission, rest) {

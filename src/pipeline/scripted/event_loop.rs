@@ -2,11 +2,16 @@
 
 use std::fs::File;
 use std::io::Write;
+use std::sync::Barrier;
 use std::sync::mpsc::{self, Receiver, Sender};
+use std::thread;
+use std::time::Instant;
 
 use super::{EndOnPanic, HANG, Seen, all_well, is_readable};
 use crate::admission::limits::Limits;
+use crate::engine::Request;
 use crate::engine::fake::{Answer, Fake, full};
+use crate::engine::operation::Operation;
 use crate::file::FileHandle;
 use crate::job::Job;
 use crate::pipeline::scripted::with_limits;
@@ -88,6 +93,43 @@ fn no_more_is_taken_than_was_counted() {
     assert_eq!(rig.jobs.run(100).unwrap(), 5);
     assert_eq!(rig.seen(), all_well(0..8));
     rig.end(8);
+}
+
+/// Two threads meet a kernel without requests: the read is put back, as the poll has a slot, and the
+/// poll enters the kernel later, as its thread asks again. The read must not wait for the poll.
+#[test]
+fn a_read_that_was_put_back_waits_for_no_poll_that_enters_later() {
+    for _ in 0..300 {
+        let fake = Fake::default();
+        fake.script([Answer::Refuse(libc::EAGAIN); 6]);
+        let mut rig = Rig::new(fake, 2, 0);
+        let (submitter, read) = (rig.jobs.submitter(), rig.job(0));
+        let poll = Job::poll(&rig.file, PollEvents::READABLE, |_| ());
+        let together = Barrier::new(2);
+        thread::scope(|threads| {
+            for job in [poll, read] {
+                threads.spawn(|| {
+                    together.wait();
+                    submitter.try_submit(job).unwrap();
+                });
+            }
+        });
+        let start = Instant::now();
+        while rig.jobs.stats().finished < 2 {
+            assert!(start.elapsed() < HANG, "the read waits for the poll");
+            if rig.is_readable() {
+                rig.jobs.run(100).unwrap();
+            }
+            // The poll ends beside the read or after it, and never alone.
+            let held = rig.fake.held_if_quiet().unwrap_or_default();
+            let is_read = |request: &Request| request.transfer.operation == Operation::Read;
+            if held.iter().any(is_read) || rig.jobs.stats().finished == 1 {
+                rig.fake.complete_all();
+            }
+        }
+        assert_eq!(rig.seen(), all_well(0..1));
+        rig.end(2);
+    }
 }
 
 #[test]
