@@ -5,18 +5,16 @@
 //! An answer to "Callbacks in AIO asynchronous I/O": where does a program wait, what does it gain
 //! by a callback, and who owns file and buffer when?
 
-#[path = "shared/backend.rs"]
-mod backend;
+#[path = "shared/plain_arguments.rs"]
+mod plain_arguments;
 
 use std::error::Error;
-use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::thread;
 
-use lexopt::prelude::{Long, Short, Value, ValueExt};
 use reapool::{Backend, Dispatcher, Job, OperationError};
 
 const HELP: &str = "\
@@ -68,16 +66,7 @@ fn read_with_callback(options: &Options) -> Result<String, Box<dyn Error>> {
 
 /// `None` if the user asked for help.
 fn parse_arguments() -> Result<Option<Options>, lexopt::Error> {
-    let (mut backend, mut values) = (Backend::Aio, Vec::<OsString>::new());
-    let mut parser = lexopt::Parser::from_env();
-    while let Some(argument) = parser.next()? {
-        match argument {
-            Short('h') | Long("help") => return Ok(None),
-            Long("backend") => backend = parser.value()?.parse_with(backend::backend)?,
-            Value(value) => values.push(value),
-            _ => return Err(argument.unexpected()),
-        }
-    }
+    let Some((backend, values)) = plain_arguments::parse()? else { return Ok(None) };
     let (path, length) = match values.as_slice() {
         [path] => (path, 80),
         [path, length] => match length.to_string_lossy().parse() {

@@ -6,8 +6,8 @@
 //! context, of any type and size. With an event the kernel hands back the dispatcher's own token,
 //! which the dispatcher checks before it uses it. So nothing depends on pointers surviving.
 
-#[path = "shared/backend.rs"]
-mod backend;
+#[path = "shared/plain_arguments.rs"]
+mod plain_arguments;
 
 use std::error::Error;
 use std::ffi::OsString;
@@ -17,7 +17,6 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::mpsc;
 
-use lexopt::prelude::{Long, Short, Value, ValueExt};
 use reapool::{Backend, Dispatcher, FileHandle, Job, OperationError};
 
 const HELP: &str = "\
@@ -129,16 +128,7 @@ fn parse_piece(argument: &OsString) -> Result<Piece, String> {
 
 /// `None` if the user asked for help.
 fn parse_arguments() -> Result<Option<Options>, lexopt::Error> {
-    let (mut backend, mut values) = (Backend::Aio, Vec::<OsString>::new());
-    let mut parser = lexopt::Parser::from_env();
-    while let Some(argument) = parser.next()? {
-        match argument {
-            Short('h') | Long("help") => return Ok(None),
-            Long("backend") => backend = parser.value()?.parse_with(backend::backend)?,
-            Value(value) => values.push(value),
-            _ => return Err(argument.unexpected()),
-        }
-    }
+    let Some((backend, values)) = plain_arguments::parse()? else { return Ok(None) };
     let (path, pieces) = values.split_first().ok_or("a FILE is expected")?;
     let pieces = pieces.iter().map(parse_piece).collect::<Result<_, _>>()?;
     Ok(Some(Options { backend, path: path.into(), pieces }))
