@@ -12,7 +12,6 @@ use super::counters::{Outcome, Tally};
 use super::flags::Flags;
 use super::waiting::Waiting;
 use crate::engine::backend::Backend;
-use crate::engine::operation::Operation;
 use crate::job::Job;
 use crate::job::stopped::{Cancel, CancelReason};
 use crate::job::task::{JobView, Ticket};
@@ -125,7 +124,7 @@ impl Books {
     pub(super) fn take_next(&mut self, view: &JobView) -> Option<(u32, Job)> {
         let (index, job) = self.waiting.take_next()?;
         self.tally.count_start(view);
-        if view.transfer.operation == Operation::Poll || job.meta().deadline().is_some() {
+        if Cancellable::concerns(&job, view) {
             self.cancellable.begin(&job, view, index);
         }
         Some((index, job))
@@ -135,10 +134,11 @@ impl Books {
     /// slot.
     pub(crate) fn put_back(&mut self, index: u32, job: Job) {
         self.waiting.free_slot(index);
-        if job.is_poll() || job.meta().deadline().is_some() {
+        let view = job.view();
+        if Cancellable::concerns(&job, &view) {
             self.cancellable.end(&job, index);
         }
-        self.tally.uncount_start(&job.view());
+        self.tally.uncount_start(&view);
         match job.meta().cancel_reason() {
             None => self.waiting.backlog.push_front(job),
             Some(reason) => self.ended_early.push_back((job, reason)),

@@ -8,8 +8,7 @@ use std::mem;
 use crate::engine::backend::Backend;
 use crate::engine::operation::Operation;
 use crate::job::Job;
-use crate::job::task::Ticket;
-use crate::job::task::{JobView, Route};
+use crate::job::task::{JobView, Route, Ticket};
 use crate::sync::Instant;
 
 /// Guarded by the lock of the books.
@@ -30,6 +29,11 @@ pub(crate) struct Cancellable {
 impl Cancellable {
     pub(super) fn new(backend: Backend) -> Self {
         Self { backend, ..Self::default() }
+    }
+
+    /// Whether a job may be noted here. Most are not, which saves them a look under the lock.
+    pub(crate) fn concerns(job: &Job, view: &JobView) -> bool {
+        view.transfer.operation == Operation::Poll || job.meta().deadline().is_some()
     }
 
     /// Takes note of a job that is moved into a slot.

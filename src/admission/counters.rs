@@ -1,5 +1,5 @@
-//! What is counted since the start: under the lock of the books (`Tally`), and without a lock
-//! (`Counters`).
+//! The counters since the start: those under the lock of the books (`Tally`), and those without a
+//! lock (`Counters`).
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 

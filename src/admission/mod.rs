@@ -23,7 +23,7 @@
 pub(crate) mod backlog;
 pub(crate) mod batch;
 pub(crate) mod books;
-mod cancellable;
+pub(crate) mod cancellable;
 pub(crate) mod counters;
 mod flags;
 pub(crate) mod limits;

@@ -58,7 +58,9 @@ impl BlockingEngine {
         let events = state.events.len();
         let wakes = state.sleeps_for.take_if(|least| events >= *least).is_some();
         drop(state);
-        self.wake_waiter(wakes);
+        if wakes {
+            self.wake_waiter();
+        }
     }
 
     /// Adds as many of these polls as there is room for, wakes the waiter so that it waits for them
@@ -69,16 +71,16 @@ impl BlockingEngine {
         state.polls.extend(&polls[..count]);
         let wakes = state.sleeps_for.take().is_some();
         drop(state);
-        self.wake_waiter(wakes);
+        if wakes {
+            self.wake_waiter();
+        }
         count
     }
 
-    /// Wakes the waiter, if the caller has taken `sleeps_for`, so that no other thread does.
-    fn wake_waiter(&self, wakes: bool) {
-        if wakes {
-            // The counter is never full: nobody writes again before the waiter has read it.
-            let _ = (&self.wakeup).write_all(&1_u64.to_ne_bytes());
-        }
+    /// Wakes the waiter. The caller has taken `sleeps_for`, so no other thread does.
+    fn wake_waiter(&self) {
+        // The counter is never full: nobody writes again before the waiter has read it.
+        let _ = (&self.wakeup).write_all(&1_u64.to_ne_bytes());
     }
 
     /// Sleeps until another thread wakes the waiter, a polled file is ready, or the deadline comes.
@@ -207,7 +209,9 @@ impl Engine for BlockingEngine {
         state.cancelled.push(token);
         let wakes = state.sleeps_for.take().is_some();
         drop(state);
-        self.wake_waiter(wakes);
+        if wakes {
+            self.wake_waiter();
+        }
         true
     }
 

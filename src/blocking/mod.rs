@@ -2,8 +2,8 @@
 //! asynchronously, the transfers by such calls, and an engine made of both.
 //!
 //! `pool.rs` has the threads and their queue, `transfer.rs` the system calls, and `engine.rs` the
-//! engine. This folder knows no job: its threads hand each
-//! request to a [`BlockingService`], which is the pipeline.
+//! engine. This folder knows no job: its threads hand each request to a [`BlockingService`], which
+//! is the pipeline.
 
 mod engine;
 mod pool;

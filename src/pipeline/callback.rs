@@ -3,8 +3,8 @@
 
 use super::completed::Completed;
 use super::{Pipeline, cancel};
+use crate::admission::cancellable::Cancellable;
 use crate::admission::counters::Outcome;
-use crate::engine::operation::Operation;
 use crate::job::Job;
 use crate::job::progress::JobEnd;
 use crate::job::stopped::CancelReason;
@@ -29,7 +29,7 @@ pub(crate) fn run_limit(depth: u32, awake: usize, in_no_time: usize) -> usize {
 pub(crate) fn end(pipeline: &Pipeline, completed: Completed) -> FillNow {
     let Completed { index, mut res, mut job } = completed;
     let mut view = job.view();
-    if view.transfer.operation == Operation::Poll || job.meta().deadline().is_some() {
+    if Cancellable::concerns(&job, &view) {
         pipeline.admission.lock().cancellable_mut().end(&job, index);
     }
     if let Some(reason) = job.meta().cancel_reason() {
