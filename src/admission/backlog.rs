@@ -7,7 +7,7 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::mem;
 
 use crate::job::Job;
-use crate::job::task::Ticket;
+use crate::job::meta::Ticket;
 use crate::sync::Instant;
 
 /// Below this many gaps the queue is not worth compacting.
@@ -40,8 +40,11 @@ impl Backlog {
         self.queue.front()?.as_ref()
     }
 
+    #[inline]
     pub(crate) fn push_back(&mut self, job: Job) {
-        self.note(&job, self.first + self.queue.len() as i64);
+        if job.meta().is_looked_for() {
+            self.note(&job, self.first + self.queue.len() as i64);
+        }
         self.queue.push_back(Some(job));
     }
 
@@ -51,10 +54,13 @@ impl Backlog {
         self.queue.push_front(Some(job));
     }
 
+    #[inline]
     pub(crate) fn pop_front(&mut self) -> Option<Job> {
         let job = self.queue.pop_front()?;
         self.first += 1;
-        if let Some(job) = &job {
+        if let Some(job) = &job
+            && job.meta().is_looked_for()
+        {
             self.forget(job, self.first - 1);
         }
         if self.gaps > 0 {
@@ -91,7 +97,7 @@ impl Backlog {
 
     /// Makes a job's number known by the job's ticket and deadline.
     fn note(&mut self, job: &Job, number: i64) {
-        if let Some(ticket) = job.ticket() {
+        if let Some(ticket) = job.meta().ticket() {
             self.tickets.insert(ticket, number);
         }
         if let Some(deadline) = job.meta().deadline() {
@@ -101,7 +107,7 @@ impl Backlog {
 
     /// Undoes `note`.
     fn forget(&mut self, job: &Job, number: i64) {
-        if let Some(ticket) = job.ticket() {
+        if let Some(ticket) = job.meta().ticket() {
             self.tickets.remove(&ticket);
         }
         if let Some(deadline) = job.meta().deadline() {

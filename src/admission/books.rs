@@ -13,8 +13,9 @@ use super::flags::Flags;
 use super::waiting::Waiting;
 use crate::engine::backend::Backend;
 use crate::job::Job;
+use crate::job::meta::Ticket;
 use crate::job::stopped::{Cancel, CancelReason};
-use crate::job::task::{JobView, Ticket};
+use crate::job::task::JobView;
 use crate::sync::Instant;
 use crate::wait::room::Room;
 
@@ -121,6 +122,7 @@ impl Books {
     }
 
     /// Takes the next job out, with the slot that it has or gets.
+    #[inline]
     pub(super) fn take_next(&mut self, view: &JobView) -> Option<(u32, Job)> {
         let (index, job) = self.waiting.take_next()?;
         self.tally.count_start(view);
@@ -202,9 +204,12 @@ impl Books {
     }
 
     /// The next time at which a job that still waits is to be ended, or a slot is to be looked at.
+    #[inline]
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
-        let backlog = self.waiting.backlog.next_deadline();
-        backlog.into_iter().chain(self.cancellable.next_deadline()).min()
+        match (self.waiting.backlog.next_deadline(), self.cancellable.next_deadline()) {
+            (Some(waiting), Some(in_slot)) => Some(waiting.min(in_slot)),
+            (waiting, in_slot) => waiting.or(in_slot),
+        }
     }
 
     /// How often `take_ended_early` has to be called until nothing is left of it.

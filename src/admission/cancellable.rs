@@ -8,7 +8,8 @@ use std::mem;
 use crate::engine::backend::Backend;
 use crate::engine::operation::Operation;
 use crate::job::Job;
-use crate::job::task::{JobView, Route, Ticket};
+use crate::job::meta::Ticket;
+use crate::job::task::{JobView, Route};
 use crate::sync::Instant;
 
 /// Guarded by the lock of the books.
@@ -39,7 +40,7 @@ impl Cancellable {
     /// Takes note of a job that is moved into a slot.
     pub(super) fn begin(&mut self, job: &Job, view: &JobView, index: u32) {
         let is_poll = view.transfer.operation == Operation::Poll;
-        if is_poll && let Some(ticket) = job.ticket() {
+        if is_poll && let Some(ticket) = job.meta().ticket() {
             self.polls.insert(ticket, index);
         }
         let Some(deadline) = job.meta().deadline() else { return };
@@ -55,7 +56,7 @@ impl Cancellable {
 
     /// Takes note that a job leaves its slot, or that the engine does not have it any more.
     pub(crate) fn end(&mut self, job: &Job, index: u32) {
-        if let Some(ticket) = job.ticket() {
+        if let Some(ticket) = job.meta().ticket() {
             self.polls.remove(&ticket);
         }
         if let Some(deadline) = job.meta().deadline() {

@@ -55,6 +55,7 @@ impl Waiting {
     }
 
     /// Takes this job out, with the slot that it has or gets.
+    #[inline]
     pub(super) fn take_next(&mut self) -> Option<(u32, Job)> {
         if let Some(resumed) = self.resumed.pop_front() {
             return Some(resumed);

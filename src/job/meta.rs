@@ -1,5 +1,8 @@
 //! A job's side data: facts about it that its task does not know.
 
+use std::num::NonZero;
+use std::ptr::NonNull;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::engine::operation::Operation;
@@ -10,6 +13,8 @@ use crate::sync::Instant;
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Meta {
     deadline: JobDeadline,
+    /// `None` if the job has no handle.
+    ticket: Option<Ticket>,
     is_uncounted: bool,
     cancel_reason: Option<CancelReason>,
 }
@@ -35,6 +40,21 @@ impl Meta {
             JobDeadline::By(deadline) => Some(deadline),
             JobDeadline::Never | JobDeadline::Within(_) => None,
         }
+    }
+
+    /// The identity by which the job's handle finds it, if the job has a handle.
+    pub(crate) fn ticket(&self) -> Option<Ticket> {
+        self.ticket
+    }
+
+    pub(crate) fn set_ticket(&mut self, ticket: Option<Ticket>) {
+        self.ticket = ticket;
+    }
+
+    /// Whether the job may have to be found where it waits. Most are not, which saves them the
+    /// upkeep.
+    pub(crate) fn is_looked_for(&self) -> bool {
+        self.ticket.is_some() || self.deadline().is_some()
     }
 
     pub(crate) fn is_overdue(&self) -> bool {
@@ -84,5 +104,16 @@ impl JobDeadline {
     /// say that it has passed.
     pub(crate) fn for_operation(self, operation: Operation) -> Self {
         if matches!(operation, Operation::Nop | Operation::Blocking) { Self::Never } else { self }
+    }
+}
+
+/// The identity by which a handle finds its job: the address of the value that both share. No other
+/// job has the same as long as job or handle lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Ticket(NonZero<usize>);
+
+impl Ticket {
+    pub(crate) fn of<T>(shared: &Arc<T>) -> Self {
+        Self(NonNull::from(&**shared).addr())
     }
 }

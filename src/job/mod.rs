@@ -24,7 +24,7 @@ use std::fmt;
 use crate::engine::operation::Operation;
 use crate::job::meta::Meta;
 use crate::job::ranged::Ranged;
-use crate::job::task::{JobView, Ticket, UserTask, reclaim};
+use crate::job::task::{JobView, UserTask, reclaim};
 
 /// One operation on a file, with everything that it needs until it has ended: the file, the
 /// buffer, and a callback.
@@ -142,11 +142,6 @@ impl<R: 'static> Job<R> {
 impl<R: 'static> Job<R> {
     pub(crate) fn view(&self) -> JobView {
         self.task.view()
-    }
-
-    /// The identity by which the job's handle finds it, if the job has a handle.
-    pub(crate) fn ticket(&self) -> Option<Ticket> {
-        self.task.ticket()
     }
 
     pub(crate) fn meta(&self) -> &Meta {

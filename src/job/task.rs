@@ -1,9 +1,7 @@
 //! A job's task: buffer, file and callback behind one pointer, with their types forgotten. The
-//! dispatcher sees of it a [`JobView`], and its handle knows it by a [`Ticket`].
+//! dispatcher sees of it a [`JobView`].
 
 use std::any::Any;
-use std::ptr;
-use std::sync::Arc;
 
 use crate::engine::Transfer;
 use crate::file::FileHandle;
@@ -13,11 +11,6 @@ use crate::job::progress::{JobEnd, Progress};
 /// callback returns.
 pub(crate) trait Task<R>: Send {
     fn view(&self) -> JobView;
-
-    /// The identity by which the job's handle finds it, if the job has a handle.
-    fn ticket(&self) -> Option<Ticket> {
-        None
-    }
 
     /// The file, if the operation has one.
     fn file(&self) -> Option<&FileHandle>;
@@ -96,16 +89,5 @@ impl JobView {
     /// How the job ends if this answer of the kernel is its last.
     pub(crate) fn end(&self, res: i64) -> JobEnd {
         self.progress.end(self.transfer.operation, res)
-    }
-}
-
-/// The identity by which a handle finds its job: the address of the value that both share. No other
-/// job has the same as long as job or handle lives.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Ticket(usize);
-
-impl Ticket {
-    pub(crate) fn of<T>(shared: &Arc<T>) -> Self {
-        Self(ptr::from_ref::<T>(shared).addr())
     }
 }

@@ -13,8 +13,8 @@ use std::time::Duration;
 
 use super::Pipeline;
 use crate::job::Job;
+use crate::job::meta::Ticket;
 use crate::job::stopped::{Cancel, CancelReason};
-use crate::job::task::Ticket;
 use crate::sync::Instant;
 
 /// How long after a poll could not be ended this is tried again.
@@ -41,7 +41,7 @@ fn cancel_blocking(pipeline: &Pipeline, ticket: Ticket) -> Cancel {
         let mut found = false;
         launcher.slots.look_at(request.request.token, |job| {
             let unbegun = request.done == 0 && job.has_transferred_nothing() && job.has_result();
-            found = unbegun && job.ticket() == Some(ticket);
+            found = unbegun && job.meta().ticket() == Some(ticket);
         });
         found
     });
@@ -56,7 +56,8 @@ fn cancel_poll(pipeline: &Pipeline, ticket: Ticket) -> Cancel {
     let Some(index) = pipeline.admission.lock().cancellable_mut().find_poll(ticket) else {
         return Cancel::TooLate;
     };
-    let wanted = |job: &Job| job.ticket() == Some(ticket) && job.meta().cancel_reason().is_none();
+    let wanted =
+        |job: &Job| job.meta().ticket() == Some(ticket) && job.meta().cancel_reason().is_none();
     end_poll(pipeline, index, wanted, CancelReason::Cancelled)
 }
 

@@ -288,7 +288,9 @@ impl Pipeline {
         let woken = books.room_mut().line.take_woken();
         drop(books);
         self.follow(then);
-        wake(woken);
+        if !woken.is_empty() {
+            wake(woken);
+        }
         fill
     }
 

@@ -26,7 +26,7 @@ use std::mem::{self, MaybeUninit};
 use std::sync::Arc;
 
 use crate::file::FileHandle;
-use crate::job::task::{JobView, Task, Ticket, UserTask};
+use crate::job::task::{JobView, Task, UserTask};
 use crate::pipeline::panics::PanicSink;
 use crate::unwind::{catch, discard, message};
 use crate::wait::headcount::Headcount;
@@ -84,10 +84,6 @@ impl Erased {
 impl Task<()> for Erased {
     fn view(&self) -> JobView {
         self.task.view()
-    }
-
-    fn ticket(&self) -> Option<Ticket> {
-        self.task.ticket()
     }
 
     fn file(&self) -> Option<&FileHandle> {

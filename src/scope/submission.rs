@@ -8,6 +8,7 @@ use std::sync::Arc;
 use crate::admission::limits::Patience;
 use crate::admission::refusal::Refusal;
 use crate::job::Job;
+use crate::job::meta::Ticket;
 use crate::job::task::{Task, UserTask};
 use crate::pipeline::entrance::accept;
 use crate::scope::Scope;
@@ -140,11 +141,13 @@ impl<'scope> Scope<'scope, '_> {
         let (delivery, scope) = (Delivery::pending(), Some(Arc::clone(&self.jobs)));
         let places = (Box::new_uninit(), Erased::place());
         self.accept([(job, places)], patience, |(job, (place, outer))| {
-            job.erase(|task| {
+            let mut job = job.erase(|task| {
                 let spawned = Spawned::new(task, &delivery, pipeline.panics(), scope.clone());
                 let spawned = Box::write(place, spawned);
                 self.enter(spawned, outer)
-            })
+            });
+            job.meta_mut().set_ticket(Some(Ticket::of(&delivery)));
+            job
         })
         .map_err(|(kind, refused)| refused_job(kind, refused))?;
         Ok(JobHandle::new(delivery, Arc::clone(pipeline), scope))

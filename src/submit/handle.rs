@@ -3,8 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::job::meta::Ticket;
 use crate::job::stopped::Cancel;
-use crate::job::task::Ticket;
 use crate::pipeline::{Pipeline, cancel};
 use crate::wait::delivery::Delivery;
 use crate::wait::headcount::Headcount;

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use crate::file::FileHandle;
 use crate::job::Job;
-use crate::job::task::{JobView, Task, Ticket, UserTask, reclaim};
+use crate::job::meta::Ticket;
+use crate::job::task::{JobView, Task, UserTask, reclaim};
 use crate::pipeline::Pipeline;
 use crate::pipeline::panics::PanicSink;
 use crate::submit::handle::JobHandle;
@@ -53,14 +54,16 @@ impl<R: Send + 'static> Spawned<'static, R> {
     /// Ties a job to a handle.
     pub(crate) fn tie(job: Job<R>, pipeline: &Arc<Pipeline>) -> (Job, JobHandle<R>) {
         let delivery = Delivery::pending();
-        let job = job.map_task(|task| {
+        let mut job = job.map_task(|task| {
             Box::new(Self::new(task, &delivery, pipeline.panics(), None)) as Box<dyn UserTask<()>>
         });
+        job.meta_mut().set_ticket(Some(Ticket::of(&delivery)));
         (job, JobHandle::new(delivery, Arc::clone(pipeline), None))
     }
 
     /// Unties a refused job, which `tie` made, from its handle.
-    pub(crate) fn untie(job: Job) -> Job<R> {
+    pub(crate) fn untie(mut job: Job) -> Job<R> {
+        job.meta_mut().set_ticket(None);
         job.map_task(|task| reclaim(task).ok().expect("`tie` made this task"))
     }
 }
@@ -68,10 +71,6 @@ impl<R: Send + 'static> Spawned<'static, R> {
 impl<R: Send> Task<()> for Spawned<'_, R> {
     fn view(&self) -> JobView {
         self.inner.view()
-    }
-
-    fn ticket(&self) -> Option<Ticket> {
-        Some(Ticket::of(&self.promise.0))
     }
 
     fn file(&self) -> Option<&FileHandle> {
@@ -117,5 +116,28 @@ impl<R: Send> UserTask<()> for Spawned<'_, R> {
         let Some(place) = place.downcast_mut::<Option<Inner<R>>>() else { return Err(self) };
         *place = Some(self.inner);
         Ok(())
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::Spawned;
+    use crate::admission::limits::Limits;
+    use crate::blocking::BlockingPool;
+    use crate::engine::fake::Fake;
+    use crate::job::Job;
+    use crate::pipeline::{Pipeline, Runs};
+
+    #[test]
+    fn a_job_is_found_by_its_handle_alone_and_by_none_once_it_has_come_back() {
+        let limits = Limits { depth: 1, backlog: 0, parked: 0 };
+        let (engine, blocking) = (Box::new(Fake::default()), BlockingPool::new(1));
+        let (pipeline, _) = Pipeline::new(engine, limits, Runs::Workers(1), blocking, None);
+        let (job, handle) = Spawned::tie(Job::nop(|| ()), &pipeline);
+        let (other, _) = Spawned::tie(Job::nop(|| ()), &pipeline);
+        assert_eq!(job.meta().ticket(), Some(handle.ticket()));
+        assert_ne!(other.meta().ticket(), job.meta().ticket());
+        // The handle's memory is used again, by a handle that is not to find this job.
+        assert_eq!(Spawned::<()>::untie(job).meta().ticket(), None);
     }
 }
