@@ -94,3 +94,10 @@ impl WholeFile {
         self.contents.as_deref().unwrap_or_default()
     }
 }
+
+/// Its [contents](Self::contents).
+impl AsRef<[u8]> for WholeFile {
+    fn as_ref(&self) -> &[u8] {
+        self.contents()
+    }
+}

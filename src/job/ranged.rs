@@ -16,6 +16,9 @@ use crate::job::target::{Region, Target, expose};
 /// The bytes that [`Job::read_range`](crate::Job::read_range) was asked for, within the buffer that
 /// they were read into.
 ///
+/// It derefs to these bytes, and is `AsRef<[u8]>`: `bytes::Bytes::from_owner` takes it as it is,
+/// and copies nothing.
+///
 /// # Examples
 ///
 /// ```
@@ -39,6 +42,42 @@ impl<B> Ranged<B> {
     #[must_use]
     pub fn into_inner(self) -> B {
         self.buffer
+    }
+
+    /// Where in the buffer the bytes are. It is empty if none were read.
+    #[must_use]
+    pub fn range(&self) -> Range<usize> {
+        self.range.clone()
+    }
+
+    /// The buffer itself, and where in it the bytes are.
+    ///
+    /// # Examples
+    ///
+    /// A range of a buffered file begins where its buffer does, so that cutting the rest off gives
+    /// a plain vector:
+    ///
+    /// ```
+    /// use reapool::{Dispatcher, FileHandle, Job};
+    ///
+    /// let dispatcher = Dispatcher::new()?;
+    /// let file = FileHandle::open_buffered("Cargo.toml")?;
+    /// let job = Job::read_range(&file, vec![0; 100], 1, 7, |done| done.buffer.into_parts());
+    /// let (mut buffer, range) = dispatcher.spawn(job)?.join()?;
+    /// assert_eq!(range, 0..7);
+    /// buffer.truncate(range.end);
+    /// assert_eq!(buffer, b"package");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn into_parts(self) -> (B, Range<usize>) {
+        (self.buffer, self.range)
+    }
+}
+
+impl<B: IoBuf> AsRef<[u8]> for Ranged<B> {
+    fn as_ref(&self) -> &[u8] {
+        self
     }
 }
 

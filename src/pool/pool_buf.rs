@@ -100,6 +100,18 @@ impl DerefMut for PoolBuf {
     }
 }
 
+impl AsRef<[u8]> for PoolBuf {
+    fn as_ref(&self) -> &[u8] {
+        self
+    }
+}
+
+impl AsMut<[u8]> for PoolBuf {
+    fn as_mut(&mut self) -> &mut [u8] {
+        self
+    }
+}
+
 impl Drop for PoolBuf {
     fn drop(&mut self) {
         self.pool.put(self.raw.id);

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use bytes::Bytes;
 use reapool::{FileErrorKind, FileKind, FileOperation, FilesError};
 
 use crate::support::cache::forget;
@@ -111,4 +112,21 @@ fn settings_that_make_no_sense_are_refused() {
         assert!(text.contains(part), "{text}");
     }
     assert!(!text.contains("slab") && !text.contains("class"), "no words of the pool: {text}");
+}
+
+#[test]
+fn a_whole_file_is_shared_without_a_copy() {
+    let (directory, dispatcher) = (scratch(), dispatcher(2));
+    let sizes = [CHUNK, 0, CHUNK / 2];
+    let paths = files_of(directory.path(), &sizes);
+    let files = modest(&dispatcher).build().unwrap();
+    let shared = successes(files.read(paths, |file| {
+        let address = file.contents().as_ptr();
+        let bytes = Bytes::from_owner(file);
+        assert!(bytes.is_empty() || bytes.as_ptr() == address);
+        bytes
+    }));
+    for (place, done) in shared.iter().enumerate() {
+        assert_same("shared", &done.value, &pattern(place, sizes[place]));
+    }
 }

@@ -12,6 +12,7 @@ mod operations;
 mod ownership;
 mod poll;
 mod ranges;
+mod shared_bytes;
 mod short;
 mod stats;
 mod streams;
