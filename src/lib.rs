@@ -321,6 +321,7 @@ pub use buffer::aligned::AlignedBuf;
 pub use buffer::{IoBuf, IoBufMut};
 pub use dispatcher::builder::Builder;
 pub use dispatcher::error::{BuildError, BuildErrorKind, DrainError, ShutdownError};
+pub use dispatcher::futures::{DrainFuture, ShutdownFuture};
 pub use dispatcher::{Dispatcher, ShutdownReport};
 pub use engine::backend::Backend;
 pub use engine::operation::Operation;

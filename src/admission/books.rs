@@ -17,7 +17,7 @@ use crate::job::meta::Ticket;
 use crate::job::stopped::{Cancel, CancelReason};
 use crate::job::task::JobView;
 use crate::sync::Instant;
-use crate::wait::room::Room;
+use crate::wait::room::{Line, Room};
 
 #[derive(Default)]
 pub(crate) struct Books {
@@ -32,6 +32,8 @@ pub(crate) struct Books {
     /// Callers and tasks that wait for room. A task that is woken is taken from here, and its waker
     /// is called after the lock has been given up.
     pub(super) room: Room,
+    /// Tasks that wait until nothing is outstanding. They are woken with those of the room.
+    pub(super) quiet: Line,
 }
 
 /// The next step when a job has ended, or when the dispatcher closes.

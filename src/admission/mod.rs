@@ -32,6 +32,7 @@ pub(crate) mod slots;
 mod waiting;
 
 use std::sync::PoisonError;
+use std::task::{Context, Poll};
 
 use crate::admission::batch::Batch;
 use crate::admission::books::{Books, Then};
@@ -44,7 +45,8 @@ use crate::job::Job;
 use crate::job::task::{JobView, Route};
 use crate::sync::{Condvar, Mutex, MutexGuard, lock};
 use crate::wait::limit::WaitLimit;
-use crate::wait::wake;
+use crate::wait::room::LinePlace;
+use crate::wait::{TaskWaker, wake};
 
 /// The thread that fills slots. What it fills them with, it then hands on itself, which may take
 /// time: it enters io_submit(2), and for a read of a buffered file it looks into the page cache and
@@ -220,6 +222,8 @@ impl Admission {
         self.wake_for_room(books);
         if books.outstanding() == 0 {
             self.quiet.notify_all();
+            let Books { room, quiet, .. } = books;
+            room.line.wake_all_of(quiet);
         }
         books.then()
     }
@@ -248,6 +252,28 @@ impl Admission {
         while !books.flags.are_threads_told() {
             books = self.quiet.wait(books).unwrap_or_else(PoisonError::into_inner);
         }
+    }
+
+    /// Ready when nothing is outstanding. Until then the task stands in the line of those that are
+    /// woken when it is so.
+    pub(crate) fn poll_quiet(&self, place: &mut LinePlace, context: &Context<'_>) -> Poll<()> {
+        // Not under the lock, as it runs the executor's code.
+        let waker = TaskWaker::of(context.waker());
+        let mut books = self.lock();
+        let is_quiet = books.outstanding() == 0;
+        let (left, stale) = match is_quiet {
+            true => (Some(books.quiet.leave(place)), None),
+            false => (None, books.quiet.stand(place, waker)),
+        };
+        drop(books);
+        drop((left, stale));
+        if is_quiet { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    /// Gives up the place of a task that waits no longer until nothing is outstanding.
+    pub(crate) fn leave_quiet(&self, place: &mut LinePlace) {
+        let left = self.lock().quiet.leave(place);
+        drop(left);
     }
 
     /// Waits until nothing is outstanding. False if the limit came first.

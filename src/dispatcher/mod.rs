@@ -1,11 +1,12 @@
 //! The dispatcher, which owns the threads and the kernel's context. It ends here: drain, shutdown
-//! and drop. It begins in `start.rs`.
+//! and drop, and for tasks in `futures.rs`. It begins in `start.rs`.
 //!
 //! `builder.rs` has its settings, and `setup.rs` makes the engine. `submitting.rs` has the methods
 //! that submit. "Ending" in `pipeline/README.md` says in which order the threads end.
 
 pub(crate) mod builder;
 pub(crate) mod error;
+pub(crate) mod futures;
 pub(crate) mod setup;
 mod start;
 mod submitting;
@@ -37,6 +38,10 @@ use crate::wait::limit::WaitLimit;
 /// milliseconds even when nothing is in flight. If a dispatcher is dropped in a callback of its
 /// own, this only refuses further jobs from outside callbacks. The threads then end by themselves
 /// when the last callback has returned.
+///
+/// In a task, where nothing may block, await [`shutdown_async`](Self::shutdown_async). Where
+/// nothing can be awaited, as in a destructor, [`detach`](Self::detach) leaves the threads to end
+/// by themselves.
 ///
 /// # Examples
 ///
@@ -89,6 +94,11 @@ pub(crate) fn check_wait(pipeline: &Pipeline) -> Result<(), DrainError> {
     if pipeline.is_worker_here() { Err(DrainError::InCallback) } else { Ok(()) }
 }
 
+fn drain_until(pipeline: &Pipeline, limit: WaitLimit) -> Result<(), DrainError> {
+    check_wait(pipeline)?;
+    if pipeline.admission().wait_until_quiet(limit) { Ok(()) } else { Err(DrainError::TimedOut) }
+}
+
 impl Dispatcher {
     /// Returns the default settings of a dispatcher, to be changed and built.
     pub fn builder() -> Builder {
@@ -128,7 +138,7 @@ impl Dispatcher {
     ///
     /// [`DrainError`], if called in a callback of this dispatcher or in a forked child.
     pub fn drain(&self) -> Result<(), DrainError> {
-        self.drain_until(WaitLimit::NEVER)
+        drain_until(self.pipeline(), WaitLimit::NEVER)
     }
 
     /// Waits like [`drain`](Self::drain), but no longer than `limit`.
@@ -137,17 +147,7 @@ impl Dispatcher {
     ///
     /// As for `drain`, and [`DrainError::TimedOut`].
     pub fn drain_timeout(&self, limit: Duration) -> Result<(), DrainError> {
-        self.drain_until(WaitLimit::after(limit))
-    }
-
-    fn drain_until(&self, limit: WaitLimit) -> Result<(), DrainError> {
-        let pipeline = self.pipeline();
-        check_wait(pipeline)?;
-        if pipeline.admission().wait_until_quiet(limit) {
-            Ok(())
-        } else {
-            Err(DrainError::TimedOut)
-        }
+        drain_until(self.pipeline(), WaitLimit::after(limit))
     }
 
     /// Refuses new jobs from outside callbacks, and waits until the callback of every accepted job
@@ -198,6 +198,31 @@ impl Dispatcher {
         }
         self.join_threads(Reaper::join);
         Ok(ShutdownReport::of(self.stats()))
+    }
+
+    /// Refuses new jobs from outside callbacks, and waits for nothing. When the callback of every
+    /// accepted job has run, also of the jobs that callbacks submit, the threads end by themselves.
+    ///
+    /// Can be called in callbacks and destructors. In a forked child it does nothing.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use reapool::{Dispatcher, Job};
+    ///
+    /// let dispatcher = Dispatcher::new()?;
+    /// let handle = dispatcher.spawn(Job::nop(|| 7))?;
+    /// let submitter = dispatcher.submitter();
+    /// dispatcher.detach();
+    /// assert!(submitter.submit(Job::nop(|| ())).is_err());
+    /// assert_eq!(handle.join()?, 7);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn detach(mut self) {
+        if !self.pipeline().is_forked() {
+            self.pipeline().close();
+            self.reaper = None;
+        }
     }
 
     /// Waits for the threads to end. They have been told to, or are about to be.

@@ -159,6 +159,11 @@ impl Line {
         self.woken.len() - before
     }
 
+    /// Wakes all tasks of another line with those of this one.
+    pub(crate) fn wake_all_of(&mut self, other: &mut Self) {
+        self.woken.extend(mem::take(&mut other.waiting).into_values());
+    }
+
     /// The tasks to wake, for the caller that is about to give up the owner's lock.
     #[must_use = "they count as woken, and nobody else wakes them"]
     pub(crate) fn take_woken(&mut self) -> Vec<TaskWaker> {

@@ -14,6 +14,7 @@ use reapool::{
 
 use crate::support::alone::alone;
 use crate::support::child::{first_failure, in_child};
+use crate::support::tasks::Task;
 use crate::support::{
     self, Gate, HANG, byte_at, eventfd, known_file, make_readable, null, null_read, open_direct,
     scratch, watched,
@@ -43,6 +44,7 @@ fn ask(dispatcher: &Dispatcher) -> i32 {
         batch.into_inner().len() == 2,
         dispatcher.drain() == Err(DrainError::Forked),
         dispatcher.drain_timeout(HANG) == Err(DrainError::Forked),
+        Task::new().poll(&mut dispatcher.drain_async()) == Poll::Ready(Err(DrainError::Forked)),
         dispatcher.flush() == Err(Refusal::Forked),
         dispatcher.stats() == Stats::default(),
     ])
@@ -82,6 +84,24 @@ fn a_child_is_refused_and_the_parents_jobs_end() {
             first_failure(&[matches!(refused, Err(ShutdownError::Forked))])
         };
         assert_eq!(in_child(&mut shut_down), Some(0), "shutting down");
+        let (task, mut drained) = (Task::new(), owner.as_ref().unwrap().drain_async());
+        assert!(task.poll(&mut drained).is_pending());
+        let mut go_on = || {
+            let end = task.poll(&mut drained);
+            first_failure(&[end == Poll::Ready(Err(DrainError::Forked))])
+        };
+        assert_eq!(in_child(&mut go_on), Some(0), "a wait of the parent's");
+        drop(drained);
+        let mut shut_down = || {
+            let refused = Task::new().poll(&mut owner.take().unwrap().shutdown_async());
+            first_failure(&[matches!(refused, Poll::Ready(Err(ShutdownError::Forked)))])
+        };
+        assert_eq!(in_child(&mut shut_down), Some(0), "shutting down in a task");
+        let mut detach = || {
+            owner.take().unwrap().detach();
+            0
+        };
+        assert_eq!(in_child(&mut detach), Some(0), "detaching");
         let mut give_up = || {
             owner = None;
             0

@@ -3,6 +3,7 @@
 //!
 //! The tests run side by side, and need nothing of the process for themselves.
 
+mod ending;
 mod handles;
 mod io;
 mod room;
