@@ -348,6 +348,7 @@ pub use job::ranged::Ranged;
 pub use job::stopped::Cancel;
 pub use pipeline::panics::CallbackPanic;
 pub use pool::BufferPool;
+pub use pool::acquire_future::AcquireFuture;
 pub use pool::builder::PoolBuilder;
 pub use pool::error::{AcquireError, PoolBuildError};
 pub use pool::mapping::HugePages;

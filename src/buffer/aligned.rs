@@ -80,6 +80,12 @@ impl AlignedBuf {
     pub fn with_alignment(len: usize, alignment: usize) -> Self {
         let layout = Layout::from_size_align(len, alignment)
             .expect("the alignment is a power of two and the length fits in memory");
+        Self::allocate(layout).unwrap_or_else(|| alloc::handle_alloc_error(layout))
+    }
+
+    /// Allocates zero bytes. `None` if there is not enough memory.
+    pub(crate) fn allocate(layout: Layout) -> Option<Self> {
+        let len = layout.size();
         let memory = if len == 0 {
             // No memory has this address, which is aligned and not null.
             ptr::without_provenance_mut(layout.align())
@@ -87,14 +93,18 @@ impl AlignedBuf {
             // SAFETY: the layout's size is not zero.
             unsafe { alloc::alloc_zeroed(layout) }
         };
-        let Some(memory) = NonNull::new(memory) else { alloc::handle_alloc_error(layout) };
-        Self { memory, layout, len }
+        NonNull::new(memory).map(|memory| Self { memory, layout, len })
     }
 
     /// The size of the allocation in bytes. A read into the buffer asks for as much.
     #[must_use]
     pub fn capacity(&self) -> usize {
         self.layout.size()
+    }
+
+    /// The first byte of the allocation. Whoever writes there has the buffer to itself.
+    pub(crate) fn start(&self) -> *mut u8 {
+        self.memory.as_ptr()
     }
 
     /// The address is a multiple of this, in bytes.

@@ -41,6 +41,8 @@ pub struct PoolBuilder {
     capacity: usize,
     classes: Vec<usize>,
     huge_pages: HugePages,
+    /// As much as the capacity, if it is not set.
+    extra: Option<usize>,
 }
 
 impl Default for PoolBuilder {
@@ -49,6 +51,7 @@ impl Default for PoolBuilder {
             capacity: CAPACITY_DEFAULT,
             classes: CLASSES_DEFAULT.to_vec(),
             huge_pages: HugePages::default(),
+            extra: None,
         }
     }
 }
@@ -78,6 +81,18 @@ impl PoolBuilder {
     pub fn huge_pages(mut self, huge_pages: HugePages) -> Self {
         self.huge_pages = huge_pages;
         self
+    }
+
+    /// The most bytes beyond the capacity that
+    /// [`acquire_or_allocate`](crate::BufferPool::acquire_or_allocate) may take from the system's
+    /// allocator at a time; by default as many as the capacity.
+    pub fn extra(mut self, bytes: usize) -> Self {
+        self.extra = Some(bytes);
+        self
+    }
+
+    pub(super) fn most_extra(&self) -> usize {
+        self.extra.unwrap_or(self.capacity)
     }
 
     /// Slabs for these settings, of which none is mapped yet, and the sizes of their classes in

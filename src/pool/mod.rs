@@ -3,9 +3,10 @@
 //!
 //! From the bottom up: `mapping` gets memory from the system. A `slab` is a mapping cut into
 //! buffers, and `slabs` are all slabs of a pool. The `allocator` has them and the line of waiting
-//! threads. `shared` is the lock around it; handles and buffers (`pool_buf`) own a share of it
+//! threads and tasks. `shared` is the lock around it; handles and buffers (`pool_buf`) own a share of it
 //! each.
 
+pub(crate) mod acquire_future;
 mod allocator;
 pub(crate) mod builder;
 pub(crate) mod error;
@@ -19,17 +20,24 @@ pub(crate) mod stats;
 #[cfg(test)]
 mod tests;
 
+use std::alloc::Layout;
 use std::fmt;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::buffer::aligned::AlignedBuf;
 use crate::wait::limit::WaitLimit;
+use acquire_future::AcquireFuture;
 use builder::PoolBuilder;
 use error::{AcquireError, PoolBuildError};
 use pool_buf::PoolBuf;
 use shared::PoolShared;
 use stats::PoolStats;
+
+/// Buffers that are allocated beyond the capacity are aligned to this, in bytes, and multiples of
+/// it.
+const EXTRA_UNIT: usize = 4096;
 
 /// A pool of aligned buffers for direct I/O, bounded in bytes.
 ///
@@ -38,10 +46,11 @@ use stats::PoolStats;
 /// can be cut again for another class. Memory stays mapped until [`trim`](Self::trim), or until the
 /// pool and all its buffers are dropped.
 ///
-/// A thread that finds no free buffer can wait. Threads that wait for buffers of the same class get
-/// them in the order in which they came. Memory for slabs goes to the thread that has waited
-/// longest, before all others. While that thread waits until a whole slab is free, others can still
-/// take buffers from slabs of their own class. But each time that they have taken 64, the pool
+/// A thread that finds no free buffer can wait, and so can a task
+/// ([`acquire_async`](Self::acquire_async)). Those that wait for buffers of the same class get them
+/// in the order in which they came. Memory for slabs goes to the one that has waited longest, before
+/// all others. While that one waits until a whole slab is free, others can still take buffers from
+/// slabs of their own class. But each time that they have taken 64, the pool
 /// keeps one more slab back for it, so that large buffers don't starve.
 ///
 /// A thread that holds buffers while it waits for another may wait for ever if all others do the
@@ -135,6 +144,88 @@ impl BufferPool {
         self.acquire_until(len, None)
     }
 
+    /// As [`acquire`](Self::acquire), but for tasks: where `acquire` blocks, the future is pending.
+    /// Tasks and threads wait in one line.
+    ///
+    /// The future belongs to no runtime. If it is dropped, the task leaves the line, and a buffer
+    /// that it has been given goes to the next.
+    ///
+    /// # Errors
+    ///
+    /// As for [`acquire`](Self::acquire), but never `InCallback`. A callback must not block on it,
+    /// though: buffers are given back by callbacks.
+    ///
+    /// # Panics
+    ///
+    /// The future, if it is polled after it was ready.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use reapool::{BufferPool, Dispatcher, FileHandle};
+    ///
+    /// let dispatcher = Dispatcher::new()?;
+    /// let (submitter, pool) = (dispatcher.submitter(), BufferPool::builder().build()?);
+    /// let file = FileHandle::open_buffered("Cargo.toml")?;
+    /// let head = async {
+    ///     let buffer = pool.acquire_async(4096).await?;
+    ///     let (result, buffer) = submitter.read(&file, buffer, 0).await;
+    ///     Ok::<_, Box<dyn std::error::Error>>(buffer[..result?].starts_with(b"[package]"))
+    /// };
+    /// assert!(futures::executor::block_on(head)?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn acquire_async(&self, len: usize) -> AcquireFuture {
+        AcquireFuture::new(Arc::clone(&self.shared), len)
+    }
+
+    /// As [`try_acquire`](Self::try_acquire), but if no buffer is free, or none is as large, takes
+    /// memory of the system's allocator, up to [`PoolBuilder::extra`] bytes at a time. It is of the
+    /// same type, and is freed when it is dropped.
+    ///
+    /// For memory that is kept for as long as somebody else likes, as slices of it are passed on:
+    /// the pool alone could run dry then. The counters tell how much is out in this way
+    /// ([`PoolStats::extra_bytes`]). Such memory is slower, as each buffer has fresh pages.
+    ///
+    /// # Errors
+    ///
+    /// - [`Exhausted`](AcquireError::Exhausted): so many bytes are out already.
+    /// - [`TooLarge`](AcquireError::TooLarge): it is more than a buffer of the largest class, and
+    ///   than `extra` allows.
+    /// - [`NoMemory`](AcquireError::NoMemory) and [`Forked`](AcquireError::Forked), as for
+    ///   [`acquire`](Self::acquire).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use reapool::{AcquireError, BufferPool};
+    ///
+    /// let pool = BufferPool::builder().capacity(2 << 20).extra(1 << 20).build()?;
+    /// let both = (pool.acquire(1 << 20)?, pool.acquire(1 << 20)?);
+    /// let third = pool.acquire_or_allocate(1 << 20)?;
+    /// assert_eq!((third.capacity(), pool.stats().extra_bytes), (1 << 20, 1 << 20));
+    /// assert!(matches!(pool.acquire_or_allocate(1 << 20), Err(AcquireError::Exhausted)));
+    /// drop((both, third));
+    /// assert_eq!(pool.stats().extra_bytes, 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn acquire_or_allocate(&self, len: usize) -> Result<PoolBuf, AcquireError> {
+        let shared = Arc::clone(&self.shared);
+        // A length that is too large for a layout is too large for `extra`.
+        let layout = Layout::from_size_align(len.max(1), EXTRA_UNIT).map(|it| it.pad_to_align());
+        let bytes = layout.as_ref().map_or(usize::MAX, Layout::size);
+        if let Some(raw) = shared.acquire_or_count(len, bytes)? {
+            return Ok(PoolBuf::new(raw, shared));
+        }
+        match layout.ok().and_then(AlignedBuf::allocate) {
+            Some(memory) => Ok(PoolBuf::extra(memory, shared)),
+            None => {
+                shared.put_extra(bytes);
+                Err(AcquireError::NoMemory(io::ErrorKind::OutOfMemory.into()))
+            }
+        }
+    }
+
     fn acquire_until(&self, len: usize, limit: Option<WaitLimit>) -> Result<PoolBuf, AcquireError> {
         let raw = self.shared.acquire(len, limit)?;
         Ok(PoolBuf::new(raw, Arc::clone(&self.shared)))
@@ -213,7 +304,7 @@ impl PoolBuilder {
     /// ```
     pub fn build(self) -> Result<BufferPool, PoolBuildError> {
         let (slabs, sizes) = self.slabs()?;
-        Ok(BufferPool { shared: Arc::new(PoolShared::new(slabs, sizes)) })
+        Ok(BufferPool { shared: Arc::new(PoolShared::new(slabs, sizes, self.most_extra())) })
     }
 }
 

@@ -1,8 +1,9 @@
 //! A buffer that is returned to its pool when it is dropped.
 //!
-//! Safety: the memory of the raw buffer belongs to this value alone until it returns the id, as its
-//! last act. Each buffer owns a share of the pool, which keeps the slab mapped until then. All of
-//! the memory is initialised: the system maps zeros, and only bytes are written.
+//! Safety: the memory belongs to this value alone. That of a slab does until the buffer returns the
+//! id, as its last act; each buffer owns a share of the pool, which keeps the slab mapped until
+//! then. That of an `AlignedBuf` does until it is dropped. All of the memory is initialised: the
+//! system maps and allocates zeros, and only bytes are written.
 
 #![expect(unsafe_code, reason = "reads and writes a part of a mapping")]
 
@@ -11,6 +12,7 @@ use std::ops::{Deref, DerefMut};
 use std::slice;
 use std::sync::Arc;
 
+use crate::buffer::aligned::AlignedBuf;
 use crate::buffer::{IoBuf, IoBufMut};
 use crate::pool::shared::PoolShared;
 use crate::pool::slab::RawBuffer;
@@ -44,21 +46,46 @@ use crate::pool::slab::RawBuffer;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct PoolBuf {
-    raw: RawBuffer,
-    /// At most the capacity, which is the raw buffer's size.
+    memory: Memory,
+    /// At most the capacity.
     len: usize,
     pool: Arc<PoolShared>,
 }
 
+enum Memory {
+    /// A part of a slab.
+    Slab(RawBuffer),
+    /// Memory beyond the pool's capacity, from the system's allocator. Its own length has no
+    /// meaning here.
+    Extra(AlignedBuf),
+}
+
 impl PoolBuf {
     pub(crate) fn new(raw: RawBuffer, pool: Arc<PoolShared>) -> Self {
-        Self { raw, len: 0, pool }
+        Self { memory: Memory::Slab(raw), len: 0, pool }
     }
 
-    /// The size of its class in bytes. A read into the buffer asks for as much.
+    /// A buffer beyond the pool's capacity, which the pool has counted.
+    pub(super) fn extra(memory: AlignedBuf, pool: Arc<PoolShared>) -> Self {
+        Self { memory: Memory::Extra(memory), len: 0, pool }
+    }
+
+    /// The size of its class in bytes, or, if it was [allocated](crate::BufferPool::acquire_or_allocate)
+    /// beyond the pool's capacity, the length that was asked for, rounded up to a multiple of 4096.
+    /// A read into the buffer asks for as much.
     #[must_use]
     pub fn capacity(&self) -> usize {
-        self.raw.size
+        match &self.memory {
+            Memory::Slab(raw) => raw.size,
+            Memory::Extra(memory) => memory.capacity(),
+        }
+    }
+
+    fn start(&self) -> *mut u8 {
+        match &self.memory {
+            Memory::Slab(raw) => raw.memory.as_ptr(),
+            Memory::Extra(memory) => memory.start(),
+        }
     }
 
     /// Shortens the buffer to `len` bytes; does nothing if it is no longer than that. The capacity
@@ -86,9 +113,9 @@ impl Deref for PoolBuf {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        // SAFETY: `len` is at most the raw buffer's size; the bytes are initialised, and mapped for
-        // as long as this value has the raw buffer; `self` is borrowed as long as the slice.
-        unsafe { slice::from_raw_parts(self.raw.memory.as_ptr(), self.len) }
+        // SAFETY: `len` is at most the capacity; the bytes are initialised, and stay allocated for
+        // as long as this value has the memory; `self` is borrowed as long as the slice.
+        unsafe { slice::from_raw_parts(self.start(), self.len) }
     }
 }
 
@@ -96,7 +123,7 @@ impl DerefMut for PoolBuf {
     fn deref_mut(&mut self) -> &mut [u8] {
         // SAFETY: as for `deref`, and `self`, the only owner of the memory, is borrowed
         // exclusively.
-        unsafe { slice::from_raw_parts_mut(self.raw.memory.as_ptr(), self.len) }
+        unsafe { slice::from_raw_parts_mut(self.start(), self.len) }
     }
 }
 
@@ -114,7 +141,15 @@ impl AsMut<[u8]> for PoolBuf {
 
 impl Drop for PoolBuf {
     fn drop(&mut self) {
-        self.pool.put(self.raw.id);
+        match &mut self.memory {
+            Memory::Slab(raw) => self.pool.put(raw.id),
+            Memory::Extra(memory) => {
+                // It is freed before the pool counts it as returned.
+                let bytes = memory.capacity();
+                *memory = AlignedBuf::zeroed(0);
+                self.pool.put_extra(bytes);
+            }
+        }
     }
 }
 
@@ -129,10 +164,10 @@ impl fmt::Debug for PoolBuf {
 
 // SAFETY: the memory stays where it is while its owner is moved, and changes only through it; all
 // of it is initialised. A slab is not unmapped before the buffer is dropped, so leaking the buffer
-// leaks the slab.
+// leaks the slab. It leaks an `AlignedBuf` as well, which keeps this contract itself.
 unsafe impl IoBuf for PoolBuf {
     fn stable_ptr(&self) -> *const u8 {
-        self.raw.memory.as_ptr()
+        self.start()
     }
 
     fn initialised(&self) -> usize {
@@ -140,14 +175,14 @@ unsafe impl IoBuf for PoolBuf {
     }
 }
 
-// SAFETY: as above; the capacity is the raw buffer's size.
+// SAFETY: as above; the capacity is the size of that memory, and the buffer's own.
 unsafe impl IoBufMut for PoolBuf {
     fn stable_mut_ptr(&mut self) -> *mut u8 {
-        self.raw.memory.as_ptr()
+        self.start()
     }
 
     fn capacity(&self) -> usize {
-        self.raw.size
+        self.capacity()
     }
 
     unsafe fn set_filled(&mut self, count: usize) {

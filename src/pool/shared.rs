@@ -6,31 +6,35 @@
 //! was using the pool at the time of the fork had, or borrowed, a share, and nothing in the child
 //! can drop that one.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
+use std::task::{Poll, Waker};
 
-use crate::pool::allocator::{Allocator, Waiter};
+use crate::pool::allocator::{Allocator, Answer, Waiter};
 use crate::pool::error::AcquireError;
 use crate::pool::slab::{BufferId, RawBuffer};
 use crate::pool::slabs::{Shortage, Slabs};
 use crate::sync::{Mutex, MutexGuard, lock};
 use crate::sys::fork::ForkMark;
 use crate::wait::limit::WaitLimit;
-use crate::wait::worker_mark;
+use crate::wait::{wake, worker_mark};
 
 pub(crate) struct PoolShared {
     fork_mark: ForkMark,
     /// The sizes of the classes, in ascending order.
     sizes: Box<[usize]>,
+    /// The most bytes that are allocated beyond the capacity at a time.
+    most_extra: usize,
     allocator: Mutex<Allocator>,
     /// Called each time that a buffer has come back, without the lock.
     returned: OnceLock<Box<dyn Fn() + Send + Sync>>,
 }
 
 impl PoolShared {
-    pub(crate) fn new(slabs: Slabs, sizes: Box<[usize]>) -> Self {
+    pub(crate) fn new(slabs: Slabs, sizes: Box<[usize]>, most_extra: usize) -> Self {
         Self {
             fork_mark: ForkMark::of_this_process(),
             sizes,
+            most_extra,
             allocator: Mutex::new(Allocator::new(slabs)),
             returned: OnceLock::new(),
         }
@@ -55,9 +59,40 @@ impl PoolShared {
     pub(crate) fn put(&self, id: BufferId) {
         let Some(mut allocator) = self.allocator() else { return };
         allocator.put(id);
-        drop(allocator);
+        give_up(allocator);
         if let Some(call) = self.returned.get() {
             call();
+        }
+    }
+
+    /// Hands a buffer out, or, if none is free, counts `bytes` that the caller is to allocate. Does
+    /// not wait.
+    pub(crate) fn acquire_or_count(
+        &self,
+        len: usize,
+        bytes: usize,
+    ) -> Result<Option<RawBuffer>, AcquireError> {
+        let mut allocator = self.allocator().ok_or(AcquireError::Forked)?;
+        let class = self.sizes.partition_point(|&size| size < len);
+        let has_class = class < self.sizes.len();
+        if has_class && let Ok(buffer) = allocator.take(class) {
+            return Ok(Some(buffer));
+        }
+        if allocator.take_extra(bytes, self.most_extra) {
+            return Ok(None);
+        }
+        if !has_class && bytes > self.most_extra {
+            let largest = self.sizes[class - 1].max(self.most_extra);
+            return Err(AcquireError::TooLarge { requested: len, largest });
+        }
+        allocator.refuse();
+        Err(AcquireError::Exhausted)
+    }
+
+    /// Counts bytes beyond the capacity as returned.
+    pub(crate) fn put_extra(&self, bytes: usize) {
+        if let Some(mut allocator) = self.allocator() {
+            allocator.put_extra(bytes);
         }
     }
 
@@ -68,38 +103,87 @@ impl PoolShared {
         len: usize,
         limit: Option<WaitLimit>,
     ) -> Result<RawBuffer, AcquireError> {
+        let refusal = || match limit {
+            None => Some(AcquireError::Exhausted),
+            Some(_) => worker_mark::is_any_worker().then_some(AcquireError::InCallback),
+        };
+        let waiter = match self.enter(len, refusal)? {
+            Entered::With(buffer) => return Ok(buffer),
+            Entered::Line(waiter) => waiter,
+        };
+        let answer = waiter.wait(limit.unwrap_or(WaitLimit::NEVER));
+        let answer = answer.map_or_else(|| self.leave(&waiter), |answer| Ok(Some(answer)))?;
+        answer.ok_or(AcquireError::TimedOut)?.map_err(AcquireError::NoMemory)
+    }
+
+    /// Hands a buffer out as `acquire` does, but to a task, which is woken for it. `place` is the
+    /// task's place in the line, if it has one.
+    pub(crate) fn poll_acquire(
+        &self,
+        len: usize,
+        place: &mut Option<Waiter>,
+        task: &Waker,
+    ) -> Poll<Result<RawBuffer, AcquireError>> {
+        if self.fork_mark.is_forked() {
+            return Poll::Ready(Err(AcquireError::Forked));
+        }
+        let waiter = match place {
+            Some(waiter) => waiter,
+            None => match self.enter(len, || None)? {
+                Entered::With(buffer) => return Poll::Ready(Ok(buffer)),
+                Entered::Line(waiter) => place.insert(waiter),
+            },
+        };
+        // The place is kept until the answer has come, also if the executor's code panics here.
+        let Some(answer) = waiter.poll(task) else { return Poll::Pending };
+        *place = None;
+        Poll::Ready(answer.map_err(AcquireError::NoMemory))
+    }
+
+    /// Takes a buffer, or a place in the line. With a `refusal`, does not join the line.
+    fn enter(
+        &self,
+        len: usize,
+        refusal: impl FnOnce() -> Option<AcquireError>,
+    ) -> Result<Entered, AcquireError> {
         let mut allocator = self.allocator().ok_or(AcquireError::Forked)?;
         let class = self.sizes.partition_point(|&size| size < len);
         if class == self.sizes.len() {
             return Err(AcquireError::TooLarge { requested: len, largest: self.sizes[class - 1] });
         }
-        let refusal = match (allocator.take(class), limit) {
-            (Ok(buffer), _) => return Ok(buffer),
-            (Err(Shortage::NoMemory(error)), _) => AcquireError::NoMemory(error),
-            (Err(Shortage::Full), None) => AcquireError::Exhausted,
-            (Err(Shortage::Full), Some(_)) if worker_mark::is_any_worker() => {
-                AcquireError::InCallback
-            }
-            (Err(Shortage::Full), Some(limit)) => {
-                let waiter = allocator.join(class);
-                drop(allocator);
-                return self.wait(&waiter, limit);
-            }
+        let refusal = match allocator.take(class) {
+            Ok(buffer) => return Ok(Entered::With(buffer)),
+            Err(Shortage::NoMemory(error)) => Some(AcquireError::NoMemory(error)),
+            Err(Shortage::Full) => refusal(),
         };
+        let Some(refusal) = refusal else { return Ok(Entered::Line(allocator.join(class))) };
         allocator.refuse();
         Err(refusal)
     }
 
-    /// Waits for the answer. Leaves the line if it does not come in time.
-    fn wait(&self, waiter: &Arc<Waiter>, limit: WaitLimit) -> Result<RawBuffer, AcquireError> {
-        let mut answer = waiter.wait(limit);
+    /// Gives up a place in the line. Returns the answer if it has come already.
+    pub(crate) fn leave(&self, waiter: &Waiter) -> Result<Option<Answer>, AcquireError> {
+        let mut allocator = self.allocator().ok_or(AcquireError::Forked)?;
+        let answer = allocator.leave(waiter);
         if answer.is_none() {
-            let mut allocator = self.allocator().ok_or(AcquireError::Forked)?;
-            answer = allocator.leave(waiter);
-            if answer.is_none() {
-                allocator.refuse();
-            }
+            allocator.refuse();
         }
-        answer.ok_or(AcquireError::TimedOut)?.map_err(AcquireError::NoMemory)
+        give_up(allocator);
+        Ok(answer)
+    }
+}
+
+/// The outcome of a first look for a buffer.
+enum Entered {
+    With(RawBuffer),
+    Line(Waiter),
+}
+
+/// Gives up the lock, and wakes the tasks that have been given a buffer meanwhile.
+fn give_up(mut allocator: MutexGuard<'_, Allocator>) {
+    let woken = allocator.take_woken();
+    drop(allocator);
+    if !woken.is_empty() {
+        wake(woken);
     }
 }

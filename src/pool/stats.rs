@@ -3,7 +3,7 @@
 /// A snapshot of a pool's counters.
 ///
 /// In every snapshot `bytes_out <= mapped <= capacity`, and `hits + misses` acquisitions got a
-/// buffer.
+/// buffer of a slab.
 ///
 /// # Examples
 ///
@@ -35,7 +35,12 @@ pub struct PoolStats {
     pub buffers_out: usize,
     /// The capacities of these buffers together, in bytes.
     pub bytes_out: usize,
-    /// Threads that wait for a buffer now.
+    /// Bytes beyond the capacity that [`acquire_or_allocate`](crate::BufferPool::acquire_or_allocate)
+    /// has given out and that have not been returned.
+    pub extra_bytes: usize,
+    /// Buffers beyond the capacity that it has given out so far.
+    pub extra_buffers: u64,
+    /// Threads and tasks that wait for a buffer now.
     pub waiting: usize,
     /// Buffers that came from a slab that was there already.
     pub hits: u64,
@@ -43,8 +48,8 @@ pub struct PoolStats {
     pub misses: u64,
     /// Acquisitions that began to wait, whether or not they got a buffer in the end.
     pub waits: u64,
-    /// Acquisitions that got nothing: no buffer was free at once, or in time, or there was no
-    /// memory. Lengths beyond the largest class are not counted.
+    /// Acquisitions that got nothing: no buffer was free at once, or in time, or before the future
+    /// was dropped, or there was no memory. Lengths beyond the largest class are not counted.
     pub refused: u64,
     /// Slabs that have been mapped so far.
     pub maps: u64,

@@ -1,7 +1,5 @@
 //! Which waiter the allocator serves when, step by step and without threads.
 
-use std::sync::Arc;
-
 use crate::pool::allocator::{Allocator, OVERTAKES_PER_DRAIN, Waiter};
 use crate::pool::mapping::{HUGE_PAGE, HugePages};
 use crate::pool::slab::{BufferId, RawBuffer};
@@ -19,7 +17,7 @@ fn allocator(slabs: usize) -> Allocator {
     Allocator::new(Slabs::new(slabs * HUGE_PAGE, &SIZES, HugePages::Transparent))
 }
 
-fn answer(waiter: &Arc<Waiter>) -> Option<RawBuffer> {
+fn answer(waiter: &Waiter) -> Option<RawBuffer> {
     waiter.wait(WaitLimit::after(std::time::Duration::ZERO)).map(Result::unwrap)
 }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Poll;
 use std::thread;
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use reapool::{AcquireError, BufferPool, HugePages, PoolBuf, PoolStats};
 
 use crate::support::alone::alone;
 use crate::support::child::{first_failure, in_child};
+use crate::support::tasks::Task;
 use crate::support::{HANG, scale, watched};
 
 const MIB: usize = 1 << 20;
@@ -32,6 +34,8 @@ fn ask(pool: &BufferPool) -> i32 {
     first_failure(&[
         is_refused(pool.acquire(1)),
         is_refused(pool.try_acquire(1)),
+        is_refused(pool.acquire_or_allocate(1)),
+        Task::new().poll(&mut pool.acquire_async(1)).map(is_refused) == Poll::Ready(true),
         is_refused(pool.acquire_timeout(1, Duration::ZERO)),
         is_refused(pool.clone().acquire(usize::MAX)),
         pool.trim() == 0,

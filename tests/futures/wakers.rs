@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, RawWaker, RawWakerVTable, Wake, Waker};
 
 use futures::executor::block_on;
-use reapool::{Dispatcher, Job, Refusal};
+use reapool::{BufferPool, Dispatcher, Job, Refusal};
 
 use crate::support::panics::Grenade;
 use crate::support::tasks::Task;
@@ -163,5 +163,27 @@ fn one_that_panics_when_it_is_cloned_costs_one_poll_and_no_more() {
         let error = result.unwrap_err();
         let kind = error.get_ref().and_then(|source| source.downcast_ref());
         assert_eq!((kind, buffer), (Some(&Refusal::ShutDown), vec![8; 9]));
+    });
+}
+
+#[test]
+fn one_that_panics_costs_a_pool_no_buffer() {
+    watched(|| {
+        let pool = BufferPool::builder().capacity(2 << 20).classes([2 << 20]).build().unwrap();
+        let held = pool.acquire(1).unwrap();
+        let (mut failed, mut bomb, mut last) =
+            (pool.acquire_async(1), pool.acquire_async(1), pool.acquire_async(1));
+        let waker = uncloneable();
+        let poll = || poll_as(&waker, &mut failed).is_ready();
+        assert!(catch_unwind(AssertUnwindSafe(poll)).is_err());
+        arm(&mut bomb);
+        let task = Task::new();
+        assert!(task.poll(&mut last).is_pending());
+        assert_eq!(pool.stats().waiting, 3);
+        drop(held);
+        drop((failed, bomb));
+        let Poll::Ready(buffer) = task.poll(&mut last) else { panic!("it is the last's") };
+        drop(buffer.unwrap());
+        assert_eq!((pool.stats().buffers_out, pool.stats().waiting), (0, 0));
     });
 }

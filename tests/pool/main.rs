@@ -4,7 +4,9 @@
 //! `counts`, and `fork` has pools in forked children.
 
 mod buffers;
+mod extra;
 mod jobs;
 #[path = "../support/mod.rs"]
 mod support;
+mod tasks;
 mod waits;
