@@ -8,6 +8,7 @@ mod batch;
 mod blocking;
 mod buffered;
 mod exact;
+mod many_ranges;
 mod operations;
 mod ownership;
 mod poll;

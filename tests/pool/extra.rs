@@ -1,8 +1,8 @@
 //! Buffers beyond a pool's capacity: of the same type, counted, and no more than allowed.
 
-use reapool::{AcquireError, BufferPool, Dispatcher, Job};
+use reapool::{AcquireError, BufferPool, Job};
 
-use crate::support::{contents, known_file, open_buffered, open_direct, scratch};
+use crate::support::{self, contents, known_file, open_buffered, open_direct, scratch};
 
 const MIB: usize = 1 << 20;
 
@@ -52,7 +52,7 @@ fn lengths_beyond_the_largest_class_are_allocated() {
 
 #[test]
 fn jobs_use_them_like_all_others() {
-    let (directory, dispatcher) = (scratch(), Dispatcher::new().unwrap());
+    let (directory, dispatcher) = (scratch(), support::builder().build().unwrap());
     let path = known_file(directory.path(), "known", 10_000);
     for file in [Some(open_buffered(&path)), open_direct(&path)].into_iter().flatten() {
         let pool = pool(2 * MIB);

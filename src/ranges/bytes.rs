@@ -1,0 +1,49 @@
+//! The bytes of one range: a slice of a buffer that several ranges may share.
+
+use std::fmt;
+use std::ops::{Deref, Range};
+use std::sync::Arc;
+
+use crate::job::ranged::Ranged;
+use crate::pool::pool_buf::PoolBuf;
+
+/// The bytes of one of several [ranges](crate::ReadRanges), in the buffer that they were read into.
+///
+/// It derefs to the bytes, and is `AsRef<[u8]>`: `bytes::Bytes::from_owner` takes it as it is. A
+/// clone shares the buffer, which is returned to its pool when the last one is dropped.
+#[derive(Clone, Default)]
+pub struct RangeBytes {
+    /// `None` if there are no bytes.
+    buffer: Option<Arc<Ranged<PoolBuf>>>,
+    /// Among the bytes of the read.
+    range: Range<usize>,
+}
+
+impl RangeBytes {
+    /// A part of what a read got. Bytes that it did not get are not in it.
+    pub(super) fn new(buffer: &Arc<Ranged<PoolBuf>>, range: Range<usize>) -> Self {
+        let range = range.start.min(buffer.len())..range.end.min(buffer.len());
+        let buffer = (!range.is_empty()).then(|| Arc::clone(buffer));
+        Self { buffer, range }
+    }
+}
+
+impl Deref for RangeBytes {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        self.buffer.as_ref().map_or(&[], |buffer| &buffer[self.range.clone()])
+    }
+}
+
+impl AsRef<[u8]> for RangeBytes {
+    fn as_ref(&self) -> &[u8] {
+        self
+    }
+}
+
+impl fmt::Debug for RangeBytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RangeBytes").field("len", &self.len()).finish_non_exhaustive()
+    }
+}
