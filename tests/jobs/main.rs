@@ -7,6 +7,7 @@
 mod batch;
 mod blocking;
 mod buffered;
+mod cached;
 mod exact;
 mod many_ranges;
 mod operations;

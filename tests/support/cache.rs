@@ -36,6 +36,23 @@ fn advise(file: &File, advice: libc::c_int) {
     assert_eq!(unsafe { libc::posix_fadvise(file.as_raw_fd(), 0, 0, advice) }, 0);
 }
 
+/// Whether the kernel reads so from this file that it waits for nothing. Of a file system in memory
+/// it can't be asked. Says that the test is skipped if not.
+pub(crate) fn reads_without_waiting(path: &Path) -> bool {
+    let file = File::open(path).unwrap();
+    let mut byte = [0_u8];
+    let vector = libc::iovec { iov_base: byte.as_mut_ptr().cast(), iov_len: 1 };
+    // SAFETY: one vector, of a byte that is ours.
+    let count =
+        unsafe { libc::preadv2(file.as_raw_fd(), &raw const vector, 1, 0, libc::RWF_NOWAIT) };
+    let can =
+        count >= 0 || std::io::Error::last_os_error().raw_os_error() != Some(libc::EOPNOTSUPP);
+    if !can {
+        super::skipped("reads without waiting: the file system of the build can't do them");
+    }
+    can
+}
+
 /// Asks the kernel to drop a file from the page cache, having written it out.
 pub(crate) fn forget(path: &Path) {
     let file = File::open(path).unwrap();

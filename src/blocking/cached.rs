@@ -1,0 +1,76 @@
+//! Reads that complete on the calling thread, from the page cache, or not at all.
+//!
+//! Safety: the buffer is borrowed exclusively for the time of the system calls.
+
+#![expect(unsafe_code, reason = "gives the kernel a buffer, and takes its byte count")]
+
+use crate::blocking::transfer::{CacheRead, read_cached};
+use crate::buffer::IoBufMut;
+use crate::engine::operation::Operation;
+use crate::engine::{TRANSFER_MAX, Transfer};
+use crate::file::FileHandle;
+
+impl FileHandle {
+    /// Reads up to `len` bytes, no more than the buffer's capacity, if all of them are in the page
+    /// cache: on the calling thread, without a job, and without waiting for a device. Returns the
+    /// number of bytes, which is less than `len` if the file ends before.
+    ///
+    /// `None` says that a job is needed: something is not cached, or the file is not read through
+    /// the page cache (it [is direct](Self::is_direct), a pipe, or on a file system that can't
+    /// tell), or the read fails. The job then tells why. The buffer's contents are unspecified after
+    /// that, and its length is as before.
+    ///
+    /// For data that is likely to be cached, this saves the hand-off to another thread. It can be
+    /// called in callbacks. It copies the data, so that a long range takes its time.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use reapool::{Dispatcher, FileHandle, Job};
+    ///
+    /// let dispatcher = Dispatcher::new()?;
+    /// let file = FileHandle::open_buffered("Cargo.toml")?;
+    /// let mut buffer = Vec::with_capacity(9);
+    /// if file.read_cached(&mut buffer, 9, 0).is_none() {
+    ///     let job = Job::read(&file, buffer, 0, |done| done.into_success());
+    ///     buffer = dispatcher.spawn(job)?.join()??.1;
+    /// }
+    /// assert_eq!(buffer, b"[package]");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn read_cached<B: IoBufMut>(
+        &self,
+        buffer: &mut B,
+        len: usize,
+        offset: u64,
+    ) -> Option<usize> {
+        if !self.is_buffered() || self.is_direct() || !self.supports_nowait() {
+            return None;
+        }
+        // Before `capacity`, as the contract of `IoBufMut` begins with the pointer.
+        let memory = buffer.stable_mut_ptr();
+        let len = len.min(buffer.capacity()).min(TRANSFER_MAX);
+        let transfer = Transfer {
+            operation: Operation::Read,
+            fd: self.raw_fd(),
+            address: memory.expose_provenance() as u64,
+            length: len as u64,
+            offset,
+            nowait: true,
+            may_raise_sigpipe: false,
+        };
+        // SAFETY: the kernel writes at most `len` bytes, which is at most the capacity, and the
+        // buffer is borrowed exclusively meanwhile; this handle keeps the file open.
+        let count = match unsafe { read_cached(&transfer, len) } {
+            CacheRead::Hit(count) => count,
+            CacheRead::Miss(_) => return None,
+            CacheRead::Unsupported => {
+                self.mark_nowait_unsupported();
+                return None;
+            }
+        };
+        // SAFETY: the kernel has written these, at most `capacity`.
+        unsafe { buffer.set_filled(count) };
+        Some(count)
+    }
+}
