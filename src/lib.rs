@@ -83,7 +83,8 @@
 //! - **Futures** belong to no runtime. A [`JobHandle`] is one, of the callback's value. If there is
 //!   no room, the task waits in a line, and no thread waits. Put heavy computations into a
 //!   callback, which runs on a worker, rather than behind the await. A future that is dropped
-//!   doesn't stop its job.
+//!   doesn't stop its job. End the dispatcher with [`shutdown_async`](Dispatcher::shutdown_async),
+//!   or [`detach`](Dispatcher::detach) it where nothing can be awaited.
 //! - **A [`CompletionQueue`]** has values, and a descriptor that is readable when there are some.
 //!   One system call is enough for many values. Reserve a [permit](QueueSender::try_reserve) before
 //!   you submit, and no callback ever waits for the loop.
@@ -101,10 +102,18 @@
 //!
 //! - [`AlignedBuf`] is aligned as direct I/O asks for.
 //! - A [`BufferPool`] has such buffers in a few sizes, in huge pages where the system grants them,
-//!   and bounds the memory in all of them. A thread that acquires one waits while too many are in
-//!   use. A [`PoolBuf`] goes back to its pool when it is dropped, for example at the end of a
+//!   and bounds the memory in all of them. A thread or task that acquires one waits while too many
+//!   are in use. A [`PoolBuf`] goes back to its pool when it is dropped, for example at the end of a
 //!   callback.
+//! - All of them, and what is read of a range ([`Ranged`], [`RangeBytes`]), are `AsRef<[u8]>`:
+//!   `bytes::Bytes::from_owner` takes them without a copy.
 //! - Other buffers implement [`IoBuf`] and [`IoBufMut`].
+//!
+//! # Parts of a file
+//!
+//! [`Job::read_range`] reads any range of a direct file, and [`ReadRanges`] many in one call: those
+//! that lie close together in one read. [`FileHandle::read_cached`] reads what is cached at once,
+//! on the calling thread.
 //!
 //! # Many files
 //!
