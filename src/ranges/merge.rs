@@ -38,26 +38,29 @@ fn joins(span: &Range<u64>, range: &Range<u64>, gap: u64, most: u64) -> bool {
 
 #[cfg(all(test, not(loom)))]
 mod tests {
-    use std::ops::Range;
-
     use proptest::prelude::*;
 
     use super::merge;
 
-    fn spans(ranges: &[Range<u64>], gap: u64, most: usize) -> Vec<Range<u64>> {
-        merge(ranges, gap, most).into_iter().map(|read| read.span).collect()
+    /// The spans of the reads, by their ends.
+    fn spans(ranges: &[(u64, u64)], gap: u64, most: usize) -> Vec<(u64, u64)> {
+        let ranges: Vec<_> = ranges.iter().map(|&(start, end)| start..end).collect();
+        let reads = merge(&ranges, gap, most).into_iter();
+        reads.map(|read| (read.span.start, read.span.end)).collect()
     }
 
     #[test]
     fn neighbours_are_read_together_up_to_both_limits() {
-        assert_eq!(spans(&[0..10, 20..30], 10, 30), [0..30]);
-        assert_eq!(spans(&[0..10, 20..30], 9, 30), [0..10, 20..30]);
-        assert_eq!(spans(&[0..10, 20..30], 10, 29), [0..10, 20..30]);
-        assert_eq!(spans(&[20..30, 0..10, 5..25], 0, 100), [0..30]);
+        assert_eq!(spans(&[(0, 10), (20, 30)], 10, 30), [(0, 30)]);
+        assert_eq!(spans(&[(0, 10), (20, 30)], 9, 30), [(0, 10), (20, 30)]);
+        assert_eq!(spans(&[(0, 10), (20, 30)], 10, 29), [(0, 10), (20, 30)]);
+        assert_eq!(spans(&[(20, 30), (0, 10), (5, 25)], 0, 100), [(0, 30)]);
         // One that is too long by itself, and one inside it.
-        assert_eq!(spans(&[0..100, 10..20, 100..101], 10, 50), [0..100, 100..101]);
-        assert_eq!(spans(&[5..5, 9..3], 10, 50), []);
-        assert_eq!(spans(&[0..1, u64::MAX - 1..u64::MAX], u64::MAX, usize::MAX), [0..u64::MAX]);
+        let inside = [(0, 100), (10, 20), (100, 101)];
+        assert_eq!(spans(&inside, 10, 50), [(0, 100), (100, 101)]);
+        assert_eq!(spans(&[(5, 5), (9, 3)], 10, 50), []);
+        let ends = [(0, 1), (u64::MAX - 1, u64::MAX)];
+        assert_eq!(spans(&ends, u64::MAX, usize::MAX), [(0, u64::MAX)]);
     }
 
     proptest! {

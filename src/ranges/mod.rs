@@ -185,7 +185,7 @@ impl ReadRanges {
             });
             Ok(job.exact())
         };
-        let jobs = reads.into_iter().map(read).collect::<Result<_, _>>()?;
+        let jobs = reads.into_iter().map(read).collect::<Result<_, AcquireError>>()?;
         Ok((jobs, JobHandle::new(delivery, Arc::clone(&submitter.pipeline), None)))
     }
 }
