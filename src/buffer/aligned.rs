@@ -177,7 +177,7 @@ impl AsMut<[u8]> for AlignedBuf {
 impl Drop for AlignedBuf {
     fn drop(&mut self) {
         if self.layout.size() != 0 {
-            // SAFETY: allocated in `with_alignment` with this layout, and not freed before.
+            // SAFETY: allocated in `allocate` with this layout, and not freed before.
             unsafe { alloc::dealloc(self.memory.as_ptr(), self.layout) };
         }
     }

@@ -148,6 +148,12 @@ impl Allocator {
         self.extra_bytes -= bytes;
     }
 
+    /// Undoes `take_extra` for a buffer that could not be allocated.
+    pub(crate) fn undo_extra(&mut self, bytes: usize) {
+        self.put_extra(bytes);
+        self.extra_buffers -= 1;
+    }
+
     /// Unmaps one idle slab, and returns its length.
     pub(crate) fn unmap_one(&mut self) -> Option<usize> {
         // This changes nothing for the first in line, as idle bytes become room.

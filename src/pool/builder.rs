@@ -6,7 +6,7 @@ use crate::pool::slab::Slab;
 use crate::pool::slabs::Slabs;
 
 /// The sizes of buffers are multiples of this, so that direct I/O can use them on any device.
-const SIZE_UNIT: usize = 4096;
+pub(super) const SIZE_UNIT: usize = 4096;
 
 /// One read or write transfers just under 2 GiB at most.
 const CLASS_MAX: usize = 1 << 30;
@@ -85,14 +85,15 @@ impl PoolBuilder {
 
     /// The most bytes beyond the capacity that
     /// [`acquire_or_allocate`](crate::BufferPool::acquire_or_allocate) may take from the system's
-    /// allocator at a time; by default as many as the capacity.
+    /// allocator at a time, in multiples of 4096; by default as many as the capacity.
     pub fn extra(mut self, bytes: usize) -> Self {
         self.extra = Some(bytes);
         self
     }
 
     pub(super) fn most_extra(&self) -> usize {
-        self.extra.unwrap_or(self.capacity)
+        let bytes = self.extra.unwrap_or(self.capacity);
+        bytes - bytes % SIZE_UNIT
     }
 
     /// Slabs for these settings, of which none is mapped yet, and the sizes of their classes in

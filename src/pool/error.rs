@@ -78,11 +78,12 @@ pub enum AcquireError {
     InCallback,
     /// No buffer that fits became free in the time given.
     TimedOut,
-    /// No class has buffers of this length. In bytes.
+    /// The pool never has buffers of this length. In bytes.
     TooLarge {
         /// The length that was asked for.
         requested: usize,
-        /// The size of the largest class.
+        /// The size of the largest class, or, if it may be allocated and this is more,
+        /// [`extra`](crate::PoolBuilder::extra).
         largest: usize,
     },
     /// The capacity has room, but the system has no memory, or no room in its tables.
@@ -103,7 +104,7 @@ impl fmt::Display for AcquireError {
             Self::TimedOut => f.write_str("no buffer of this length was free in the time given"),
             Self::TooLarge { requested, largest } => write!(
                 f,
-                "there are no buffers of {requested} bytes: the largest class has {largest}"
+                "there are no buffers of {requested} bytes: the largest may have {largest}"
             ),
             Self::NoMemory(_) => f.write_str("the system has no memory for the pool"),
             Self::Forked => f.write_str("this process was forked from the pool's"),

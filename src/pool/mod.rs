@@ -29,15 +29,11 @@ use std::time::Duration;
 use crate::buffer::aligned::AlignedBuf;
 use crate::wait::limit::WaitLimit;
 use acquire_future::AcquireFuture;
-use builder::PoolBuilder;
+use builder::{PoolBuilder, SIZE_UNIT};
 use error::{AcquireError, PoolBuildError};
 use pool_buf::PoolBuf;
 use shared::PoolShared;
 use stats::PoolStats;
-
-/// Buffers that are allocated beyond the capacity are aligned to this, in bytes, and multiples of
-/// it.
-const EXTRA_UNIT: usize = 4096;
 
 /// A pool of aligned buffers for direct I/O, bounded in bytes.
 ///
@@ -148,7 +144,8 @@ impl BufferPool {
     /// Tasks and threads wait in one line.
     ///
     /// The future belongs to no runtime. If it is dropped, the task leaves the line, and a buffer
-    /// that it has been given goes to the next.
+    /// that it has been given goes to the next. A future that has been polled should be polled again
+    /// when it is woken, or dropped: the buffer is its own from then on, and nobody else gets it.
     ///
     /// # Errors
     ///
@@ -190,7 +187,7 @@ impl BufferPool {
     /// # Errors
     ///
     /// - [`Exhausted`](AcquireError::Exhausted): so many bytes are out already.
-    /// - [`TooLarge`](AcquireError::TooLarge): it is more than a buffer of the largest class, and
+    /// - [`TooLarge`](AcquireError::TooLarge): it is more than a buffer of the largest class has, and
     ///   than `extra` allows.
     /// - [`NoMemory`](AcquireError::NoMemory) and [`Forked`](AcquireError::Forked), as for
     ///   [`acquire`](Self::acquire).
@@ -211,16 +208,17 @@ impl BufferPool {
     /// ```
     pub fn acquire_or_allocate(&self, len: usize) -> Result<PoolBuf, AcquireError> {
         let shared = Arc::clone(&self.shared);
-        // A length that is too large for a layout is too large for `extra`.
-        let layout = Layout::from_size_align(len.max(1), EXTRA_UNIT).map(|it| it.pad_to_align());
-        let bytes = layout.as_ref().map_or(usize::MAX, Layout::size);
-        if let Some(raw) = shared.acquire_or_count(len, bytes)? {
+        let Ok(layout) = Layout::from_size_align(len.max(1), SIZE_UNIT) else {
+            return Err(shared.too_large(len));
+        };
+        let layout = layout.pad_to_align();
+        if let Some(raw) = shared.acquire_or_count(len, layout.size())? {
             return Ok(PoolBuf::new(raw, shared));
         }
-        match layout.ok().and_then(AlignedBuf::allocate) {
+        match AlignedBuf::allocate(layout) {
             Some(memory) => Ok(PoolBuf::extra(memory, shared)),
             None => {
-                shared.put_extra(bytes);
+                shared.uncount(layout.size());
                 Err(AcquireError::NoMemory(io::ErrorKind::OutOfMemory.into()))
             }
         }

@@ -20,8 +20,8 @@ use crate::pool::slab::RawBuffer;
 /// A buffer of a [`BufferPool`](crate::BufferPool), aligned to at least 4096 bytes. When it is
 /// dropped, in any thread, it is returned to the pool.
 ///
-/// It has a fixed capacity, which is the size of its class, and a length, and it derefs to the
-/// bytes of that length. A read asks for the whole capacity, or for as much as
+/// It has a fixed [capacity](Self::capacity), as a rule the size of its class, and a length, and it
+/// derefs to the bytes of that length. A read asks for the whole capacity, or for as much as
 /// [`Job::limit`](crate::Job::limit) says, and sets the length to the number of bytes that it got.
 /// A write writes the bytes of the length.
 ///

@@ -73,20 +73,42 @@ impl PoolShared {
         bytes: usize,
     ) -> Result<Option<RawBuffer>, AcquireError> {
         let mut allocator = self.allocator().ok_or(AcquireError::Forked)?;
+        let shortage = match self.class(len) {
+            Some(class) => allocator.take(class).map_err(AcquireError::from),
+            None => Err(self.too_large(len)),
+        };
+        let error = match shortage {
+            Ok(buffer) => return Ok(Some(buffer)),
+            Err(_) if allocator.take_extra(bytes, self.most_extra) => return Ok(None),
+            Err(AcquireError::TooLarge { .. }) if bytes <= self.most_extra => {
+                AcquireError::Exhausted
+            }
+            Err(error) => error,
+        };
+        if !matches!(error, AcquireError::TooLarge { .. }) {
+            allocator.refuse();
+        }
+        Err(error)
+    }
+
+    /// The error for a length that neither a class nor the memory beyond the capacity has.
+    pub(crate) fn too_large(&self, requested: usize) -> AcquireError {
+        let largest = self.sizes.last().copied().unwrap_or_default();
+        AcquireError::TooLarge { requested, largest: largest.max(self.most_extra) }
+    }
+
+    /// The smallest class with so many bytes.
+    fn class(&self, len: usize) -> Option<usize> {
         let class = self.sizes.partition_point(|&size| size < len);
-        let has_class = class < self.sizes.len();
-        if has_class && let Ok(buffer) = allocator.take(class) {
-            return Ok(Some(buffer));
+        (class < self.sizes.len()).then_some(class)
+    }
+
+    /// Takes back what was counted for a buffer that could not be allocated.
+    pub(crate) fn uncount(&self, bytes: usize) {
+        if let Some(mut allocator) = self.allocator() {
+            allocator.undo_extra(bytes);
+            allocator.refuse();
         }
-        if allocator.take_extra(bytes, self.most_extra) {
-            return Ok(None);
-        }
-        if !has_class && bytes > self.most_extra {
-            let largest = self.sizes[class - 1].max(self.most_extra);
-            return Err(AcquireError::TooLarge { requested: len, largest });
-        }
-        allocator.refuse();
-        Err(AcquireError::Exhausted)
     }
 
     /// Counts bytes beyond the capacity as returned.
@@ -147,14 +169,14 @@ impl PoolShared {
         refusal: impl FnOnce() -> Option<AcquireError>,
     ) -> Result<Entered, AcquireError> {
         let mut allocator = self.allocator().ok_or(AcquireError::Forked)?;
-        let class = self.sizes.partition_point(|&size| size < len);
-        if class == self.sizes.len() {
-            return Err(AcquireError::TooLarge { requested: len, largest: self.sizes[class - 1] });
-        }
+        let Some(class) = self.class(len) else {
+            let largest = self.sizes.last().copied().unwrap_or_default();
+            return Err(AcquireError::TooLarge { requested: len, largest });
+        };
         let refusal = match allocator.take(class) {
             Ok(buffer) => return Ok(Entered::With(buffer)),
-            Err(Shortage::NoMemory(error)) => Some(AcquireError::NoMemory(error)),
             Err(Shortage::Full) => refusal(),
+            Err(shortage) => Some(shortage.into()),
         };
         let Some(refusal) = refusal else { return Ok(Entered::Line(allocator.join(class))) };
         allocator.refuse();
@@ -170,6 +192,15 @@ impl PoolShared {
         }
         give_up(allocator);
         Ok(answer)
+    }
+}
+
+impl From<Shortage> for AcquireError {
+    fn from(shortage: Shortage) -> Self {
+        match shortage {
+            Shortage::Full => Self::Exhausted,
+            Shortage::NoMemory(error) => Self::NoMemory(error),
+        }
     }
 }
 

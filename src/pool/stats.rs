@@ -49,7 +49,7 @@ pub struct PoolStats {
     /// Acquisitions that began to wait, whether or not they got a buffer in the end.
     pub waits: u64,
     /// Acquisitions that got nothing: no buffer was free at once, or in time, or before the future
-    /// was dropped, or there was no memory. Lengths beyond the largest class are not counted.
+    /// was dropped, or there was no memory. Lengths that the pool never has are not counted.
     pub refused: u64,
     /// Slabs that have been mapped so far.
     pub maps: u64,

@@ -1,5 +1,6 @@
-//! How a callback's value gets to the handle of its job. Threads wait for one value or, with a
-//! bell, for the first of several; a task may wait too, or nobody.
+//! How a value gets to the one that waits for it: a callback's to the handle of its job, a buffer
+//! to the thread or task that acquires it. Threads wait for one value or, with a bell, for the
+//! first of several; a task may wait too, or nobody.
 
 use std::any::Any;
 use std::mem;

@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 use std::task::Poll;
+use std::thread;
 
 use reapool::{AcquireError, AcquireFuture, BufferPool, PoolBuf};
+use tokio::runtime::Builder;
 
 use crate::support::tasks::{Task, on_each_executor, yield_once};
-use crate::support::watched;
+use crate::support::{HANG, eventually, scale, watched};
 
 const MIB: usize = 1 << 20;
 
@@ -79,24 +81,80 @@ fn a_future_that_is_dropped_passes_its_buffer_on() {
 }
 
 #[test]
-fn many_tasks_share_two_buffers_under_any_executor() {
+fn threads_and_tasks_wait_in_one_line() {
     watched(|| {
-        on_each_executor(|| async {
-            let pool = BufferPool::builder().capacity(2 * MIB).classes([MIB]).build().unwrap();
-            let tasks = (0..10_u8).map(|task| {
+        let (pool, first, second) = exhausted();
+        let thread = |waiting| {
+            let own = pool.clone();
+            let thread = thread::spawn(move || own.acquire_timeout(1, HANG).unwrap());
+            eventually("the thread waits", || pool.stats().waiting == waiting);
+            thread
+        };
+        let before = thread(1);
+        let (task, mut future) = waiting(&pool);
+        let behind = thread(3);
+        drop(first);
+        let first = before.join().unwrap();
+        assert_eq!((task.wakings(), behind.is_finished()), (0, false));
+        drop(second);
+        task.wait_for(1);
+        let second = ready(task.poll(&mut future));
+        assert!(!behind.is_finished());
+        drop((first, second));
+        drop(behind.join().unwrap());
+        assert_eq!((pool.stats().buffers_out, pool.stats().waiting), (0, 0));
+    });
+}
+
+#[test]
+fn a_future_that_is_forgotten_costs_one_buffer() {
+    let (pool, first, second) = exhausted();
+    let (task, future) = waiting(&pool);
+    std::mem::forget(future);
+    drop((first, second));
+    assert_eq!((task.wakings(), pool.stats().buffers_out, pool.stats().waiting), (1, 1, 0));
+    drop(pool.try_acquire(1).unwrap());
+}
+
+#[test]
+fn many_tasks_share_two_buffers_on_several_threads() {
+    watched(|| {
+        let runtime = Builder::new_multi_thread().worker_threads(3).build().unwrap();
+        let (pool, first, second) = exhausted();
+        drop((first, second));
+        let tasks: Vec<_> = (0..10_u8)
+            .map(|task| {
                 let pool = pool.clone();
-                async move {
-                    for _ in 0..100 {
+                runtime.spawn(async move {
+                    for _ in 0..200 / scale() {
                         let mut buffer = pool.acquire_async(MIB).await.unwrap();
                         buffer.resize(1);
                         buffer[0] = task;
                         yield_once().await;
                         assert_eq!(buffer[0], task, "nobody else has it");
                     }
-                }
-            });
-            futures::future::join_all(tasks).await;
-            assert_eq!((pool.stats().buffers_out, pool.stats().waiting), (0, 0));
+                })
+            })
+            .collect();
+        runtime.block_on(async {
+            for task in tasks {
+                task.await.unwrap();
+            }
+        });
+        assert_eq!((pool.stats().buffers_out, pool.stats().waiting), (0, 0));
+    });
+}
+
+#[test]
+fn a_buffer_is_awaited_under_any_executor() {
+    watched(|| {
+        on_each_executor(|| async {
+            let (pool, first, second) = exhausted();
+            let other = pool.clone();
+            let next = async move { other.acquire_async(1).await.unwrap().capacity() };
+            let give = async move { drop(first) };
+            assert_eq!(futures::future::join(next, give).await.0, MIB);
+            drop(second);
         });
     });
 }
