@@ -123,13 +123,18 @@ impl Admission {
         Ok(())
     }
 
-    /// Accepts jobs from a callback: they are parked until slots are free.
+    /// Accepts jobs from a callback: they are parked until slots are free. After the last callback
+    /// a worker still runs other users' code, wakers and the panic handler's destructor: nobody
+    /// would run the callbacks of jobs that this submits.
     pub(crate) fn accept_parked<J>(
         &self,
         books: &mut Books,
         jobs: &mut impl ExactSizeIterator<Item = J>,
         make: impl FnMut(J) -> Job,
     ) -> Result<(), Refusal> {
+        if books.flags.is_ending() {
+            return Err(Refusal::ShutDown);
+        }
         let most = self.limits.parked.saturating_add(self.limits.backlog);
         let room = most.saturating_sub(books.waiting.for_a_slot());
         books.accept(jobs.take(room).map(make));

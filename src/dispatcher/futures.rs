@@ -8,7 +8,6 @@ use std::task::{Context, Poll, ready};
 use super::{Dispatcher, ShutdownReport, check_wait};
 use crate::dispatcher::error::{DrainError, ShutdownError};
 use crate::pipeline::Pipeline;
-use crate::pipeline::reaper::Reaper;
 use crate::wait::room::LinePlace;
 
 /// The future of [`Dispatcher::drain_async`]: ready when no job is outstanding.
@@ -18,7 +17,7 @@ pub struct DrainFuture<'a> {
     place: LinePlace,
 }
 
-/// The future of [`Dispatcher::shutdown_async`]: ready when the dispatcher has ended.
+/// The future of [`Dispatcher::shutdown_async`]: ready when the last callback has run.
 ///
 /// If it is dropped before, the dispatcher is [detached](Dispatcher::detach).
 #[must_use = "the dispatcher is closed when the future is polled"]
@@ -57,10 +56,9 @@ impl Dispatcher {
     /// From its first poll on, new jobs from outside callbacks are refused. If it is dropped before
     /// it is ready, or is never polled, the dispatcher is [detached](Self::detach).
     ///
-    /// # Blocking
-    ///
-    /// The last poll joins the threads, which have nothing left to do. It waits neither for a job
-    /// nor for io_destroy(2), which the reaper thread calls; that thread lasts a little longer.
+    /// When it is ready, every callback has run. The threads have been told to end. It doesn't wait
+    /// until they have, as one of them may be just waking the task; the reaper thread lasts as long
+    /// as io_destroy(2), tens of milliseconds.
     ///
     /// # Errors
     ///
@@ -93,7 +91,7 @@ impl Future for DrainFuture<'_> {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let pipeline = self.dispatcher.pipeline();
-        check_wait(pipeline)?;
+        check_quiet(pipeline)?;
         pipeline.admission().poll_quiet(&mut self.place, context).map(Ok)
     }
 }
@@ -105,19 +103,30 @@ impl Future for ShutdownFuture {
         let Self { dispatcher: kept, place } = &mut *self;
         let dispatcher = kept.as_ref().expect("polled again after it was ready");
         let pipeline = dispatcher.pipeline();
-        let waits = check_wait(pipeline);
+        let waits = check_quiet(pipeline);
         if waits.is_ok() {
             pipeline.close();
             ready!(pipeline.admission().poll_quiet(place, context));
         } else {
             leave(pipeline, place);
         }
-        let mut dispatcher = kept.take().expect("it was there just now");
+        let stats = dispatcher.stats();
+        let dispatcher = kept.take().expect("it was there just now");
         if let Err(refusal) = waits {
             return Poll::Ready(Err(ShutdownError::refused(refusal, dispatcher)));
         }
-        dispatcher.join_threads(Reaper::leave);
-        Poll::Ready(Ok(ShutdownReport::of(dispatcher.stats())))
+        // The threads are not joined: one may be in the call that has woken this task.
+        dispatcher.detach();
+        Poll::Ready(Ok(ShutdownReport::of(stats)))
+    }
+}
+
+/// Whether a task may wait. In a callback something is outstanding, namely the callback's job; if
+/// nothing is, a worker polls the task that it has just woken.
+fn check_quiet(pipeline: &Pipeline) -> Result<(), DrainError> {
+    match check_wait(pipeline) {
+        Err(DrainError::InCallback) if pipeline.admission().lock().outstanding() == 0 => Ok(()),
+        answer => answer,
     }
 }
 

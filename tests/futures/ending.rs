@@ -1,12 +1,13 @@
 //! Tasks wait until a dispatcher is drained or has shut down, and hold up no thread meanwhile.
 
-use std::sync::{Arc, mpsc};
-use std::task::Poll;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, OnceLock, mpsc};
+use std::task::{Context, Poll, Wake, Waker};
 
-use reapool::{Dispatcher, DrainError, Job, ShutdownError};
+use reapool::{Dispatcher, DrainError, Job, Refusal, ShutdownError, ShutdownFuture, Submitter};
 
 use crate::support::tasks::{Task, on_each_executor};
-use crate::support::{self, Gate, HANG, null, null_read, watched};
+use crate::support::{self, Gate, HANG, eventually, null, null_read, watched};
 
 /// A dispatcher with one job, whose callback is held at a gate and then submits another.
 fn held() -> (Dispatcher, Gate, mpsc::Receiver<u32>) {
@@ -110,6 +111,80 @@ fn what_is_not_waited_for_ends_by_itself() {
             assert!(submitter.submit(Job::nop(|| ())).is_err());
             gate.open();
             assert_eq!(ran.recv_timeout(HANG), Ok(2));
+        }
+    });
+}
+
+/// Submits when it is woken, and is polled there, as some executors do.
+struct Eager {
+    submitter: Submitter,
+    future: Mutex<Option<ShutdownFuture>>,
+    ended: mpsc::Sender<(Result<(), Refusal>, u64)>,
+}
+
+impl Wake for Eager {
+    fn wake(self: Arc<Self>) {
+        let refused = self.submitter.submit(null_read(&null(), || ()));
+        let mut future = self.future.lock().unwrap().take().expect("it is woken once");
+        let waker = Waker::noop();
+        let ended = Pin::new(&mut future).poll(&mut Context::from_waker(waker));
+        let Poll::Ready(Ok(report)) = ended else { panic!("nothing is outstanding") };
+        self.ended.send((refused.map_err(|refused| refused.kind()), report.jobs)).unwrap();
+    }
+}
+
+#[test]
+fn a_task_that_runs_where_it_is_woken_ends_and_can_submit_no_more() {
+    watched(|| {
+        for depth in [2, 64] {
+            let dispatcher = support::builder().depth(depth).workers(1).build().unwrap();
+            let (gate, (ended, received)) = (Gate::default(), mpsc::channel());
+            let (submitter, held) = (dispatcher.submitter(), gate.clone());
+            submitter.submit(null_read(&null(), move || held.pass())).unwrap();
+            gate.wait_for(1);
+            let future = Mutex::new(None);
+            let eager = Arc::new(Eager { submitter, future, ended });
+            let waker = Waker::from(Arc::clone(&eager));
+            let mut shutdown = dispatcher.shutdown_async();
+            let first = Pin::new(&mut shutdown).poll(&mut Context::from_waker(&waker));
+            assert!(first.is_pending());
+            *eager.future.lock().unwrap() = Some(shutdown);
+            gate.open();
+            assert_eq!(received.recv_timeout(HANG), Ok((Err(Refusal::ShutDown), 1)));
+            assert_eq!(eager.submitter.stats().outstanding, 0);
+        }
+    });
+}
+
+/// Submits when it is dropped.
+struct Parting(Submitter, mpsc::Sender<Option<Refusal>>);
+
+impl Drop for Parting {
+    fn drop(&mut self) {
+        let refused = self.0.submit(Job::nop(|| ())).err();
+        let _ = self.1.send(refused.map(|refused| refused.kind()));
+    }
+}
+
+#[test]
+fn a_panic_handler_that_submits_when_it_is_dropped_is_refused() {
+    watched(|| {
+        for depth in [2, 64] {
+            let (parting, slot) = (Arc::new(OnceLock::new()), mpsc::channel());
+            let kept = Arc::clone(&parting);
+            let builder = support::builder().depth(depth).workers(1);
+            let builder = builder.panic_handler(move |_| assert!(kept.get().is_some()));
+            let dispatcher = builder.build().unwrap();
+            assert!(parting.set(Parting(dispatcher.submitter(), slot.0)).is_ok());
+            drop(parting);
+            let (gate, submitter) = (Gate::default(), dispatcher.submitter());
+            let held = gate.clone();
+            submitter.submit(null_read(&null(), move || held.pass())).unwrap();
+            gate.wait_for(1);
+            dispatcher.detach();
+            gate.open();
+            assert_eq!(slot.1.recv_timeout(HANG), Ok(Some(Refusal::ShutDown)));
+            eventually("nothing is outstanding", || submitter.stats().outstanding == 0);
         }
     });
 }

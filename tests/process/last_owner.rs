@@ -7,6 +7,7 @@ use std::sync::{Arc, mpsc};
 use reapool::{Dispatcher, Job, PollEvents, Refusal, Submitter};
 
 use crate::support::alone::alone;
+use crate::support::tasks::Task;
 use crate::support::{
     self, Gate, HANG, eventfd, eventually, make_readable, null, null_read, proc, watched,
 };
@@ -170,6 +171,42 @@ fn by_the_drop_of_a_value_that_nobody_joined() {
         drop(submitter.spawn(job).unwrap());
         gate.open();
         eventually("the job ends", || submitter.stats().outstanding == 0);
+        submitter
+    });
+}
+
+#[test]
+fn detached_or_shut_down_by_a_task_that_does_not_wait() {
+    let _alone = alone();
+    let ways: [fn(Dispatcher); 3] = [
+        Dispatcher::detach,
+        |dispatcher| drop(dispatcher.shutdown_async()),
+        |dispatcher| {
+            let task = Task::new();
+            assert!(task.poll(&mut dispatcher.shutdown_async()).is_pending());
+        },
+    ];
+    for end in ways {
+        leaves_nothing(move || {
+            let (dispatcher, gate) = (build(2), Gate::default());
+            let (submitter, held) = (dispatcher.submitter(), gate.clone());
+            submitter.submit(null_read(&null(), move || held.pass())).unwrap();
+            gate.wait_for(1);
+            end(dispatcher);
+            gate.open();
+            submitter
+        });
+    }
+}
+
+#[test]
+fn a_task_that_has_shut_it_down_leaves_nothing_either() {
+    let _alone = alone();
+    leaves_nothing(|| {
+        let dispatcher = build(2);
+        let submitter = dispatcher.submitter();
+        submitter.submit(null_read(&null(), || ())).unwrap();
+        futures::executor::block_on(dispatcher.shutdown_async()).unwrap();
         submitter
     });
 }
