@@ -36,6 +36,21 @@ fn advise(file: &File, advice: libc::c_int) {
     assert_eq!(unsafe { libc::posix_fadvise(file.as_raw_fd(), 0, 0, advice) }, 0);
 }
 
+/// Whether this directory is on a device, and not in memory. Says that the test is skipped if not.
+pub(crate) fn is_on_device(directory: &Path) -> bool {
+    const TMPFS: u32 = 0x0102_1994;
+    let directory = File::open(directory).unwrap();
+    // SAFETY: all its fields are integers, for which zero is a value.
+    let mut status: libc::statfs = unsafe { std::mem::zeroed() };
+    // SAFETY: the kernel writes one `statfs` through the pointer, which is to a live local.
+    assert_eq!(unsafe { libc::fstatfs(directory.as_raw_fd(), &raw mut status) }, 0);
+    let is_on_device = status.f_type as u32 != TMPFS;
+    if !is_on_device {
+        super::skipped("reads of a device: the build is in memory");
+    }
+    is_on_device
+}
+
 /// Whether the kernel reads so from this file that it waits for nothing. Of a file system in memory
 /// it can't be asked. Says that the test is skipped if not.
 pub(crate) fn reads_without_waiting(path: &Path) -> bool {
