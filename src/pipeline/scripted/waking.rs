@@ -171,6 +171,61 @@ fn what_was_left_to_a_worker_that_comes_does_not_wait_until_it_has_filled_slots(
     assert_eq!((sleepers.idle(), sleepers.coming()), (0, 1));
 }
 
+/// Two idle workers, and nothing else yet.
+fn two_idle_workers() -> std::sync::Arc<Pipeline> {
+    let limits = Limits { depth: 2, backlog: 2, parked: 2 };
+    let blocking = crate::blocking::BlockingPool::new(1);
+    let (pipeline, _) =
+        Pipeline::new(Box::new(Fake::default()), limits, Runs::Workers(3), blocking, None);
+    let sleepers = &pipeline.wakeups().workers().sleepers;
+    (0..2).for_each(|worker| sleepers.announce_idle(worker, None));
+    pipeline
+}
+
+/// Has a job wait beside the free slots.
+fn wait(pipeline: &Pipeline) {
+    let file = crate::FileHandle::from(std::fs::File::open("/dev/null").unwrap());
+    let job = crate::Job::read(file, Vec::new(), 0, |_| ());
+    assert!(pipeline.admission.lock().post(job).is_ok());
+}
+
+#[test]
+fn one_worker_is_woken_to_fill_slots_and_no_second_before_it_has_come() {
+    let pipeline = two_idle_workers();
+    let idle = || pipeline.wakeups().workers().sleepers.idle();
+    pipeline.wakeups().wake_filler(pipeline.admission.lock());
+    assert_eq!(idle(), 2, "nothing waits");
+    wait(&pipeline);
+    for _ in 0..2 {
+        pipeline.wakeups().wake_filler(pipeline.admission.lock());
+        assert_eq!(idle(), 1);
+    }
+    assert!(pipeline.admission.lock().flags_mut().filler_arrives());
+    pipeline.wakeups().wake_filler(pipeline.admission.lock());
+    assert_eq!(idle(), 0);
+}
+
+#[test]
+fn the_reaper_sees_how_often_workers_have_filled_slots() {
+    let pipeline = two_idle_workers();
+    let watched = || {
+        let unserved = pipeline.wakeups().workers().watch(&pipeline.admission);
+        unserved.map(|unserved| (unserved.can_fill, unserved.refills))
+    };
+    assert_eq!(watched(), None);
+    wait(&pipeline);
+    assert_eq!(watched(), Some((true, 0)));
+    pipeline.refill();
+    assert_eq!(watched(), None);
+    wait(&pipeline);
+    assert_eq!(watched(), Some((true, 1)));
+    // Filling slots in a call of the user's is not a worker's.
+    pipeline.flush();
+    assert_eq!(pipeline.admission.lock().flags().refills(), 1);
+    pipeline.refill();
+    assert_eq!(pipeline.admission.lock().flags().refills(), 2);
+}
+
 #[test]
 fn half_of_what_is_in_flight_is_waited_for_but_not_for_ever() {
     let rig = Rig::new(Fake::default(), 64, 64, 1);

@@ -58,6 +58,7 @@ impl Pace {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::AtomicU64;
     use std::time::Duration;
 
     use super::{Pace, QUICK};
@@ -78,6 +79,20 @@ mod tests {
             pace.record(Duration::from_micros(1), 1);
         }
         assert!(pace.is_quick(), "but is soon forgotten");
+    }
+
+    #[test]
+    fn doubts_last_for_some_runs() {
+        let pace = Pace(AtomicU64::new(QUICK));
+        assert!(!pace.is_quick());
+        pace.record(Duration::ZERO, 1);
+        assert!(pace.is_quick());
+        pace.doubt();
+        let runs = (1..).find(|_| {
+            pace.record(Duration::ZERO, 1);
+            pace.is_quick()
+        });
+        assert_eq!(runs, Some(6), "a half, as 7/8 to the sixth power is");
     }
 
     #[test]
