@@ -310,6 +310,28 @@ fn one_worker_is_woken_to_fill_slots_and_no_second_before_it_has_come() {
 }
 
 #[test]
+fn without_an_idle_worker_nobody_is_expected_and_nothing_is_watched() {
+    let all = Unmanned::new(2, 0, MICRO);
+    all.wait();
+    all.pipeline.wakeups().wake_filler(all.pipeline.admission.lock());
+    assert!(!all.pipeline.admission.lock().flags().is_filler_coming(), "nobody was woken");
+    all.set_watched(true);
+    assert!(all.pipeline.wakeups().workers().watch(&all.pipeline.admission).is_none());
+    assert!(!all.is_watched());
+}
+
+#[test]
+fn when_the_reaper_can_not_watch_idle_workers_are_woken_for_what_was_left() {
+    let all = Unmanned::new(4, 3, MICRO);
+    all.set_watched(true);
+    all.send(2);
+    let stop = |pipeline: &Pipeline| {
+        pipeline.wakeups().workers().stop_watching(&pipeline.admission);
+    };
+    assert_eq!((all.woken(stop), all.is_watched()), (2, false));
+}
+
+#[test]
 fn the_reaper_sees_how_often_workers_have_filled_slots() {
     let all = Unmanned::new(3, 2, MICRO);
     let watched = || {
