@@ -21,8 +21,8 @@ use crate::trouble::Trouble;
 pub(crate) struct Terms {
     pub(crate) exact: bool,
     pub(crate) timeout: Option<Duration>,
-    /// Somebody may withdraw it.
-    pub(crate) may_be_withdrawn: bool,
+    /// Somebody may cancel it.
+    pub(crate) may_be_cancelled: bool,
 }
 
 pub(crate) struct Errand {
@@ -35,7 +35,7 @@ pub(crate) struct Errand {
 }
 
 impl Terms {
-    pub(crate) fn any(dice: &mut Dice, may_be_withdrawn: bool) -> Self {
+    pub(crate) fn any(dice: &mut Dice, may_be_cancelled: bool) -> Self {
         let hour = Duration::from_secs(3600);
         let timeout = match dice.below(24) {
             0 => Some(dice.micros(500)),
@@ -43,7 +43,7 @@ impl Terms {
             2 => Some(hour),
             _ => None,
         };
-        Self { exact: dice.one_in(3), timeout, may_be_withdrawn }
+        Self { exact: dice.one_in(3), timeout, may_be_cancelled }
     }
 
     pub(crate) fn put<R: 'static>(self, job: Job<R>) -> Job<R> {
@@ -75,8 +75,8 @@ impl Errand {
             (Ok(count), _) if count != transferred || transferred > requested => None,
             (Ok(_), _) if transferred == requested => Some(Outcome::Done),
             (Ok(_), _) if !self.terms.exact && is_faulty => Some(Outcome::Short),
-            (Err(_), Some(libc::ECANCELED)) if self.terms.may_be_withdrawn => {
-                Some(Outcome::Withdrawn)
+            (Err(_), Some(libc::ECANCELED)) if self.terms.may_be_cancelled => {
+                Some(Outcome::Cancelled)
             }
             (Err(_), Some(libc::ETIMEDOUT)) if self.terms.timeout.is_some() => Some(Outcome::Late),
             (Err(_), _) if is_faulty => Some(Outcome::Fault),

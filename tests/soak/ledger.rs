@@ -59,20 +59,20 @@ pub(crate) enum Outcome {
     Short,
     /// With an error that the file system was told to make.
     Fault,
-    Withdrawn,
+    Cancelled,
     Late,
 }
 
 impl Outcome {
     pub(crate) const ALL: [Self; 5] =
-        [Self::Done, Self::Short, Self::Fault, Self::Withdrawn, Self::Late];
+        [Self::Done, Self::Short, Self::Fault, Self::Cancelled, Self::Late];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Done => "done",
             Self::Short => "short",
             Self::Fault => "fault",
-            Self::Withdrawn => "withdrawn",
+            Self::Cancelled => "cancelled",
             Self::Late => "timed out",
         }
     }

@@ -18,7 +18,7 @@ use crate::trouble::Trouble;
 pub(crate) fn any<R, E>(
     realm: &Arc<Realm>,
     dice: &mut Dice,
-    may_be_withdrawn: bool,
+    may_be_cancelled: bool,
     fuel: u8,
     end: E,
 ) -> Job<R>
@@ -26,7 +26,7 @@ where
     R: Send + 'static,
     E: FnOnce(u64) -> R + Send + 'static,
 {
-    let mut terms = Terms::any(dice, may_be_withdrawn);
+    let mut terms = Terms::any(dice, may_be_cancelled);
     let kind = dice.below(100);
     let purpose = if kind < 45 { Purpose::Read } else { Purpose::Write };
     if kind < 70
@@ -86,7 +86,7 @@ where
     }
 }
 
-/// A poll of what is ready, or of what never is: that one ends by being late or withdrawn.
+/// A poll of what is ready, or of what never is: that one ends by being late or cancelled.
 fn poll<R: Send + 'static>(
     errand: Errand,
     dice: &mut Dice,

@@ -105,7 +105,7 @@ impl Realm {
         let (tally, troubles) = (&ledger.tally, &world.troubles);
         let own = |counter| Tally::get(counter);
         let failed =
-            tally.with(Outcome::Fault) + tally.with(Outcome::Withdrawn) + tally.with(Outcome::Late);
+            tally.with(Outcome::Fault) + tally.with(Outcome::Cancelled) + tally.with(Outcome::Late);
         let pairs = [
             ("accepted and finished", stats.accepted, stats.finished),
             ("finished and callbacks", stats.finished, tally.ran()),
@@ -114,7 +114,7 @@ impl Realm {
             ("panics told of", stats.panics, own(&tally.told)),
             ("failed", stats.failed, failed),
             ("short", stats.short, tally.with(Outcome::Short)),
-            ("withdrawn", stats.cancelled, tally.with(Outcome::Withdrawn)),
+            ("cancelled", stats.cancelled, tally.with(Outcome::Cancelled)),
             ("timed out", stats.timed_out, tally.with(Outcome::Late)),
             ("stray events", stats.stray_events, 0),
             ("errors of reaping", stats.reap_errors, 0),

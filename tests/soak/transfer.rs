@@ -147,7 +147,7 @@ fn written(mut errand: Errand, mut span: Span, outcome: Outcome, count: usize) -
     let is_untouched = match outcome {
         Outcome::Done | Outcome::Short => true,
         // Before it was under way; but an exact one may have written a part.
-        Outcome::Withdrawn | Outcome::Late => count == 0,
+        Outcome::Cancelled | Outcome::Late => count == 0,
         Outcome::Fault => false,
     };
     span.settle(count, is_untouched);

@@ -45,7 +45,7 @@ fn job(realm: &Arc<Realm>, dice: &mut Dice) -> Job {
     order::any(realm, dice, false, FUEL, |_| ())
 }
 
-/// A job that its handle may withdraw, and whose callback's value is its number.
+/// A job that its handle may cancel, and whose callback's value is its number.
 fn numbered(realm: &Arc<Realm>, dice: &mut Dice) -> Job<u64> {
     order::any(realm, dice, true, FUEL, |number| number)
 }

@@ -19,7 +19,7 @@ pub(crate) struct World {
     pub(crate) null: FileHandle,
     /// Polls of this are over at once.
     pub(crate) ready: FileHandle,
-    /// Polls of this wait until they are withdrawn or late.
+    /// Polls of this wait until they are cancelled or late.
     pub(crate) never: FileHandle,
     pub(crate) troubles: Arc<Troubles>,
     is_over: AtomicBool,
