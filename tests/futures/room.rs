@@ -356,3 +356,29 @@ fn a_job_that_ends_without_a_slot_calls_the_next_too() {
         inside.join_timeout(HANG).unwrap();
     });
 }
+
+#[test]
+fn a_dropped_future_wakes_as_many_as_there_is_room_for_if_no_job_will() {
+    watched(|| {
+        let dispatcher = support::builder().depth(1).backlog(1).workers(1).build().unwrap();
+        let gate = Gate::default();
+        let held = gate.clone();
+        let jobs = [null_read(&null(), move || held.pass()), Job::nop(|| ())];
+        dispatcher.submit_batch(jobs).unwrap();
+        let mut line = [(); 5].map(|()| (Task::new(), dispatcher.submit_async(Job::nop(|| ()))));
+        for (task, future) in &mut line {
+            assert!(task.poll(future).is_pending());
+        }
+        gate.open();
+        dispatcher.drain().unwrap();
+        // The first end has woken one, and the last end two, as there was room for so many.
+        line[2].0.wait_for(1);
+        let wakings = |line: &[(Arc<Task>, SubmitFuture)]| {
+            line.iter().map(|(task, _)| task.wakings()).collect::<Vec<_>>()
+        };
+        assert_eq!(wakings(&line), [1, 1, 1, 0, 0]);
+        let [first, rest @ ..] = line;
+        drop(first);
+        assert_eq!(wakings(&rest), [1, 1, 1, 1], "nothing is outstanding that could wake them");
+    });
+}
