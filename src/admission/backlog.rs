@@ -162,7 +162,7 @@ mod tests {
     use std::sync::Arc;
     use std::time::{Duration, Instant};
 
-    use super::Backlog;
+    use super::{Backlog, GAPS_MIN};
     use crate::admission::limits::Limits;
     use crate::blocking::BlockingPool;
     use crate::engine::fake::Fake;
@@ -221,6 +221,30 @@ mod tests {
     fn remove(model: &mut VecDeque<Known>, name: u64) -> Known {
         let position = model.iter().position(|known| known.name == name).unwrap();
         model.remove(position).unwrap()
+    }
+
+    #[test]
+    fn gaps_are_closed_when_there_are_as_many_as_jobs() {
+        let (maker, mut waiting) = (Maker::new(), Backlog::default());
+        let handles: Vec<_> = (0..200)
+            .map(|_| {
+                let file = maker.file.clone();
+                let job = Job::read(file, Vec::new(), 0, |_| ());
+                let (job, handle) = Spawned::tie(job, &maker.pipeline);
+                waiting.push_back(job);
+                handle
+            })
+            .collect();
+        // Those at both ends stay, so that each of the others leaves a gap.
+        for (taken, handle) in (1..).zip(&handles[1..199]) {
+            assert!(waiting.take(handle.ticket()).is_some());
+            let places = waiting.queue.len();
+            let jobs = 200 - taken;
+            assert_eq!(waiting.len(), jobs);
+            assert!(places < 2 * jobs + GAPS_MIN, "{places} places for {jobs} jobs");
+            assert!(taken >= 100 || places == 200, "numbered anew for {taken} gaps");
+        }
+        assert!(waiting.find(handles[199].ticket()).is_some());
     }
 
     #[test]

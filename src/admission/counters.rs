@@ -138,3 +138,43 @@ impl Tally {
         self.short += u64::from(outcome.short);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::sync::atomic::Ordering;
+
+    use super::Counters;
+    use crate::engine::Request;
+    use crate::job::Job;
+    use crate::job::poll_events::PollEvents;
+
+    #[test]
+    fn polls_are_in_the_kernel_and_not_in_flight() {
+        let file = || File::open("/dev/null").unwrap();
+        let read = || Job::read(file(), Vec::new(), 0, |_| ());
+        let jobs = [Job::poll(file(), PollEvents::READABLE, |_| ()), read(), read(), read()];
+        let request =
+            |job: &Job| Request { token: 0, transfer: job.view().transfer, deadline: None };
+        let batch: Vec<_> = jobs.iter().map(request).collect();
+        let counters = Counters::default();
+        let counts = || {
+            let (polls, largest) = (&counters.polls, &counters.largest_harvest);
+            let load = (polls.load(Ordering::Relaxed), largest.load(Ordering::Relaxed));
+            (counters.in_flight(), load.0, load.1)
+        };
+        counters.submitted(&batch);
+        assert_eq!(counts(), (3, 1, 0));
+        counters.taken_back(&batch[3..]);
+        assert_eq!(counts(), (2, 1, 0));
+        counters.harvested(2);
+        jobs[1..3].iter().for_each(|job| counters.polled(job));
+        assert_eq!(counts(), (0, 1, 2));
+        counters.harvested(1);
+        counters.polled(&jobs[0]);
+        assert_eq!(counts(), (0, 0, 2));
+        counters.submitted(&batch[1..]);
+        counters.harvested(3);
+        assert_eq!(counts(), (0, 0, 3));
+    }
+}
