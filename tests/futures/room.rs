@@ -9,7 +9,7 @@ use std::thread;
 use reapool::{Cancel, Dispatcher, Job, Refusal, SubmitFuture, Submitter};
 
 use crate::support::tasks::{Task, on_each_executor, yield_once};
-use crate::support::{self, Drops, Gate, HANG, null, null_read, scale, watched};
+use crate::support::{self, Drops, Gate, HANG, eventually, null, null_read, scale, watched};
 
 /// Room for one job, which is held at a gate.
 struct Full {
@@ -380,5 +380,44 @@ fn a_dropped_future_wakes_as_many_as_there_is_room_for_if_no_job_will() {
         let [first, rest @ ..] = line;
         drop(first);
         assert_eq!(wakings(&rest), [1, 1, 1, 1], "nothing is outstanding that could wake them");
+    });
+}
+
+#[test]
+fn one_task_is_woken_when_the_backlog_is_half_empty_and_all_there_is_room_for_at_the_end() {
+    watched(|| {
+        let dispatcher = support::builder().depth(1).backlog(4).workers(1).build().unwrap();
+        let gates: [Gate; 5] = Default::default();
+        let held = gates.clone().map(|gate| null_read(&null(), move || gate.pass()));
+        dispatcher.submit_batch(held).unwrap();
+        let mut line = [(); 7].map(|()| (Task::new(), dispatcher.submit_async(Job::nop(|| ()))));
+        for (task, future) in &mut line {
+            assert!(task.poll(future).is_pending());
+        }
+        let wakings = || line.iter().map(|(task, _)| task.wakings()).collect::<Vec<_>>();
+        let end = |job: usize| {
+            gates[job].open();
+            let ended = || dispatcher.stats().finished == job as u64 + 1;
+            eventually("the job has ended", ended);
+            // The next callback runs after the tasks have been woken.
+            if job < 4 {
+                gates[job + 1].wait_for(1);
+            }
+        };
+        end(0);
+        assert_eq!(wakings(), [0; 7], "there is room for one");
+        end(1);
+        assert_eq!(wakings(), [1, 0, 0, 0, 0, 0, 0]);
+        end(2);
+        assert_eq!(wakings(), [1, 1, 0, 0, 0, 0, 0]);
+        end(3);
+        assert_eq!(wakings(), [1, 1, 1, 0, 0, 0, 0]);
+        end(4);
+        line[6].0.wait_for(1);
+        assert_eq!(
+            wakings(),
+            [1; 7],
+            "there is room for five more, and nobody would wake them later"
+        );
     });
 }
