@@ -17,6 +17,7 @@ use crate::job::Job;
 use crate::pipeline::completed::Completed;
 use crate::pipeline::{Pipeline, Runs, cancel};
 use crate::submit::handle::JobHandle;
+use crate::submit::spawned::Spawned;
 use crate::{Cancel, JoinError, PollEvents, Submitter};
 
 /// The values that a job's callback was given: its name, bytes or errno, and the buffer's length.
@@ -325,4 +326,24 @@ fn a_poll_is_found_without_a_look_at_any_other_slot() {
     drop(locked);
     assert!(others.iter().all(|other| other.cancel() == Cancel::Cancelled));
     rig.end(63);
+}
+
+/// The kernel doesn't have the poll yet, so it can't cancel it. A worker is woken to ask again.
+#[test]
+fn a_poll_that_is_just_being_submitted_is_cancelled_soon_after() {
+    let rig = Rig::new(Fake::default(), 4, 4, 1);
+    rig.all_asleep(1);
+    let submitter = rig.dispatcher.submitter();
+    let poll = Job::poll(&rig.file, PollEvents::READABLE, |done| {
+        done.result.map_err(|error| error.raw_os_error())
+    });
+    let (job, handle) = Spawned::tie(poll, &submitter.pipeline);
+    rig.fake.block_caller();
+    let submits = thread::spawn(move || submitter.submit(job).unwrap());
+    rig.fake.called(1);
+    assert_eq!(handle.cancel(), Cancel::Cancelled);
+    rig.fake.unblock();
+    submits.join().unwrap();
+    assert_eq!(handle.join_timeout(HANG).unwrap(), Err(Some(libc::ECANCELED)));
+    rig.end(1);
 }
