@@ -358,6 +358,66 @@ mod tests {
     }
 
     #[test]
+    fn a_step_that_could_not_be_posted_may_be_begun_again() {
+        let mut scheduler = Scheduler::new(BOUNDS);
+        for _ in 0..2 {
+            assert_eq!(scheduler.next_step(), Some(Step::List));
+            assert!(scheduler.listing);
+            scheduler.never_begun(Step::List);
+            assert!(!scheduler.listing && scheduler.openers.count() == 0);
+        }
+        let mut scheduler = scheduler_with(1, BOUNDS);
+        for _ in 0..2 {
+            assert_eq!(steps(&mut scheduler), [Step::Inline]);
+            scheduler.never_begun(Step::Inline);
+        }
+        defer_next(&mut scheduler);
+        for _ in 0..2 {
+            assert_eq!(scheduler.next_step(), Some(Step::Open));
+            scheduler.never_begun(Step::Open);
+        }
+    }
+
+    #[test]
+    fn an_iterator_that_panicked_has_one_result_in_the_place_of_the_next_path() {
+        let mut scheduler = Scheduler::new(BOUNDS);
+        (0..2).for_each(|_| _ = add(&mut scheduler));
+        assert_eq!(scheduler.end_listing_with_result(), Some(2));
+        assert_eq!((scheduler.in_progress, scheduler.undelivered), (3, 3));
+        assert_eq!(scheduler.end_listing_with_result(), None, "it ended before");
+        assert_eq!((scheduler.in_progress, scheduler.undelivered), (3, 3));
+    }
+
+    #[test]
+    fn paths_are_listed_before_all_that_wait_are_begun_and_not_one_by_one() {
+        // Files that may be in progress, paths that wait, free places; whether to list.
+        for (files, waiting, room, wants) in [
+            (64, 32, 4, true),
+            (64, 33, 4, false),
+            (64, 32, 3, false),
+            (64, 0, 3, false),
+            (64, 0, 0, false),
+            (8, 4, 1, true),
+            (8, 5, 1, false),
+        ] {
+            let mut scheduler = Scheduler::new(Bounds { files, ..BOUNDS });
+            assert_eq!(scheduler.next_step(), Some(Step::List));
+            (0..files - room).for_each(|_| _ = add(&mut scheduler));
+            // Those that don't wait are being read.
+            while scheduler.listed.len() > waiting {
+                assert!(scheduler.next_path(Step::Inline).is_some());
+            }
+            scheduler.listing_done();
+            let what = format!("{files} files, {waiting} wait, room for {room}");
+            assert_eq!(scheduler.wants_lister(), wants, "{what}");
+            // If nothing waits and nobody is at work, a little room is enough.
+            scheduler.openers.done(0, BatchEnd::InTime);
+            let nobody = waiting == 0;
+            assert_eq!(scheduler.wants_lister(), wants || nobody && room > 0, "{what}");
+        }
+    }
+
+    #[test]
     fn no_more_is_listed_than_the_bounds_allow() {
         let mut scheduler = Scheduler::new(BOUNDS);
         assert_eq!(list(&mut scheduler), 64, "files");
