@@ -41,10 +41,13 @@ fn what_is_not_cached_is_left_to_a_job() {
     if !evict(&path) {
         return skipped("eviction: the file's pages stay in the page cache");
     }
-    assert_eq!(file.read_cached(&mut buffer, 8192, 0), None);
-    if bring(&path, 4096) {
-        assert_eq!(file.read_cached(&mut buffer, 8192, 0), None, "a part is not enough");
-        assert_eq!((buffer.len(), file.read_cached(&mut buffer, 100, 9)), (0, Some(100)));
+    // Valgrind reads the beginning of what is mapped, which is how the pages are looked for.
+    if !support::is_memcheck() {
+        assert_eq!(file.read_cached(&mut buffer, 8192, 0), None);
+        if bring(&path, 4096) {
+            assert_eq!(file.read_cached(&mut buffer, 8192, 0), None, "a part is not enough");
+            assert_eq!((buffer.len(), file.read_cached(&mut buffer, 100, 9)), (0, Some(100)));
+        }
     }
     let dispatcher = support::builder().build().unwrap();
     let job = Job::read(&file, buffer, 0, |done| done.into_success());
