@@ -1,4 +1,5 @@
-//! The place where the reads of one call bring their results. The last read that ends delivers them.
+//! The place where the reads of one call bring their results. The last read that ends delivers
+//! them.
 
 use std::io;
 use std::mem;
@@ -49,16 +50,15 @@ impl Gather {
             // The file ends before the range does, which is no error here.
             done.result = Ok(done.transferred);
         }
-        let read = done.into_success();
+        // The buffer is dropped here if no range has bytes in it, which may wake a task that waits
+        // for one: not under the lock.
+        let read = done.into_success().map(|(_, buffer)| slices(span, parts, &Arc::new(buffer)));
         let mut state = lock(&self.state);
         state.missing -= 1;
         match read {
-            Ok((_, buffer)) => {
-                let buffer = Arc::new(buffer);
-                let place = |at: u64| usize::try_from(at - span.start).unwrap_or(usize::MAX);
-                for (index, range) in parts {
-                    let range = place(range.start)..place(range.end);
-                    state.results[index] = RangeBytes::new(&buffer, range);
+            Ok(slices) => {
+                for (index, bytes) in slices {
+                    state.results[index] = bytes;
                 }
             }
             Err(error) => {
@@ -66,6 +66,19 @@ impl Gather {
             }
         }
     }
+}
+
+/// The bytes of each range, by its index, in the buffer that has those of the `span`.
+fn slices(
+    span: &Range<u64>,
+    parts: Vec<(usize, Range<u64>)>,
+    buffer: &Arc<Ranged<PoolBuf>>,
+) -> Vec<(usize, RangeBytes)> {
+    let place = |at: u64| usize::try_from(at - span.start).unwrap_or(usize::MAX);
+    let slice = |(index, range): (usize, Range<u64>)| {
+        (index, RangeBytes::new(buffer, place(range.start)..place(range.end)))
+    };
+    parts.into_iter().map(slice).collect()
 }
 
 impl Drop for Gather {

@@ -1,16 +1,22 @@
 //! Many ranges of a file in one call: read together where they lie close, and given back in order.
 
+use std::future::Future;
 use std::ops::Range;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Wake, Waker};
 
 use bytes::Bytes;
 use reapool::{
     AcquireError, BufferPool, FileHandle, Operation, ReadRanges, ReadRangesError, Refusal,
+    Submitter,
 };
 
 use crate::support::tasks::{Task, on_each_executor};
 use crate::support::{
-    self, Gate, bad_file, contents, known_file, null, null_read, open_buffered, open_direct,
-    scratch, watched,
+    self, Gate, bad_file, contents, eventually, known_file, null, null_read, open_buffered,
+    open_direct, scratch, watched,
 };
 
 const LENGTH: u64 = 300_000;
@@ -169,5 +175,45 @@ fn tasks_of_any_executor_await_all_ranges() {
                 dispatcher.shutdown_async().await.unwrap();
             }
         });
+    });
+}
+
+/// Waits, when it is woken, until so many jobs have ended.
+struct Patient {
+    submitter: Submitter,
+    jobs: u64,
+    waited: AtomicBool,
+}
+
+impl Wake for Patient {
+    fn wake(self: Arc<Self>) {
+        eventually("the other read ends", || self.submitter.stats().finished >= self.jobs);
+        self.waited.store(true, Ordering::SeqCst);
+    }
+}
+
+#[test]
+fn a_task_that_gets_the_buffer_of_an_empty_read_holds_up_no_other_read() {
+    watched(|| {
+        let dispatcher = support::builder().workers(2).build().unwrap();
+        let pool = BufferPool::builder().capacity(2 << 20).classes([1 << 20]).extra(0);
+        let (pool, gate) = (pool.build().unwrap(), Gate::default());
+        let submitter = dispatcher.submitter();
+        // Nothing ends before the task waits.
+        for held in [gate.clone(), gate.clone()] {
+            submitter.submit(null_read(&null(), move || held.pass())).unwrap();
+        }
+        gate.wait_for(2);
+        let read = ReadRanges::new(null(), [0..1, 1 << 30..(1 << 30) + 1]);
+        let handle = read.spawn(&submitter, &pool).unwrap();
+        let mut buffer = pool.acquire_async(1);
+        // Both that are held, and one of the reads: the other's callback is in the waker.
+        let patient = Arc::new(Patient { submitter, jobs: 3, waited: AtomicBool::new(false) });
+        let waker = Waker::from(Arc::clone(&patient));
+        assert!(Pin::new(&mut buffer).poll(&mut Context::from_waker(&waker)).is_pending());
+        gate.open();
+        assert_eq!(handle.join().unwrap().unwrap().len(), 2);
+        dispatcher.drain().unwrap();
+        assert!(patient.waited.load(Ordering::SeqCst));
     });
 }
