@@ -6,7 +6,6 @@
 
 use crate::blocking::transfer::{CacheRead, read_cached};
 use crate::buffer::IoBufMut;
-use crate::engine::operation::Operation;
 use crate::engine::{TRANSFER_MAX, Transfer};
 use crate::file::FileHandle;
 
@@ -17,8 +16,8 @@ impl FileHandle {
     ///
     /// `None` says that a job is needed: something is not cached, or the file is not read through
     /// the page cache (it [is direct](Self::is_direct), a pipe, or on a file system that can't
-    /// tell), or the read fails. The job then tells why. The buffer's contents are unspecified after
-    /// that, and its length is as before.
+    /// tell), or the read fails. The job then tells why. The buffer's contents are unspecified
+    /// after that, and its length is as before.
     ///
     /// For data that is likely to be cached, this saves the hand-off to another thread. It can be
     /// called in callbacks. It copies the data, so that a long range takes its time.
@@ -50,15 +49,7 @@ impl FileHandle {
         // Before `capacity`, as the contract of `IoBufMut` begins with the pointer.
         let memory = buffer.stable_mut_ptr();
         let len = len.min(buffer.capacity()).min(TRANSFER_MAX);
-        let transfer = Transfer {
-            operation: Operation::Read,
-            fd: self.raw_fd(),
-            address: memory.expose_provenance() as u64,
-            length: len as u64,
-            offset,
-            nowait: true,
-            may_raise_sigpipe: false,
-        };
+        let transfer = Transfer::read(self.raw_fd(), memory, len, offset);
         // SAFETY: the kernel writes at most `len` bytes, which is at most the capacity, and the
         // buffer is borrowed exclusively meanwhile; this handle keeps the file open.
         let count = match unsafe { read_cached(&transfer, len) } {

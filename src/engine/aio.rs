@@ -185,15 +185,8 @@ impl Engine for Aio {
     }
 
     fn wake(&self) -> Result<(), Errno> {
-        let transfer = Transfer {
-            operation: Operation::Read,
-            fd: self.stop_file.as_raw_fd(),
-            address: self.stop_buffer.get().expose_provenance() as u64,
-            length: size_of::<u64>() as u64,
-            offset: 0,
-            nowait: false,
-            may_raise_sigpipe: false,
-        };
+        let memory = self.stop_buffer.get().cast();
+        let transfer = Transfer::read(self.stop_file.as_raw_fd(), memory, size_of::<u64>(), 0);
         let block = self.control_blocks[self.control_blocks.len() - 1].0.get();
         // SAFETY: the last control block belongs to no slot. Only this method uses it, once.
         unsafe { block.write(control_block(STOP, &transfer)) };

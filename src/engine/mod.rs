@@ -77,6 +77,25 @@ pub(crate) struct Transfer {
 }
 
 impl Transfer {
+    /// An operation without memory, at the beginning of its file.
+    pub(crate) fn new(operation: Operation, fd: RawFd) -> Self {
+        Self {
+            operation,
+            fd,
+            address: 0,
+            length: 0,
+            offset: 0,
+            nowait: false,
+            may_raise_sigpipe: false,
+        }
+    }
+
+    /// A read of so many bytes into memory, which may wait.
+    pub(crate) fn read(fd: RawFd, memory: *mut u8, length: usize, offset: u64) -> Self {
+        let address = memory.expose_provenance() as u64;
+        Self { address, length: length as u64, offset, ..Self::new(Operation::Read, fd) }
+    }
+
     /// The rest of a plain read or write after its first `done` bytes.
     pub(crate) fn after(&self, done: usize) -> Self {
         let done = done as u64;

@@ -12,7 +12,6 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 
 use crate::blocking::perform;
 use crate::buffer::IoBufMut;
-use crate::engine::operation::Operation;
 use crate::engine::{Transfer, decode};
 use crate::files::filesystem::Storage;
 
@@ -178,15 +177,8 @@ unsafe fn read_at(
     offset: u64,
     on_miss: OnMiss,
 ) -> io::Result<usize> {
-    let transfer = Transfer {
-        operation: Operation::Read,
-        fd: fd.as_raw_fd(),
-        address: memory.expose_provenance() as u64,
-        length: len as u64,
-        offset,
-        nowait: on_miss == OnMiss::Fail,
-        may_raise_sigpipe: false,
-    };
+    let mut transfer = Transfer::read(fd.as_raw_fd(), memory, len, offset);
+    transfer.nowait = on_miss == OnMiss::Fail;
     // SAFETY: the kernel writes at most `len` bytes, which the caller allows; the descriptor is
     // borrowed for the time of the call.
     decode(unsafe { perform(&transfer) })

@@ -36,14 +36,11 @@ impl<T: Target, F, H: FileOwner> FileTask<T, F, H> {
         let handle = file.handle();
         let is_write = operation.transfers() && !operation.reads();
         let transfer = Transfer {
-            operation,
-            fd: handle.raw_fd(),
-            address: 0,
-            length: 0,
             offset,
             nowait: operation.transfers() && handle.is_stream(),
             may_raise_sigpipe: is_write
                 && matches!(handle.kind(), FileKind::Fifo | FileKind::Socket),
+            ..Transfer::new(operation, handle.raw_fd())
         };
         let progress = Progress::new(0);
         let mut task = Box::new(Self { target, callback, file, transfer, progress });

@@ -110,15 +110,7 @@ where
             Operation::Nop => Route::Worker,
             _ => Route::Blocking,
         };
-        let transfer = Transfer {
-            operation,
-            fd: -1,
-            address: 0,
-            length: 0,
-            offset: 0,
-            nowait: false,
-            may_raise_sigpipe: false,
-        };
+        let transfer = Transfer::new(operation, -1);
         JobView { transfer, progress: Progress::new(0), buffered: false, route }
     }
 

@@ -141,16 +141,7 @@ mod tests {
 
     /// Submits a sync, which needs no memory.
     fn submit(fake: &Fake, token: u64) {
-        let (operation, fd, nowait) = (Operation::SyncAll, 0, false);
-        let transfer = Transfer {
-            operation,
-            fd,
-            address: 0,
-            length: 0,
-            offset: 0,
-            nowait,
-            may_raise_sigpipe: false,
-        };
+        let transfer = Transfer::new(Operation::SyncAll, 0);
         // SAFETY: the engine accesses no memory for a sync, and does not use the descriptor.
         let accepted = unsafe { fake.submit(&[Request { token, transfer, deadline: None }]) };
         assert_eq!(accepted, Ok(1));
