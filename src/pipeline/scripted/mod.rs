@@ -3,6 +3,7 @@
 mod completion;
 mod counted;
 mod deadlines;
+mod decisions;
 mod event_loop;
 mod exact;
 mod flow;
