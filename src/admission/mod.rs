@@ -265,18 +265,21 @@ impl Admission {
         // Not under the lock, as it runs the executor's code.
         let waker = TaskWaker::of(context.waker());
         let mut books = self.lock();
-        let is_quiet = books.outstanding() == 0;
-        let (left, stale) = match is_quiet {
-            true => (Some(books.quiet.leave(place)), None),
-            false => (None, books.quiet.stand(place, waker)),
-        };
+        if books.outstanding() == 0 {
+            let left = books.quiet.leave(place);
+            drop(books);
+            drop(left);
+            return Poll::Ready(());
+        }
+        let stale = books.quiet.stand(place, waker);
         drop(books);
-        drop((left, stale));
-        if is_quiet { Poll::Ready(()) } else { Poll::Pending }
+        drop(stale);
+        Poll::Pending
     }
 
     /// Gives up the place of a task that waits no longer until nothing is outstanding.
     pub(crate) fn leave_quiet(&self, place: &mut LinePlace) {
+        // The waker is dropped when the lock has been given up.
         let left = self.lock().quiet.leave(place);
         drop(left);
     }

@@ -107,9 +107,8 @@ impl Future for ShutdownFuture {
         if waits.is_ok() {
             pipeline.close();
             ready!(pipeline.admission().poll_quiet(place, context));
-        } else {
-            leave(pipeline, place);
         }
+        leave(pipeline, place);
         let stats = dispatcher.stats();
         let dispatcher = kept.take().expect("it was there just now");
         if let Err(refusal) = waits {

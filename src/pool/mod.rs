@@ -3,8 +3,8 @@
 //!
 //! From the bottom up: `mapping` gets memory from the system. A `slab` is a mapping cut into
 //! buffers, and `slabs` are all slabs of a pool. The `allocator` has them and the line of waiting
-//! threads and tasks. `shared` is the lock around it; handles and buffers (`pool_buf`) own a share of it
-//! each.
+//! threads and tasks. `shared` is the lock around it; handles and buffers (`pool_buf`) own a share
+//! of it each.
 
 pub(crate) mod acquire_future;
 mod allocator;
@@ -44,10 +44,10 @@ use stats::PoolStats;
 ///
 /// A thread that finds no free buffer can wait, and so can a task
 /// ([`acquire_async`](Self::acquire_async)). Those that wait for buffers of the same class get them
-/// in the order in which they came. Memory for slabs goes to the one that has waited longest, before
-/// all others. While that one waits until a whole slab is free, others can still take buffers from
-/// slabs of their own class. But each time that they have taken 64, the pool
-/// keeps one more slab back for it, so that large buffers don't starve.
+/// in the order in which they came. Memory for slabs goes to the one that has waited longest,
+/// before all others. While that one waits until a whole slab is free, others can still take
+/// buffers from slabs of their own class. But each time that they have taken 64, the pool keeps one
+/// more slab back for it, so that large buffers don't starve.
 ///
 /// A thread that holds buffers while it waits for another may wait for ever if all others do the
 /// same: give the pool capacity for all that is held at once. Callbacks never wait, whichever
@@ -144,8 +144,9 @@ impl BufferPool {
     /// Tasks and threads wait in one line.
     ///
     /// The future belongs to no runtime. If it is dropped, the task leaves the line, and a buffer
-    /// that it has been given goes to the next. A future that has been polled should be polled again
-    /// when it is woken, or dropped: the buffer is its own from then on, and nobody else gets it.
+    /// that it has been given goes to the next. A future that has been polled should be polled
+    /// again when it is woken, or dropped: the buffer is its own from then on, and nobody else gets
+    /// it.
     ///
     /// # Errors
     ///
@@ -187,8 +188,8 @@ impl BufferPool {
     /// # Errors
     ///
     /// - [`Exhausted`](AcquireError::Exhausted): so many bytes are out already.
-    /// - [`TooLarge`](AcquireError::TooLarge): it is more than a buffer of the largest class has, and
-    ///   than `extra` allows.
+    /// - [`TooLarge`](AcquireError::TooLarge): it is more than a buffer of the largest class has,
+    ///   and than `extra` allows.
     /// - [`NoMemory`](AcquireError::NoMemory) and [`Forked`](AcquireError::Forked), as for
     ///   [`acquire`](Self::acquire).
     ///
@@ -209,7 +210,7 @@ impl BufferPool {
     pub fn acquire_or_allocate(&self, len: usize) -> Result<PoolBuf, AcquireError> {
         let shared = Arc::clone(&self.shared);
         let Ok(layout) = Layout::from_size_align(len.max(1), SIZE_UNIT) else {
-            return Err(shared.too_large(len));
+            return Err(shared.too_large(len, shared.most_extra()));
         };
         let layout = layout.pad_to_align();
         if let Some(raw) = shared.acquire_or_count(len, layout.size())? {

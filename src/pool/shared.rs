@@ -73,28 +73,30 @@ impl PoolShared {
         bytes: usize,
     ) -> Result<Option<RawBuffer>, AcquireError> {
         let mut allocator = self.allocator().ok_or(AcquireError::Forked)?;
-        let shortage = match self.class(len) {
-            Some(class) => allocator.take(class).map_err(AcquireError::from),
-            None => Err(self.too_large(len)),
+        let shortage = match self.class(len).map(|class| allocator.take(class)) {
+            Some(Ok(buffer)) => return Ok(Some(buffer)),
+            Some(Err(shortage)) => Some(shortage),
+            None => None,
         };
-        let error = match shortage {
-            Ok(buffer) => return Ok(Some(buffer)),
-            Err(_) if allocator.take_extra(bytes, self.most_extra) => return Ok(None),
-            Err(AcquireError::TooLarge { .. }) if bytes <= self.most_extra => {
-                AcquireError::Exhausted
-            }
-            Err(error) => error,
-        };
-        if !matches!(error, AcquireError::TooLarge { .. }) {
-            allocator.refuse();
+        if allocator.take_extra(bytes, self.most_extra) {
+            return Ok(None);
         }
-        Err(error)
+        if shortage.is_none() && bytes > self.most_extra {
+            return Err(self.too_large(len, self.most_extra));
+        }
+        allocator.refuse();
+        Err(shortage.unwrap_or(Shortage::Full).into())
     }
 
-    /// The error for a length that neither a class nor the memory beyond the capacity has.
-    pub(crate) fn too_large(&self, requested: usize) -> AcquireError {
-        let largest = self.sizes.last().copied().unwrap_or_default();
-        AcquireError::TooLarge { requested, largest: largest.max(self.most_extra) }
+    /// The most bytes that are allocated beyond the capacity at a time.
+    pub(crate) fn most_extra(&self) -> usize {
+        self.most_extra
+    }
+
+    /// The error for a length that no class has, nor the `extra` bytes that may be allocated.
+    pub(crate) fn too_large(&self, requested: usize, extra: usize) -> AcquireError {
+        let largest = self.sizes.last().copied().unwrap_or_default().max(extra);
+        AcquireError::TooLarge { requested, largest }
     }
 
     /// The smallest class with so many bytes.
@@ -169,10 +171,7 @@ impl PoolShared {
         refusal: impl FnOnce() -> Option<AcquireError>,
     ) -> Result<Entered, AcquireError> {
         let mut allocator = self.allocator().ok_or(AcquireError::Forked)?;
-        let Some(class) = self.class(len) else {
-            let largest = self.sizes.last().copied().unwrap_or_default();
-            return Err(AcquireError::TooLarge { requested: len, largest });
-        };
+        let class = self.class(len).ok_or_else(|| self.too_large(len, 0))?;
         let refusal = match allocator.take(class) {
             Ok(buffer) => return Ok(Entered::With(buffer)),
             Err(Shortage::Full) => refusal(),
