@@ -103,8 +103,8 @@
 //! - [`AlignedBuf`] is aligned as direct I/O asks for.
 //! - A [`BufferPool`] has such buffers in a few sizes, in huge pages where the system grants them,
 //!   and bounds the memory in all of them. A thread or task that acquires one waits while too many
-//!   are in use. A [`PoolBuf`] goes back to its pool when it is dropped, for example at the end of a
-//!   callback.
+//!   are in use. A [`PoolBuf`] goes back to its pool when it is dropped, for example at the end of
+//!   a callback.
 //! - All of them, and what is read of a range ([`Ranged`], [`RangeBytes`]), are `AsRef<[u8]>`:
 //!   `bytes::Bytes::from_owner` takes them without a copy.
 //! - Other buffers implement [`IoBuf`] and [`IoBufMut`].

@@ -70,9 +70,10 @@ impl PoolBuf {
         Self { memory: Memory::Extra(memory), len: 0, pool }
     }
 
-    /// The size of its class in bytes, or, if it was [allocated](crate::BufferPool::acquire_or_allocate)
-    /// beyond the pool's capacity, the length that was asked for, rounded up to a multiple of 4096.
-    /// A read into the buffer asks for as much.
+    /// The size of its class in bytes. If it was
+    /// [allocated](crate::BufferPool::acquire_or_allocate) beyond the pool's capacity, the length
+    /// that was asked for, rounded up to a multiple of 4096. A read into the buffer asks for as
+    /// much.
     #[must_use]
     pub fn capacity(&self) -> usize {
         match &self.memory {

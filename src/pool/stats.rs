@@ -35,8 +35,9 @@ pub struct PoolStats {
     pub buffers_out: usize,
     /// The capacities of these buffers together, in bytes.
     pub bytes_out: usize,
-    /// Bytes beyond the capacity that [`acquire_or_allocate`](crate::BufferPool::acquire_or_allocate)
-    /// has given out and that have not been returned.
+    /// Bytes beyond the capacity, of
+    /// [`acquire_or_allocate`](crate::BufferPool::acquire_or_allocate), that have not been
+    /// returned.
     pub extra_bytes: usize,
     /// Buffers beyond the capacity that it has given out so far.
     pub extra_buffers: u64,

@@ -67,8 +67,8 @@ pub struct ReadRanges {
 }
 
 impl ReadRanges {
-    /// Ranges of a file, in bytes. They may overlap, and come in any order. A range whose end is not
-    /// after its start is empty, and nothing is read for it.
+    /// Ranges of a file, in bytes. They may overlap, and come in any order. A range whose end is
+    /// not after its start is empty, and nothing is read for it.
     pub fn new(file: impl Into<FileHandle>, ranges: impl IntoIterator<Item = Range<u64>>) -> Self {
         Self { file: file.into(), ranges: ranges.into_iter().collect(), gap: GAP, most: MOST }
     }

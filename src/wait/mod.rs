@@ -1,8 +1,9 @@
 //! Waiting: limits, lines, parking spots and bells, all of which know nothing of jobs.
 //!
-//! A job's value gets to its handle by a `delivery`. Callers wait for `room`, tasks among them in a
-//! line. Workers wait as `sleepers`, a scope's owner for its `headcount`. A dispatcher's threads may
-//! be `waiting_threads`, all but one, for results of its own runs. `src/pipeline/models` runs all of these with loom's primitives in every order that a
+//! A job's value gets to its handle by a `delivery`, as does a pool's buffer to its waiter. Callers
+//! wait for `room`, tasks among them in a line. Workers wait as `sleepers`, a scope's owner for its
+//! `headcount`. A dispatcher's threads may be `waiting_threads`, all but one, for results of its
+//! own runs. `src/pipeline/models` runs all of these with loom's primitives in every order that a
 //! few threads can take.
 
 pub(crate) mod delivery;
