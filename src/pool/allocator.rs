@@ -206,6 +206,11 @@ impl Allocator {
         self.woken.extend(waiter.answer.end(Delivered::Returned(answer)));
     }
 
+    /// Whether there are tasks to wake.
+    pub(crate) fn has_woken(&self) -> bool {
+        !self.woken.is_empty()
+    }
+
     /// The tasks to wake, for the caller that is about to give up the lock.
     #[must_use = "nobody else wakes them"]
     pub(crate) fn take_woken(&mut self) -> Vec<TaskWaker> {

@@ -127,14 +127,17 @@ impl PoolShared {
         len: usize,
         limit: Option<WaitLimit>,
     ) -> Result<RawBuffer, AcquireError> {
+        let class = self.class(len).ok_or_else(|| self.too_large(len, 0))?;
+        let mut allocator = self.allocator().ok_or(AcquireError::Forked)?;
+        let shortage = match allocator.take(class) {
+            Ok(buffer) => return Ok(buffer),
+            Err(shortage) => shortage,
+        };
         let refusal = || match limit {
             None => Some(AcquireError::Exhausted),
             Some(_) => worker_mark::is_any_worker().then_some(AcquireError::InCallback),
         };
-        let waiter = match self.enter(len, refusal)? {
-            Entered::With(buffer) => return Ok(buffer),
-            Entered::Line(waiter) => waiter,
-        };
+        let waiter = join(allocator, class, shortage, refusal)?;
         let answer = waiter.wait(limit.unwrap_or(WaitLimit::NEVER));
         let answer = answer.map_or_else(|| self.leave(&waiter), |answer| Ok(Some(answer)))?;
         answer.ok_or(AcquireError::TimedOut)?.map_err(AcquireError::NoMemory)
@@ -153,33 +156,19 @@ impl PoolShared {
         }
         let waiter = match place {
             Some(waiter) => waiter,
-            None => match self.enter(len, || None)? {
-                Entered::With(buffer) => return Poll::Ready(Ok(buffer)),
-                Entered::Line(waiter) => place.insert(waiter),
-            },
+            None => {
+                let class = self.class(len).ok_or_else(|| self.too_large(len, 0))?;
+                let mut allocator = self.allocator().ok_or(AcquireError::Forked)?;
+                match allocator.take(class) {
+                    Ok(buffer) => return Poll::Ready(Ok(buffer)),
+                    Err(shortage) => place.insert(join(allocator, class, shortage, || None)?),
+                }
+            }
         };
         // The place is kept until the answer has come, also if the executor's code panics here.
         let Some(answer) = waiter.poll(task) else { return Poll::Pending };
         *place = None;
         Poll::Ready(answer.map_err(AcquireError::NoMemory))
-    }
-
-    /// Takes a buffer, or a place in the line. With a `refusal`, does not join the line.
-    fn enter(
-        &self,
-        len: usize,
-        refusal: impl FnOnce() -> Option<AcquireError>,
-    ) -> Result<Entered, AcquireError> {
-        let mut allocator = self.allocator().ok_or(AcquireError::Forked)?;
-        let class = self.class(len).ok_or_else(|| self.too_large(len, 0))?;
-        let refusal = match allocator.take(class) {
-            Ok(buffer) => return Ok(Entered::With(buffer)),
-            Err(Shortage::Full) => refusal(),
-            Err(shortage) => Some(shortage.into()),
-        };
-        let Some(refusal) = refusal else { return Ok(Entered::Line(allocator.join(class))) };
-        allocator.refuse();
-        Err(refusal)
     }
 
     /// Gives up a place in the line. Returns the answer if it has come already.
@@ -203,17 +192,28 @@ impl From<Shortage> for AcquireError {
     }
 }
 
-/// The outcome of a first look for a buffer.
-enum Entered {
-    With(RawBuffer),
-    Line(Waiter),
+/// Joins the line, after there was no buffer to be taken. With a `refusal`, does not join it.
+#[cold]
+fn join(
+    mut allocator: MutexGuard<'_, Allocator>,
+    class: usize,
+    shortage: Shortage,
+    refusal: impl FnOnce() -> Option<AcquireError>,
+) -> Result<Waiter, AcquireError> {
+    let refusal = match shortage {
+        Shortage::Full => refusal(),
+        shortage => Some(shortage.into()),
+    };
+    let Some(refusal) = refusal else { return Ok(allocator.join(class)) };
+    allocator.refuse();
+    Err(refusal)
 }
 
 /// Gives up the lock, and wakes the tasks that have been given a buffer meanwhile.
 fn give_up(mut allocator: MutexGuard<'_, Allocator>) {
-    let woken = allocator.take_woken();
-    drop(allocator);
-    if !woken.is_empty() {
+    if allocator.has_woken() {
+        let woken = allocator.take_woken();
+        drop(allocator);
         wake(woken);
     }
 }

@@ -254,6 +254,9 @@ impl Slabs {
         let slab = self.slab_mut(number);
         let (class, listed_at) = (slab.class, slab.ready_index);
         let ready = &mut self.classes[class].ready;
+        if ready.last() == Some(&number) {
+            return;
+        }
         let index = listed_at.unwrap_or_else(|| {
             ready.push(number);
             ready.len() - 1
