@@ -112,8 +112,9 @@
 //! # Parts of a file
 //!
 //! [`Job::read_range`] reads any range of a direct file, and [`ReadRanges`] many in one call: those
-//! that lie close together in one read. [`FileHandle::read_cached`] reads what is cached at once,
-//! on the calling thread.
+//! that lie close together in one read. With [`FileHandle::open_automatic`], reads of what is in
+//! the page cache take it from there, and other reads are direct. [`FileHandle::read_cached`] reads
+//! what is cached at once, on the calling thread.
 //!
 //! # Many files
 //!
@@ -336,6 +337,7 @@ pub use dispatcher::{Dispatcher, ShutdownReport};
 pub use engine::backend::Backend;
 pub use engine::operation::Operation;
 pub use event_loop::LoopDispatcher;
+pub use file::access::Access;
 pub use file::alignment::Alignment;
 pub use file::borrowed::BorrowedFile;
 pub use file::handle::FileHandle;
@@ -349,7 +351,7 @@ pub use files::fold::IntoFlow;
 pub use files::info::{FileInfo, WholeFile};
 pub use files::progress::{FilesProgress, FilesProgressSnapshot, Listing};
 pub use files::run::{FilesRun, FilesStopper, Processed};
-pub use files::settings::{Access, Links, Order, Policy};
+pub use files::settings::{Links, Order, Policy};
 pub use files::stats::FilesStats;
 pub use job::Job;
 pub use job::completion::{Completion, OperationError};

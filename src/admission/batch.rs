@@ -5,6 +5,7 @@ use std::os::fd::RawFd;
 
 use crate::blocking::{BlockingRequest, ReplyTo};
 use crate::engine::Request;
+use crate::file::residency::CacheLook;
 use crate::job::task::{JobView, Route};
 use crate::sync::Instant;
 
@@ -17,10 +18,19 @@ pub(crate) struct Batch {
     written: Option<RawFd>,
     /// For the blocking threads.
     pub(crate) blocking: Vec<BlockingRequest>,
-    /// A read for which this thread looks into the page cache, and its number of bytes.
-    pub(crate) look: Option<(Request, usize)>,
+    /// A read for which this thread looks into the page cache.
+    pub(crate) look: Option<CacheRequest>,
     /// For the workers, at once.
     pub(crate) ready: Vec<u64>,
+}
+
+/// A read that is to be looked for in the page cache.
+#[derive(Clone, Copy)]
+pub(crate) struct CacheRequest {
+    pub(crate) request: Request,
+    /// In bytes.
+    pub(crate) requested: usize,
+    pub(crate) look: CacheLook,
 }
 
 impl Batch {
@@ -34,7 +44,9 @@ impl Batch {
                 self.written = view.transfer.operation.writes().then_some(view.transfer.fd);
                 self.requests.push(request);
             }
-            Route::LookInPageCache => self.look = Some((request, view.progress.rest())),
+            Route::LookInPageCache(look) => {
+                self.look = Some(CacheRequest { request, requested: view.progress.rest(), look });
+            }
             Route::Blocking => {
                 self.blocking.push(BlockingRequest {
                     request,
@@ -51,7 +63,7 @@ impl Batch {
         let Some(written) = self.written else { return false };
         match view.route {
             Route::Engine => !view.transfer.operation.writes() || view.transfer.fd != written,
-            Route::LookInPageCache => true,
+            Route::LookInPageCache(_) => true,
             // These are handed on before the thread enters the kernel.
             Route::Blocking | Route::Worker => false,
         }

@@ -45,7 +45,7 @@ impl Cancellable {
         }
         let Some(deadline) = job.meta().deadline() else { return };
         let waits = match view.route {
-            Route::LookInPageCache | Route::Blocking => true,
+            Route::LookInPageCache(_) | Route::Blocking => true,
             Route::Engine => is_poll || self.backend == Backend::BlockingThreads,
             Route::Worker => false,
         };

@@ -20,6 +20,8 @@ pub(crate) struct Counters {
     pub(crate) reap_errors: AtomicU64,
     pub(crate) worker_wakeups: AtomicU64,
     pub(crate) cached: AtomicU64,
+    /// Reads that the page cache could not answer, and that went past it.
+    pub(crate) automatic_direct: AtomicU64,
     pub(crate) blocking_transfers: AtomicU64,
     /// Polls in the kernel.
     pub(crate) polls: AtomicU64,

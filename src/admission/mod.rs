@@ -67,7 +67,7 @@ impl Filler {
     fn leaves(self, view: &JobView) -> bool {
         match self {
             Self::InCallback => view.transfer.operation.may_block(),
-            Self::Caller => view.route == Route::LookInPageCache,
+            Self::Caller => matches!(view.route, Route::LookInPageCache(_)),
             Self::BetweenCallbacks => false,
         }
     }
@@ -214,7 +214,7 @@ impl Admission {
             let Some((index, job)) = books.take_next(&view) else { break };
             let deadline = job.meta().deadline();
             batch.push(slots.put(index, job), &view, deadline);
-            if view.route == Route::LookInPageCache {
+            if matches!(view.route, Route::LookInPageCache(_)) {
                 break;
             }
         }

@@ -43,14 +43,12 @@ impl Slots {
         token_of(index, slot.generation)
     }
 
-    /// Calls `look` with the job whose request has this token, if it is in its slot.
-    pub(crate) fn look_at(&self, token: u64, look: impl FnOnce(&Job)) {
-        let Some(slot) = self.slots.get(index_of(token)) else { return };
-        let slot = lock(&slot.0);
-        match &slot.job {
-            Some(job) if slot.generation == generation_of(token) => look(job),
-            _ => {}
-        }
+    /// Calls `call` with the job whose request has this token, if it is in its slot. The job may be
+    /// changed as long as nobody performs the request.
+    pub(crate) fn with_job<T>(&self, token: u64, call: impl FnOnce(&mut Job) -> T) -> Option<T> {
+        let mut slot = lock(&self.slots.get(index_of(token))?.0);
+        let is_there = slot.generation == generation_of(token);
+        slot.job.as_mut().filter(|_| is_there).map(call)
     }
 
     /// Locks the slot, if there is a poll in it that `wanted` picks.

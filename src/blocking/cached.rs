@@ -43,16 +43,14 @@ impl FileHandle {
         len: usize,
         offset: u64,
     ) -> Option<usize> {
-        if !self.is_buffered() || self.is_direct() || !self.supports_nowait() {
-            return None;
-        }
+        let look = self.cache_look()?;
         // Before `capacity`, as the contract of `IoBufMut` begins with the pointer.
         let memory = buffer.stable_mut_ptr();
         let len = len.min(buffer.capacity()).min(TRANSFER_MAX);
         let transfer = Transfer::read(self.raw_fd(), memory, len, offset);
         // SAFETY: the kernel writes at most `len` bytes, which is at most the capacity, and the
         // buffer is borrowed exclusively meanwhile; this handle keeps the file open.
-        let count = match unsafe { read_cached(&transfer, len) } {
+        let count = match unsafe { read_cached(&transfer, len, look) } {
             CacheRead::Hit(count) => count,
             CacheRead::Miss(_) => return None,
             CacheRead::Unsupported => {

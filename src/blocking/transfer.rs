@@ -7,11 +7,15 @@
 #![expect(unsafe_code, reason = "raw system calls on jobs' buffers")]
 
 use std::ffi::{c_int, c_long, c_ulong};
+use std::os::fd::BorrowedFd;
 use std::ptr;
 
 use crate::engine::operation::Operation;
 use crate::engine::{Errno, Transfer};
+use crate::file::residency::CacheLook;
+use crate::sys::cachestat::{cached_bytes, page_size};
 use crate::sys::call::checked;
+use crate::sys::statx::{STATX_SIZE, statx};
 
 /// The outcome of a read from the page cache.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,13 +28,28 @@ pub(crate) enum CacheRead {
     Unsupported,
 }
 
-/// Reads from the page cache alone, and waits for nothing: `RWF_NOWAIT` of preadv2(2).
+/// Reads from the page cache alone, and waits for nothing: `RWF_NOWAIT` of preadv2(2). Before that
+/// it finds out, by `look`, whether that is worth a try.
 ///
 /// # Safety
 ///
 /// The transfer is a read of `requested` bytes. The memory and the file that it describes are
 /// valid, and nobody else uses the memory.
-pub(crate) unsafe fn read_cached(transfer: &Transfer, requested: usize) -> CacheRead {
+pub(crate) unsafe fn read_cached(
+    transfer: &Transfer,
+    requested: usize,
+    look: CacheLook,
+) -> CacheRead {
+    let is_worth_a_try = match look {
+        CacheLook::Try => Some(true),
+        // SAFETY: the caller's promise, of which this is a part.
+        CacheLook::Ask => unsafe { is_cached(transfer, requested) },
+        CacheLook::TryOneByte => None,
+    };
+    // SAFETY: the caller's promise, of which these are a part.
+    if !is_worth_a_try.unwrap_or_else(|| unsafe { is_first_byte_cached(transfer) }) {
+        return CacheRead::Miss(0);
+    }
     if transfer.operation == Operation::ReadVectored {
         // SAFETY: the caller's promise.
         return match unsafe { transfer_once(transfer, libc::RWF_NOWAIT) } {
@@ -52,6 +71,39 @@ pub(crate) unsafe fn read_cached(transfer: &Transfer, requested: usize) -> Cache
             return CacheRead::Hit(done);
         }
     }
+}
+
+/// Whether the page cache has all that there is of these bytes. `None` if the kernel doesn't tell.
+///
+/// # Safety
+///
+/// The file that the transfer describes is open.
+unsafe fn is_cached(transfer: &Transfer, requested: usize) -> Option<bool> {
+    let page = page_size();
+    let start = transfer.offset - transfer.offset % page;
+    let end = transfer.offset.saturating_add(requested as u64);
+    // SAFETY: the caller's promise, and the borrow ends with this function.
+    let file = unsafe { BorrowedFd::borrow_raw(transfer.fd) };
+    let cached = cached_bytes(file, start, end - start).ok()?;
+    if cached == 0 || cached >= end - start {
+        return Some(cached > 0);
+    }
+    // The file may end within the range.
+    let size = statx(file, libc::AT_STATX_DONT_SYNC, STATX_SIZE).ok()?.stx_size;
+    Some(cached >= end.min(size).saturating_sub(start))
+}
+
+/// Whether the page cache has the first byte.
+///
+/// # Safety
+///
+/// The file that the transfer describes is open.
+unsafe fn is_first_byte_cached(transfer: &Transfer) -> bool {
+    let mut byte = 0_u8;
+    let fd = transfer.fd;
+    let first = Transfer::read(fd, ptr::from_mut(&mut byte), 1, transfer.offset);
+    // SAFETY: a read of one byte into a live local; the file is open, by the caller's promise.
+    unsafe { transfer_once(&first, libc::RWF_NOWAIT) }.is_ok()
 }
 
 /// The outcome for an error of preadv2(2), which a read without the flag may not meet.

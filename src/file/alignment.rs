@@ -41,6 +41,14 @@ impl Alignment {
         start..if len == 0 { start } else { end.unwrap_or(u64::MAX) }
     }
 
+    /// Whether a transfer has this alignment: its offset, and its buffer's address and length.
+    pub(crate) fn holds(self, offset: u64, address: u64, length: u64) -> bool {
+        let is_multiple = |value: u64| value.is_multiple_of(self.offset.max(1));
+        is_multiple(offset)
+            && is_multiple(length)
+            && address.is_multiple_of(self.memory.max(1) as u64)
+    }
+
     /// Moved on by multiples of so many bytes, a transfer keeps both buffer and offset aligned.
     /// This is the least common multiple.
     pub(crate) fn step(self) -> usize {

@@ -15,8 +15,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crate::file::access::Access;
 use crate::file::alignment::Alignment;
 use crate::file::metadata::{DirectIo, FileKind, Metadata};
+use crate::file::residency::CacheLook;
 use crate::sys::descriptor::{device_size, status_flags};
 
 /// A handle to a file or anything else with a descriptor, cheap to clone. Each job holds one, so
@@ -48,9 +50,21 @@ use crate::sys::descriptor::{device_size, status_flags};
 pub struct FileHandle {
     fd: RawFd,
     direct: bool,
-    buffered: bool,
-    stream: bool,
+    way: Way,
     shared: Arc<FileShared>,
+}
+
+/// How reads and writes of a file are performed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    /// The kernel performs them while the program goes on: direct ones.
+    Kernel,
+    /// As above, but the kernel would wait for another process (for a pipe, socket, terminal and
+    /// the like, unless it is open with `O_NONBLOCK`), and that inside `io_submit`.
+    KernelWithoutWaiting,
+    PageCache,
+    /// Reads of what is in the page cache take it from there; other reads are direct.
+    Automatic(CacheLook),
 }
 
 /// Shared by all handles to one file. It is the one allocation that a file takes.
@@ -59,6 +73,8 @@ struct FileShared<O: ?Sized = dyn Send + Sync> {
     direct_io: DirectIo,
     /// A read with `RWF_NOWAIT` was refused, because the file does not support that.
     nowait_unsupported: AtomicBool,
+    /// The same file, open once more with `O_DIRECT`: for automatic reads.
+    direct: Option<OwnedFd>,
     /// Keeps the descriptor open.
     #[expect(dead_code, reason = "dropped with the last handle")]
     owner: O,
@@ -73,13 +89,21 @@ impl FileHandle {
 
     /// Whether reads and writes of this file go through the page cache. That is so for regular
     /// files and block devices that are open without `O_DIRECT`, and for those with it whose file
-    /// system says that it has no direct I/O.
+    /// system says that it has no direct I/O. With an [automatic](Self::open_automatic) handle,
+    /// reads of what is not cached are the exception.
     ///
     /// Linux would perform such operations inside `io_submit`, and block there. Instead workers
     /// read data that is in the page cache, and blocking threads do all other reads and all writes.
     #[must_use]
     pub fn is_buffered(&self) -> bool {
-        self.buffered
+        matches!(self.way, Way::PageCache | Way::Automatic(_))
+    }
+
+    /// Whether reads of what is not in the page cache are direct:
+    /// [`open_automatic`](Self::open_automatic).
+    #[must_use]
+    pub fn is_automatic(&self) -> bool {
+        matches!(self.way, Way::Automatic(_))
     }
 
     /// The kind of file that the descriptor refers to.
@@ -90,10 +114,12 @@ impl FileHandle {
 
     /// The alignment that transfers of this file need. With `O_DIRECT` it is as the file system
     /// says (`STATX_DIOALIGN` of statx(2), Linux 6.1 or later), or 4096 where it doesn't say. It is
-    /// 1 for files without `O_DIRECT`, and for pipes, where that flag means something else.
+    /// 1 for files without `O_DIRECT`, and for pipes, where that flag means something else. With an
+    /// [automatic](Self::open_automatic) handle it is what a read needs to be direct.
     #[must_use]
     pub fn alignment(&self) -> Alignment {
-        match (self.direct && self.is_stored(), self.shared.direct_io) {
+        let is_direct = (self.direct && self.is_stored()) || self.is_automatic();
+        match (is_direct, self.shared.direct_io) {
             (false, _) => Alignment::NONE,
             (true, DirectIo::Aligned(alignment)) => alignment,
             (true, DirectIo::Unknown | DirectIo::Unsupported) => Alignment::SAFE,
@@ -163,10 +189,31 @@ impl FileHandle {
         status_flags(self.as_fd()).is_ok_and(|flags| flags & libc::O_APPEND != 0)
     }
 
-    /// Whether a transfer may have to wait for another process: for a pipe, socket, terminal and
-    /// the like, unless it is open with `O_NONBLOCK`. Linux would wait inside `io_submit`.
-    pub(crate) fn is_stream(&self) -> bool {
-        self.stream
+    /// The way of reads and writes that have to wait for the device, if it is not automatic.
+    pub(crate) fn access(&self) -> Access {
+        if self.direct { Access::Direct } else { Access::Buffered }
+    }
+
+    /// How a read finds out, without waiting, whether the page cache has its data. `None` if it
+    /// can't.
+    pub(crate) fn cache_look(&self) -> Option<CacheLook> {
+        match self.way {
+            Way::PageCache => self.supports_nowait().then_some(CacheLook::Try),
+            Way::Automatic(look) => Some(look),
+            Way::Kernel | Way::KernelWithoutWaiting => None,
+        }
+    }
+
+    /// Whether a transfer is not to wait inside `io_submit`, where Linux would wait for another
+    /// process.
+    pub(crate) fn must_not_wait(&self) -> bool {
+        self.way == Way::KernelWithoutWaiting
+    }
+
+    /// The descriptor for direct reads of an automatic handle.
+    pub(crate) fn automatic_direct_fd(&self) -> Option<RawFd> {
+        let direct = self.shared.direct.as_ref().filter(|_| self.is_automatic());
+        direct.map(AsRawFd::as_raw_fd)
     }
 
     pub(crate) fn raw_fd(&self) -> RawFd {
@@ -185,18 +232,33 @@ impl FileHandle {
         flags: c_int,
         (kind, direct_io): (FileKind, DirectIo),
     ) -> Self {
+        Self::with_direct_part(owner, fd, flags, (kind, direct_io), None)
+    }
+
+    /// As `assemble`, with a second descriptor of the same file for direct reads.
+    pub(super) fn with_direct_part<O: Send + Sync + 'static>(
+        owner: O,
+        fd: RawFd,
+        flags: c_int,
+        (kind, direct_io): (FileKind, DirectIo),
+        direct: Option<OwnedFd>,
+    ) -> Self {
         let nowait_unsupported = AtomicBool::new(false);
         let shared: Arc<FileShared> =
-            Arc::new(FileShared { kind, direct_io, nowait_unsupported, owner });
-        let mut handle = Self { fd, direct: false, buffered: false, stream: false, shared };
+            Arc::new(FileShared { kind, direct_io, nowait_unsupported, direct, owner });
+        let handle = Self { fd, direct: false, way: Way::Kernel, shared };
         let waits = match kind {
             FileKind::Fifo | FileKind::Socket | FileKind::Other => true,
             // Other character devices, such as the null device, don't wait for other processes.
             FileKind::CharDevice => handle.as_fd().is_terminal(),
             _ => false,
         };
-        handle.stream = waits && flags & libc::O_NONBLOCK == 0;
-        handle.switched(flags & libc::O_DIRECT != 0)
+        let way = if waits && flags & libc::O_NONBLOCK == 0 {
+            Way::KernelWithoutWaiting
+        } else {
+            Way::Kernel
+        };
+        Self { way, ..handle }.switched(flags & libc::O_DIRECT != 0)
     }
 
     /// Makes a handle that keeps nothing open.
@@ -212,19 +274,62 @@ impl FileHandle {
     /// A handle to the same file, whose `O_DIRECT` was switched on or off.
     pub(super) fn switched(&self, direct: bool) -> Self {
         let cached = !direct || self.shared.direct_io == DirectIo::Unsupported;
-        Self { direct, buffered: self.is_stored() && cached, ..self.clone() }
+        let way = match (self.is_stored(), cached) {
+            (false, _) => self.way,
+            (true, true) => Way::PageCache,
+            (true, false) => Way::Kernel,
+        };
+        Self { direct, way, ..self.clone() }
+    }
+
+    /// A handle to the same file whose reads are automatic, if it has a second descriptor for
+    /// direct ones.
+    pub(crate) fn made_automatic(mut self, look: CacheLook) -> Self {
+        if self.shared.direct.is_some() {
+            self.way = Way::Automatic(look);
+        }
+        self
+    }
+
+    /// A handle to the same file whose reads are all direct, for those of which is known that their
+    /// data is not in the page cache. `None` if this handle's reads never are.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use reapool::{AlignedBuf, Dispatcher, FileHandle, Job};
+    ///
+    /// let dispatcher = Dispatcher::new()?;
+    /// let file = FileHandle::open_automatic("Cargo.toml")?;
+    /// let mut buffer = AlignedBuf::zeroed(4096);
+    /// // If it is cached, this thread copies it. The look is not repeated by the job.
+    /// if file.read_cached(&mut buffer, 4096, 0).is_none() {
+    ///     let file = file.to_direct().unwrap_or(file);
+    ///     let job = Job::read(file, buffer, 0, |done| done.into_success());
+    ///     buffer = dispatcher.spawn(job)?.join()??.1;
+    /// }
+    /// assert!(buffer.starts_with(b"[package]"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn to_direct(&self) -> Option<Self> {
+        if let Some(fd) = self.automatic_direct_fd() {
+            return Some(Self { fd, direct: true, way: Way::Kernel, ..self.clone() });
+        }
+        (self.is_stored() && self.way == Way::Kernel).then(|| self.clone())
     }
 
     /// Whether the file stores its contents, so that a byte can be transferred again. Pipes,
     /// sockets and the like don't.
-    fn is_stored(&self) -> bool {
+    pub(crate) fn is_stored(&self) -> bool {
         matches!(self.kind(), FileKind::Regular | FileKind::BlockDevice)
     }
 }
 
 impl AsFd for FileHandle {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        // SAFETY: there are three kinds of owners. An `OwnedFd` keeps its own descriptor open. From
+        // SAFETY: the descriptor for direct reads is open as long as `shared`, which has it. For the
+        // other there are three kinds of owners. An `OwnedFd` keeps its own descriptor open. From
         // a value in an `Arc` the descriptor was borrowed; the `Arc` keeps the value in place and
         // unchanged but for interior mutability, and by I/O safety no implementation of `AsFd`
         // closes a descriptor that is borrowed, which it is while `owner` lives. Without an owner,
@@ -238,7 +343,7 @@ impl fmt::Debug for FileHandle {
         f.debug_struct("FileHandle")
             .field("fd", &self.fd)
             .field("direct", &self.direct)
-            .field("buffered", &self.buffered)
+            .field("way", &self.way)
             .field("kind", &self.kind())
             .field("handles", &Arc::strong_count(&self.shared))
             .finish()

@@ -2,12 +2,15 @@
 //! what the kernel knows of the file. `borrowed` is for scoped jobs, which keep nothing open
 //! themselves.
 
+pub(crate) mod access;
 pub(crate) mod alignment;
 pub(crate) mod borrowed;
+pub(crate) mod filesystem;
 pub(crate) mod handle;
 pub(crate) mod metadata;
 pub(crate) mod open;
 pub(crate) mod owner;
+pub(crate) mod residency;
 pub(crate) mod shown;
 
 pub(crate) use handle::FileHandle;

@@ -5,12 +5,14 @@ use std::ffi::c_int;
 use std::fmt;
 use std::fs::OpenOptions;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+use crate::file::filesystem::{Storage, ask_storage};
 use crate::file::handle::FileHandle;
-use crate::file::metadata::Metadata;
+use crate::file::metadata::{DirectIo, FileKind, Metadata};
+use crate::file::residency::CacheLook;
 use crate::file::shown::Shown;
 use crate::sys::descriptor::{set_status_flags, status_flags};
 
@@ -77,6 +79,48 @@ impl FileHandle {
     pub fn open_buffered(path: impl AsRef<Path>) -> Result<Self, OpenError> {
         let path = path.as_ref();
         open(path, 0).map_err(|source| OpenError::new(path, source))
+    }
+
+    /// Opens a file for reading, each read by the way that suits it: what is in the page cache is
+    /// copied from there, and the rest is read with `O_DIRECT`, past the page cache.
+    /// [`Completion::access`](crate::Completion::access) tells which way it was.
+    ///
+    /// A read goes the direct way if offset, length and buffer have the file's
+    /// [`alignment`](Self::alignment), as those of [`Job::read_range`](crate::Job::read_range)
+    /// always have. Others wait for the page cache, on a blocking thread. So no read fails for its
+    /// alignment.
+    ///
+    /// The handle has two descriptors. It has one, and is not
+    /// [automatic](Self::is_automatic), where direct reads can't be had: on a file system without
+    /// direct I/O or in memory, or where `/proc` is not mounted, through which the file is opened
+    /// once more. Then all reads go through the page cache.
+    ///
+    /// Since Linux 6.15, the kernel tells only the owner of a file, and who may write it, what of it
+    /// is cached. For other files, before Linux 6.5, and on an overlay, a read that is not cached
+    /// may bring one page of its range into the page cache, as that has to be tried.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`] with errors of open(2).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use reapool::{Access, AlignedBuf, Dispatcher, FileHandle, Job};
+    ///
+    /// let dispatcher = Dispatcher::new()?;
+    /// let file = FileHandle::open_automatic("Cargo.toml")?;
+    /// let span = file.span(1, 7);
+    /// let buffer = AlignedBuf::zeroed((span.end - span.start) as usize);
+    /// let job = Job::read_range(file, buffer, 1, 7, |done| (done.access, done.into_success()));
+    /// let (access, success) = dispatcher.spawn(job)?.join()?;
+    /// assert_eq!(&*success?.1, b"package");
+    /// assert!(matches!(access, Some(Access::Cached | Access::Direct | Access::Buffered)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn open_automatic(path: impl AsRef<Path>) -> Result<Self, OpenError> {
+        let path = path.as_ref();
+        open_both(path).map_err(|source| OpenError::new(path, source))
     }
 
     /// Takes over a descriptor that this crate has opened, so that its flags and metadata are
@@ -165,6 +209,37 @@ fn open(path: &Path, flags: c_int) -> io::Result<FileHandle> {
     let fd = OwnedFd::from(OpenOptions::new().read(true).custom_flags(flags).open(path)?);
     let metadata = Metadata::of(fd.as_fd())?;
     Ok(FileHandle::opened(fd, flags & libc::O_DIRECT != 0, &metadata))
+}
+
+/// Opens a file for reading, twice if direct reads can be had.
+fn open_both(path: &Path) -> io::Result<FileHandle> {
+    let fd = OwnedFd::from(OpenOptions::new().read(true).open(path)?);
+    let metadata = Metadata::of(fd.as_fd())?;
+    let storage = ask_storage(fd.as_fd()).unwrap_or_default();
+    let can_be_direct = matches!(metadata.kind, FileKind::Regular | FileKind::BlockDevice)
+        && metadata.direct_io != DirectIo::Unsupported
+        && storage != Storage::Memory;
+    let direct = if can_be_direct { open_again(fd.as_fd())? } else { None };
+    let look = match storage {
+        Storage::Stacked => CacheLook::TryOneByte,
+        Storage::Plain | Storage::Memory => CacheLook::Ask,
+    };
+    let (raw, facts) = (fd.as_raw_fd(), (metadata.kind, metadata.direct_io));
+    Ok(FileHandle::with_direct_part(fd, raw, 0, facts, direct).made_automatic(look))
+}
+
+/// Opens the same file with `O_DIRECT`, whatever its path leads to by now. `None` if that can't be
+/// had.
+fn open_again(file: BorrowedFd<'_>) -> io::Result<Option<OwnedFd>> {
+    let path = format!("/proc/self/fd/{}", file.as_raw_fd());
+    match OpenOptions::new().read(true).custom_flags(libc::O_DIRECT).open(path) {
+        Ok(direct) => Ok(Some(OwnedFd::from(direct))),
+        Err(error) => match error.raw_os_error() {
+            // No descriptor is left, which would not be noticed otherwise.
+            Some(libc::EMFILE | libc::ENFILE) => Err(error),
+            _ => Ok(None),
+        },
+    }
 }
 
 #[cfg(test)]

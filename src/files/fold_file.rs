@@ -16,7 +16,7 @@ use crate::files::residency::Residency;
 use crate::files::run::Processed;
 use crate::files::run_core::{RunCore, TIME_SLICE};
 use crate::files::scheduler::EndedBy;
-use crate::files::settings::{Access, BLOCK};
+use crate::files::settings::BLOCK;
 use crate::files::window::{Next, Reply, Window};
 use crate::job::Job;
 use crate::pool::pool_buf::PoolBuf;
@@ -153,7 +153,7 @@ impl<F: Fold> FoldFile<F> {
     fn deliver(&self, (reads, state, outcome): Settled<F>) {
         let (size, bytes) = (reads.window().size(), reads.window().consumed());
         let (file, fallback) = reads.into_file();
-        let access = Access::of(&file);
+        let access = file.access();
         // The file and the state are given back before another file is begun, as memory was before.
         self.core.close(file);
         self.core.drop_user(state, bytes);

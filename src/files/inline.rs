@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use crate::file::access::Access;
 use crate::files::error::{Failure, FileOperation};
 use crate::files::fold::Fold;
 use crate::files::fold_file::FoldFile;
@@ -16,7 +17,7 @@ use crate::files::residency::{OnMiss, Residency};
 use crate::files::run::Processed;
 use crate::files::run_core::{RunCore, TIME_SLICE};
 use crate::files::scheduler::{EndedBy, Scheduler, Step};
-use crate::files::settings::{Access, Policy};
+use crate::files::settings::Policy;
 use crate::files::window::{Next, Reply};
 use crate::pool::pool_buf::PoolBuf;
 

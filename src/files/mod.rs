@@ -20,7 +20,6 @@ pub(crate) mod builder;
 pub(crate) mod chunk;
 mod closes;
 pub(crate) mod error;
-mod filesystem;
 pub(crate) mod fold;
 mod fold_file;
 #[cfg(test)]

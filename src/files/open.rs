@@ -6,16 +6,17 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::sync::atomic::AtomicU64;
 
 use crate::file::FileHandle;
+use crate::file::access::Access;
+use crate::file::filesystem::Storage;
 use crate::file::metadata::{DirectIo, FileKind, Metadata};
 use crate::files::error::{Failure, FileError, FileErrorKind, FileOperation};
-use crate::files::filesystem::Storage;
 use crate::files::fold::Fold;
 use crate::files::info::FileInfo;
 use crate::files::opener::NoWaitOpener;
 use crate::files::paths::IndexedPath;
 use crate::files::residency::{self, OnMiss, Residency};
 use crate::files::settings::BLOCK;
-use crate::files::settings::{Access, Policy};
+use crate::files::settings::Policy;
 use crate::files::shared::FilesShared;
 use crate::files::stats::Counters;
 use crate::files::window::{Reply, Request};
@@ -45,7 +46,7 @@ pub(crate) enum OpenedNow {
 
 impl Opened {
     pub(crate) fn access(&self) -> Access {
-        Access::of(&self.file)
+        self.file.access()
     }
 
     /// The file is not read with direct I/O, although it should be.

@@ -13,8 +13,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+use crate::file::filesystem::FileSystems;
 use crate::file::metadata::{FileKind, Metadata};
-use crate::files::filesystem::FileSystems;
 use crate::files::settings::Links;
 
 /// With these, opening a pipe doesn't wait for its writer, and a terminal doesn't become ours.
@@ -251,7 +251,7 @@ mod tests {
     use tempfile::TempDir;
 
     use super::{Lookup, NoWaitOpener};
-    use crate::files::filesystem::FileSystems;
+    use crate::file::filesystem::FileSystems;
     use crate::files::settings::Links;
 
     /// The lengths of files that were opened one after the other, if they could be, and the opener

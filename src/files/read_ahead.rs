@@ -310,12 +310,13 @@ mod tests {
     use std::sync::{Arc, Weak, mpsc};
 
     use super::{ReadAhead, ReadOwner};
+    use crate::file::access::Access;
+    use crate::file::filesystem::{Storage, ask_storage};
     use crate::files::budget::{Place, Waiter};
     use crate::files::error::Halt;
-    use crate::files::filesystem::{Storage, ask_storage};
     use crate::files::open::{choose_access, open};
     use crate::files::paths::IndexedPath;
-    use crate::files::settings::{Access, BLOCK};
+    use crate::files::settings::BLOCK;
     use crate::files::window::{Reply, Window};
     use crate::pool::pool_buf::PoolBuf;
     use crate::sys::descriptor::status_flags;

@@ -6,18 +6,14 @@
 
 #![expect(unsafe_code, reason = "system calls that the standard library doesn't have")]
 
-use std::ffi::c_long;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
 
 use crate::blocking::perform;
 use crate::buffer::IoBufMut;
 use crate::engine::{Transfer, decode};
-use crate::files::filesystem::Storage;
-
-/// The number of cachestat(2), which is the same on all architectures that have it
-/// (`scripts/syscall.tbl` in the kernel).
-const SYS_CACHESTAT: c_long = 451;
+use crate::file::filesystem::Storage;
+use crate::sys::cachestat::{cached_bytes, page_size};
 
 /// Where the contents of a file are, as far as is known.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -77,22 +73,6 @@ fn is_cached(fd: BorrowedFd<'_>, size: u64) -> io::Result<bool> {
         }
     }
     Ok(true)
-}
-
-/// How many bytes of a range are in the page cache, in whole pages.
-fn cached_bytes(fd: BorrowedFd<'_>, offset: u64, len: u64) -> io::Result<u64> {
-    // `struct cachestat_range` and `struct cachestat` in `linux/mman.h`. The latter's first field
-    // is the number of pages that are cached.
-    let (range, mut status) = ([offset, len], [0_u64; 5]);
-    // SAFETY: the kernel reads the one structure and writes the other. Both are live locals, and
-    // have as many fields of 64 bits as it has.
-    let ret = unsafe {
-        libc::syscall(SYS_CACHESTAT, fd.as_raw_fd(), &raw const range, &raw mut status, 0_u32)
-    };
-    if ret != 0 {
-        return Err(io::Error::last_os_error());
-    }
-    Ok(status[0].saturating_mul(page_size()))
 }
 
 /// Whether the beginning of a file of `size` bytes is in the page cache, by mapping it: mincore(2).
@@ -184,12 +164,6 @@ unsafe fn read_at(
     decode(unsafe { perform(&transfer) })
 }
 
-fn page_size() -> u64 {
-    // SAFETY: takes a number, returns one.
-    let size = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
-    u64::try_from(size).unwrap_or(4096)
-}
-
 #[cfg(test)]
 mod tests {
     use std::fs::{self, File};
@@ -197,7 +171,7 @@ mod tests {
     use std::os::unix::fs::FileExt;
 
     use super::is_cached;
-    use crate::files::filesystem::{Storage, ask_storage};
+    use crate::file::filesystem::{Storage, ask_storage};
 
     const MIB: u64 = 1 << 20;
 

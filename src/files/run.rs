@@ -6,9 +6,9 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::file::access::Access;
 use crate::files::error::FileError;
 use crate::files::progress::FilesProgress;
-use crate::files::settings::Access;
 
 /// The result of one file.
 pub(crate) type FileResult<T> = Result<Processed<T>, FileError>;

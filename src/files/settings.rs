@@ -1,10 +1,7 @@
 //! The settings of a `Files`: how files are found and read, in which order their results come, and
 //! how much there may be at a time.
 
-use std::fmt;
 use std::path::PathBuf;
-
-use crate::file::FileHandle;
 
 /// Buffers are aligned to this, and their sizes are multiples of it.
 pub(crate) const BLOCK: usize = 4096;
@@ -75,33 +72,4 @@ pub enum Order {
     /// the run (a [`Chunk`](crate::Chunk), a [`WholeFile`](crate::WholeFile)): the files before
     /// them may be waiting for that memory.
     Input,
-}
-
-/// How a file was read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Access {
-    /// With `O_DIRECT`.
-    Direct,
-    /// Through the page cache, which had all of it.
-    Cached,
-    /// Through the page cache, where the read waited for the device, or where it can't be told
-    /// whether it did.
-    Buffered,
-}
-
-impl Access {
-    pub(crate) fn of(file: &FileHandle) -> Self {
-        if file.is_direct() { Self::Direct } else { Self::Buffered }
-    }
-}
-
-impl fmt::Display for Access {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Direct => "direct",
-            Self::Cached => "cached",
-            Self::Buffered => "buffered",
-        })
-    }
 }

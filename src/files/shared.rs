@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
+use crate::file::filesystem::FileSystems;
 use crate::files::budget::Budget;
-use crate::files::filesystem::FileSystems;
 use crate::files::opener::{Lookup, NoWaitOpener};
 use crate::files::settings::Settings;
 use crate::files::stats::Counters;

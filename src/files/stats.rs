@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::files::settings::Access;
+use crate::file::access::Access;
 
 /// Counters of a [`Files`](crate::Files), over all its runs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

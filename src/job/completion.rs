@@ -8,6 +8,7 @@ use std::io;
 use crate::buffer::IoBuf;
 use crate::engine::operation::Operation;
 use crate::file::FileHandle;
+use crate::file::access::Access;
 use crate::file::alignment::Alignment;
 use crate::file::borrowed::BorrowedFile;
 use crate::file::shown::Shown;
@@ -36,6 +37,9 @@ use crate::file::shown::Shown;
 pub struct Completion<B, H = FileHandle> {
     /// The operation that was asked for.
     pub operation: Operation,
+    /// The way by which the data was read or written, or would have been; `None` for operations
+    /// that transfer none, and for pipes, sockets and the like.
+    pub access: Option<Access>,
     /// The file. Hand it to the next job on the same file, or drop it.
     pub file: H,
     /// The offset at which the operation began, in bytes.

@@ -6,6 +6,7 @@ use crate::buffer::IoBufMut;
 use crate::engine::operation::Operation;
 use crate::engine::{Transfer, decode};
 use crate::file::FileHandle;
+use crate::file::access::Access;
 use crate::file::metadata::FileKind;
 use crate::file::owner::FileOwner;
 use crate::job::completion::Completion;
@@ -13,7 +14,7 @@ use crate::job::poll_events::PollEvents;
 use crate::job::progress::Progress;
 use crate::job::ranged::ReadRange;
 use crate::job::target::{Region, Target};
-use crate::job::task::{JobView, Route, Task, UserTask};
+use crate::job::task::{Found, JobView, Route, Task, UserTask};
 
 /// The one allocation that such a job takes.
 pub(crate) struct FileTask<T, F, H = FileHandle> {
@@ -23,6 +24,9 @@ pub(crate) struct FileTask<T, F, H = FileHandle> {
     /// The request that the kernel has or is to get.
     transfer: Transfer,
     progress: Progress,
+    /// The way that the data takes, if that was found out: the page cache was looked into. After a
+    /// look in vain, it stays open for a file that has one way.
+    access: Option<Access>,
 }
 
 impl<T: Target, F, H: FileOwner> FileTask<T, F, H> {
@@ -37,13 +41,13 @@ impl<T: Target, F, H: FileOwner> FileTask<T, F, H> {
         let is_write = operation.transfers() && !operation.reads();
         let transfer = Transfer {
             offset,
-            nowait: operation.transfers() && handle.is_stream(),
+            nowait: operation.transfers() && handle.must_not_wait(),
             may_raise_sigpipe: is_write
                 && matches!(handle.kind(), FileKind::Fifo | FileKind::Socket),
             ..Transfer::new(operation, handle.raw_fd())
         };
         let progress = Progress::new(0);
-        let mut task = Box::new(Self { target, callback, file, transfer, progress });
+        let mut task = Box::new(Self { target, callback, file, transfer, progress, access: None });
         // Asked only now: from here to the callback the target is not moved.
         let region = task.target.region();
         task.transfer.address = region.address;
@@ -81,13 +85,13 @@ where
     fn view(&self) -> JobView {
         let operation = self.transfer.operation;
         let file = self.file.handle();
-        let buffered = operation.transfers() && file.is_buffered();
-        let route = if !buffered {
-            Route::Engine
-        } else if operation.reads() && file.supports_nowait() {
-            Route::LookInPageCache
-        } else {
-            Route::Blocking
+        let is_direct = self.access == Some(Access::Direct);
+        let buffered = operation.transfers() && file.is_buffered() && !is_direct;
+        let is_to_look = operation.reads() && self.access != Some(Access::Buffered);
+        let route = match file.cache_look() {
+            _ if !buffered => Route::Engine,
+            Some(look) if is_to_look => Route::LookInPageCache(look),
+            _ => Route::Blocking,
         };
         JobView { transfer: self.transfer, progress: self.progress, buffered, route }
     }
@@ -110,16 +114,41 @@ where
         self.transfer.offset = offset.wrapping_add(begin as u64);
     }
 
+    fn choose_way(&mut self, found: Found) -> bool {
+        let (file, before) = (self.file.handle(), self.access);
+        let direct = file.automatic_direct_fd();
+        self.access = match (found, direct) {
+            (Found::Cached, _) => Some(Access::Cached),
+            // Where there is one way, the next look may find it.
+            (Found::NotCached, None) => None,
+            (Found::NotCached, Some(_)) => {
+                let is_aligned = self.target.is_aligned(&self.transfer, file.alignment());
+                Some(if is_aligned { Access::Direct } else { Access::Buffered })
+            }
+            (Found::NotDirect, Some(_)) if before == Some(Access::Direct) => Some(Access::Buffered),
+            (Found::NotDirect, _) => before,
+        };
+        self.transfer.fd = match direct {
+            Some(direct) if self.access == Some(Access::Direct) => direct,
+            _ => file.raw_fd(),
+        };
+        self.access != before
+    }
+
     fn run(self: Box<Self>, res: i64) -> R {
         let view = self.view();
         let (offset, end) = (view.offset(), view.end(res));
-        let Self { target, callback, file, transfer, progress } = *self;
+        let Self { target, callback, file, transfer, progress, access } = *self;
         let (operation, requested) = (transfer.operation, progress.requested());
         // A failed read leaves the buffer as it was. A failed exact read hands over the bytes that
         // it got.
         let has_bytes = end.fault.is_none() || progress.is_exact();
+        let handle = file.handle();
+        let has_ways = operation.transfers() && handle.is_stored();
+        let access = has_ways.then(|| access.unwrap_or(handle.access()));
         callback(Completion {
             operation,
+            access,
             file,
             offset,
             requested,

@@ -24,7 +24,7 @@ use std::fmt;
 use crate::engine::operation::Operation;
 use crate::job::meta::Meta;
 use crate::job::ranged::Ranged;
-use crate::job::task::{JobView, UserTask, reclaim};
+use crate::job::task::{Found, JobView, Route, UserTask, reclaim};
 
 /// One operation on a file, with everything that it needs until it has ended: the file, the
 /// buffer, and a callback.
@@ -172,9 +172,31 @@ impl<R: 'static> Job<R> {
         }
     }
 
-    /// Moves an exact job on to its next request, after an answer of the kernel that was not all.
-    /// False, and nothing changed, if the job is to end with this answer.
+    /// Records that the page cache had all data of a read.
+    pub(crate) fn found_in_cache(&mut self) {
+        self.task.choose_way(Found::Cached);
+    }
+
+    /// Records that the page cache had the first `done` bytes of a read's data, and not the rest,
+    /// and moves the job on to the request for that.
+    pub(crate) fn missed_in_cache(&mut self, done: usize) {
+        let before = self.view().progress;
+        self.task.choose_way(Found::NotCached);
+        let Some(file) = self.task.file() else { return };
+        if self.view().route == Route::Engine {
+            let done = before.done().max(before.begin() + done);
+            let begin = done - done % file.alignment().step();
+            self.task.advance(done, begin);
+        }
+    }
+
+    /// Moves a job on to its next request after an answer of the kernel: an exact one that was not
+    /// all, or a read that goes through the page cache after all. False, and nothing changed, if the
+    /// job is to end with this answer.
     pub(crate) fn resume(&mut self, res: i64) -> bool {
+        if res == -i64::from(libc::EINVAL) {
+            return self.task.choose_way(Found::NotDirect);
+        }
         let view = self.view();
         let Some(done) = view.progress.done_before_rest(res) else { return false };
         let Some(file) = self.task.file() else { return false };

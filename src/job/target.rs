@@ -7,7 +7,8 @@
 #![expect(unsafe_code, reason = "hands buffers to the kernel and takes its byte counts")]
 
 use crate::buffer::{IoBuf, IoBufMut};
-use crate::engine::TRANSFER_MAX;
+use crate::engine::{TRANSFER_MAX, Transfer};
+use crate::file::alignment::Alignment;
 use crate::job::poll_events::PollEvents;
 
 /// The memory behind an operation as a request describes it: `aio_buf` and `aio_nbytes`.
@@ -37,6 +38,11 @@ pub(crate) trait Target: Send {
         let requested = whole.requested - begin;
         let length = requested.min(TRANSFER_MAX) as u64;
         Region { address: whole.address + begin as u64, length, requested }
+    }
+
+    /// Whether the memory, and offset and length of this transfer, have an alignment.
+    fn is_aligned(&self, transfer: &Transfer, alignment: Alignment) -> bool {
+        alignment.holds(transfer.offset, transfer.address, transfer.length)
     }
 
     /// Gives the buffer back, with the number of bytes that the kernel reported, if it reported
@@ -165,6 +171,13 @@ impl<B: IoBufMut> Target for ReadIntoEach<B> {
 
     fn advance(&mut self, _whole: Region, begin: usize) -> Region {
         self.segments.advance(begin)
+    }
+
+    fn is_aligned(&self, transfer: &Transfer, alignment: Alignment) -> bool {
+        self.segments.list.iter().all(|segment| {
+            let (address, length) = (segment.iov_base.addr() as u64, segment.iov_len as u64);
+            alignment.holds(transfer.offset, address, length)
+        })
     }
 
     fn into_buffer(mut self, transferred: Option<usize>) -> Vec<B> {

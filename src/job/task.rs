@@ -5,6 +5,7 @@ use std::any::Any;
 
 use crate::engine::Transfer;
 use crate::file::FileHandle;
+use crate::file::residency::CacheLook;
 use crate::job::progress::{JobEnd, Progress};
 
 /// The dispatcher's side of a task: how a job is performed and ends. `R` is the type that the
@@ -18,6 +19,10 @@ pub(crate) trait Task<R>: Send {
     /// Records that the first `done` bytes of a transfer are done, and makes the next request
     /// begin after the first `begin`, which is at most `done`. Runs no user code.
     fn advance(&mut self, done: usize, begin: usize);
+
+    /// Takes note of what was found out about a read's data, and chooses the way of what is
+    /// missing. False if the way stays as it was.
+    fn choose_way(&mut self, found: Found) -> bool;
 
     /// Does the work of a blocking job. If the work panics, the payload is kept for `run`.
     fn work(&mut self) {}
@@ -55,6 +60,17 @@ pub(crate) fn reclaim<T: 'static, R: 'static>(
     Ok(place.expect("a task that was taken apart has given its value"))
 }
 
+/// What was found out about a read's data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Found {
+    /// The page cache had all of it.
+    Cached,
+    /// The page cache lacks some of it.
+    NotCached,
+    /// The kernel refuses to read it directly.
+    NotDirect,
+}
+
 /// A snapshot of a job: everything that the dispatcher has to know to have it performed.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct JobView {
@@ -72,8 +88,9 @@ pub(crate) enum Route {
     /// To the engine.
     Engine,
     /// To a worker, which looks into the page cache. From there the job goes to its callback if
-    /// everything was cached, and to a blocking thread if not.
-    LookInPageCache,
+    /// everything was cached. If not, it goes to a blocking thread, or, if the file is automatic,
+    /// to the engine.
+    LookInPageCache(CacheLook),
     /// To a blocking thread.
     Blocking,
     /// To a worker, for its callback.

@@ -9,7 +9,7 @@ use crate::engine::operation::Operation;
 use crate::file::FileHandle;
 use crate::job::Job;
 use crate::job::progress::Progress;
-use crate::job::task::{JobView, Route, Task, UserTask};
+use crate::job::task::{Found, JobView, Route, Task, UserTask};
 use crate::unwind::{Payload, catch};
 
 impl<R: Send + 'static> Job<R> {
@@ -119,6 +119,10 @@ where
     }
 
     fn advance(&mut self, _done: usize, _begin: usize) {}
+
+    fn choose_way(&mut self, _found: Found) -> bool {
+        false
+    }
 
     fn work(&mut self) {
         self.stage = match mem::replace(&mut self.stage, Stage::Begun) {

@@ -34,7 +34,7 @@ pub(crate) fn end(pipeline: &Pipeline, completed: Completed) -> FillNow {
     }
     if let Some(reason) = job.meta().cancel_reason() {
         res = reason.res();
-    } else if view.progress.is_exact() && job.resume(res) {
+    } else if (view.progress.is_exact() || res < 0) && job.resume(res) {
         if !job.meta().is_overdue() {
             return pipeline.resume(index, job);
         }

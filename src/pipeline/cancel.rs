@@ -38,12 +38,11 @@ pub(crate) fn cancel(pipeline: &Pipeline, ticket: Ticket) -> Cancel {
 fn cancel_blocking(pipeline: &Pipeline, ticket: Ticket) -> Cancel {
     let launcher = &pipeline.launcher;
     let request = launcher.blocking.take_queued(|request| {
-        let mut found = false;
-        launcher.slots.look_at(request.request.token, |job| {
+        let is_wanted = |job: &mut Job| {
             let unbegun = request.done == 0 && job.has_transferred_nothing() && job.has_result();
-            found = unbegun && job.meta().ticket() == Some(ticket);
-        });
-        found
+            unbegun && job.meta().ticket() == Some(ticket)
+        };
+        launcher.slots.with_job(request.request.token, is_wanted).unwrap_or(false)
     });
     let Some(request) = request else { return cancel_poll(pipeline, ticket) };
     pipeline.admission.lock().tally_mut().count_cancelled(CancelReason::Cancelled);

@@ -17,7 +17,7 @@ use super::completed::Completed;
 use super::wakeups::Wakeups;
 use super::wakeups::hints::SenderNext;
 use crate::admission::Admission;
-use crate::admission::batch::Batch;
+use crate::admission::batch::{Batch, CacheRequest};
 use crate::admission::counters::Counters;
 use crate::admission::slots::Slots;
 use crate::blocking::{BlockingPool, BlockingRequest, CacheRead, ReplyTo, read_cached};
@@ -25,8 +25,8 @@ use crate::engine::backend::Backend;
 use crate::engine::errno::{SubmitAction, submit_action};
 use crate::engine::operation::Operation;
 use crate::engine::{Engine, Errno, Event, Request, index_of};
-use crate::job::Job;
 use crate::job::stopped::CancelReason;
+use crate::job::task::{JobView, Route};
 use crate::sync::{Instant, Mutex, lock, thread};
 
 /// How often a kernel is asked again that has no request left although this dispatcher uses none.
@@ -49,7 +49,7 @@ pub(crate) struct Launcher {
 pub(crate) enum Look {
     /// All data was there, and the job is on its way to its callback.
     Hit,
-    /// A blocking thread has the job.
+    /// A blocking thread has the job, or, if its file is automatic, the kernel.
     Miss,
 }
 
@@ -92,26 +92,40 @@ impl Launcher {
         self.submit(admission, &batch.requests);
     }
 
-    /// Looks into the page cache for the data of a read of `requested` bytes.
-    pub(super) fn look(&self, admission: &Admission, request: &Request, requested: usize) -> Look {
+    /// Looks into the page cache for the data of a read.
+    pub(super) fn look(&self, admission: &Admission, read: &CacheRequest) -> Look {
+        let CacheRequest { request, requested, look } = *read;
         // SAFETY: the request describes the job in the slot with its token, as for `submit` below.
         // The slot keeps the job until it is taken out. Only this thread takes it out, or, after it
         // was handed on below, the thread that takes it out of the queue of the blocking threads.
-        let done = match unsafe { read_cached(&request.transfer, requested) } {
+        let done = match unsafe { read_cached(&request.transfer, requested, look) } {
             CacheRead::Hit(count) => {
                 self.counters.cached.fetch_add(1, Ordering::Relaxed);
-                let completed = self.take_own(request.token, count as i64);
+                let mut completed = self.take_own(request.token, count as i64);
+                completed.job.found_in_cache();
                 self.send(admission, [completed], SenderNext::TakesOne);
                 return Look::Hit;
             }
             CacheRead::Miss(done) => done,
             CacheRead::Unsupported => {
-                self.slots.look_at(request.token, Job::mark_nowait_unsupported);
+                self.slots.with_job(request.token, |job| job.mark_nowait_unsupported());
                 0
             }
         };
-        let rest = BlockingRequest { request: *request, done, reply_to: ReplyTo::Workers };
-        self.start_blocking(admission, &[rest], SenderNext::TakesOne);
+        let rest = self.slots.with_job(request.token, |job| {
+            job.missed_in_cache(done);
+            job.view()
+        });
+        match rest {
+            Some(JobView { route: Route::Engine, transfer, .. }) => {
+                self.counters.automatic_direct.fetch_add(1, Ordering::Relaxed);
+                self.submit(admission, &[Request { transfer, ..request }]);
+            }
+            _ => {
+                let rest = BlockingRequest { request, done, reply_to: ReplyTo::Workers };
+                self.start_blocking(admission, &[rest], SenderNext::TakesOne);
+            }
+        }
         Look::Miss
     }
 

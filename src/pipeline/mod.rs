@@ -256,14 +256,14 @@ impl Pipeline {
             self.launcher.launch(admission, &batch, next);
             let read = batch.look.take();
             batch.clear();
-            let Some((request, requested)) = read else {
+            let Some(read) = read else {
                 if filled == Filled::AsFarAsPossible {
                     break;
                 }
                 books = admission.lock();
                 continue;
             };
-            let look = self.launcher.look(admission, &request, requested);
+            let look = self.launcher.look(admission, &read);
             books = admission.lock();
             if look == Look::Hit {
                 // Copying has taken its time, as a callback does, so this thread runs the callback

@@ -26,7 +26,7 @@ use std::mem::{self, MaybeUninit};
 use std::sync::Arc;
 
 use crate::file::FileHandle;
-use crate::job::task::{JobView, Task, UserTask};
+use crate::job::task::{Found, JobView, Task, UserTask};
 use crate::pipeline::panics::PanicSink;
 use crate::unwind::{catch, discard, message};
 use crate::wait::headcount::Headcount;
@@ -92,6 +92,10 @@ impl Task<()> for Erased {
 
     fn advance(&mut self, done: usize, begin: usize) {
         self.task.advance(done, begin);
+    }
+
+    fn choose_way(&mut self, found: Found) -> bool {
+        self.task.choose_way(found)
     }
 
     fn work(&mut self) {

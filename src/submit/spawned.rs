@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::file::FileHandle;
 use crate::job::Job;
 use crate::job::meta::Ticket;
-use crate::job::task::{JobView, Task, UserTask, reclaim};
+use crate::job::task::{Found, JobView, Task, UserTask, reclaim};
 use crate::pipeline::Pipeline;
 use crate::pipeline::panics::PanicSink;
 use crate::submit::handle::JobHandle;
@@ -79,6 +79,10 @@ impl<R: Send> Task<()> for Spawned<'_, R> {
 
     fn advance(&mut self, done: usize, begin: usize) {
         self.inner.advance(done, begin);
+    }
+
+    fn choose_way(&mut self, found: Found) -> bool {
+        self.inner.choose_way(found)
     }
 
     fn work(&mut self) {

@@ -64,6 +64,9 @@ pub struct Stats {
     pub buffered: u64,
     /// Reads among these that the page cache answered at once.
     pub cached: u64,
+    /// Reads of [automatic](crate::FileHandle::open_automatic) files whose data was not all in the
+    /// page cache, and that were direct.
+    pub automatic_direct: u64,
     /// Operations that a blocking thread performed. If the
     /// [`backend`](crate::Dispatcher::backend) is threads, these are all but polls.
     pub blocking_transfers: u64,
@@ -107,6 +110,7 @@ impl Stats {
         }
         let launcher = pipeline.launcher();
         let counters = launcher.counters();
+        let automatic_direct = counters.automatic_direct.load(Ordering::Relaxed);
         let books = pipeline.admission().lock();
         let tally = books.tally();
         let outstanding = books.outstanding();
@@ -132,7 +136,9 @@ impl Stats {
             resumed: tally.resumed,
             cancelled: tally.cancelled,
             timed_out: tally.timed_out,
-            buffered: tally.buffered,
+            // Each was counted as buffered before.
+            buffered: tally.buffered.saturating_sub(automatic_direct),
+            automatic_direct,
             cached: counters.cached.load(Ordering::Relaxed),
             blocking_transfers: counters.blocking_transfers.load(Ordering::Relaxed),
             nops: tally.nops,

@@ -5,6 +5,7 @@
 
 #[expect(non_camel_case_types, reason = "the kernel's names")]
 pub(crate) mod aio;
+pub(crate) mod cachestat;
 pub(crate) mod call;
 pub(crate) mod descriptor;
 pub(crate) mod fork;

@@ -13,6 +13,8 @@ use std::ptr;
 
 /// All fields that stat(2) has.
 pub(crate) const STATX_BASIC_STATS: u32 = 0x07ff;
+/// The length of the file.
+pub(crate) const STATX_SIZE: u32 = 0x0200;
 /// The number of the mount on which the file was found. Linux 5.8 or later.
 pub(crate) const STATX_MNT_ID: u32 = 0x1000;
 /// The alignment that direct I/O needs. Linux 6.1 or later, and not on every file system.

@@ -4,6 +4,7 @@
 //! a child has copies of all descriptors until it runs a program of its own, and with a copy of a
 //! pipe's writing end in it the pipe has no end yet.
 
+mod automatic;
 mod batch;
 mod blocking;
 mod buffered;

@@ -1,5 +1,6 @@
 //! The pipeline against every answer that a kernel can give, through the scripted engine.
 
+mod automatic;
 mod completion;
 mod counted;
 mod deadlines;

@@ -104,7 +104,7 @@ fn kind_of_mount(mounted: &str, number: u64) -> Option<&str> {
 /// of types that differ with the target, as is the field that they are compared with. `None` if
 /// the system does not tell.
 #[expect(unsafe_code, reason = "asks the system about a file system")]
-pub(super) fn ask_storage(file: BorrowedFd<'_>) -> Option<Storage> {
+pub(crate) fn ask_storage(file: BorrowedFd<'_>) -> Option<Storage> {
     const TMPFS: u32 = 0x0102_1994;
     const RAMFS: u32 = 0x8584_58f6;
     const HUGETLBFS: u32 = 0x9584_58f6;

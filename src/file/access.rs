@@ -1,0 +1,26 @@
+//! The ways by which a file's data is read and written.
+
+use std::fmt;
+
+/// The way by which data was read or written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Access {
+    /// With `O_DIRECT`.
+    Direct,
+    /// Through the page cache, which had all of it.
+    Cached,
+    /// Through the page cache, where a thread waited for the device, or where it can't be told
+    /// whether it did.
+    Buffered,
+}
+
+impl fmt::Display for Access {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Direct => "direct",
+            Self::Cached => "cached",
+            Self::Buffered => "buffered",
+        })
+    }
+}

@@ -1,0 +1,14 @@
+//! How a read finds out whether the page cache has its data.
+
+/// How a read finds out, without waiting, whether the page cache has its data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum CacheLook {
+    /// It tries. Linux then begins to read from the device what is missing, which is right where
+    /// the data comes through the page cache anyway.
+    Try,
+    /// It asks first, as what is missing is not to come through the page cache. Where the kernel
+    /// doesn't tell, it tries the first byte, for which Linux may begin to read a page.
+    Ask,
+    /// It tries the first byte, as the kernel's answer is wrong for this file.
+    TryOneByte,
+}

@@ -1,0 +1,260 @@
+//! Reads by an automatic handle: from the page cache what is in it, and directly what is not.
+
+use std::fs::{File, OpenOptions};
+use std::io::ErrorKind;
+use std::path::Path;
+
+use reapool::{Access, AlignedBuf, Completion, Dispatcher, FileHandle, Job, Ranged};
+
+use crate::support::cache::{bring, evict, is_on_device, reads_without_waiting, resident};
+use crate::support::{self, contents, known_file, scratch, skipped};
+
+const LENGTH: u64 = 100_000;
+
+type Done = Completion<Ranged<AlignedBuf>>;
+
+fn read_range(jobs: &Dispatcher, file: &FileHandle, offset: u64, len: usize) -> Done {
+    jobs.spawn(range_job(file, offset, len)).unwrap().join().unwrap()
+}
+
+fn range_job(file: &FileHandle, offset: u64, len: usize) -> Job<Done> {
+    let span = file.span(offset, len);
+    let buffer = AlignedBuf::zeroed((span.end - span.start) as usize);
+    Job::read_range(file, buffer, offset, len, |done| done)
+}
+
+/// Whether this was read right by the way that is wanted. Valgrind brings pages into the cache, and
+/// knows no call that asks about them, so only the contents are looked at there.
+#[track_caller]
+fn check(done: &Done, access: Access, bytes: &[u8]) {
+    assert!(*done.data() == *bytes, "{} bytes of {}", done.data().len(), bytes.len());
+    assert_eq!(*done.result.as_ref().unwrap(), bytes.len());
+    assert!(support::is_memcheck() || done.access == Some(access), "{:?}", done.access);
+}
+
+/// A file on a device that is not cached, and a handle to it. `None`, said loudly, if that can't be
+/// had.
+fn cold_file(directory: &Path) -> Option<(std::path::PathBuf, FileHandle)> {
+    let path = known_file(directory, "known", LENGTH);
+    if !is_on_device(directory) || !reads_without_waiting(&path) {
+        return None;
+    }
+    if !evict(&path) {
+        skipped("eviction: the file's pages stay in the page cache");
+        return None;
+    }
+    let file = FileHandle::open_automatic(&path).unwrap();
+    if !file.is_automatic() {
+        skipped("direct I/O on the file system of the build");
+        return None;
+    }
+    Some((path, file))
+}
+
+#[test]
+fn what_is_not_cached_is_read_past_the_page_cache() {
+    let directory = scratch();
+    let Some((path, file)) = cold_file(directory.path()) else { return };
+    assert!(!file.is_direct() && file.alignment().offset >= 512);
+    let jobs = support::builder().build().unwrap();
+    for (offset, len) in [(0, 4096), (5000, 70_000), (LENGTH - 10, 10), (77, 1)] {
+        let done = read_range(&jobs, &file, offset, len);
+        check(&done, Access::Direct, &contents(offset..offset + len as u64));
+    }
+    if !support::is_memcheck() {
+        assert_eq!(resident(&path), 0, "nothing came into the page cache");
+        let stats = jobs.stats();
+        assert_eq!((stats.automatic_direct, stats.buffered, stats.cached), (4, 0, 0), "{stats:?}");
+        if !support::on_threads() {
+            assert_eq!((stats.submitted, stats.blocking_transfers), (4, 0), "{stats:?}");
+        }
+    }
+}
+
+#[test]
+fn what_is_cached_is_copied_from_there() {
+    let directory = scratch();
+    let Some((path, file)) = cold_file(directory.path()) else { return };
+    assert_eq!(std::fs::read(path).unwrap().len() as u64, LENGTH);
+    let jobs = support::builder().build().unwrap();
+    // The last is beyond the end of the file on a page that is not there.
+    for (offset, len) in [(0, 4096), (5000, 70_000), (LENGTH - 10, 10), (77, 1)] {
+        let done = read_range(&jobs, &file, offset, len);
+        check(&done, Access::Cached, &contents(offset..offset + len as u64));
+    }
+    let done = read_range(&jobs, &file, LENGTH - 1000, 9000);
+    check(&done, Access::Cached, &contents(LENGTH - 1000..LENGTH));
+    let stats = jobs.stats();
+    assert!(support::is_memcheck() || (stats.cached, stats.buffered) == (5, 5), "{stats:?}");
+}
+
+#[test]
+fn what_is_cached_in_part_is_read_directly() {
+    let directory = scratch();
+    let Some((path, file)) = cold_file(directory.path()) else { return };
+    if !bring(&path, 8192) {
+        return skipped("a part of a file in the page cache: more came along");
+    }
+    let jobs = support::builder().build().unwrap();
+    let done = read_range(&jobs, &file, 100, 20_000);
+    check(&done, Access::Direct, &contents(100..20_100));
+    let done = read_range(&jobs, &file, 100, 8000);
+    check(&done, Access::Cached, &contents(100..8100));
+}
+
+#[test]
+fn at_its_end_a_file_that_is_not_cached_is_short_or_too_short() {
+    let directory = scratch();
+    let Some((_path, file)) = cold_file(directory.path()) else { return };
+    let jobs = support::builder().build().unwrap();
+    let done = read_range(&jobs, &file, LENGTH - 5000, 20_000);
+    assert!(done.is_short());
+    check(&done, Access::Direct, &contents(LENGTH - 5000..LENGTH));
+    let exact = range_job(&file, LENGTH - 5000, 20_000).exact();
+    let done = jobs.spawn(exact).unwrap().join().unwrap();
+    assert_eq!(done.result.as_ref().unwrap_err().kind(), ErrorKind::UnexpectedEof);
+    assert!(*done.data() == contents(LENGTH - 5000..LENGTH));
+    let done = read_range(&jobs, &file, LENGTH + 9000, 10);
+    assert!(done.is_eof());
+}
+
+#[test]
+fn a_read_that_is_not_aligned_waits_for_the_page_cache() {
+    type Way = (Option<Access>, Vec<u8>);
+    let whole = |done: Completion<Vec<u8>>| (done.access, done.buffer);
+    let joined = |done: Completion<Vec<AlignedBuf>>| {
+        let bytes = done.buffer.iter().flat_map(|part| part.iter().copied()).collect();
+        (done.access, bytes)
+    };
+    let buffers = || vec![AlignedBuf::zeroed(4096), AlignedBuf::zeroed(100)];
+    type Make<'a> = &'a dyn Fn(&FileHandle) -> Job<Way>;
+    let cases: [(Make<'_>, std::ops::Range<u64>); 3] = [
+        (&|file| Job::read(file, AlignedBuf::zeroed(4096), 7, aligned_whole), 7..4103),
+        (&|file| Job::read(file, vec![0; 1000], 4096, whole), 4096..5096),
+        (&|file| Job::read_vectored(file, buffers(), 8192, joined), 8192..12_388),
+    ];
+    for (job, range) in cases {
+        let directory = scratch();
+        let Some((_path, file)) = cold_file(directory.path()) else { return };
+        let jobs = support::builder().build().unwrap();
+        let (access, data) = jobs.spawn(job(&file)).unwrap().join().unwrap();
+        assert!(support::is_memcheck() || access == Some(Access::Buffered), "{access:?}");
+        assert!(data == contents(range));
+    }
+}
+
+fn aligned_whole(done: Completion<AlignedBuf>) -> (Option<Access>, Vec<u8>) {
+    (done.access, done.buffer.to_vec())
+}
+
+#[test]
+fn several_buffers_that_are_aligned_are_filled_directly() {
+    let directory = scratch();
+    let Some((_path, file)) = cold_file(directory.path()) else { return };
+    let jobs = support::builder().build().unwrap();
+    let buffers = vec![AlignedBuf::zeroed(4096), AlignedBuf::zeroed(8192)];
+    let job = Job::read_vectored(&file, buffers, 4096, |done| (done.access, done.into_success()));
+    let (access, success) = jobs.spawn(job).unwrap().join().unwrap();
+    let (count, buffers) = success.unwrap();
+    assert_eq!(count, 3 * 4096);
+    assert!(*buffers[0] == contents(4096..8192) && *buffers[1] == contents(8192..16_384));
+    assert!(support::is_memcheck() || access == Some(Access::Direct), "{access:?}");
+}
+
+#[test]
+fn a_thread_that_has_looked_itself_reads_directly() {
+    let directory = scratch();
+    let Some((path, file)) = cold_file(directory.path()) else { return };
+    let direct = file.to_direct().expect("an automatic handle has a direct one");
+    assert!(direct.is_direct() && !direct.is_automatic());
+    let mut buffer = AlignedBuf::zeroed(8192);
+    if !support::is_memcheck() {
+        assert_eq!(file.read_cached(&mut buffer, 8192, 0), None);
+        assert_eq!(resident(&path), 0, "looking for it brings nothing in");
+    }
+    let jobs = support::builder().build().unwrap();
+    // It keeps the file open by itself.
+    drop(file);
+    let job = Job::read(&direct, buffer, 4096, |done| (done.access, done.into_success()));
+    let (access, success) = jobs.spawn(job).unwrap().join().unwrap();
+    assert_eq!(access, Some(Access::Direct));
+    assert!(*success.unwrap().1 == contents(4096..12_288));
+    assert_eq!(jobs.stats().automatic_direct, 0, "it was not asked for automatically");
+
+    assert_eq!(std::fs::read(&path).unwrap().len() as u64, LENGTH);
+    let file = FileHandle::open_automatic(&path).unwrap();
+    let mut buffer = AlignedBuf::zeroed(8192);
+    let cached = file.read_cached(&mut buffer, 8192, LENGTH - 100);
+    assert!(support::is_memcheck() || cached == Some(100), "{cached:?}");
+    assert!(direct.to_direct().is_some());
+    assert!(FileHandle::open_buffered(path).unwrap().to_direct().is_none());
+}
+
+#[test]
+fn it_is_the_same_file_whatever_its_path_leads_to() {
+    let directory = scratch();
+    let Some((path, file)) = cold_file(directory.path()) else { return };
+    std::fs::rename(&path, directory.path().join("renamed")).unwrap();
+    std::fs::write(&path, "another").unwrap();
+    let jobs = support::builder().build().unwrap();
+    let done = read_range(&jobs, &file, 0, 9000);
+    check(&done, Access::Direct, &contents(0..9000));
+}
+
+#[test]
+fn what_others_have_written_and_not_synced_is_seen() {
+    use std::os::unix::fs::FileExt;
+    let directory = scratch();
+    let Some((path, file)) = cold_file(directory.path()) else { return };
+    let writer = OpenOptions::new().write(true).open(path).unwrap();
+    writer.write_all_at(&[0xee; 4096], 8192).unwrap();
+    let jobs = support::builder().build().unwrap();
+    // Its neighbours are not cached, so it is read directly: the kernel writes it out first.
+    let done = read_range(&jobs, &file, 0, 16_384);
+    let mut expected = contents(0..16_384);
+    expected[8192..12_288].fill(0xee);
+    check(&done, Access::Direct, &expected);
+}
+
+#[test]
+fn where_direct_reads_cannot_be_had_all_go_through_the_page_cache() {
+    let jobs = support::builder().build().unwrap();
+    for path in ["/proc/version", "/dev/shm", "/dev/null"] {
+        let file = FileHandle::open_automatic(path).unwrap();
+        assert!(!file.is_automatic() && !file.is_direct() && file.to_direct().is_none(), "{path}");
+    }
+    let memory = tempfile::tempdir_in("/dev/shm").unwrap();
+    let path = known_file(memory.path(), "known", LENGTH);
+    let file = FileHandle::open_automatic(path).unwrap();
+    assert!(!file.is_automatic() && file.alignment().offset == 1);
+    let done = read_range(&jobs, &file, 1000, 9000);
+    assert!(*done.data() == contents(1000..10_000) && done.access != Some(Access::Direct));
+    let error = FileHandle::open_automatic(memory.path().join("none")).unwrap_err();
+    assert!(error.to_string().contains("none") && error.kind() == ErrorKind::NotFound);
+}
+
+#[test]
+fn the_way_of_other_handles_is_told_too() {
+    let directory = scratch();
+    let path = known_file(directory.path(), "known", LENGTH);
+    let jobs = support::builder().build().unwrap();
+    let read = |file: &FileHandle| {
+        let job = Job::read(file, AlignedBuf::zeroed(4096), 0, |done| done.access);
+        jobs.spawn(job).unwrap().join().unwrap()
+    };
+    if let Some(direct) = support::open_direct(&path) {
+        assert_eq!(read(&direct), Some(Access::Direct));
+    }
+    let buffered = support::open_buffered(&path);
+    if reads_without_waiting(&path) {
+        assert_eq!(read(&buffered), Some(Access::Cached));
+        if evict(&path) && !support::is_memcheck() {
+            assert_eq!(read(&buffered), Some(Access::Buffered));
+        }
+    }
+    let write = Job::write(&buffered, vec![1; 10], LENGTH, |done| done.access);
+    assert_eq!(jobs.spawn(write).unwrap().join().unwrap(), Some(Access::Buffered));
+    let sync = Job::sync_data(&buffered, |done| done.access);
+    assert_eq!(jobs.spawn(sync).unwrap().join().unwrap(), None);
+    assert_eq!(read(&FileHandle::from(File::open("/dev/zero").unwrap())), None);
+}
