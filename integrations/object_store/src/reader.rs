@@ -1,0 +1,218 @@
+//! Reads ranges of open objects: what is cached on the calling thread, the rest by jobs.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::future::poll_fn;
+use std::ops::Range;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::task::Poll;
+
+use bytes::Bytes;
+use futures_util::StreamExt;
+use futures_util::stream::{self, BoxStream};
+use object_store::{Error, Result};
+use reapool::{BufferPool, Dispatcher, Job, PoolBuf, PoolStats, ReadRanges, Stats, Submitter};
+
+use crate::object::{Object, Opened};
+use crate::stats::Counters;
+
+/// The length of the pieces in which a long range is streamed, and how many are read ahead.
+const PIECE: u64 = 1 << 20;
+const PIECES_AHEAD: usize = 8;
+
+/// A task that has copied so many bytes lets others run.
+const COPIED_AT_ONCE: usize = 4 << 20;
+
+/// Results of up to so many bytes are copied: the smallest buffers have four times as many, and
+/// results that were read together keep one buffer.
+const SMALL: usize = 16 << 10;
+
+pub(crate) struct Reader {
+    /// Given up without waiting for its jobs: the last store may be dropped by a runtime's thread.
+    dispatcher: Option<Dispatcher>,
+    submitter: Submitter,
+    pool: BufferPool,
+    counters: Arc<Counters>,
+}
+
+/// The outcome of a look into the page cache.
+enum Looked {
+    Cached(Bytes),
+    /// The buffer has room for a direct read.
+    NotCached(PoolBuf),
+}
+
+impl Reader {
+    pub(crate) fn new(dispatcher: Dispatcher, pool: BufferPool, counters: Arc<Counters>) -> Self {
+        let submitter = dispatcher.submitter();
+        Self { dispatcher: Some(dispatcher), submitter, pool, counters }
+    }
+
+    pub(crate) fn stats(&self) -> (PoolStats, Stats) {
+        (self.pool.stats(), self.submitter.stats())
+    }
+
+    /// Opens a file on a blocking thread.
+    pub(crate) async fn open(&self, path: PathBuf) -> Option<Opened> {
+        let job = Job::blocking(move || Object::open(&path).ok(), |opened| opened);
+        let opened = self.submitter.spawn_async(job).await.ok()?.await;
+        Counters::add(&self.counters.opened, u64::from(opened.is_some()));
+        opened
+    }
+
+    /// A range that the object has, as a stream of pieces.
+    pub(crate) fn stream(
+        self: &Arc<Self>,
+        object: Arc<Object>,
+        range: Range<u64>,
+    ) -> BoxStream<'static, Result<Bytes>> {
+        let reader = Arc::clone(self);
+        let starts = range.clone().step_by(PIECE as usize);
+        let read = move |start: u64| {
+            let piece = start..range.end.min(start + PIECE);
+            let (reader, object) = (Arc::clone(&reader), Arc::clone(&object));
+            async move { reader.read(&object, piece).await }
+        };
+        stream::iter(starts).map(read).buffered(PIECES_AHEAD).boxed()
+    }
+
+    /// A range that the object has.
+    async fn read(&self, object: &Object, range: Range<u64>) -> Result<Bytes> {
+        let buffer = match self.look(object, &range)? {
+            Looked::Cached(bytes) => return Ok(bytes),
+            Looked::NotCached(buffer) => buffer,
+        };
+        let len = length(&range);
+        let job = Job::read_range(&object.direct, buffer, range.start, len, |done| {
+            done.into_success().map(|(_, bytes)| bytes)
+        });
+        let read = self.submitter.spawn_async(job.exact()).await;
+        let read = read.map_err(|refused| failed(refused.kind()))?;
+        let bytes = read.await.map_err(failed)?;
+        self.count_direct(len);
+        Ok(pass_on(bytes))
+    }
+
+    /// Ranges that the object has, in their order. Those that are not cached are read together
+    /// where they lie close.
+    pub(crate) async fn read_ranges(
+        &self,
+        object: &Object,
+        ranges: &[Range<u64>],
+    ) -> Result<Vec<Bytes>> {
+        let mut results = vec![Bytes::new(); ranges.len()];
+        let mut missing = Vec::new();
+        let mut copied = 0;
+        for (index, range) in ranges.iter().enumerate() {
+            match self.look(object, range)? {
+                Looked::Cached(bytes) => {
+                    copied += bytes.len();
+                    results[index] = bytes;
+                }
+                Looked::NotCached(_) => missing.push(index),
+            }
+            if copied >= COPIED_AT_ONCE {
+                copied = 0;
+                let_others_run().await;
+            }
+        }
+        if missing.is_empty() {
+            return Ok(results);
+        }
+        let wanted = missing.iter().map(|&index| ranges[index].clone());
+        let reads = ReadRanges::new(&object.direct, wanted);
+        let read = reads.spawn_async(&self.submitter, &self.pool).await.map_err(failed)?;
+        let read = read.await.map_err(failed)?;
+        for (index, bytes) in missing.into_iter().zip(read) {
+            let wanted = length(&ranges[index]);
+            if bytes.len() < wanted {
+                return Err(cut_short(object, wanted, bytes.len()));
+            }
+            self.count_direct(wanted);
+            results[index] = pass_on(bytes);
+        }
+        Ok(results)
+    }
+
+    /// Copies a range, if all of it is in the page cache.
+    fn look(&self, object: &Object, range: &Range<u64>) -> Result<Looked> {
+        let len = length(range);
+        let span = object.file.span(range.start, len);
+        let mut buffer = self.pool.acquire_or_allocate(length(&span)).map_err(failed)?;
+        match object.file.read_cached(&mut buffer, len, range.start) {
+            Some(got) if got < len => Err(cut_short(object, len, got)),
+            Some(_) => {
+                Counters::add(&self.counters.cached_reads, 1);
+                Counters::add(&self.counters.cached_bytes, len as u64);
+                Ok(Looked::Cached(pass_on(buffer)))
+            }
+            None => Ok(Looked::NotCached(buffer)),
+        }
+    }
+
+    fn count_direct(&self, bytes: usize) {
+        Counters::add(&self.counters.direct_reads, 1);
+        Counters::add(&self.counters.direct_bytes, bytes as u64);
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        if let Some(dispatcher) = self.dispatcher.take() {
+            dispatcher.detach();
+        }
+    }
+}
+
+/// A result, which keeps the buffer that it was read into, if it is not small.
+fn pass_on(bytes: impl AsRef<[u8]> + Send + 'static) -> Bytes {
+    if bytes.as_ref().len() <= SMALL {
+        Bytes::copy_from_slice(bytes.as_ref())
+    } else {
+        Bytes::from_owner(bytes)
+    }
+}
+
+fn length(range: &Range<u64>) -> usize {
+    usize::try_from(range.end - range.start).unwrap_or(usize::MAX)
+}
+
+/// Lets the runtime run other tasks first.
+async fn let_others_run() {
+    let mut is_over = false;
+    poll_fn(|context| {
+        if std::mem::replace(&mut is_over, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
+
+fn failed(source: impl StdError + Send + Sync + 'static) -> Error {
+    Error::Generic { store: "reapool", source: Box::new(source) }
+}
+
+fn cut_short(object: &Object, wanted: usize, got: usize) -> Error {
+    failed(CutShort { path: object.path.clone(), wanted, got })
+}
+
+/// The file has become shorter since it was opened.
+#[derive(Debug)]
+struct CutShort {
+    path: PathBuf,
+    wanted: usize,
+    got: usize,
+}
+
+impl fmt::Display for CutShort {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { path, wanted, got } = self;
+        let path = path.display();
+        write!(f, "{path} was cut short while it was read: {got} of {wanted} bytes are left")
+    }
+}
+
+impl StdError for CutShort {}
