@@ -14,6 +14,11 @@ use crate::reader::Reader;
 use crate::stats::Counters;
 use crate::store::LocalStore;
 
+/// The sizes of the pool's buffers in KiB. All but the last divide the 2 MiB of a slab with little
+/// left over. Those for ranges of 32, 64, 128 and 256 KiB have room for what is read around a range
+/// that is not aligned.
+const CLASSES: [usize; 9] = [16, 36, 72, 136, 292, 680, 1024, 2048, 4096];
+
 /// Makes a [`LocalStore`].
 ///
 /// # Examples
@@ -91,6 +96,7 @@ impl LocalStoreBuilder {
         let dispatcher = Dispatcher::builder().depth(self.depth).shrink_depth(true);
         let dispatcher = dispatcher.build().map_err(BuildError::Dispatcher)?;
         let pool = BufferPool::builder().capacity(self.memory).extra(self.extra_memory);
+        let pool = pool.classes(CLASSES.map(|kib| kib << 10));
         let pool = pool.build().map_err(BuildError::Pool)?;
         let open_files = NonZeroUsize::new(self.open_files).unwrap_or(NonZeroUsize::MIN);
         let counters = Arc::new(Counters::default());

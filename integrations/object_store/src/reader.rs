@@ -17,9 +17,13 @@ use reapool::{BufferPool, Dispatcher, Job, PoolBuf, PoolStats, ReadRanges, Stats
 use crate::object::{Object, Opened};
 use crate::stats::Counters;
 
-/// The length of the pieces in which a long range is streamed, and how many are read ahead.
+/// A long range is streamed in pieces that begin at multiples of this, of which so many are read
+/// ahead.
 const PIECE: u64 = 1 << 20;
 const PIECES_AHEAD: usize = 8;
+
+/// Ranges are read together up to this length. What is read around them fits into a buffer of 4 MiB.
+const TOGETHER: usize = (4 << 20) - (8 << 10);
 
 /// A task that has copied so many bytes lets others run.
 const COPIED_AT_ONCE: usize = 4 << 20;
@@ -68,13 +72,14 @@ impl Reader {
         range: Range<u64>,
     ) -> BoxStream<'static, Result<Bytes>> {
         let reader = Arc::clone(self);
-        let starts = range.clone().step_by(PIECE as usize);
-        let read = move |start: u64| {
-            let piece = start..range.end.min(start + PIECE);
+        let pieces = range.start / PIECE..range.end.div_ceil(PIECE);
+        let read = move |number: u64| {
+            let start = range.start.max(number * PIECE);
+            let piece = start..range.end.min((number + 1) * PIECE);
             let (reader, object) = (Arc::clone(&reader), Arc::clone(&object));
             async move { reader.read(&object, piece).await }
         };
-        stream::iter(starts).map(read).buffered(PIECES_AHEAD).boxed()
+        stream::iter(pieces).map(read).buffered(PIECES_AHEAD).boxed()
     }
 
     /// A range that the object has.
@@ -121,7 +126,7 @@ impl Reader {
             return Ok(results);
         }
         let wanted = missing.iter().map(|&index| ranges[index].clone());
-        let reads = ReadRanges::new(&object.direct, wanted);
+        let reads = ReadRanges::new(&object.direct, wanted).most(TOGETHER);
         let read = reads.spawn_async(&self.submitter, &self.pool).await.map_err(failed)?;
         let read = read.await.map_err(failed)?;
         for (index, bytes) in missing.into_iter().zip(read) {
