@@ -341,6 +341,7 @@ pub use file::access::Access;
 pub use file::alignment::Alignment;
 pub use file::borrowed::BorrowedFile;
 pub use file::handle::FileHandle;
+pub use file::history::ReadHistory;
 pub use file::metadata::{FileKind, Metadata};
 pub use file::open::OpenError;
 pub use files::Files;

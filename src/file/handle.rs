@@ -17,6 +17,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::file::access::Access;
 use crate::file::alignment::Alignment;
+use crate::file::history::{FileId, ReadHistory, Seen};
 use crate::file::metadata::{DirectIo, FileKind, Metadata};
 use crate::file::residency::CacheLook;
 use crate::sys::descriptor::{device_size, status_flags};
@@ -73,11 +74,18 @@ struct FileShared<O: ?Sized = dyn Send + Sync> {
     direct_io: DirectIo,
     /// A read with `RWF_NOWAIT` was refused, because the file does not support that.
     nowait_unsupported: AtomicBool,
-    /// The same file, open once more with `O_DIRECT`: for automatic reads.
-    direct: Option<OwnedFd>,
+    /// For automatic reads.
+    direct: Option<DirectPart>,
     /// Keeps the descriptor open.
     #[expect(dead_code, reason = "dropped with the last handle")]
     owner: O,
+}
+
+/// The same file, open once more with `O_DIRECT`.
+pub(super) struct DirectPart {
+    pub(super) fd: OwnedFd,
+    /// What of the file is read again is let into the page cache.
+    pub(super) history: Option<(ReadHistory, FileId)>,
 }
 
 impl FileHandle {
@@ -212,8 +220,17 @@ impl FileHandle {
 
     /// The descriptor for direct reads of an automatic handle.
     pub(crate) fn automatic_direct_fd(&self) -> Option<RawFd> {
-        let direct = self.shared.direct.as_ref().filter(|_| self.is_automatic());
-        direct.map(AsRawFd::as_raw_fd)
+        Some(self.direct_part()?.fd.as_raw_fd())
+    }
+
+    /// Whether a read of this range was direct before, as far as is remembered. From now on it is.
+    pub(crate) fn was_read(&self, range: Range<u64>) -> bool {
+        let history = self.direct_part().and_then(|direct| direct.history.as_ref());
+        history.is_some_and(|(history, file)| history.touch(*file, range) == Seen::Again)
+    }
+
+    fn direct_part(&self) -> Option<&DirectPart> {
+        self.shared.direct.as_ref().filter(|_| self.is_automatic())
     }
 
     pub(crate) fn raw_fd(&self) -> RawFd {
@@ -241,7 +258,7 @@ impl FileHandle {
         fd: RawFd,
         flags: c_int,
         (kind, direct_io): (FileKind, DirectIo),
-        direct: Option<OwnedFd>,
+        direct: Option<DirectPart>,
     ) -> Self {
         let nowait_unsupported = AtomicBool::new(false);
         let shared: Arc<FileShared> =
@@ -291,8 +308,12 @@ impl FileHandle {
         self
     }
 
-    /// A handle to the same file whose reads are all direct, for those of which is known that their
-    /// data is not in the page cache. `None` if this handle's reads never are.
+    /// The handle for a read of so many bytes from `offset` on, of which
+    /// [`read_cached`](Self::read_cached) has found nothing. It saves the job another look.
+    ///
+    /// Of an [automatic](Self::open_automatic) handle, it is one whose reads are direct, or, if the
+    /// range was read before and is [remembered](crate::ReadHistory), one whose reads go through
+    /// the page cache. Other handles have one way, and are cloned.
     ///
     /// # Examples
     ///
@@ -302,21 +323,24 @@ impl FileHandle {
     /// let dispatcher = Dispatcher::new()?;
     /// let file = FileHandle::open_automatic("Cargo.toml")?;
     /// let mut buffer = AlignedBuf::zeroed(4096);
-    /// // If it is cached, this thread copies it. The look is not repeated by the job.
+    /// // If it is cached, this thread copies it.
     /// if file.read_cached(&mut buffer, 4096, 0).is_none() {
-    ///     let file = file.to_direct().unwrap_or(file);
-    ///     let job = Job::read(file, buffer, 0, |done| done.into_success());
+    ///     let missed = file.after_miss(0, 4096);
+    ///     let job = Job::read(missed, buffer, 0, |done| done.into_success());
     ///     buffer = dispatcher.spawn(job)?.join()??.1;
     /// }
     /// assert!(buffer.starts_with(b"[package]"));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[must_use]
-    pub fn to_direct(&self) -> Option<Self> {
-        if let Some(fd) = self.automatic_direct_fd() {
-            return Some(Self { fd, direct: true, way: Way::Kernel, ..self.clone() });
+    pub fn after_miss(&self, offset: u64, len: usize) -> Self {
+        match self.automatic_direct_fd() {
+            None => self.clone(),
+            Some(_) if self.was_read(offset..offset.saturating_add(len as u64)) => {
+                Self { way: Way::PageCache, ..self.clone() }
+            }
+            Some(fd) => Self { fd, direct: true, way: Way::Kernel, ..self.clone() },
         }
-        (self.is_stored() && self.way == Way::Kernel).then(|| self.clone())
     }
 
     /// Whether the file stores its contents, so that a byte can be transferred again. Pipes,

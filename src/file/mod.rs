@@ -7,6 +7,7 @@ pub(crate) mod alignment;
 pub(crate) mod borrowed;
 pub(crate) mod filesystem;
 pub(crate) mod handle;
+pub(crate) mod history;
 pub(crate) mod metadata;
 pub(crate) mod open;
 pub(crate) mod owner;

@@ -10,7 +10,8 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use crate::file::filesystem::{Storage, ask_storage};
-use crate::file::handle::FileHandle;
+use crate::file::handle::{DirectPart, FileHandle};
+use crate::file::history::ReadHistory;
 use crate::file::metadata::{DirectIo, FileKind, Metadata};
 use crate::file::residency::CacheLook;
 use crate::file::shown::Shown;
@@ -120,7 +121,7 @@ impl FileHandle {
     /// ```
     pub fn open_automatic(path: impl AsRef<Path>) -> Result<Self, OpenError> {
         let path = path.as_ref();
-        open_both(path).map_err(|source| OpenError::new(path, source))
+        open_both(path, None).map_err(|source| OpenError::new(path, source))
     }
 
     /// Takes over a descriptor that this crate has opened, so that its flags and metadata are
@@ -211,8 +212,20 @@ fn open(path: &Path, flags: c_int) -> io::Result<FileHandle> {
     Ok(FileHandle::opened(fd, flags & libc::O_DIRECT != 0, &metadata))
 }
 
+impl ReadHistory {
+    /// Opens a file as [`FileHandle::open_automatic`] does. What is read of it is remembered here.
+    ///
+    /// # Errors
+    ///
+    /// As for `open_automatic`.
+    pub fn open(&self, path: impl AsRef<Path>) -> Result<FileHandle, OpenError> {
+        let path = path.as_ref();
+        open_both(path, Some(self.clone())).map_err(|source| OpenError::new(path, source))
+    }
+}
+
 /// Opens a file for reading, twice if direct reads can be had.
-fn open_both(path: &Path) -> io::Result<FileHandle> {
+fn open_both(path: &Path, history: Option<ReadHistory>) -> io::Result<FileHandle> {
     let fd = OwnedFd::from(OpenOptions::new().read(true).open(path)?);
     let metadata = Metadata::of(fd.as_fd())?;
     let storage = ask_storage(fd.as_fd()).unwrap_or_default();
@@ -220,6 +233,8 @@ fn open_both(path: &Path) -> io::Result<FileHandle> {
         && metadata.direct_io != DirectIo::Unsupported
         && storage != Storage::Memory;
     let direct = if can_be_direct { open_again(fd.as_fd())? } else { None };
+    let history = history.map(|history| (history, (metadata.device, metadata.inode)));
+    let direct = direct.map(|fd| DirectPart { fd, history });
     let look = match storage {
         Storage::Stacked => CacheLook::TryOneByte,
         Storage::Plain | Storage::Memory => CacheLook::Ask,

@@ -123,7 +123,10 @@ where
             (Found::NotCached, None) => None,
             (Found::NotCached, Some(_)) => {
                 let is_aligned = self.target.is_aligned(&self.transfer, file.alignment());
-                Some(if is_aligned { Access::Direct } else { Access::Buffered })
+                let start = self.transfer.offset;
+                let range = start..start.saturating_add(self.progress.rest() as u64);
+                let is_direct = is_aligned && !file.was_read(range);
+                Some(if is_direct { Access::Direct } else { Access::Buffered })
             }
             (Found::NotDirect, Some(_)) if before == Some(Access::Direct) => Some(Access::Buffered),
             (Found::NotDirect, _) => before,

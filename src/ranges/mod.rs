@@ -64,13 +64,22 @@ pub struct ReadRanges {
     ranges: Vec<Range<u64>>,
     gap: u64,
     most: usize,
+    looked_for: LookedFor,
+}
+
+/// Whether somebody has looked for the ranges in the page cache, in vain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum LookedFor {
+    InVain,
+    NotYet,
 }
 
 impl ReadRanges {
     /// Ranges of a file, in bytes. They may overlap, and come in any order. A range whose end is
     /// not after its start is empty, and nothing is read for it.
     pub fn new(file: impl Into<FileHandle>, ranges: impl IntoIterator<Item = Range<u64>>) -> Self {
-        Self { file: file.into(), ranges: ranges.into_iter().collect(), gap: GAP, most: MOST }
+        let (file, ranges) = (file.into(), ranges.into_iter().collect());
+        Self { file, ranges, gap: GAP, most: MOST, looked_for: LookedFor::NotYet }
     }
 
     /// Ranges are read together if at most so many bytes lie between them, which are read too;
@@ -84,6 +93,14 @@ impl ReadRanges {
     /// range that is longer is read by itself, in one read.
     pub fn most(mut self, bytes: usize) -> Self {
         self.most = bytes;
+        self
+    }
+
+    /// Says that [`FileHandle::read_cached`] has found none of the ranges: the reads go the way that
+    /// [`FileHandle::after_miss`] tells. Of an automatic file, those that are direct are then
+    /// submitted together.
+    pub fn after_miss(mut self) -> Self {
+        self.looked_for = LookedFor::InVain;
         self
     }
 
@@ -180,7 +197,11 @@ impl ReadRanges {
             let needed = usize::try_from(needed.end - needed.start).unwrap_or(usize::MAX);
             let buffer = pool.acquire_or_allocate(needed)?;
             let gather = Arc::clone(&gather);
-            let job = Job::read_range(&self.file, buffer, span.start, len, move |done| {
+            let file = match self.looked_for {
+                LookedFor::NotYet => self.file.clone(),
+                LookedFor::InVain => self.file.after_miss(span.start, len),
+            };
+            let job = Job::read_range(file, buffer, span.start, len, move |done| {
                 gather.arrived(&span, parts, done);
             });
             Ok(job.exact())

@@ -4,7 +4,10 @@ use std::fs::{File, OpenOptions};
 use std::io::ErrorKind;
 use std::path::Path;
 
-use reapool::{Access, AlignedBuf, Completion, Dispatcher, FileHandle, Job, Ranged};
+use reapool::{
+    Access, AlignedBuf, BufferPool, Completion, Dispatcher, FileHandle, Job, Ranged, ReadHistory,
+    ReadRanges,
+};
 
 use crate::support::cache::{bring, evict, is_on_device, reads_without_waiting, resident};
 use crate::support::{self, contents, known_file, scratch, skipped};
@@ -165,7 +168,7 @@ fn several_buffers_that_are_aligned_are_filled_directly() {
 fn a_thread_that_has_looked_itself_reads_directly() {
     let directory = scratch();
     let Some((path, file)) = cold_file(directory.path()) else { return };
-    let direct = file.to_direct().expect("an automatic handle has a direct one");
+    let direct = file.after_miss(4096, 8192);
     assert!(direct.is_direct() && !direct.is_automatic());
     let mut buffer = AlignedBuf::zeroed(8192);
     if !support::is_memcheck() {
@@ -186,8 +189,76 @@ fn a_thread_that_has_looked_itself_reads_directly() {
     let mut buffer = AlignedBuf::zeroed(8192);
     let cached = file.read_cached(&mut buffer, 8192, LENGTH - 100);
     assert!(support::is_memcheck() || cached == Some(100), "{cached:?}");
-    assert!(direct.to_direct().is_some());
-    assert!(FileHandle::open_buffered(path).unwrap().to_direct().is_none());
+    assert!(direct.after_miss(0, 10).is_direct());
+    assert!(FileHandle::open_buffered(path).unwrap().after_miss(0, 10).is_buffered());
+}
+
+#[test]
+fn what_is_read_again_is_let_into_the_page_cache() {
+    let directory = scratch();
+    let Some((path, _file)) = cold_file(directory.path()) else { return };
+    let jobs = support::builder().build().unwrap();
+    let history = ReadHistory::new(1 << 20);
+    let file = history.open(&path).unwrap();
+    let read = |file: &FileHandle, offset: u64| {
+        let done = read_range(&jobs, file, offset, 20_000);
+        assert!(*done.data() == contents(offset..offset + 20_000));
+        done.access.unwrap()
+    };
+    if support::is_memcheck() {
+        read(&file, 0);
+        return;
+    }
+    assert_eq!((read(&file, 0), read(&file, 70_000)), (Access::Direct, Access::Direct));
+    assert_eq!(resident(&path), 0);
+    // It is the data that counts, and not the handle.
+    let other = history.open(&path).unwrap();
+    assert_eq!(read(&other, 0), Access::Buffered);
+    assert_eq!(read(&file, 0), Access::Cached);
+
+    evict_all(&path);
+    let missed = file.after_miss(70_000, 20_000);
+    assert!(!missed.is_direct() && !missed.is_automatic(), "it was read before");
+    // The look makes the kernel read, which may be done before it has looked.
+    assert_ne!(read(&missed, 70_000), Access::Direct);
+    // A handle without a history has its own way.
+    evict_all(&path);
+    let forgetful = FileHandle::open_automatic(&path).unwrap();
+    for _ in 0..3 {
+        assert_eq!(read(&forgetful, 0), Access::Direct);
+    }
+    assert!(format!("{history:?}").contains("most: 1048576"));
+}
+
+#[test]
+fn ranges_that_were_looked_for_in_vain_are_submitted_together() {
+    let directory = scratch();
+    let Some((path, _file)) = cold_file(directory.path()) else { return };
+    let history = ReadHistory::new(1 << 20);
+    let file = history.open(&path).unwrap();
+    let jobs = support::builder().build().unwrap();
+    let pool = BufferPool::builder().build().unwrap();
+    let ranges = || ReadRanges::new(&file, [0..10, 4000..4100, 90_000..90_005]).gap(5000);
+    let read = |ranges: ReadRanges| {
+        let bytes = ranges.spawn(&jobs.submitter(), &pool).unwrap().join().unwrap().unwrap();
+        assert!(*bytes[1] == contents(4000..4100) && *bytes[2] == contents(90_000..90_005));
+    };
+    read(ranges().after_miss());
+    let stats = jobs.stats();
+    // Ranges that share a read are no second read of their block.
+    assert_eq!((stats.accepted, stats.submit_calls, stats.buffered), (2, 1, 0), "{stats:?}");
+    read(ranges().after_miss());
+    assert_eq!(jobs.stats().buffered, 2, "they were read before");
+    evict_all(&path);
+    let forgetful = FileHandle::open_automatic(&path).unwrap();
+    let before = jobs.stats().automatic_direct;
+    read(ReadRanges::new(forgetful, [0..10, 4000..4100, 90_000..90_005]));
+    assert!(support::is_memcheck() || jobs.stats().automatic_direct > before);
+}
+
+/// Takes a file out of the page cache that the kernel may still be reading ahead.
+fn evict_all(path: &Path) {
+    support::eventually("the file leaves the page cache", || evict(path));
 }
 
 #[test]
@@ -221,7 +292,7 @@ fn where_direct_reads_cannot_be_had_all_go_through_the_page_cache() {
     let jobs = support::builder().build().unwrap();
     for path in ["/proc/version", "/dev/shm", "/dev/null"] {
         let file = FileHandle::open_automatic(path).unwrap();
-        assert!(!file.is_automatic() && !file.is_direct() && file.to_direct().is_none(), "{path}");
+        assert!(!file.is_automatic() && !file.after_miss(0, 1).is_direct(), "{path}");
     }
     let memory = tempfile::tempdir_in("/dev/shm").unwrap();
     let path = known_file(memory.path(), "known", LENGTH);
@@ -248,10 +319,10 @@ fn the_way_of_other_handles_is_told_too() {
     let buffered = support::open_buffered(&path);
     if reads_without_waiting(&path) {
         assert_eq!(read(&buffered), Some(Access::Cached));
-        if evict(&path) && !support::is_memcheck() {
-            assert_eq!(read(&buffered), Some(Access::Buffered));
-        }
     }
+    // Of this file system it can't be told whether a read would wait.
+    let process = FileHandle::open_buffered("/proc/self/status").unwrap();
+    assert_eq!(read(&process), Some(Access::Buffered));
     let write = Job::write(&buffered, vec![1; 10], LENGTH, |done| done.access);
     assert_eq!(jobs.spawn(write).unwrap().join().unwrap(), Some(Access::Buffered));
     let sync = Job::sync_data(&buffered, |done| done.access);

@@ -6,8 +6,9 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Arc;
 
+use nix::sys::sysinfo::sysinfo;
 use object_store::local::LocalFileSystem;
-use reapool::{BufferPool, BuildError as DispatcherError, Dispatcher, PoolBuildError};
+use reapool::{BufferPool, BuildError as DispatcherError, Dispatcher, PoolBuildError, ReadHistory};
 
 use crate::objects::Objects;
 use crate::reader::Reader;
@@ -39,6 +40,7 @@ pub struct LocalStoreBuilder {
     extra_memory: usize,
     open_files: usize,
     depth: usize,
+    remembered: u64,
 }
 
 impl LocalStoreBuilder {
@@ -49,6 +51,7 @@ impl LocalStoreBuilder {
             extra_memory: usize::MAX,
             open_files: 256,
             depth: 128,
+            remembered: memory_of_the_machine() / 2,
         }
     }
 
@@ -87,6 +90,14 @@ impl LocalStoreBuilder {
         self
     }
 
+    /// How many bytes of what was read past the page cache are remembered; by default half of the
+    /// machine's memory. What is read again while it is remembered is let into the page cache. With
+    /// 0, nothing is: then only what others have brought there is read from it.
+    pub fn remembered(mut self, bytes: u64) -> Self {
+        self.remembered = bytes;
+        self
+    }
+
     /// Makes the store, and starts its threads.
     ///
     /// # Errors
@@ -100,7 +111,8 @@ impl LocalStoreBuilder {
         let pool = pool.build().map_err(BuildError::Pool)?;
         let open_files = NonZeroUsize::new(self.open_files).unwrap_or(NonZeroUsize::MIN);
         let counters = Arc::new(Counters::default());
-        let reader = Reader::new(dispatcher, pool, Arc::clone(&counters));
+        let history = ReadHistory::new(self.remembered);
+        let reader = Reader::new(dispatcher, pool, history, Arc::clone(&counters));
         Ok(LocalStore::assemble(self.local, Objects::new(open_files), reader, counters))
     }
 }
@@ -130,6 +142,11 @@ impl LocalStore {
         let local = LocalFileSystem::new_with_prefix(prefix).map_err(BuildError::Prefix)?;
         Self::builder().local(local).build()
     }
+}
+
+/// In bytes; 0 if the system does not tell.
+fn memory_of_the_machine() -> u64 {
+    sysinfo().map_or(0, |information| information.ram_total())
 }
 
 /// Why a store could not be made.

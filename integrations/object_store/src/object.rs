@@ -11,7 +11,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use nix::sys::statfs::{self, FsType, fstatfs};
 use object_store::ObjectMeta;
 use object_store::path::Path as Location;
-use reapool::{FileHandle, FileKind};
+use reapool::{FileHandle, FileKind, ReadHistory};
 
 /// Who reads an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,10 +74,7 @@ impl Version {
 }
 
 pub(crate) struct Object {
-    /// Asked for what is in the page cache.
     pub(crate) file: FileHandle,
-    /// For the rest.
-    pub(crate) direct: FileHandle,
     pub(crate) version: Version,
     /// That by which it was opened.
     pub(crate) path: PathBuf,
@@ -92,20 +89,20 @@ pub(crate) enum Opened {
 impl Object {
     /// Opens a file. It waits for the device if need be. An error says only that there is one:
     /// `LocalFileSystem` tells which.
-    pub(crate) fn open(path: &Path) -> io::Result<Opened> {
-        let file = FileHandle::open_automatic(path)?;
+    pub(crate) fn open(path: &Path, history: &ReadHistory) -> io::Result<Opened> {
+        let file = history.open(path)?;
         if file.kind() != FileKind::Regular {
             return Err(io::ErrorKind::Unsupported.into());
         }
         if !is_local(fstatfs(file.as_fd())?.filesystem_type()) {
             return Ok(Opened::NotOurs(Reason::Elsewhere));
         }
-        let Some(direct) = file.to_direct() else {
+        if !file.is_automatic() {
             return Ok(Opened::NotOurs(Reason::NoDirectReads));
-        };
+        }
         let version = Version::of(&file.metadata()?);
         let path = path.to_owned();
-        Ok(Opened::Object(Self { file, direct, version, path }))
+        Ok(Opened::Object(Self { file, version, path }))
     }
 
     pub(crate) fn size(&self) -> u64 {

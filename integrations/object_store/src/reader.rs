@@ -12,7 +12,9 @@ use bytes::Bytes;
 use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream};
 use object_store::{Error, Result};
-use reapool::{BufferPool, Dispatcher, Job, PoolBuf, PoolStats, ReadRanges, Stats, Submitter};
+use reapool::{
+    BufferPool, Dispatcher, Job, PoolBuf, PoolStats, ReadHistory, ReadRanges, Stats, Submitter,
+};
 
 use crate::object::{Object, Opened};
 use crate::stats::Counters;
@@ -21,6 +23,10 @@ use crate::stats::Counters;
 /// ahead.
 const PIECE: u64 = 1 << 20;
 const PIECES_AHEAD: usize = 8;
+
+/// Shorter ranges are read in one piece, so that they needn't be put together. With what is read
+/// around it, it fits into a buffer of 2 MiB.
+const IN_ONE_PIECE: u64 = (2 << 20) - (8 << 10);
 
 /// Ranges are read together up to this length. What is read around them fits into a buffer of 4 MiB.
 const TOGETHER: usize = (4 << 20) - (8 << 10);
@@ -37,6 +43,8 @@ pub(crate) struct Reader {
     dispatcher: Option<Dispatcher>,
     submitter: Submitter,
     pool: BufferPool,
+    /// What is read again is let into the page cache.
+    history: ReadHistory,
     counters: Arc<Counters>,
 }
 
@@ -48,9 +56,14 @@ enum Looked {
 }
 
 impl Reader {
-    pub(crate) fn new(dispatcher: Dispatcher, pool: BufferPool, counters: Arc<Counters>) -> Self {
+    pub(crate) fn new(
+        dispatcher: Dispatcher,
+        pool: BufferPool,
+        history: ReadHistory,
+        counters: Arc<Counters>,
+    ) -> Self {
         let submitter = dispatcher.submitter();
-        Self { dispatcher: Some(dispatcher), submitter, pool, counters }
+        Self { dispatcher: Some(dispatcher), submitter, pool, history, counters }
     }
 
     pub(crate) fn stats(&self) -> (PoolStats, Stats) {
@@ -59,7 +72,8 @@ impl Reader {
 
     /// Opens a file on a blocking thread.
     pub(crate) async fn open(&self, path: PathBuf) -> Option<Opened> {
-        let job = Job::blocking(move || Object::open(&path).ok(), |opened| opened);
+        let history = self.history.clone();
+        let job = Job::blocking(move || Object::open(&path, &history).ok(), |opened| opened);
         let opened = self.submitter.spawn_async(job).await.ok()?.await;
         Counters::add(&self.counters.opened, u64::from(opened.is_some()));
         opened
@@ -72,10 +86,11 @@ impl Reader {
         range: Range<u64>,
     ) -> BoxStream<'static, Result<Bytes>> {
         let reader = Arc::clone(self);
-        let pieces = range.start / PIECE..range.end.div_ceil(PIECE);
+        let piece = if range.end - range.start <= IN_ONE_PIECE { u64::MAX } else { PIECE };
+        let pieces = range.start / piece..range.end.div_ceil(piece);
         let read = move |number: u64| {
-            let start = range.start.max(number * PIECE);
-            let piece = start..range.end.min((number + 1) * PIECE);
+            let start = range.start.max(number * piece);
+            let piece = start..range.end.min((number + 1).saturating_mul(piece));
             let (reader, object) = (Arc::clone(&reader), Arc::clone(&object));
             async move { reader.read(&object, piece).await }
         };
@@ -89,13 +104,14 @@ impl Reader {
             Looked::NotCached(buffer) => buffer,
         };
         let len = length(&range);
-        let job = Job::read_range(&object.direct, buffer, range.start, len, |done| {
+        let file = object.file.after_miss(range.start, len);
+        let job = Job::read_range(file, buffer, range.start, len, |done| {
             done.into_success().map(|(_, bytes)| bytes)
         });
         let read = self.submitter.spawn_async(job.exact()).await;
         let read = read.map_err(|refused| failed(refused.kind()))?;
         let bytes = read.await.map_err(failed)?;
-        self.count_direct(len);
+        self.count_read(len);
         Ok(pass_on(bytes))
     }
 
@@ -126,15 +142,14 @@ impl Reader {
             return Ok(results);
         }
         let wanted = missing.iter().map(|&index| ranges[index].clone());
-        let reads = ReadRanges::new(&object.direct, wanted).most(TOGETHER);
-        let read = reads.spawn_async(&self.submitter, &self.pool).await.map_err(failed)?;
-        let read = read.await.map_err(failed)?;
-        for (index, bytes) in missing.into_iter().zip(read) {
+        let reads = ReadRanges::new(&object.file, wanted).most(TOGETHER).after_miss();
+        let reads = reads.spawn_async(&self.submitter, &self.pool).await.map_err(failed)?;
+        for (index, bytes) in missing.into_iter().zip(reads.await.map_err(failed)?) {
             let wanted = length(&ranges[index]);
             if bytes.len() < wanted {
                 return Err(cut_short(object, wanted, bytes.len()));
             }
-            self.count_direct(wanted);
+            self.count_read(wanted);
             results[index] = pass_on(bytes);
         }
         Ok(results)
@@ -156,9 +171,9 @@ impl Reader {
         }
     }
 
-    fn count_direct(&self, bytes: usize) {
-        Counters::add(&self.counters.direct_reads, 1);
-        Counters::add(&self.counters.direct_bytes, bytes as u64);
+    fn count_read(&self, bytes: usize) {
+        Counters::add(&self.counters.device_reads, 1);
+        Counters::add(&self.counters.device_bytes, bytes as u64);
     }
 }
 

@@ -12,10 +12,11 @@ pub struct LocalStoreStats {
     pub cached_reads: u64,
     /// The bytes of these.
     pub cached_bytes: u64,
-    /// Calls, or pieces of a stream, for which the device was read.
-    pub direct_reads: u64,
+    /// Ranges, or pieces of a stream, that were read from the device: past the page cache, or, if
+    /// they were read again, through it (`dispatcher.buffered` counts these reads).
+    pub device_reads: u64,
     /// The bytes that were asked for in these.
-    pub direct_bytes: u64,
+    pub device_bytes: u64,
     /// Calls that were left to `LocalFileSystem`.
     pub left: u64,
     /// Files opened.
@@ -32,8 +33,8 @@ pub struct LocalStoreStats {
 pub(crate) struct Counters {
     pub(crate) cached_reads: AtomicU64,
     pub(crate) cached_bytes: AtomicU64,
-    pub(crate) direct_reads: AtomicU64,
-    pub(crate) direct_bytes: AtomicU64,
+    pub(crate) device_reads: AtomicU64,
+    pub(crate) device_bytes: AtomicU64,
     pub(crate) left: AtomicU64,
     pub(crate) opened: AtomicU64,
 }
@@ -53,8 +54,8 @@ impl Counters {
         LocalStoreStats {
             cached_reads: get(&self.cached_reads),
             cached_bytes: get(&self.cached_bytes),
-            direct_reads: get(&self.direct_reads),
-            direct_bytes: get(&self.direct_bytes),
+            device_reads: get(&self.device_reads),
+            device_bytes: get(&self.device_bytes),
             left: get(&self.left),
             opened: get(&self.opened),
             open_files,
