@@ -48,18 +48,30 @@ async fn what_is_read_again_is_cached_from_then_on() {
     let Some((root, store, location)) = store().await else { return };
     evict(&root.path().join("object"));
     let ranges = [5000..300_000, 1_000_000..1_100_000];
-    for (device, buffered, cached) in [(2, 0, 0), (4, 2, 0), (4, 2, 2), (4, 2, 4)] {
+    let read = async || {
         let bytes = store.get_ranges(&location, &ranges).await.unwrap();
         assert!(bytes[1] == contents(0, LENGTH)[1_000_000..1_100_000]);
         let stats = store.stats();
-        let seen = (stats.device_reads, stats.dispatcher.buffered, stats.cached_reads);
-        assert_eq!(seen, (device, buffered, cached), "{stats:?}");
+        (stats.device_reads, stats.dispatcher.buffered, stats.cached_reads)
+    };
+    assert_eq!(read().await, (2, 0, 0));
+    assert_eq!(read().await, (4, 2, 0));
+    // The kernel may answer that it would have to wait although the data is there.
+    let mut before = (4, 2, 0);
+    for round in 0.. {
+        let now = read().await;
+        if now.2 == before.2 + 2 {
+            break;
+        }
+        assert!(round < 100, "it stays out of the page cache: {now:?}");
+        before = now;
     }
     // The whole object was read in part only.
     evict(&root.path().join("object"));
+    let before = store.stats().dispatcher.buffered;
     let whole = store.get(&location).await.unwrap().bytes().await.unwrap();
     assert!(whole == contents(0, LENGTH));
-    assert_eq!(store.stats().dispatcher.buffered, 2);
+    assert_eq!(store.stats().dispatcher.buffered, before);
 }
 
 #[tokio::test]
