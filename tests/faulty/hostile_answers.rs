@@ -162,9 +162,10 @@ fn files_without_a_size_take_no_memory_beside_the_runs() {
     const COUNT: usize = 16;
     const MEMORY: usize = 12 << 20;
     let name = |number: usize| format!("{number:02}");
-    for len in [100_000, 1_500_000] {
+    // Without a size, or grown since they were asked for it.
+    for (len, size) in [(100_000, 0), (1_500_000, 0), (100_000, 5000), (1_500_000, 5000)] {
         let expected = support::contents(0..len as u64);
-        let node = Node { size: 0, ..Node::honest(&expected) };
+        let node = Node { size, ..Node::honest(&expected) };
         let names: Vec<_> = (0..COUNT).map(name).collect();
         let Some(liar) = Liar::mount(names.iter().map(|name| (&**name, node.clone()))) else {
             return;

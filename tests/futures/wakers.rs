@@ -1,6 +1,7 @@
 //! Executors' mistakes: a waker that panics, wherever it is cloned or dropped, costs no job anything.
+//! And their right: a waker may do as it likes, as no lock is held.
 
-#![expect(unsafe_code, reason = "makes a waker that can't be cloned")]
+#![expect(unsafe_code, reason = "makes wakers that notice how they are cloned")]
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
@@ -186,4 +187,89 @@ fn one_that_panics_costs_a_pool_no_buffer() {
         drop(buffer.unwrap());
         assert_eq!((pool.stats().buffers_out, pool.stats().waiting), (0, 0));
     });
+}
+
+type Look = dyn Fn(&str) + Send + Sync;
+
+/// A waker that calls this function when it is cloned or dropped, and does nothing else.
+fn nosy(look: impl Fn(&str) + Send + Sync + 'static) -> Waker {
+    /// # Safety
+    ///
+    /// The pointer comes from `raw`, and its share has not been given back.
+    unsafe fn share(data: *const ()) -> Arc<Box<Look>> {
+        // SAFETY: it is that of a share in a `Box<Look>`, and lives on with the share.
+        unsafe { Arc::increment_strong_count(data.cast::<Box<Look>>()) };
+        // SAFETY: the share that was added above.
+        unsafe { Arc::from_raw(data.cast()) }
+    }
+    fn raw(look: Arc<Box<Look>>) -> RawWaker {
+        RawWaker::new(Arc::into_raw(look).cast(), &VTABLE)
+    }
+    unsafe fn clone(data: *const ()) -> RawWaker {
+        // SAFETY: the waker has its share.
+        let look = unsafe { share(data) };
+        look("cloned");
+        raw(look)
+    }
+    unsafe fn drop(data: *const ()) {
+        // SAFETY: the waker's own share, which it has no longer.
+        let look = unsafe { Arc::from_raw(data.cast::<Box<Look>>()) };
+        look("dropped");
+    }
+    fn nothing(_: *const ()) {}
+    static VTABLE: RawWakerVTable = RawWakerVTable::new(clone, drop, nothing, drop);
+    // SAFETY: the functions keep count of the shares, and what they share is `Send` and `Sync`.
+    unsafe { Waker::from_raw(raw(Arc::new(Box::new(look)))) }
+}
+
+#[test]
+fn no_lock_is_held_while_one_is_cloned_or_dropped() {
+    watched(|| {
+        let (dispatcher, gate) = full();
+        let submitter = dispatcher.submitter();
+        let waker = nosy(move |_| _ = submitter.stats());
+        let mut waiting = dispatcher.spawn_async(Job::nop(|| 5));
+        let mut given_up = dispatcher.submit_async(Job::nop(|| ()));
+        let mut refused = dispatcher.spawn_async(Job::nop(|| ()));
+        for _ in 0..2 {
+            assert!(poll_as(&waker, &mut waiting).is_pending());
+            assert!(poll_as(&waker, &mut given_up).is_pending());
+            assert!(poll_as(&waker, &mut refused).is_pending());
+            assert!(Task::new().poll(&mut waiting).is_pending());
+        }
+        drop(given_up);
+        assert!(poll_as(&waker, &mut waiting).is_pending());
+        gate.open();
+        dispatcher.quiesce();
+        let Poll::Ready(Ok(_)) = poll_as(&waker, &mut waiting) else { panic!("there is room") };
+        drop(dispatcher);
+        assert!(matches!(poll_as(&waker, &mut refused), Poll::Ready(Err(_))));
+    });
+    // The end of a job takes the lock of what is between it and its handle.
+    for moment in ["cloned", "dropped"] {
+        watched(move || {
+            let dispatcher = Arc::new(Tended::new(support::builder().depth(2).workers(1)));
+            let gate = Gate::default();
+            let (inside, ending) = (gate.clone(), Arc::downgrade(&dispatcher));
+            let held = null_read(&null(), move || {
+                inside.pass();
+                5
+            });
+            let mut handle = dispatcher.spawn(held).unwrap();
+            let waker = nosy(move |what| {
+                if what == moment {
+                    gate.open();
+                    ending.upgrade().unwrap().quiesce();
+                }
+            });
+            let mut polled = poll_as(&waker, &mut handle);
+            if polled.is_pending() {
+                polled = Task::new().poll(&mut handle);
+            }
+            if polled.is_pending() {
+                polled = Task::new().poll(&mut handle);
+            }
+            assert_eq!(polled, Poll::Ready(5), "{moment}");
+        });
+    }
 }

@@ -18,24 +18,28 @@ fn program() -> Command {
     child
 }
 
-fn run(child: impl FnOnce() -> Command + Send + 'static) -> ExitStatus {
+/// How it ends if a worker starts it, and if a blocking thread does.
+fn run(child: fn() -> Command) -> [ExitStatus; 2] {
     let dispatcher = support::builder().depth(1).workers(1).build().unwrap();
-    let job = Job::nop(move || child().status().unwrap());
-    dispatcher.spawn(job).unwrap().join_timeout(HANG).unwrap()
+    let run = move || child().status().unwrap();
+    let jobs = [Job::nop(run), Job::blocking(run, |status| status)];
+    jobs.map(|job| dispatcher.spawn(job).unwrap().join_timeout(HANG).unwrap())
 }
 
 #[test]
 fn they_ignore_signals_unless_they_unblock_them() {
     let _alone = alone();
     watched(|| {
-        let status = run(program);
-        assert_eq!((status.code(), status.signal()), (Some(7), None), "as the documentation says");
-        let status = run(|| {
+        for status in run(program) {
+            let end = (status.code(), status.signal());
+            assert_eq!(end, (Some(7), None), "as the documentation says");
+        }
+        let ended = run(|| {
             let mut child = program();
             // SAFETY: the child only makes a system call here, which is allowed after a fork.
             unsafe { child.pre_exec(|| Ok(SigSet::empty().thread_set_mask()?)) };
             child
         });
-        assert_eq!(status.signal(), Some(libc::SIGTERM));
+        assert_eq!(ended.map(|status| status.signal()), [Some(libc::SIGTERM); 2]);
     });
 }

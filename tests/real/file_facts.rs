@@ -68,19 +68,24 @@ fn metadata_is_what_the_standard_library_says() {
     assert_eq!(file.size().unwrap(), 5 << 30, "asked for now");
 }
 
-/// Whether aligned reads work as the handle says, and reads that keep to half of it don't.
+/// Whether aligned reads work as the handle says, and reads that keep to half of it don't, and say what
+/// they would need.
 fn check_alignment(file: &FileHandle) {
     let dispatcher = Tended::new(support::builder().depth(4).workers(1));
     let (memory, offset) = multiples(file.alignment());
     let read = |at: u64, len: u64| {
         let buffer = AlignedBuf::with_alignment(len as usize, memory);
         completion_of(&dispatcher.submitter(), |callback| Job::read(file, buffer, at, callback))
-            .result
+            .into_success()
+            .map(|(count, _)| count)
     };
     assert_eq!(read(offset, offset).unwrap() as u64, offset);
-    let invalid = |result: io::Result<usize>| result.unwrap_err().raw_os_error();
-    assert_eq!(invalid(read(offset / 2, offset)), Some(libc::EINVAL));
-    assert_eq!(invalid(read(0, offset / 2)), Some(libc::EINVAL));
+    let remedy = format!("multiples of {offset}, and the buffer's address of {memory})");
+    for (at, len) in [(offset / 2, offset), (0, offset / 2)] {
+        let error = read(at, len).unwrap_err();
+        assert_eq!(error.source.raw_os_error(), Some(libc::EINVAL));
+        assert!(error.to_string().ends_with(&remedy), "{error}");
+    }
 }
 
 #[test]

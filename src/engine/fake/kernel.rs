@@ -131,7 +131,7 @@ mod tests {
 
     use super::super::Fake;
     use crate::engine::operation::Operation;
-    use crate::engine::{Engine, Request, Transfer};
+    use crate::engine::{Engine, Request, STOP, Transfer};
 
     /// The message of the panic in this call.
     fn breach<R>(call: impl FnOnce() -> R) -> String {
@@ -186,6 +186,12 @@ mod tests {
         fake.take(&mut events, 1).unwrap();
         fake.wake().unwrap();
         assert_eq!(breach(|| fake.wake()), "the waiter was woken before");
+    }
+
+    #[test]
+    fn the_token_of_the_stop_event_is_noticed() {
+        let fake = Fake::default();
+        assert_eq!(breach(|| submit(&fake, STOP)), "no slot has the token of the stop event");
     }
 
     #[test]
