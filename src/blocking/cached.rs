@@ -46,7 +46,10 @@ impl FileHandle {
         let look = self.cache_look()?;
         // Before `capacity`, as the contract of `IoBufMut` begins with the pointer.
         let memory = buffer.stable_mut_ptr();
-        let len = len.min(buffer.capacity()).min(TRANSFER_MAX);
+        let len = len.min(buffer.capacity());
+        if len > TRANSFER_MAX {
+            return None;
+        }
         let transfer = Transfer::read(self.raw_fd(), memory, len, offset);
         // SAFETY: the kernel writes at most `len` bytes, which is at most the capacity, and the
         // buffer is borrowed exclusively meanwhile; this handle keeps the file open.

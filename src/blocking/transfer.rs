@@ -44,10 +44,10 @@ pub(crate) unsafe fn read_cached(
         CacheLook::Try => Some(true),
         // SAFETY: the caller's promise, of which this is a part.
         CacheLook::Ask => unsafe { is_cached(transfer, requested) },
-        CacheLook::TryOneByte => None,
+        CacheLook::TryEnds => None,
     };
     // SAFETY: the caller's promise, of which these are a part.
-    if !is_worth_a_try.unwrap_or_else(|| unsafe { is_first_byte_cached(transfer) }) {
+    if !is_worth_a_try.unwrap_or_else(|| unsafe { are_ends_cached(transfer, requested) }) {
         return CacheRead::Miss(0);
     }
     if transfer.operation == Operation::ReadVectored {
@@ -79,6 +79,10 @@ pub(crate) unsafe fn read_cached(
 ///
 /// The file that the transfer describes is open.
 unsafe fn is_cached(transfer: &Transfer, requested: usize) -> Option<bool> {
+    if requested == 0 {
+        // To the kernel, no length is one up to the end of the file.
+        return Some(true);
+    }
     let page = page_size();
     let start = transfer.offset - transfer.offset % page;
     let end = transfer.offset.saturating_add(requested as u64);
@@ -93,17 +97,20 @@ unsafe fn is_cached(transfer: &Transfer, requested: usize) -> Option<bool> {
     Some(cached >= end.min(size).saturating_sub(start))
 }
 
-/// Whether the page cache has the first byte.
+/// Whether the page cache has the first byte and the last, if the file does.
 ///
 /// # Safety
 ///
 /// The file that the transfer describes is open.
-unsafe fn is_first_byte_cached(transfer: &Transfer) -> bool {
+unsafe fn are_ends_cached(transfer: &Transfer, requested: usize) -> bool {
     let mut byte = 0_u8;
-    let fd = transfer.fd;
-    let first = Transfer::read(fd, ptr::from_mut(&mut byte), 1, transfer.offset);
-    // SAFETY: a read of one byte into a live local; the file is open, by the caller's promise.
-    unsafe { transfer_once(&first, libc::RWF_NOWAIT) }.is_ok()
+    let mut is_cached = |offset: u64| {
+        let one = Transfer::read(transfer.fd, ptr::from_mut(&mut byte), 1, offset);
+        // SAFETY: a read of one byte into a live local; the file is open, by the caller's promise.
+        unsafe { transfer_once(&one, libc::RWF_NOWAIT) }.is_ok()
+    };
+    let last = transfer.offset.saturating_add(requested.saturating_sub(1) as u64);
+    is_cached(transfer.offset) && is_cached(last)
 }
 
 /// The outcome for an error of preadv2(2), which a read without the flag may not meet.

@@ -84,6 +84,8 @@ struct FileShared<O: ?Sized = dyn Send + Sync> {
 /// The same file, open once more with `O_DIRECT`.
 pub(super) struct DirectPart {
     pub(super) fd: OwnedFd,
+    /// The first descriptor, for reads through the page cache.
+    pub(super) buffered: RawFd,
     /// What of the file is read again is let into the page cache.
     pub(super) history: Option<(ReadHistory, FileId)>,
 }
@@ -223,6 +225,14 @@ impl FileHandle {
         Some(self.direct_part()?.fd.as_raw_fd())
     }
 
+    /// The descriptor for reads through the page cache, of a handle whose direct reads are this
+    /// crate's choice.
+    pub(crate) fn buffered_fd(&self) -> Option<RawFd> {
+        let direct = self.shared.direct.as_ref()?;
+        let is_choice = self.is_automatic() || self.fd == direct.fd.as_raw_fd();
+        is_choice.then_some(direct.buffered)
+    }
+
     /// Whether a read of this range was direct before, as far as is remembered. From now on it is.
     pub(crate) fn was_read(&self, range: Range<u64>) -> bool {
         let history = self.direct_part().and_then(|direct| direct.history.as_ref());
@@ -252,14 +262,15 @@ impl FileHandle {
         Self::with_direct_part(owner, fd, flags, (kind, direct_io), None)
     }
 
-    /// As `assemble`, with a second descriptor of the same file for direct reads.
+    /// As `assemble`, but automatic, if there is a second descriptor for direct reads.
     pub(super) fn with_direct_part<O: Send + Sync + 'static>(
         owner: O,
         fd: RawFd,
         flags: c_int,
         (kind, direct_io): (FileKind, DirectIo),
-        direct: Option<DirectPart>,
+        direct: Option<(DirectPart, CacheLook)>,
     ) -> Self {
+        let (direct, look) = direct.unzip();
         let nowait_unsupported = AtomicBool::new(false);
         let shared: Arc<FileShared> =
             Arc::new(FileShared { kind, direct_io, nowait_unsupported, direct, owner });
@@ -275,7 +286,8 @@ impl FileHandle {
         } else {
             Way::Kernel
         };
-        Self { way, ..handle }.switched(flags & libc::O_DIRECT != 0)
+        let handle = Self { way, ..handle }.switched(flags & libc::O_DIRECT != 0);
+        Self { way: look.map_or(handle.way, Way::Automatic), ..handle }
     }
 
     /// Makes a handle that keeps nothing open.
@@ -299,17 +311,8 @@ impl FileHandle {
         Self { direct, way, ..self.clone() }
     }
 
-    /// A handle to the same file whose reads are automatic, if it has a second descriptor for
-    /// direct ones.
-    pub(crate) fn made_automatic(mut self, look: CacheLook) -> Self {
-        if self.shared.direct.is_some() {
-            self.way = Way::Automatic(look);
-        }
-        self
-    }
-
     /// The handle for a read of so many bytes from `offset` on, of which
-    /// [`read_cached`](Self::read_cached) has found nothing. It saves the job another look.
+    /// [`read_cached`](Self::read_cached) has found nothing. It saves a direct read another look.
     ///
     /// Of an [automatic](Self::open_automatic) handle, it is one whose reads are direct, or, if the
     /// range was read before and is [remembered](crate::ReadHistory), one whose reads go through

@@ -13,10 +13,17 @@ use std::fmt;
 use std::ops::Range;
 
 use crate::sync::{Arc, Mutex, lock};
+use crate::sys::fork::ForkMark;
 
 /// Reads are remembered by blocks of this size, and blocks by segments of 64.
-const BLOCK: u64 = 64 << 10;
+const BLOCK: u64 = 4 << 10;
 const SEGMENT: u64 = 64 * BLOCK;
+
+/// Longer reads are not remembered.
+const LONGEST: u64 = 1 << 30;
+
+/// No more segments than this are remembered: 64 GiB if all of each was read.
+const SEGMENTS: usize = 1 << 18;
 
 /// Whether data was read before, as far as is remembered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,7 +66,10 @@ impl Remembered {
     /// Takes note of a read of this range.
     fn touch(&mut self, file: FileId, range: Range<u64>) -> Seen {
         // What is longer than all that is remembered would drive itself out.
-        if range.is_empty() || range.end - range.start > self.most * BLOCK {
+        let longest = LONGEST.min(self.most.saturating_mul(BLOCK));
+        // No file has an offset beyond this.
+        let is_odd = range.is_empty() || range.end > i64::MAX as u64;
+        if is_odd || range.end - range.start > longest {
             return Seen::First;
         }
         let segments = || range.start / SEGMENT..range.end.div_ceil(SEGMENT);
@@ -89,7 +99,7 @@ impl Remembered {
         };
         self.blocks += u64::from((blocks & !segment.blocks).count_ones());
         segment.blocks |= blocks;
-        while self.blocks > self.most {
+        while self.blocks > self.most || self.segments.len() > SEGMENTS {
             self.forget_oldest();
         }
     }
@@ -148,36 +158,52 @@ fn blocks_of(number: u64, range: &Range<u64>) -> u64 {
 /// ```
 #[derive(Clone)]
 pub struct ReadHistory {
-    remembered: Arc<Mutex<Remembered>>,
+    shared: Arc<HistoryShared>,
+}
+
+struct HistoryShared {
+    fork_mark: ForkMark,
+    remembered: Mutex<Remembered>,
 }
 
 impl ReadHistory {
-    /// Remembers so many bytes of data, in blocks of 64 KiB; the oldest are forgotten.
+    /// Remembers so many bytes of data, in blocks of 4 KiB; the oldest are forgotten. Smaller reads
+    /// in one block count as the same data.
     ///
     /// It should be about as much as the page cache has room for. Data that is read in turns and
-    /// is more than this stays out of the page cache. It takes up to 100 bytes of memory for each
-    /// block.
+    /// is more than this stays out of the page cache. Reads of more than 1 GiB are not remembered.
+    /// For each 256 KiB of which something is remembered it takes about 200 bytes of memory, up to
+    /// some 50 MB.
     #[must_use]
     pub fn new(bytes: u64) -> Self {
-        Self { remembered: Arc::new(Mutex::new(Remembered::new(bytes))) }
+        let remembered = Mutex::new(Remembered::new(bytes));
+        let fork_mark = ForkMark::of_this_process();
+        Self { shared: Arc::new(HistoryShared { fork_mark, remembered }) }
     }
 
     pub(crate) fn touch(&self, file: FileId, range: Range<u64>) -> Seen {
-        lock(&self.remembered).touch(file, range)
+        // In a forked child, a thread may have the lock that does not exist there.
+        if self.shared.fork_mark.is_forked() {
+            return Seen::First;
+        }
+        lock(&self.shared.remembered).touch(file, range)
     }
 }
 
 impl fmt::Debug for ReadHistory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let remembered = lock(&self.remembered);
-        let (bytes, most) = (remembered.blocks * BLOCK, remembered.most * BLOCK);
+        if self.shared.fork_mark.is_forked() {
+            return f.write_str("ReadHistory, of another process");
+        }
+        let remembered = lock(&self.shared.remembered);
+        let (bytes, most) = (remembered.blocks * BLOCK, remembered.most.saturating_mul(BLOCK));
         f.debug_struct("ReadHistory").field("bytes", &bytes).field("most", &most).finish()
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{BLOCK, Remembered, SEGMENT, Seen, blocks_of};
+    use super::{BLOCK, LONGEST, Remembered, SEGMENT, Seen, blocks_of};
 
     const FILE: (u64, u64) = (1, 2);
     const MIB: u64 = 1 << 20;
@@ -193,7 +219,18 @@ mod tests {
 
     #[test]
     fn a_scan_is_one_whatever_its_pieces_are() {
-        for piece in [BLOCK, BLOCK + 4096, MIB, 3 * MIB + 512, SEGMENT, 3 * SEGMENT + 1] {
+        for piece in [
+            BLOCK,
+            BLOCK + 1000,
+            16 << 10,
+            60_000,
+            64 << 10,
+            100_000,
+            MIB,
+            3 * MIB + 512,
+            SEGMENT,
+            3 * SEGMENT + 1,
+        ] {
             let mut remembered = Remembered::new(1 << 30);
             let bytes = 100 * MIB / piece * piece;
             assert_eq!(scan(&mut remembered, 7, bytes, piece), 0, "pieces of {piece}");
@@ -241,12 +278,20 @@ mod tests {
             remembered.touch((1, file), file * MIB..file * MIB + 1);
             remembered.touch((1, file), file * MIB..file * MIB + 1 + file % 2 * BLOCK);
             assert!(remembered.blocks * BLOCK <= 10 * MIB);
-            assert!(remembered.segments.len() as u64 <= 160);
-            assert!(remembered.order.len() <= 2 * 160 + 17);
+            let segments = remembered.segments.len();
+            assert!(segments as u64 <= 10 * MIB / BLOCK);
+            assert!(remembered.order.len() <= 2 * segments + 17);
         }
         let counted = remembered.segments.values().map(|segment| segment.blocks.count_ones());
         assert_eq!(u64::from(counted.sum::<u32>()), remembered.blocks);
         assert_eq!(Remembered::new(0).touch(FILE, 0..1), Seen::First);
+        let mut odd = Remembered::new(u64::MAX);
+        for range in [0..u64::MAX, u64::MAX - 4096..u64::MAX, 5..LONGEST + 6] {
+            for _ in 0..2 {
+                assert_eq!(odd.touch(FILE, range.clone()), Seen::First);
+            }
+        }
+        assert_eq!(odd.blocks, 0);
     }
 
     #[test]

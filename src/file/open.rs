@@ -98,7 +98,7 @@ impl FileHandle {
     ///
     /// Since Linux 6.15, the kernel tells only the owner of a file, and who may write it, what of it
     /// is cached. For other files, before Linux 6.5, and on an overlay, a read that is not cached
-    /// may bring one page of its range into the page cache, as that has to be tried.
+    /// may bring some pages of its range into the page cache, as that has to be tried.
     ///
     /// # Errors
     ///
@@ -234,13 +234,15 @@ fn open_both(path: &Path, history: Option<ReadHistory>) -> io::Result<FileHandle
         && storage != Storage::Memory;
     let direct = if can_be_direct { open_again(fd.as_fd())? } else { None };
     let history = history.map(|history| (history, (metadata.device, metadata.inode)));
-    let direct = direct.map(|fd| DirectPart { fd, history });
+    let buffered = fd.as_raw_fd();
+    let direct = direct.map(|fd| DirectPart { fd, buffered, history });
     let look = match storage {
-        Storage::Stacked => CacheLook::TryOneByte,
+        Storage::Stacked => CacheLook::TryEnds,
         Storage::Plain | Storage::Memory => CacheLook::Ask,
     };
     let (raw, facts) = (fd.as_raw_fd(), (metadata.kind, metadata.direct_io));
-    Ok(FileHandle::with_direct_part(fd, raw, 0, facts, direct).made_automatic(look))
+    let direct = direct.map(|direct| (direct, look));
+    Ok(FileHandle::with_direct_part(fd, raw, 0, facts, direct))
 }
 
 /// Opens the same file with `O_DIRECT`, whatever its path leads to by now. `None` if that can't be

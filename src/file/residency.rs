@@ -7,8 +7,9 @@ pub(crate) enum CacheLook {
     /// the data comes through the page cache anyway.
     Try,
     /// It asks first, as what is missing is not to come through the page cache. Where the kernel
-    /// doesn't tell, it tries the first byte, for which Linux may begin to read a page.
+    /// doesn't tell, it tries the first byte and the last, for which Linux may begin to read some
+    /// pages.
     Ask,
-    /// It tries the first byte, as the kernel's answer is wrong for this file.
-    TryOneByte,
+    /// It tries the first byte and the last, as the kernel's answer is wrong for this file.
+    TryEnds,
 }

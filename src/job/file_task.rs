@@ -57,6 +57,14 @@ impl<T: Target, F, H: FileOwner> FileTask<T, F, H> {
     }
 }
 
+impl<T, F, H: FileOwner> FileTask<T, F, H> {
+    /// Whether it is a read that goes past the page cache.
+    fn reads_directly(&self) -> bool {
+        let access = self.access.unwrap_or(self.file.handle().access());
+        self.transfer.operation.reads() && access == Access::Direct
+    }
+}
+
 impl<B: IoBufMut, F, H: FileOwner> FileTask<ReadRange<B>, F, H> {
     /// A read of `len` bytes from `offset` on. On a direct file it reads more on both sides, for
     /// the sake of alignment.
@@ -85,8 +93,11 @@ where
     fn view(&self) -> JobView {
         let operation = self.transfer.operation;
         let file = self.file.handle();
-        let is_direct = self.access == Some(Access::Direct);
-        let buffered = operation.transfers() && file.is_buffered() && !is_direct;
+        let is_buffered = match self.access {
+            Some(access) => access != Access::Direct,
+            None => file.is_buffered(),
+        };
+        let buffered = operation.transfers() && is_buffered;
         let is_to_look = operation.reads() && self.access != Some(Access::Buffered);
         let route = match file.cache_look() {
             _ if !buffered => Route::Engine,
@@ -116,25 +127,28 @@ where
 
     fn choose_way(&mut self, found: Found) -> bool {
         let (file, before) = (self.file.handle(), self.access);
-        let direct = file.automatic_direct_fd();
-        self.access = match (found, direct) {
-            (Found::Cached, _) => Some(Access::Cached),
+        let (direct, buffered) = (file.automatic_direct_fd(), file.buffered_fd());
+        let (access, fd) = match (found, direct, buffered) {
+            (Found::Cached, ..) => (Some(Access::Cached), None),
             // Where there is one way, the next look may find it.
-            (Found::NotCached, None) => None,
-            (Found::NotCached, Some(_)) => {
+            (Found::NotCached, None, _) => (None, None),
+            (Found::NotCached, Some(direct), _) => {
                 let is_aligned = self.target.is_aligned(&self.transfer, file.alignment());
                 let start = self.transfer.offset;
                 let range = start..start.saturating_add(self.progress.rest() as u64);
-                let is_direct = is_aligned && !file.was_read(range);
-                Some(if is_direct { Access::Direct } else { Access::Buffered })
+                if is_aligned && !file.was_read(range) {
+                    (Some(Access::Direct), Some(direct))
+                } else {
+                    (Some(Access::Buffered), buffered)
+                }
             }
-            (Found::NotDirect, Some(_)) if before == Some(Access::Direct) => Some(Access::Buffered),
-            (Found::NotDirect, _) => before,
+            (Found::NotDirect, _, Some(_)) if self.reads_directly() => {
+                (Some(Access::Buffered), buffered)
+            }
+            (Found::NotDirect, ..) => (before, None),
         };
-        self.transfer.fd = match direct {
-            Some(direct) if self.access == Some(Access::Direct) => direct,
-            _ => file.raw_fd(),
-        };
+        self.access = access;
+        self.transfer.fd = fd.unwrap_or(self.transfer.fd);
         self.access != before
     }
 

@@ -177,13 +177,14 @@ impl<R: 'static> Job<R> {
         self.task.choose_way(Found::Cached);
     }
 
-    /// Records that the page cache had the first `done` bytes of a read's data, and not the rest,
-    /// and moves the job on to the request for that.
+    /// Records that the page cache had the first `done` bytes of a read's data, and not the rest. If
+    /// it is direct from here on and exact, moves it on to the request for the rest. Another one is
+    /// asked for as a whole, as its result is that of one request.
     pub(crate) fn missed_in_cache(&mut self, done: usize) {
         let before = self.view().progress;
         self.task.choose_way(Found::NotCached);
         let Some(file) = self.task.file() else { return };
-        if self.view().route == Route::Engine {
+        if before.is_exact() && self.view().route == Route::Engine {
             let done = before.done().max(before.begin() + done);
             let begin = done - done % file.alignment().step();
             self.task.advance(done, begin);

@@ -119,6 +119,8 @@ impl Launcher {
         match rest {
             Some(JobView { route: Route::Engine, transfer, .. }) => {
                 self.counters.automatic_direct.fetch_add(1, Ordering::Relaxed);
+                // First, as the submission may take its time.
+                self.wakeups.wake_filler(admission.lock());
                 self.submit(admission, &[Request { transfer, ..request }]);
             }
             _ => {

@@ -53,7 +53,8 @@ pub struct Stats {
     pub failed: u64,
     /// Finished jobs that transferred fewer bytes than they asked for, without an error.
     pub short: u64,
-    /// How often the rest of an [exact](crate::Job::exact) job was submitted.
+    /// How often the rest of an [exact](crate::Job::exact) job was submitted, or a read that was
+    /// refused as a direct one was submitted once more.
     pub resumed: u64,
     /// Jobs that were [cancelled](crate::JobHandle::cancel). When their callbacks have returned,
     /// they are finished and failed, as are those that timed out.
@@ -64,8 +65,8 @@ pub struct Stats {
     pub buffered: u64,
     /// Reads among these that the page cache answered at once.
     pub cached: u64,
-    /// Reads of [automatic](crate::FileHandle::open_automatic) files whose data was not all in the
-    /// page cache, and that were direct.
+    /// Reads by [automatic](crate::FileHandle::open_automatic) handles whose data was not all in the
+    /// page cache, and that were submitted as direct ones.
     pub automatic_direct: u64,
     /// Operations that a blocking thread performed. If the
     /// [`backend`](crate::Dispatcher::backend) is threads, these are all but polls.

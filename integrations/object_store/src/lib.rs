@@ -45,7 +45,7 @@
 //! dropped. The buffers are a pool's ([`LocalStoreBuilder::memory`]). While an engine keeps all of
 //! them, others are allocated, as `LocalFileSystem` does for each read;
 //! [`LocalStoreBuilder::extra_memory`] bounds that. [`LocalStore::stats`] tells how much there is.
-//! Small results are copied if they would keep much more memory than they have bytes.
+//! Results of up to 16 KiB are copied, as they would keep much more memory than they have bytes.
 
 mod builder;
 mod object;

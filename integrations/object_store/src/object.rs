@@ -128,11 +128,10 @@ fn quoted(tag: String) -> String {
     if cfg!(object_store_0_13) { tag } else { format!("\"{tag}\"") }
 }
 
-/// Whether it is a file system that answers by itself, as far as is known: on a device, or in
-/// memory.
+/// Whether it is a file system that answers by itself, on a device or in memory, and reads directly
+/// without keeping the caller.
 fn is_local(kind: FsType) -> bool {
     const BCACHEFS: FsType = FsType(0xca45_1a4e);
-    const ZFS: FsType = FsType(0x2fc1_2fc1);
     let known = [
         statfs::BTRFS_SUPER_MAGIC,
         statfs::EXT4_SUPER_MAGIC,
@@ -141,7 +140,6 @@ fn is_local(kind: FsType) -> bool {
         statfs::XFS_SUPER_MAGIC,
         BCACHEFS,
         statfs::F2FS_SUPER_MAGIC,
-        ZFS,
     ];
     known.contains(&kind)
 }

@@ -22,13 +22,14 @@ impl Objects {
         Self(Mutex::new(LruCache::new(most)))
     }
 
-    /// What is known of a path. An object is not, if the path leads to another file by now, or the
-    /// file has changed.
+    /// What is known of a path. An object that the path does not lead to any more, or that has
+    /// changed, is forgotten.
     pub(crate) fn get(&self, path: &Path) -> Option<Known> {
         let known = self.lock(|objects| objects.get(path).cloned())?;
         if let Known::Object(object) = &known
             && !Version::at(path).is_ok_and(|version| version == object.version)
         {
+            self.forget(path);
             return None;
         }
         Some(known)
@@ -39,6 +40,12 @@ impl Objects {
     pub(crate) fn put(&self, path: PathBuf, known: Known) {
         let before = self.lock(|objects| objects.push(path, known));
         // Closing a file may take its time, so it is done without the lock.
+        drop(before);
+    }
+
+    /// Closes what is open at a path, so that a file that was removed takes no more room.
+    pub(crate) fn forget(&self, path: &Path) {
+        let before = self.lock(|objects| objects.pop(path));
         drop(before);
     }
 

@@ -31,11 +31,10 @@ const IN_ONE_PIECE: u64 = (2 << 20) - (8 << 10);
 /// Ranges are read together up to this length. What is read around them fits into a buffer of 4 MiB.
 const TOGETHER: usize = (4 << 20) - (8 << 10);
 
-/// A task that has copied so many bytes lets others run.
+/// A task that has copied ranges of so many bytes lets others run.
 const COPIED_AT_ONCE: usize = 4 << 20;
 
-/// Results of up to so many bytes are copied: the smallest buffers have four times as many, and
-/// results that were read together keep one buffer.
+/// Results of up to so many bytes are copied: those that were read together would keep one buffer.
 const SMALL: usize = 16 << 10;
 
 pub(crate) struct Reader {
@@ -92,7 +91,12 @@ impl Reader {
             let start = range.start.max(number * piece);
             let piece = start..range.end.min((number + 1).saturating_mul(piece));
             let (reader, object) = (Arc::clone(&reader), Arc::clone(&object));
-            async move { reader.read(&object, piece).await }
+            async move {
+                let bytes = reader.read(&object, piece).await;
+                // What is cached would be copied without a pause otherwise, to the end.
+                let_others_run().await;
+                bytes
+            }
         };
         stream::iter(pieces).map(read).buffered(PIECES_AHEAD).boxed()
     }

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream};
+use futures_util::{StreamExt, TryStreamExt};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::{
@@ -116,6 +116,13 @@ impl Shared {
         Some(known)
     }
 
+    /// Closes what is open at a location, where something else is by now, or nothing.
+    fn forget(&self, location: &Path) {
+        if let Ok(path) = self.local.path_to_filesystem(location) {
+            self.objects.forget(&path);
+        }
+    }
+
     /// `LocalFileSystem`, for a call that is left to it.
     fn leave(&self) -> &LocalFileSystem {
         Counters::add(&self.counters.left, 1);
@@ -170,7 +177,9 @@ impl ObjectStore for LocalStore {
         payload: PutPayload,
         options: PutOptions,
     ) -> Result<PutResult> {
-        self.shared.local.put_opts(location, payload, options).await
+        let put = self.shared.local.put_opts(location, payload, options).await;
+        self.shared.forget(location);
+        put
     }
 
     async fn put_multipart_opts(
@@ -185,7 +194,9 @@ impl ObjectStore for LocalStore {
         &self,
         locations: BoxStream<'static, Result<Path>>,
     ) -> BoxStream<'static, Result<Path>> {
-        self.shared.local.delete_stream(locations)
+        let shared = Arc::clone(&self.shared);
+        let deleted = self.shared.local.delete_stream(locations);
+        deleted.inspect_ok(move |location| shared.forget(location)).boxed()
     }
 
     fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
@@ -205,11 +216,16 @@ impl ObjectStore for LocalStore {
     }
 
     async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
-        self.shared.local.copy_opts(from, to, options).await
+        let copied = self.shared.local.copy_opts(from, to, options).await;
+        self.shared.forget(to);
+        copied
     }
 
     async fn rename_opts(&self, from: &Path, to: &Path, options: RenameOptions) -> Result<()> {
-        self.shared.local.rename_opts(from, to, options).await
+        let renamed = self.shared.local.rename_opts(from, to, options).await;
+        self.shared.forget(from);
+        self.shared.forget(to);
+        renamed
     }
 }
 

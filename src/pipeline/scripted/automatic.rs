@@ -1,7 +1,6 @@
 //! Automatic reads whose data is not cached, and the kernel's answers to the direct read.
 
 use std::fs::File;
-use std::os::unix::fs::FileExt;
 
 use nix::fcntl::{PosixFadviseAdvice, posix_fadvise};
 use tempfile::TempDir;
@@ -10,26 +9,21 @@ use super::Rig;
 use crate::engine::fake::{Answer, Fake, full};
 use crate::file::FileHandle;
 use crate::file::access::Access;
-use crate::file::residency::CacheLook;
 use crate::job::completion::Completion;
+use crate::job::task::Route;
 use crate::{AlignedBuf, Job};
 
 const LENGTH: usize = 5 * 4096;
 
-/// A file of which nothing is cached but the first `cached` pages. `None`, where that may be, if
-/// the directory of the sources is not on a device with direct I/O.
-fn file(cached: usize) -> Option<(TempDir, FileHandle)> {
+/// A file of which nothing is cached. `None`, where that may be, if the directory of the sources is
+/// not on a device with direct I/O.
+fn file() -> Option<(TempDir, FileHandle)> {
     let directory = tempfile::tempdir_in(env!("CARGO_MANIFEST_DIR")).unwrap();
     let path = directory.path().join("file");
     std::fs::write(&path, [7; LENGTH]).unwrap();
     let plain = File::open(&path).unwrap();
     plain.sync_all().unwrap();
-    let advise = |advice| posix_fadvise(&plain, 0, 0, advice).unwrap();
-    advise(PosixFadviseAdvice::POSIX_FADV_DONTNEED);
-    advise(PosixFadviseAdvice::POSIX_FADV_RANDOM);
-    for page in 0..cached {
-        plain.read_exact_at(&mut [0; 4096], page as u64 * 4096).unwrap();
-    }
+    posix_fadvise(&plain, 0, 0, PosixFadviseAdvice::POSIX_FADV_DONTNEED).unwrap();
     let file = FileHandle::open_automatic(path).unwrap();
     if file.is_automatic() {
         return Some((directory, file));
@@ -51,7 +45,7 @@ fn is_all_there(done: &Completion<AlignedBuf>) -> bool {
 
 #[test]
 fn a_direct_read_that_the_kernel_does_not_support_goes_through_the_page_cache() {
-    let Some((_directory, file)) = file(0) else { return };
+    let Some((_directory, file)) = file() else { return };
     let rig = Rig::new(Fake::default(), 4, 4, 1);
     let at_completion = rig.dispatcher.spawn(read(&file)).unwrap();
     let held = rig.fake.held(1);
@@ -60,18 +54,45 @@ fn a_direct_read_that_the_kernel_does_not_support_goes_through_the_page_cache() 
     let done = at_completion.join().unwrap();
     assert!(is_all_there(&done) && done.access == Some(Access::Buffered), "{:?}", done.result);
 
-    let Some((_directory, file)) = self::file(0) else { return };
+    let Some((_directory, file)) = self::file() else { return };
     rig.fake.script([Answer::Refuse(libc::EINVAL)]);
     let done = rig.dispatcher.spawn(read(&file)).unwrap().join().unwrap();
     assert!(is_all_there(&done) && done.access == Some(Access::Buffered), "{:?}", done.result);
+    // Also if somebody else has looked.
+    let Some((_directory, file)) = self::file() else { return };
+    let missed = file.after_miss(0, LENGTH);
+    assert!(missed.is_direct());
+    rig.fake.script([Answer::Refuse(libc::EINVAL)]);
+    let done = rig.dispatcher.spawn(read(&missed)).unwrap().join().unwrap();
+    assert!(is_all_there(&done) && done.access == Some(Access::Buffered), "{:?}", done.result);
     let stats = rig.dispatcher.stats();
-    assert_eq!((stats.blocking_transfers, stats.resumed, stats.failed), (2, 2, 0), "{stats:?}");
+    assert_eq!((stats.blocking_transfers, stats.resumed, stats.failed), (3, 3, 0), "{stats:?}");
+    rig.end(3);
+}
+
+#[test]
+fn a_direct_read_that_keeps_its_submitter_in_the_kernel_keeps_nothing_behind_it() {
+    let Some((_directory, file)) = file() else { return };
+    let rig = Rig::new(Fake::default(), 4, 4, 2);
+    let job = |offset| Job::read(&file, AlignedBuf::zeroed(4096), offset, |done| done.access);
+    rig.fake.block_at(0);
+    let first = rig.dispatcher.spawn(job(0)).unwrap();
+    let second = rig.dispatcher.spawn(job(4096)).unwrap();
+    rig.fake.blocked();
+    // Another worker has come for it.
+    assert_eq!(rig.fake.held(1)[0].transfer.offset, 4096);
+    rig.fake.complete_all();
+    assert_eq!(second.join().unwrap(), Some(Access::Direct));
+    rig.fake.unblock();
+    rig.fake.held(1);
+    rig.fake.complete_all();
+    assert_eq!(first.join().unwrap(), Some(Access::Direct));
     rig.end(2);
 }
 
 #[test]
 fn another_error_of_a_direct_read_is_its_result() {
-    let Some((_directory, file)) = file(0) else { return };
+    let Some((_directory, file)) = file() else { return };
     let rig = Rig::new(Fake::default(), 4, 4, 1);
     let handle = rig.dispatcher.spawn(read(&file)).unwrap();
     let held = rig.fake.held(1);
@@ -84,7 +105,7 @@ fn another_error_of_a_direct_read_is_its_result() {
 
 #[test]
 fn a_direct_read_that_was_put_back_is_not_looked_for_again() {
-    let Some((_directory, file)) = file(0) else { return };
+    let Some((_directory, file)) = file() else { return };
     let rig = Rig::new(Fake::default(), 4, 4, 1);
     rig.dispatcher.submit(rig.job(0)).unwrap();
     let other = rig.fake.held(1);
@@ -103,21 +124,24 @@ fn a_direct_read_that_was_put_back_is_not_looked_for_again() {
 }
 
 #[test]
-fn what_the_page_cache_had_of_it_is_not_read_again() {
-    let Some((_directory, file)) = file(2) else { return };
-    // So it tries to read where the kernel does not tell what is cached.
-    let file = file.made_automatic(CacheLook::TryOneByte);
-    let rig = Rig::new(Fake::default(), 4, 4, 1);
-    let handle = rig.dispatcher.spawn(read(&file)).unwrap();
-    let held = rig.fake.held(1);
-    let transfer = &held[0].transfer;
-    assert_ne!(transfer.fd, file.raw_fd());
-    let step = file.alignment().step() as u64;
-    assert!(transfer.offset <= 8192 && transfer.offset + step > 8192, "{transfer:?}");
-    assert_eq!(transfer.offset + transfer.length, LENGTH as u64, "{transfer:?}");
-    rig.fake.complete_all();
-    let done = handle.join().unwrap();
-    assert_eq!((done.offset, done.result.unwrap(), done.access), (0, LENGTH, Some(Access::Direct)));
-    assert!(done.buffer[..8192] == [7; 8192], "these bytes come from the page cache");
-    rig.end(1);
+fn what_the_page_cache_had_of_an_exact_read_is_not_read_again() {
+    let Some((_directory, file)) = file() else { return };
+    let step = file.alignment().step();
+    for done in [0, 1, 4096, 8192, 8192 + 512, LENGTH - 1] {
+        let mut job = read(&file).exact();
+        job.missed_in_cache(done);
+        let view = job.view();
+        let transfer = view.transfer;
+        assert!(view.route == Route::Engine && transfer.fd != file.raw_fd());
+        assert_eq!(transfer.offset as usize, done - done % step, "it begins where it may");
+        assert_eq!(transfer.offset + transfer.length, LENGTH as u64);
+        assert_eq!((view.offset(), view.progress.done()), (0, done));
+
+        // The result of another one is that of one request.
+        let mut job = read(&file);
+        job.missed_in_cache(done);
+        let view = job.view();
+        assert!(view.route == Route::Engine && view.progress.done() == 0);
+        assert_eq!((view.transfer.offset, view.transfer.length), (0, LENGTH as u64));
+    }
 }

@@ -35,6 +35,22 @@ async fn no_more_files_stay_open_than_allowed() {
 }
 
 #[tokio::test]
+async fn what_was_removed_is_not_kept_open() {
+    let root = scratch();
+    let store = builder(root.path()).build().unwrap();
+    for name in ["deleted", "renamed", "removed by others"] {
+        fs::write(root.path().join(name), contents(0, 5000)).unwrap();
+        store.get_range(&Path::from(name), 10..5000).await.unwrap();
+    }
+    assert_eq!(store.stats().open_files, 3);
+    store.delete(&Path::from("deleted")).await.unwrap();
+    store.rename(&Path::from("renamed"), &Path::from("other")).await.unwrap();
+    fs::remove_file(root.path().join("removed by others")).unwrap();
+    store.get_range(&Path::from("removed by others"), 10..5000).await.unwrap_err();
+    assert_eq!(store.stats().open_files, 0);
+}
+
+#[tokio::test]
 async fn results_that_are_kept_are_bounded_and_told() {
     let root = scratch();
     fs::write(root.path().join("object"), contents(0, 4 << 20)).unwrap();
