@@ -127,8 +127,9 @@ impl PoolShared {
         len: usize,
         limit: Option<WaitLimit>,
     ) -> Result<RawBuffer, AcquireError> {
-        let class = self.class(len).ok_or_else(|| self.too_large(len, 0))?;
+        let class = self.class(len);
         let mut allocator = self.allocator().ok_or(AcquireError::Forked)?;
+        let class = class.ok_or_else(|| self.too_large(len, 0))?;
         let shortage = match allocator.take(class) {
             Ok(buffer) => return Ok(buffer),
             Err(shortage) => shortage,
