@@ -54,7 +54,7 @@ const MOST: usize = 4 << 20;
 /// let bytes = ranges.join()??;
 /// assert_eq!(&*bytes[1], b"[package]");
 /// assert_eq!(&*bytes[2], b"package");
-/// assert_eq!(dispatcher.stats().finished, 1, "one read for all three");
+/// assert_eq!(dispatcher.stats().accepted, 1, "one read for all three");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug)]
