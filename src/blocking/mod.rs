@@ -2,12 +2,12 @@
 //! asynchronously, the transfers by such calls, and an engine made of both.
 //!
 //! `pool.rs` has the threads and their queue, `transfer.rs` the system calls, and `engine.rs` the
-//! engine. `cached.rs` has the reads that need no thread, as they don't block. This folder knows no
+//! engine. `reads.rs` has the reads that a calling thread does itself. This folder knows no
 //! job: its threads hand each request to a [`BlockingService`], which is the pipeline.
 
-mod cached;
 mod engine;
 mod pool;
+mod reads;
 mod transfer;
 
 pub(crate) use engine::BlockingEngine;

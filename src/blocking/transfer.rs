@@ -6,16 +6,15 @@
 
 #![expect(unsafe_code, reason = "raw system calls on jobs' buffers")]
 
-use std::ffi::{c_int, c_long, c_ulong};
+use std::ffi::{c_int, c_long};
 use std::os::fd::BorrowedFd;
 use std::ptr;
 
 use crate::engine::operation::Operation;
 use crate::engine::{Errno, Transfer};
 use crate::file::residency::CacheLook;
-use crate::sys::cachestat::{cached_bytes, page_size};
 use crate::sys::call::checked;
-use crate::sys::statx::{STATX_SIZE, statx};
+use crate::sys::preadv::{self, Direction};
 
 /// The outcome of a read from the page cache.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,14 +39,9 @@ pub(crate) unsafe fn read_cached(
     requested: usize,
     look: CacheLook,
 ) -> CacheRead {
-    let is_worth_a_try = match look {
-        CacheLook::Try => Some(true),
-        // SAFETY: the caller's promise, of which this is a part.
-        CacheLook::Ask => unsafe { is_cached(transfer, requested) },
-        CacheLook::TryEnds => None,
-    };
-    // SAFETY: the caller's promise, of which these are a part.
-    if !is_worth_a_try.unwrap_or_else(|| unsafe { are_ends_cached(transfer, requested) }) {
+    // SAFETY: the file is open, by the caller's promise, and the borrow ends with this function.
+    let file = unsafe { BorrowedFd::borrow_raw(transfer.fd) };
+    if !look.is_worth_a_try(file, transfer.offset, requested) {
         return CacheRead::Miss(0);
     }
     if transfer.operation == Operation::ReadVectored {
@@ -71,46 +65,6 @@ pub(crate) unsafe fn read_cached(
             return CacheRead::Hit(done);
         }
     }
-}
-
-/// Whether the page cache has all that there is of these bytes. `None` if the kernel doesn't tell.
-///
-/// # Safety
-///
-/// The file that the transfer describes is open.
-unsafe fn is_cached(transfer: &Transfer, requested: usize) -> Option<bool> {
-    if requested == 0 {
-        // To the kernel, no length is one up to the end of the file.
-        return Some(true);
-    }
-    let page = page_size();
-    let start = transfer.offset - transfer.offset % page;
-    let end = transfer.offset.saturating_add(requested as u64);
-    // SAFETY: the caller's promise, and the borrow ends with this function.
-    let file = unsafe { BorrowedFd::borrow_raw(transfer.fd) };
-    let cached = cached_bytes(file, start, end - start).ok()?;
-    if cached == 0 || cached >= end - start {
-        return Some(cached > 0);
-    }
-    // The file may end within the range.
-    let size = statx(file, libc::AT_STATX_DONT_SYNC, STATX_SIZE).ok()?.stx_size;
-    Some(cached >= end.min(size).saturating_sub(start))
-}
-
-/// Whether the page cache has the first byte and the last, if the file does.
-///
-/// # Safety
-///
-/// The file that the transfer describes is open.
-unsafe fn are_ends_cached(transfer: &Transfer, requested: usize) -> bool {
-    let mut byte = 0_u8;
-    let mut is_cached = |offset: u64| {
-        let one = Transfer::read(transfer.fd, ptr::from_mut(&mut byte), 1, offset);
-        // SAFETY: a read of one byte into a live local; the file is open, by the caller's promise.
-        unsafe { transfer_once(&one, libc::RWF_NOWAIT) }.is_ok()
-    };
-    let last = transfer.offset.saturating_add(requested.saturating_sub(1) as u64);
-    is_cached(transfer.offset) && is_cached(last)
 }
 
 /// The outcome for an error of preadv2(2), which a read without the flag may not meet.
@@ -177,13 +131,9 @@ unsafe fn transfer_once(transfer: &Transfer, flags: c_int) -> Result<usize, Errn
 ///
 /// The memory and the file that the transfer describes are valid, and nobody else uses the memory.
 unsafe fn transfer_at(transfer: &Transfer, offset: u64, flags: c_int) -> Result<usize, Errno> {
-    let number = match transfer.operation {
-        Operation::Read | Operation::ReadVectored => libc::SYS_preadv2,
-        Operation::Write | Operation::WriteVectored => libc::SYS_pwritev2,
-        _ => unreachable!("nothing that transfers bytes"),
-    };
+    let direction = if transfer.operation.reads() { Direction::Read } else { Direction::Write };
     let one;
-    let (array, count) = match transfer.operation {
+    let segments = match transfer.operation {
         Operation::ReadVectored | Operation::WriteVectored => {
             let array = ptr::with_exposed_provenance::<libc::iovec>(transfer.address as usize);
             // The kernel answers EINVAL for more than 1024.
@@ -198,10 +148,6 @@ unsafe fn transfer_at(transfer: &Transfer, offset: u64, flags: c_int) -> Result<
             (&raw const one, 1)
         }
     };
-    // The offset is in two halves where a word has 32 bits, and else in the first alone.
-    let (low, high) = (offset as c_ulong, (offset >> 32) as c_ulong);
-    // The call takes whole words.
-    let (fd, flags) = (c_long::from(transfer.fd), c_long::from(flags));
-    // SAFETY: the array has `count` elements, and these are valid, by the caller's promise.
-    checked(unsafe { libc::syscall(number, fd, array, count, low, high, flags) })
+    // SAFETY: the array has as many elements, and these are valid, by the caller's promise.
+    unsafe { preadv::transfer(direction, transfer.fd, segments, offset, flags) }
 }

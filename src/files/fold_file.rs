@@ -4,6 +4,7 @@ use std::sync::{Arc, Weak};
 use std::time::Instant;
 
 use crate::file::alignment::Alignment;
+use crate::file::residency::Residency;
 use crate::files::budget::Waiter;
 use crate::files::error::{Failure, FileOperation, Halt};
 use crate::files::fold::Fold;
@@ -12,7 +13,6 @@ use crate::files::open::Opened;
 use crate::files::paths::IndexedPath;
 use crate::files::read_ahead::{ReadAhead, ReadChunk, ReadOwner};
 use crate::files::reading::{Action, Folded, Reading, Settled, Then, TimeSlice, fold_chunk};
-use crate::files::residency::Residency;
 use crate::files::run::Processed;
 use crate::files::run_core::{RunCore, TIME_SLICE};
 use crate::files::scheduler::EndedBy;

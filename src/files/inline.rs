@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::file::access::Access;
+use crate::file::residency::Residency;
 use crate::files::error::{Failure, FileOperation};
 use crate::files::fold::Fold;
 use crate::files::fold_file::FoldFile;
@@ -13,7 +14,6 @@ use crate::files::opener::NoWaitOpener;
 use crate::files::paths::IndexedPath;
 use crate::files::read_ahead::ReadChunk;
 use crate::files::reading::{Folded, Then, fold_chunk};
-use crate::files::residency::{OnMiss, Residency};
 use crate::files::run::Processed;
 use crate::files::run_core::{RunCore, TIME_SLICE};
 use crate::files::scheduler::{EndedBy, Scheduler, Step};
@@ -74,7 +74,7 @@ fn read<F: Fold>(core: &Arc<RunCore<F>>, mut opened: Opened) {
     if !tries_first {
         opened = choose_access(&core.shared, opened);
     }
-    let whole = opened.read_whole(&core.shared, &core.fold, OnMiss::Fail);
+    let whole = opened.read_cached(&core.shared, &core.fold);
     if let Some(Reply { result: Ok((count, buffer)), .. }) = whole {
         return fold_whole(core, opened, count, buffer);
     }

@@ -33,7 +33,6 @@ mod paths;
 pub(crate) mod progress;
 mod read_ahead;
 mod reading;
-mod residency;
 mod results;
 pub(crate) mod run;
 mod run_core;

@@ -9,17 +9,17 @@ use crate::file::FileHandle;
 use crate::file::access::Access;
 use crate::file::filesystem::Storage;
 use crate::file::metadata::{DirectIo, FileKind, Metadata};
+use crate::file::residency::Residency;
 use crate::files::error::{Failure, FileError, FileErrorKind, FileOperation};
 use crate::files::fold::Fold;
 use crate::files::info::FileInfo;
 use crate::files::opener::NoWaitOpener;
 use crate::files::paths::IndexedPath;
-use crate::files::residency::{self, OnMiss, Residency};
 use crate::files::settings::BLOCK;
 use crate::files::settings::Policy;
 use crate::files::shared::FilesShared;
 use crate::files::stats::Counters;
-use crate::files::window::{Reply, Request};
+use crate::files::window::Reply;
 use crate::pool::pool_buf::PoolBuf;
 
 /// An open file that nothing was read of.
@@ -55,21 +55,31 @@ impl Opened {
         self.fallback = Some(reason);
     }
 
-    /// Reads the file whole. `None` if that takes more than one read or direct I/O, if there is no
-    /// memory, or, where it may not wait, if the page cache doesn't have all of the file.
-    pub(crate) fn read_whole(
+    /// Reads the file whole from the page cache, without waiting. `None` if that has not all of the
+    /// file, if it takes more than one read or direct I/O, or if there is no memory.
+    pub(crate) fn read_cached(
         &self,
         shared: &FilesShared,
         fold: &impl Fold,
-        on_miss: OnMiss,
     ) -> Option<Reply<PoolBuf>> {
         let len = self.whole_len(shared, fold)?;
         let mut buffer = shared.budget.try_lease(len)?;
-        let result = residency::read(self.file.as_fd(), &mut buffer, len, 0, on_miss);
-        let is_whole = matches!(result, Ok(count) if count as u64 == self.size);
-        let request = Request { epoch: 0, offset: 0, len };
-        let reply = Reply { request, result: result.map(|count| (count, buffer)) };
-        (on_miss == OnMiss::Wait || is_whole).then_some(reply)
+        let count = self.file.read_cached(&mut buffer, len, 0)?;
+        (count as u64 == self.size).then(|| Reply::whole(len, Ok((count, buffer))))
+    }
+
+    /// Reads the file whole through the page cache, and waits for the device. `None` if that takes
+    /// more than one read or direct I/O, or if there is no memory.
+    pub(crate) fn read_waiting(
+        &self,
+        shared: &FilesShared,
+        fold: &impl Fold,
+    ) -> Option<Reply<PoolBuf>> {
+        let len = self.whole_len(shared, fold)?;
+        let mut buffer = shared.budget.try_lease(len)?;
+        // One read is enough: it asks for more than the file has.
+        let result = self.file.read_waiting(&mut buffer, len, 0, |filled| filled == 0);
+        Some(Reply::whole(len, result.map(|count| (count, buffer))))
     }
 
     /// How many bytes to ask for to get all of the file and see its end.
@@ -220,7 +230,7 @@ fn wants_direct(shared: &FilesShared, opened: &mut Opened, storage: Storage) -> 
         Policy::Buffered => false,
         Policy::Automatic if opened.size <= shared.settings.small as u64 => false,
         Policy::Automatic => {
-            opened.residency = residency::residency(opened.file.as_fd(), opened.size, storage);
+            opened.residency = Residency::of(opened.file.as_fd(), opened.size, storage);
             opened.residency == Residency::Cold
         }
     }

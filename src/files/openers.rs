@@ -1,6 +1,6 @@
 //! The blocking threads that open files for one run, and where its files are expected to be.
 
-use crate::files::residency::Residency;
+use crate::file::residency::Residency;
 
 /// The most files that one step of a blocking thread opens.
 pub(crate) const OPEN_AT_ONCE: usize = 8;

@@ -1,14 +1,13 @@
 //! The reads of one file, ahead of the callbacks that its chunks are for.
 
 use std::io;
-use std::os::fd::AsFd;
 use std::sync::{Arc, Weak};
 
 use crate::file::FileHandle;
+use crate::file::residency::Residency;
 use crate::files::budget::{Place, Waiter};
 use crate::files::error::{Failure, FileOperation, Halt};
 use crate::files::open::Opened;
-use crate::files::residency::{self, OnMiss, Residency};
 use crate::files::shared::FilesShared;
 use crate::files::stats::Counters;
 use crate::files::window::{Next, Reply, Request, Window};
@@ -152,8 +151,8 @@ impl ReadAhead {
             return Some(buffer);
         }
         let Request { offset, len, .. } = request;
-        match residency::read(self.file.as_fd(), &mut buffer, len, offset, OnMiss::Fail) {
-            Ok(count) if count == len || offset + count as u64 == self.window.size() => {
+        match self.file.read_cached(&mut buffer, len, offset) {
+            Some(count) if count == len || offset + count as u64 == self.window.size() => {
                 self.window.done(Reply { request, result: Ok((count, buffer)) });
                 None
             }
@@ -182,8 +181,8 @@ impl ReadAhead {
         let (owner, file) = (self.owner(), self.file.clone());
         let own = Arc::clone(&owner);
         let work = move || {
-            let is_halted = || owner.halted().is_some();
-            let count = residency::read_all(file.as_fd(), &mut buffer, request.len, is_halted)?;
+            let is_wanted = |_| owner.halted().is_none();
+            let count = file.read_waiting(&mut buffer, request.len, request.offset, is_wanted)?;
             Ok((count, buffer))
         };
         self.post(

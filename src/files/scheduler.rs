@@ -4,10 +4,10 @@
 use std::collections::VecDeque;
 use std::path::PathBuf;
 
+use crate::file::residency::Residency;
 use crate::files::closes::Closes;
 use crate::files::openers::{BatchEnd, Expectation, Openers};
 use crate::files::paths::IndexedPath;
-use crate::files::residency::Residency;
 
 /// Room for this many files, or for a sixteenth of all that there may be, is worth a listing.
 const LIST_AT: usize = 16;
@@ -296,9 +296,9 @@ mod tests {
     use std::path::PathBuf;
 
     use super::{Bounds, EndedBy, Scheduler, Step};
+    use crate::file::residency::Residency;
     use crate::files::closes::CLOSE_AT;
     use crate::files::openers::{BatchEnd, OPEN_AT_ONCE, STREAK};
-    use crate::files::residency::Residency;
     use crate::sync::lock;
 
     const BOUNDS: Bounds =

@@ -4,6 +4,7 @@
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::file::residency::Residency;
 use crate::files::error::{Failure, FileError, FileOperation};
 use crate::files::fold::Fold;
 use crate::files::fold_file::FoldFile;
@@ -12,7 +13,6 @@ use crate::files::open::{Begun, Opened, OpenedNow, choose_access, open, open_now
 use crate::files::openers::{BatchEnd, OPEN_AT_ONCE};
 use crate::files::paths::IndexedPath;
 use crate::files::progress::Listing;
-use crate::files::residency::{OnMiss, Residency};
 use crate::files::run_core::RunCore;
 use crate::files::scheduler::{EndedBy, Scheduler, Step};
 use crate::job::Job;
@@ -147,16 +147,16 @@ fn open_one<F: Fold>(core: &RunCore<F>, mut path: IndexedPath) -> Result<Begun, 
         }
     }
     let opened = choose_access(&core.shared, open(&core.shared, path)?);
-    let first = opened.read_whole(&core.shared, &core.fold, OnMiss::Wait);
+    let first = opened.read_waiting(&core.shared, &core.fold);
     Ok((opened, first))
 }
 
 fn read_probe<F: Fold>(core: &RunCore<F>, opened: Opened) -> Begun {
     let opened = choose_access(&core.shared, opened);
-    let cached = opened.read_whole(&core.shared, &core.fold, OnMiss::Fail);
+    let cached = opened.read_cached(&core.shared, &core.fold);
     let residency = if cached.is_some() { Residency::Cached } else { Residency::Cold };
     core.schedule(|scheduler| scheduler.expected.observe_probe(residency));
-    let first = cached.or_else(|| opened.read_whole(&core.shared, &core.fold, OnMiss::Wait));
+    let first = cached.or_else(|| opened.read_waiting(&core.shared, &core.fold));
     (opened, first)
 }
 

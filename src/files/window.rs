@@ -25,6 +25,13 @@ pub(crate) struct Reply<B> {
     pub(crate) result: io::Result<(usize, B)>,
 }
 
+impl<B> Reply<B> {
+    /// To a first read, of `len` bytes, that was to get all of the file.
+    pub(crate) fn whole(len: usize, result: io::Result<(usize, B)>) -> Self {
+        Self { request: Request { epoch: 0, offset: 0, len }, result }
+    }
+}
+
 /// How the file goes on after a reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Next {

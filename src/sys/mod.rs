@@ -9,5 +9,7 @@ pub(crate) mod cachestat;
 pub(crate) mod call;
 pub(crate) mod descriptor;
 pub(crate) mod fork;
+pub(crate) mod mincore;
+pub(crate) mod preadv;
 pub(crate) mod signals;
 pub(crate) mod statx;
