@@ -277,7 +277,8 @@ fn break_connection(scene: &Scene, submit: &mut dyn FnMut(Job), finish: &mut dyn
             submit(Job::read(file, buffer, offset, move |done| {
                 read(done.result, done.buffer.capacity());
             }));
-            submit(Job::write(file, other, offset, move |done| {
+            // Elsewhere: what a write has put into the page cache could be read before it is over.
+            submit(Job::write(file, other, offset + 8 * BLOCK as u64, move |done| {
                 write(done.result, done.buffer.len());
             }));
         }
