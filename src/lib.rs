@@ -321,6 +321,7 @@ mod pool;
 mod queue;
 mod ranges;
 mod scope;
+mod streams;
 mod submit;
 mod sync;
 mod sys;

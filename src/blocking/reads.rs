@@ -67,34 +67,35 @@ impl FileHandle {
         unsafe { buffer.set_filled(count) };
         Some(count)
     }
-    /// Reads from `offset` on until the buffer has `len` bytes, no more than its capacity, or to the
-    /// end of the file. It waits for the device, so it is for blocking threads. Before each read it
-    /// asks whether to go on, with the number of bytes that are there, which becomes the buffer's
-    /// length.
-    pub(crate) fn read_waiting<B: IoBufMut>(
-        &self,
-        buffer: &mut B,
-        len: usize,
-        offset: u64,
-        goes_on: impl Fn(usize) -> bool,
-    ) -> io::Result<usize> {
-        let memory = buffer.stable_mut_ptr();
-        let len = len.min(buffer.capacity());
-        let mut filled = 0;
-        while filled < len && goes_on(filled) {
-            // SAFETY: `filled` is less than the capacity, so the pointer stays in the buffer.
-            let rest = unsafe { memory.add(filled) };
-            let most = (len - filled).min(TRANSFER_MAX);
-            let transfer = Transfer::read(self.raw_fd(), rest, most, offset + filled as u64);
-            // SAFETY: the buffer has at least `most` bytes behind this pointer, and is borrowed
-            // exclusively meanwhile; this handle keeps the file open.
-            match decode(unsafe { perform(&transfer) })? {
-                0 => break,
-                count => filled += count,
-            }
+}
+
+/// Reads from `offset` on until the buffer has `len` bytes, no more than its capacity, or to the
+/// end of the file. It waits for the device, so it is for blocking threads. Before each read it
+/// asks whether to go on, with the number of bytes that are there, which becomes the buffer's
+/// length.
+pub(crate) fn read_waiting<B: IoBufMut>(
+    file: &FileHandle,
+    buffer: &mut B,
+    len: usize,
+    offset: u64,
+    goes_on: impl Fn(usize) -> bool,
+) -> io::Result<usize> {
+    let memory = buffer.stable_mut_ptr();
+    let len = len.min(buffer.capacity());
+    let mut filled = 0;
+    while filled < len && goes_on(filled) {
+        // SAFETY: `filled` is less than the capacity, so the pointer stays in the buffer.
+        let rest = unsafe { memory.add(filled) };
+        let most = (len - filled).min(TRANSFER_MAX);
+        let transfer = Transfer::read(file.raw_fd(), rest, most, offset + filled as u64);
+        // SAFETY: the buffer has at least `most` bytes behind this pointer, and is borrowed
+        // exclusively meanwhile; the handle keeps the file open.
+        match decode(unsafe { perform(&transfer) })? {
+            0 => break,
+            count => filled += count,
         }
-        // SAFETY: the kernel has written these, at most `capacity`.
-        unsafe { buffer.set_filled(filled) };
-        Ok(filled)
     }
+    // SAFETY: the kernel has written these, at most `capacity`.
+    unsafe { buffer.set_filled(filled) };
+    Ok(filled)
 }

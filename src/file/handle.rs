@@ -129,11 +129,7 @@ impl FileHandle {
     #[must_use]
     pub fn alignment(&self) -> Alignment {
         let is_direct = (self.direct && self.is_stored()) || self.is_automatic();
-        match (is_direct, self.shared.direct_io) {
-            (false, _) => Alignment::NONE,
-            (true, DirectIo::Aligned(alignment)) => alignment,
-            (true, DirectIo::Unknown | DirectIo::Unsupported) => Alignment::SAFE,
-        }
+        if is_direct { self.shared.direct_io.alignment() } else { Alignment::NONE }
     }
 
     /// The range that must be read to get `len` bytes from `offset` on. On a direct file it is

@@ -59,6 +59,16 @@ pub(crate) enum DirectIo {
     Aligned(Alignment),
 }
 
+impl DirectIo {
+    /// The alignment that transfers with `O_DIRECT` need, as far as it is known.
+    pub(crate) fn alignment(self) -> Alignment {
+        match self {
+            Self::Aligned(alignment) => alignment,
+            Self::Unknown | Self::Unsupported => Alignment::SAFE,
+        }
+    }
+}
+
 /// A file's metadata, as of when it was asked for.
 ///
 /// # Examples

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use crate::file::shown::Shown;
 use crate::files::paths::IndexedPath;
+use crate::streams::error::{Halt, StreamError};
 
 /// The operation on a file that failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -125,15 +126,6 @@ impl Error for FileError {
     }
 }
 
-/// Why a run reads no more files.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Halt {
-    /// The user stopped it.
-    Stopped,
-    /// The dispatcher takes no more jobs.
-    ShutDown,
-}
-
 /// Why a file failed. Only [`Failure::of`] makes a [`FileError`] of it.
 #[derive(Debug)]
 pub(crate) struct Failure {
@@ -166,6 +158,14 @@ impl Failure {
             Halt::ShutDown => (FileErrorKind::ShutDown, "the dispatcher was shut down"),
         };
         Self::new(operation, kind, io::Error::other(reason))
+    }
+
+    /// Reading can't go on.
+    pub(crate) fn of_stream(error: StreamError) -> Self {
+        match error {
+            StreamError::Io(source) => Self::io(FileOperation::Read, source),
+            StreamError::Halted(halt) => Self::halted(halt, FileOperation::Read),
+        }
     }
 
     /// The error of this file, of which the callbacks consumed `offset` bytes.

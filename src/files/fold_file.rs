@@ -4,22 +4,22 @@ use std::sync::{Arc, Weak};
 use std::time::Instant;
 
 use crate::file::alignment::Alignment;
-use crate::file::residency::Residency;
-use crate::files::budget::Waiter;
-use crate::files::error::{Failure, FileOperation, Halt};
+use crate::files::error::{Failure, FileOperation};
 use crate::files::fold::Fold;
 use crate::files::info::FileInfo;
 use crate::files::open::Opened;
 use crate::files::paths::IndexedPath;
-use crate::files::read_ahead::{ReadAhead, ReadChunk, ReadOwner};
 use crate::files::reading::{Action, Folded, Reading, Settled, Then, TimeSlice, fold_chunk};
 use crate::files::run::Processed;
 use crate::files::run_core::{RunCore, TIME_SLICE};
 use crate::files::scheduler::EndedBy;
 use crate::files::settings::BLOCK;
-use crate::files::window::{Next, Reply, Window};
 use crate::job::Job;
 use crate::pool::pool_buf::PoolBuf;
+use crate::streams::budget::Waiter;
+use crate::streams::error::Halt;
+use crate::streams::read_ahead::{ReadAhead, ReadChunk, ReadOwner, Source, Way};
+use crate::streams::window::{Next, Reply, Window};
 use crate::sync::{Mutex, lock};
 
 /// Chunks that are in the page cache have at most this many bytes: they stay in a core's cache
@@ -49,31 +49,36 @@ impl<F: Fold> FoldFile<F> {
         first: Option<Reply<PoolBuf>>,
     ) -> Option<Arc<Self>> {
         let (shared, settings) = (&core.shared, &core.shared.settings);
-        shared.counters.add_access(opened.access());
         let size = opened.size;
         // Direct I/O may need larger blocks than those that buffers are multiples of.
-        let block = Alignment { memory: BLOCK, offset: opened.file.alignment().offset }.step();
+        let block = match opened.info.metadata().direct_io.alignment() {
+            direct if opened.source.may_be_direct() => Alignment { memory: BLOCK, ..direct }.step(),
+            _ => BLOCK,
+        };
         let most = shared.budget.largest() / block * block;
         let in_blocks = |len: usize| len.next_multiple_of(block).min(most);
         let usual = settings.chunk.min(CACHED_CHUNK);
         let lens = core.fold.request_len(size, usual).and_then(|cached| {
             Ok((in_blocks(cached), in_blocks(core.fold.request_len(size, settings.chunk)?)))
         });
-        let (cached_len, cold_len) = match lens {
+        let (cached_len, device_len) = match lens {
             Ok(lens) => lens,
             Err(limit) => {
-                core.close(opened.file);
+                core.close(opened.source.file);
                 core.fail(opened.info.into_indexed_path(), Failure::too_large(size, limit));
                 core.begin_steps();
                 return None;
             }
         };
-        let len = if opened.residency == Residency::Cached { cached_len } else { cold_len };
+        let len = match opened.source.way {
+            Way::Cached(_) => cached_len,
+            Way::Device => device_len,
+        };
         let window = Window::new(size, len, block, settings.read_ahead);
-        let info = opened.info.clone();
+        let Opened { source, info, .. } = opened;
         Some(Arc::new_cyclic(|owner: &Weak<Self>| {
-            let (owner, shared) = (owner.clone(), Arc::clone(shared));
-            let reads = ReadAhead::new(opened, window, cold_len, first, shared, owner);
+            let (owner, budget) = (owner.clone(), Arc::clone(&shared.budget));
+            let reads = ReadAhead::new(source, window, device_len, first, budget, owner);
             let reading = Mutex::new(Some(Reading::new(reads)));
             Self { core: Arc::clone(core), info, reading }
         }))
@@ -152,8 +157,11 @@ impl<F: Fold> FoldFile<F> {
     /// Closes the file and delivers its result.
     fn deliver(&self, (reads, state, outcome): Settled<F>) {
         let (size, bytes) = (reads.window().size(), reads.window().consumed());
-        let (file, fallback) = reads.into_file();
-        let access = file.access();
+        let restarts = reads.restarts();
+        let source = reads.into_source();
+        let access = source.access();
+        let Source { file, fallback, .. } = source;
+        self.core.shared.counters.add_read(access, fallback.as_ref(), restarts);
         // The file and the state are given back before another file is begun, as memory was before.
         self.core.close(file);
         self.core.drop_user(state, bytes);

@@ -9,17 +9,17 @@ use crate::file::residency::Residency;
 use crate::files::error::{Failure, FileOperation};
 use crate::files::fold::Fold;
 use crate::files::fold_file::FoldFile;
-use crate::files::open::{Opened, OpenedNow, choose_access, open_now};
+use crate::files::open::{Opened, OpenedNow, choose_way, open_now};
 use crate::files::opener::NoWaitOpener;
 use crate::files::paths::IndexedPath;
-use crate::files::read_ahead::ReadChunk;
 use crate::files::reading::{Folded, Then, fold_chunk};
 use crate::files::run::Processed;
 use crate::files::run_core::{RunCore, TIME_SLICE};
 use crate::files::scheduler::{EndedBy, Scheduler, Step};
 use crate::files::settings::Policy;
-use crate::files::window::{Next, Reply};
 use crate::pool::pool_buf::PoolBuf;
+use crate::streams::read_ahead::{AfterMiss, ReadChunk, Source, Way};
+use crate::streams::window::{Next, Reply};
 
 /// Up to this size, in bytes, a file that was opened without waiting is taken to be in the page
 /// cache.
@@ -72,14 +72,18 @@ fn read<F: Fold>(core: &Arc<RunCore<F>>, mut opened: Opened) {
     // Trying is quicker than asking whether a small file is in the page cache.
     let tries_first = policy != Policy::Direct && opened.size <= TRY;
     if !tries_first {
-        opened = choose_access(&core.shared, opened);
+        choose_way(&core.shared, &mut opened);
     }
     let whole = opened.read_cached(&core.shared, &core.fold);
     if let Some(Reply { result: Ok((count, buffer)), .. }) = whole {
         return fold_whole(core, opened, count, buffer);
     }
     if tries_first {
-        opened = choose_access(&core.shared, opened);
+        choose_way(&core.shared, &mut opened);
+        if let Way::Cached(after_miss) = &mut opened.source.way {
+            // The try has begun to bring it in.
+            *after_miss = AfterMiss::PageCache;
+        }
     }
     // For other files a worker had only to open them, which needed no waiting.
     let residency = if tries_first { Residency::Cold } else { Residency::Cached };
@@ -89,9 +93,9 @@ fn read<F: Fold>(core: &Arc<RunCore<F>>, mut opened: Opened) {
 
 /// Runs the user's callbacks on a file that was read in one go.
 fn fold_whole<F: Fold>(core: &Arc<RunCore<F>>, opened: Opened, count: usize, buffer: PoolBuf) {
-    let Opened { file, info, fallback, size, .. } = opened;
+    let Opened { source: Source { file, fallback, .. }, info, size } = opened;
     drop(file);
-    core.shared.counters.add_access(Access::Cached);
+    core.shared.counters.add_read(Access::Cached, fallback.as_ref(), 0);
     if core.schedule(Scheduler::begin_callbacks).is_some() {
         core.begin_steps();
     }

@@ -6,16 +6,15 @@
 //!
 //! ```text
 //! steps (list) ─> scheduler ─┬─> inline: a worker has all in memory ───┬─> callbacks ─> results
-//!                            └─> steps (open) ─> read_ahead ───────────┘   (reading)
+//!                            └─> steps (open) ─> streams/read_ahead ───┘   (reading)
 //! ```
 //!
-//! `fold_file` keeps `read_ahead` and `reading` under one lock; `run` is what the user sees.
+//! `fold_file` keeps the reads and `reading` under one lock; `run` is what the user sees.
 //!
 //! A run needs no thread of its own, and nothing in it waits: the thread that ends a file, or takes
 //! a result, begins the steps that there is room for then (`RunCore::begin_steps`). `RunCore` is
 //! the part of a run that its threads share; `steps` carries out the steps.
 
-mod budget;
 pub(crate) mod builder;
 pub(crate) mod chunk;
 mod closes;
@@ -31,7 +30,6 @@ mod opener;
 mod openers;
 mod paths;
 pub(crate) mod progress;
-mod read_ahead;
 mod reading;
 mod results;
 pub(crate) mod run;
@@ -41,7 +39,6 @@ pub(crate) mod settings;
 mod shared;
 pub(crate) mod stats;
 mod steps;
-mod window;
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -267,7 +264,7 @@ impl Files {
     /// The counters of all runs so far.
     #[must_use]
     pub fn stats(&self) -> FilesStats {
-        self.shared.counters.snapshot()
+        self.shared.counters.snapshot(self.shared.budget.waits())
     }
 }
 

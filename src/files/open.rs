@@ -5,8 +5,8 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::atomic::AtomicU64;
 
+use crate::blocking::read_waiting;
 use crate::file::FileHandle;
-use crate::file::access::Access;
 use crate::file::filesystem::Storage;
 use crate::file::metadata::{DirectIo, FileKind, Metadata};
 use crate::file::residency::Residency;
@@ -19,19 +19,16 @@ use crate::files::settings::BLOCK;
 use crate::files::settings::Policy;
 use crate::files::shared::FilesShared;
 use crate::files::stats::Counters;
-use crate::files::window::Reply;
 use crate::pool::pool_buf::PoolBuf;
+use crate::streams::read_ahead::{AfterMiss, Source, Way};
+use crate::streams::window::Reply;
 
-/// An open file that nothing was read of.
+/// An open file of which little was read.
 pub(crate) struct Opened {
-    pub(crate) file: FileHandle,
+    pub(crate) source: Source,
     pub(crate) info: FileInfo,
-    /// Why the file is not open for direct I/O, if it should be.
-    pub(crate) fallback: Option<io::Error>,
     /// In bytes; of a block device, its capacity.
     pub(crate) size: u64,
-    /// If `Cached`, reads try the page cache before they wait.
-    pub(crate) residency: Residency,
 }
 
 /// A file that a blocking thread has opened, and its first read if it was done at once.
@@ -45,16 +42,6 @@ pub(crate) enum OpenedNow {
 }
 
 impl Opened {
-    pub(crate) fn access(&self) -> Access {
-        self.file.access()
-    }
-
-    /// The file is not read with direct I/O, although it should be.
-    pub(crate) fn fall_back(&mut self, shared: &FilesShared, reason: io::Error) {
-        Counters::add(&shared.counters.fallbacks);
-        self.fallback = Some(reason);
-    }
-
     /// Reads the file whole from the page cache, without waiting. `None` if that has not all of the
     /// file, if it takes more than one read or direct I/O, or if there is no memory.
     pub(crate) fn read_cached(
@@ -64,27 +51,28 @@ impl Opened {
     ) -> Option<Reply<PoolBuf>> {
         let len = self.whole_len(shared, fold)?;
         let mut buffer = shared.budget.try_lease(len)?;
-        let count = self.file.read_cached(&mut buffer, len, 0)?;
+        let count = self.source.file.read_cached(&mut buffer, len, 0)?;
         (count as u64 == self.size).then(|| Reply::whole(len, Ok((count, buffer))))
     }
 
     /// Reads the file whole through the page cache, and waits for the device. `None` if that takes
     /// more than one read or direct I/O, or if there is no memory.
     pub(crate) fn read_waiting(
-        &self,
+        &mut self,
         shared: &FilesShared,
         fold: &impl Fold,
     ) -> Option<Reply<PoolBuf>> {
         let len = self.whole_len(shared, fold)?;
         let mut buffer = shared.budget.try_lease(len)?;
         // One read is enough: it asks for more than the file has.
-        let result = self.file.read_waiting(&mut buffer, len, 0, |filled| filled == 0);
+        self.source.way = Way::Device;
+        let result = read_waiting(&self.source.file, &mut buffer, len, 0, |filled| filled == 0);
         Some(Reply::whole(len, result.map(|count| (count, buffer))))
     }
 
     /// How many bytes to ask for to get all of the file and see its end.
     fn whole_len(&self, shared: &FilesShared, fold: &impl Fold) -> Option<usize> {
-        if self.access() == Access::Direct {
+        if self.source.file.is_direct() {
             return None;
         }
         let most = fold.request_len(self.size, shared.settings.chunk).ok()?;
@@ -136,7 +124,7 @@ pub(crate) fn open(shared: &FilesShared, path: IndexedPath) -> Result<Opened, Fi
     let direct = direct && refusal.is_none();
     let mut opened = examine(path, fd, direct, &shared.counters.opened_blocking)?;
     if let Some(refusal) = refusal.filter(|_| policy == Policy::Direct) {
-        opened.fall_back(shared, refusal);
+        opened.source.fallback = Some(refusal);
     }
     Ok(opened)
 }
@@ -165,7 +153,7 @@ fn examine(
     match fd.and_then(handle_of) {
         Ok((file, metadata, size)) => {
             let info = FileInfo::new(path.index, path.path, metadata);
-            Ok(Opened { file, info, fallback: None, size, residency: Residency::Cold })
+            Ok(Opened { source: Source { file, way: Way::Device, fallback: None }, info, size })
         }
         Err(failure) => Err(failure.of(path, 0)),
     }
@@ -185,34 +173,46 @@ fn refusal(kind: FileKind) -> Option<io::Error> {
 }
 
 /// Has the file read as the policy says, and switches direct I/O on or off for it.
-pub(crate) fn choose_access(shared: &FilesShared, mut opened: Opened) -> Opened {
-    if shared.settings.policy == Policy::Buffered {
+pub(crate) fn choose_way(shared: &FilesShared, opened: &mut Opened) {
+    let policy = shared.settings.policy;
+    if policy == Policy::Buffered {
         // Its reads find out what is cached.
-        opened.residency = Residency::Cached;
-        return opened;
+        opened.source.way = Way::Cached(AfterMiss::PageCache);
+        return;
     }
-    let storage = match opened.file.kind() {
+    let (metadata, source) = (opened.info.metadata(), &mut opened.source);
+    let storage = match source.file.kind() {
         // The file system of a device's name is in memory, which says nothing of the device.
         FileKind::BlockDevice => Storage::Plain,
-        _ => shared.file_systems.storage(opened.info.metadata().device, opened.file.as_fd()),
+        _ => shared.file_systems.storage(metadata.device, source.file.as_fd()),
     };
-    let wanted = wants_direct(shared, &mut opened, storage);
-    if let Some(reason) = no_direct_io(shared, &opened, storage).filter(|_| wanted) {
-        opened.fall_back(shared, io::Error::new(io::ErrorKind::Unsupported, reason));
+    let is_cached = policy == Policy::Automatic
+        && Residency::of(source.file.as_fd(), opened.size, storage) == Residency::Cached;
+    let why_not = no_direct_io(shared, metadata.direct_io, storage);
+    source.way = match why_not {
+        _ if !is_cached => Way::Device,
+        None => Way::Cached(AfterMiss::Direct),
+        Some(_) => Way::Cached(AfterMiss::PageCache),
+    };
+    if let Some(reason) = why_not.filter(|_| !is_cached && source.fallback.is_none()) {
+        source.fallback = Some(io::Error::new(io::ErrorKind::Unsupported, reason));
     }
-    let direct = wanted && opened.fallback.is_none();
-    if opened.file.is_direct() != direct {
-        match opened.file.with_direct(direct) {
-            Ok(file) => opened.file = file,
-            Err(error) => opened.fall_back(shared, error),
+    let direct = !is_cached && source.fallback.is_none();
+    if source.file.is_direct() != direct {
+        match source.file.with_direct(direct) {
+            Ok(file) => source.file = file,
+            Err(error) => source.fallback = Some(error),
         }
     }
-    opened
 }
 
 /// Why a file has no direct I/O, although it can be opened with `O_DIRECT`.
-fn no_direct_io(shared: &FilesShared, opened: &Opened, storage: Storage) -> Option<&'static str> {
-    match (storage, opened.info.metadata().direct_io) {
+fn no_direct_io(
+    shared: &FilesShared,
+    direct_io: DirectIo,
+    storage: Storage,
+) -> Option<&'static str> {
+    match (storage, direct_io) {
         (Storage::Memory, _) => Some("its file system is in memory, and has no direct I/O"),
         // With `O_DIRECT`, it would be read through the page cache nevertheless.
         (_, DirectIo::Unsupported) => Some("its file system says that it has no direct I/O"),
@@ -220,18 +220,5 @@ fn no_direct_io(shared: &FilesShared, opened: &Opened, storage: Storage) -> Opti
             Some("direct I/O on it takes larger blocks than `chunk` and `whole_limit`")
         }
         _ => None,
-    }
-}
-
-fn wants_direct(shared: &FilesShared, opened: &mut Opened, storage: Storage) -> bool {
-    match shared.settings.policy {
-        _ if opened.fallback.is_some() => false,
-        Policy::Direct => true,
-        Policy::Buffered => false,
-        Policy::Automatic if opened.size <= shared.settings.small as u64 => false,
-        Policy::Automatic => {
-            opened.residency = Residency::of(opened.file.as_fd(), opened.size, storage);
-            opened.residency == Residency::Cold
-        }
     }
 }

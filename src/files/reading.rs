@@ -4,14 +4,14 @@
 use std::mem;
 use std::ops::ControlFlow;
 
-use crate::files::budget::Place;
 use crate::files::chunk::Chunk;
 use crate::files::error::{Failure, FileOperation};
 use crate::files::fold::{Enough, Fold};
 use crate::files::info::FileInfo;
-use crate::files::read_ahead::{ReadAhead, ReadChunk};
 use crate::files::run_core::RunCore;
-use crate::files::window::Next;
+use crate::streams::budget::Place;
+use crate::streams::read_ahead::{ReadAhead, ReadChunk};
+use crate::streams::window::Next;
 
 /// How a file ended for the user.
 pub(crate) type Outcome<F> = Result<<F as Fold>::Output, Failure>;
@@ -136,8 +136,8 @@ impl<F: Fold> Reading<F> {
                 self.phase = Phase::Running(None);
                 Action::RunCallbacks(state, chunk)
             }
-            Err(failure) => {
-                self.fail(failure);
+            Err(error) => {
+                self.fail(Failure::of_stream(error));
                 Action::Nothing
             }
         }
@@ -145,8 +145,8 @@ impl<F: Fold> Reading<F> {
 
     fn issue(&mut self, place: Place) {
         let wants_reads = !matches!(self.phase, Phase::Ended(..) | Phase::Running(Some(_)));
-        if wants_reads && let Err(failure) = self.reads.issue(place) {
-            self.fail(failure);
+        if wants_reads && let Err(error) = self.reads.issue(place) {
+            self.fail(Failure::of_stream(error));
         }
     }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::engine::operation::Operation;
 use crate::file::FileHandle;
-use crate::files::error::{Failure, FileError, FileErrorKind, FileOperation, Halt};
+use crate::files::error::{Failure, FileError, FileErrorKind, FileOperation};
 use crate::files::fold::Fold;
 use crate::files::open::Begun;
 use crate::files::paths::{IndexedPath, PathIterator, Paths};
@@ -18,6 +18,7 @@ use crate::files::run::{FileResult, RunControl};
 use crate::files::scheduler::{Bounds, EndedBy, Scheduler, Step};
 use crate::files::shared::FilesShared;
 use crate::job::Job;
+use crate::streams::error::Halt;
 use crate::sync::{Condvar, Mutex, lock};
 use crate::unwind::{self, Payload, catch, discard};
 

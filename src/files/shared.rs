@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use crate::file::filesystem::FileSystems;
-use crate::files::budget::Budget;
 use crate::files::opener::{Lookup, NoWaitOpener};
 use crate::files::settings::Settings;
 use crate::files::stats::Counters;
 use crate::pipeline::Pipeline;
 use crate::pool::BufferPool;
+use crate::streams::budget::Budget;
 use crate::unwind::{Payload, catch};
 
 pub(crate) struct FilesShared {

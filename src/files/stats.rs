@@ -1,5 +1,6 @@
 //! Counters of a `Files`: how files were opened and read.
 
+use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::file::access::Access;
@@ -12,11 +13,11 @@ pub struct FilesStats {
     pub opened_cached: u64,
     /// Files opened by the blocking threads.
     pub opened_blocking: u64,
-    /// Files read, or begun to be read, with `O_DIRECT`.
+    /// Files read with `O_DIRECT`, in the end.
     pub direct: u64,
-    /// Files read by the worker that opened them, through the page cache, which had all of them.
+    /// Files read from the page cache, which had all of them.
     pub cached: u64,
-    /// Files read, or begun to be read, through the page cache otherwise.
+    /// Files read through the page cache otherwise, in the end.
     pub buffered: u64,
     /// Files that were to be read with `O_DIRECT` and were not, or not to their end.
     pub fallbacks: u64,
@@ -33,9 +34,8 @@ pub(crate) struct Counters {
     direct: AtomicU64,
     cached: AtomicU64,
     buffered: AtomicU64,
-    pub(crate) fallbacks: AtomicU64,
-    pub(crate) restarts: AtomicU64,
-    pub(crate) memory_waits: AtomicU64,
+    fallbacks: AtomicU64,
+    restarts: AtomicU64,
 }
 
 impl Counters {
@@ -43,15 +43,20 @@ impl Counters {
         counter.fetch_add(1, Ordering::Relaxed);
     }
 
-    pub(crate) fn add_access(&self, access: Access) {
+    /// Counts a file that is read no more: the way that it was read in the end, why that was not
+    /// with direct I/O if it should have been, and how often it was read anew.
+    pub(crate) fn add_read(&self, access: Access, fallback: Option<&io::Error>, restarts: u64) {
         Self::add(match access {
             Access::Direct => &self.direct,
             Access::Cached => &self.cached,
             Access::Buffered => &self.buffered,
         });
+        self.fallbacks.fetch_add(u64::from(fallback.is_some()), Ordering::Relaxed);
+        self.restarts.fetch_add(restarts, Ordering::Relaxed);
     }
 
-    pub(crate) fn snapshot(&self) -> FilesStats {
+    /// `memory_waits` is counted elsewhere.
+    pub(crate) fn snapshot(&self, memory_waits: u64) -> FilesStats {
         let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         FilesStats {
             opened_cached: get(&self.opened_cached),
@@ -61,7 +66,7 @@ impl Counters {
             buffered: get(&self.buffered),
             fallbacks: get(&self.fallbacks),
             restarts: get(&self.restarts),
-            memory_waits: get(&self.memory_waits),
+            memory_waits,
         }
     }
 }

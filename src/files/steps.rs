@@ -9,7 +9,7 @@ use crate::files::error::{Failure, FileError, FileOperation};
 use crate::files::fold::Fold;
 use crate::files::fold_file::FoldFile;
 use crate::files::inline::run_inline;
-use crate::files::open::{Begun, Opened, OpenedNow, choose_access, open, open_now};
+use crate::files::open::{Begun, Opened, OpenedNow, choose_way, open, open_now};
 use crate::files::openers::{BatchEnd, OPEN_AT_ONCE};
 use crate::files::paths::IndexedPath;
 use crate::files::progress::Listing;
@@ -146,13 +146,14 @@ fn open_one<F: Fold>(core: &RunCore<F>, mut path: IndexedPath) -> Result<Begun, 
             }
         }
     }
-    let opened = choose_access(&core.shared, open(&core.shared, path)?);
+    let mut opened = open(&core.shared, path)?;
+    choose_way(&core.shared, &mut opened);
     let first = opened.read_waiting(&core.shared, &core.fold);
     Ok((opened, first))
 }
 
-fn read_probe<F: Fold>(core: &RunCore<F>, opened: Opened) -> Begun {
-    let opened = choose_access(&core.shared, opened);
+fn read_probe<F: Fold>(core: &RunCore<F>, mut opened: Opened) -> Begun {
+    choose_way(&core.shared, &mut opened);
     let cached = opened.read_cached(&core.shared, &core.fold);
     let residency = if cached.is_some() { Residency::Cached } else { Residency::Cold };
     core.schedule(|scheduler| scheduler.expected.observe_probe(residency));

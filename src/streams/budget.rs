@@ -1,30 +1,31 @@
-//! The memory of all files that are being read, and the queue of files that wait for some.
+//! The memory of all streams, and the queue of those that wait for some.
 
 use std::collections::VecDeque;
 use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
-use crate::files::error::{Failure, FileOperation, Halt};
 use crate::job::Job;
 use crate::pipeline::Pipeline;
 use crate::pool::BufferPool;
 use crate::pool::error::AcquireError;
 use crate::pool::pool_buf::PoolBuf;
+use crate::streams::error::{Halt, StreamError};
 use crate::sync::{Mutex, lock};
 
-/// A file that waits for memory.
+/// A stream that waits for memory.
 pub(crate) trait Waiter: Send + Sync {
     /// Asks again for memory, now as the first. On a worker.
     fn retry(self: Arc<Self>);
 
-    /// Why its run has been halted, if it has.
+    /// Why nobody wants the stream any more, if that is so.
     fn halted(&self) -> Option<Halt>;
 
-    /// Waits no longer: its run has been halted, or the dispatcher takes no more jobs.
+    /// Waits no longer: nobody wants the stream, or the dispatcher takes no more jobs.
     fn abandon(self: Arc<Self>);
 }
 
-/// Where a file stands in the queue.
+/// Where a stream stands in the queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
     /// Behind all that wait.
@@ -42,12 +43,14 @@ fn as_io_error(error: AcquireError) -> io::Error {
     io::Error::new(kind, error)
 }
 
-/// Leases buffers of one pool. When there are none, it serves files in the order in which they
+/// Leases buffers of one pool. When there are none, it serves streams in the order in which they
 /// asked.
 pub(crate) struct Budget {
     pool: BufferPool,
     pipeline: Arc<Pipeline>,
     waiters: Mutex<VecDeque<Arc<dyn Waiter>>>,
+    /// How often a stream had to wait.
+    waits: AtomicU64,
 }
 
 impl Budget {
@@ -55,40 +58,54 @@ impl Budget {
         Arc::new_cyclic(|own: &Weak<Self>| {
             let own = own.clone();
             pool.on_return(move || own.upgrade().iter().for_each(|budget| budget.call_next()));
-            Self { pool, pipeline, waiters: Mutex::new(VecDeque::new()) }
+            let (waiters, waits) = (Mutex::new(VecDeque::new()), AtomicU64::new(0));
+            Self { pool, pipeline, waiters, waits }
         })
     }
 
-    /// A buffer of at least `len` bytes. `None` if there is none: then the file is in the queue,
+    /// A buffer of at least `len` bytes. `None` if there is none: then the stream is in the queue,
     /// and is called when a buffer comes back. One will: as long as there is none, some are leased,
-    /// and a file that waits holds none that others need to get on. So it is if the system has no
-    /// memory for another buffer. An error if the file gets no memory, now or later.
+    /// and a stream that waits holds none that others need to get on. So it is if the system has no
+    /// memory for another buffer. An error if the stream gets no memory, now or later.
     pub(crate) fn lease(
         &self,
         len: usize,
         place: Place,
         waiter: impl FnOnce() -> Arc<dyn Waiter>,
-    ) -> Result<Option<PoolBuf>, Failure> {
+    ) -> Result<Option<PoolBuf>, StreamError> {
         let mut waiters = lock(&self.waiters);
         if place == Place::Front || waiters.is_empty() {
-            // Under the lock: a buffer that comes back later finds this file in the queue.
+            // Under the lock: a buffer that comes back later finds this stream in the queue.
             match self.pool.try_acquire(len) {
                 Ok(buffer) => return Ok(Some(buffer)),
                 Err(AcquireError::Exhausted) => {}
                 Err(AcquireError::NoMemory(_)) if self.pool.stats().buffers_out > 0 => {}
-                Err(error) => return Err(Failure::io(FileOperation::Read, as_io_error(error))),
+                Err(error) => return Err(as_io_error(error).into()),
             }
         }
         let waiter = waiter();
-        // Under the lock, too: a thread that halts the run later finds this file in the queue.
+        // Under the lock, too: a thread that halts the stream later finds it in the queue.
         if let Some(halt) = waiter.halted() {
-            return Err(Failure::halted(halt, FileOperation::Read));
+            return Err(StreamError::Halted(halt));
         }
         match place {
-            Place::Back => waiters.push_back(waiter),
+            Place::Back => {
+                self.waits.fetch_add(1, Ordering::Relaxed);
+                waiters.push_back(waiter);
+            }
             Place::Front => waiters.push_front(waiter),
         }
         Ok(None)
+    }
+
+    /// How often a stream had to wait for memory.
+    pub(crate) fn waits(&self) -> u64 {
+        self.waits.load(Ordering::Relaxed)
+    }
+
+    /// Has a job carried out for a stream. It comes back if the dispatcher takes no more jobs.
+    pub(crate) fn post(&self, job: Job) -> Result<(), Job> {
+        self.pipeline.post(job)
     }
 
     /// The largest buffer that there is, in bytes.
@@ -96,7 +113,7 @@ impl Budget {
         self.pool.classes().last().copied().unwrap_or(0)
     }
 
-    /// A buffer, if there is one and no file waits.
+    /// A buffer, if there is one and no stream waits.
     pub(crate) fn try_lease(&self, len: usize) -> Option<PoolBuf> {
         if !lock(&self.waiters).is_empty() {
             return None;
@@ -104,7 +121,7 @@ impl Budget {
         self.pool.try_acquire(len).ok()
     }
 
-    /// Calls the first file in the queue: a buffer has come back, or there may be one more.
+    /// Calls the first stream in the queue: a buffer has come back, or there may be one more.
     pub(crate) fn call_next(&self) {
         loop {
             let Some(first) = lock(&self.waiters).pop_front() else { return };
@@ -116,7 +133,7 @@ impl Budget {
         }
     }
 
-    /// Has the files of halted runs leave the queue: the memory that they wait for may be long in
+    /// Has halted streams leave the queue: the memory that they wait for may be long in
     /// coming.
     pub(crate) fn abandon_halted(&self) {
         let mut waiters = lock(&self.waiters);

@@ -1,4 +1,4 @@
-//! The reads of one file, in numbers: issued, come back, and consumed by the callbacks.
+//! The reads of one file, in numbers: issued, come back, and consumed.
 //!
 //! Reads are issued from the front of the file to its back, a window of them at a time. Replies
 //! come in any order and are taken from the front. A read asks for more bytes than the file has
@@ -172,12 +172,20 @@ impl<B> Window<B> {
         self.consumed = up_to;
     }
 
-    /// Reads everything again that was not consumed. Gives back the replies, to be dropped.
+    /// Reads everything again that was not consumed: the file is as it was, and the reads take
+    /// another way. Gives back the replies, to be dropped.
+    #[must_use]
+    pub(crate) fn rewind(&mut self) -> BTreeMap<u64, Reply<B>> {
+        self.issued = self.consumed;
+        self.close()
+    }
+
+    /// Reads everything again that was not consumed, as the file has changed. Gives back the
+    /// replies, to be dropped.
     #[must_use]
     pub(crate) fn restart(&mut self) -> BTreeMap<u64, Reply<B>> {
-        self.issued = self.consumed;
         self.size_unknown = true;
-        self.close()
+        self.rewind()
     }
 
     /// Reads the file again from its beginning. Gives back the replies, to be dropped.
@@ -198,8 +206,7 @@ impl<B> Window<B> {
 #[cfg(test)]
 mod tests {
     use super::{Next, Reply, Request, Window};
-    use crate::files::settings::BLOCK;
-
+    const BLOCK: usize = 4096;
     const PIECE: usize = 4 * BLOCK;
 
     /// Issues all reads that may be issued.
@@ -354,6 +361,20 @@ mod tests {
         assert_eq!(consume(&mut window, again[0], PIECE), Next::More);
         let next = (BLOCK + PIECE) as u64;
         assert_eq!(lens(&issue_all(&mut window)), [(next, PIECE)], "to the end");
+    }
+
+    #[test]
+    fn another_way_is_read_ahead_as_the_first_was() {
+        let mut window = Window::new(10 * PIECE as u64, PIECE, BLOCK, 3 * PIECE);
+        let issued = issue_all(&mut window);
+        assert!(window.arrived(Reply { request: issued[0], result: Ok((PIECE, ())) }).is_none());
+        let taken = window.take().unwrap();
+        assert_eq!(consume(&mut window, taken.request, PIECE), Next::More);
+        assert!(window.rewind().is_empty());
+        let piece = PIECE as u64;
+        let again = lens(&issue_all(&mut window));
+        assert_eq!(again, [(piece, PIECE), (2 * piece, PIECE), (3 * piece, PIECE)]);
+        assert!(window.arrived(Reply { request: issued[1], result: Ok((PIECE, ())) }).is_some());
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::support::files::{
     CHUNK, POLICIES, all, copied, dispatcher, files_of, gathered, in_memory, modest, only,
     patterned, small_files, successes,
 };
-use crate::support::{Gate, eventually, open_direct, scratch, skipped};
+use crate::support::{Gate, eventually, is_memcheck, open_direct, scratch, skipped};
 
 fn mixture(directory: &Path) -> (Vec<PathBuf>, u64) {
     let sizes: Vec<_> = (0..100).map(|place| (place * 7001) % (4 * CHUNK)).collect();
@@ -149,14 +149,18 @@ fn buffered_is_never_direct() {
 fn automatic_takes_the_page_cache_for_what_is_in_it() {
     let (directory, dispatcher) = (scratch(), dispatcher(2));
     let paths = files_of(directory.path(), &[100, 5000, 3 * CHUNK, 10 * CHUNK]);
-    paths.iter().for_each(|path| drop(std::fs::read(path).unwrap()));
-    let files = modest(&dispatcher).build().unwrap();
-    let done = successes(copied(&files, paths));
-    assert!(done.iter().all(|done| done.access != Access::Direct && done.fallback.is_none()));
-    let stats = files.stats();
-    assert_eq!((stats.direct, stats.fallbacks), (0, 0), "{stats:?}");
-    assert!(stats.cached >= 2, "{stats:?}");
-    assert_ways_add_up(&stats, 4);
+    let all_cached = || {
+        paths.iter().for_each(|path| drop(std::fs::read(path).unwrap()));
+        let files = modest(&dispatcher).build().unwrap();
+        let done = successes(copied(&files, paths.clone()));
+        assert!(done.iter().all(|done| done.fallback.is_none()));
+        let stats = files.stats();
+        assert_ways_add_up(&stats, 4);
+        stats.cached == 4 && done.iter().all(|done| done.access == Access::Cached)
+    };
+    // Now and then the kernel says of cached data that it would have to wait. valgrind says so
+    // always, as it doesn't know preadv2(2).
+    assert!(is_memcheck() || (0..50).any(|_| all_cached()));
 }
 
 #[test]
