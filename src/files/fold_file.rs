@@ -12,7 +12,7 @@ use crate::files::paths::IndexedPath;
 use crate::files::reading::{Action, Folded, Reading, Settled, Then, TimeSlice, fold_chunk};
 use crate::files::run::Processed;
 use crate::files::run_core::{RunCore, TIME_SLICE};
-use crate::files::scheduler::EndedBy;
+use crate::files::scheduler::event::EndedBy;
 use crate::files::settings::BLOCK;
 use crate::job::Job;
 use crate::pool::pool_buf::PoolBuf;
@@ -66,7 +66,6 @@ impl<F: Fold> FoldFile<F> {
             Err(limit) => {
                 core.close(opened.source.file);
                 core.fail(opened.info.into_indexed_path(), Failure::too_large(size, limit));
-                core.begin_steps();
                 return None;
             }
         };
@@ -171,7 +170,6 @@ impl<F: Fold> FoldFile<F> {
             Err(failure) => Err(failure.of(IndexedPath { index, path }, bytes)),
         };
         self.core.deliver(EndedBy::Other, result);
-        self.core.begin_steps();
     }
 }
 

@@ -15,7 +15,7 @@ use crate::files::paths::IndexedPath;
 use crate::files::reading::{Folded, Then, fold_chunk};
 use crate::files::run::Processed;
 use crate::files::run_core::{RunCore, TIME_SLICE};
-use crate::files::scheduler::{EndedBy, Scheduler, Step};
+use crate::files::scheduler::event::{EndedBy, Event, Taker};
 use crate::files::settings::Policy;
 use crate::pool::pool_buf::PoolBuf;
 use crate::streams::read_ahead::{AfterMiss, ReadChunk, Source, Way};
@@ -29,7 +29,9 @@ const TRY: u64 = 256 << 10;
 pub(crate) fn run_inline<F: Fold>(core: &Arc<RunCore<F>>) {
     let begin = Instant::now();
     let mut opener = core.shared.no_wait_opener();
-    while let Some(path) = core.schedule(|scheduler| scheduler.next_path(Step::Inline)) {
+    let next = || core.schedule(|scheduler| scheduler.take_path(Taker::Worker));
+    while let Some((path, steps)) = next() {
+        core.begin(steps);
         open_and_read(core, path, &mut opener);
         if core.shared.pipeline.is_forked() {
             return;
@@ -38,8 +40,7 @@ pub(crate) fn run_inline<F: Fold>(core: &Arc<RunCore<F>>) {
             break;
         }
     }
-    core.schedule(Scheduler::inline_done);
-    core.begin_steps();
+    core.tell(Event::InlineDone);
 }
 
 fn open_and_read<F: Fold>(
@@ -52,14 +53,9 @@ fn open_and_read<F: Fold>(
     }
     match open_now(&core.shared, path, opener) {
         OpenedNow::Done(Ok(opened)) => read(core, opened),
-        OpenedNow::MayWait(path) => {
-            core.schedule(|scheduler| {
-                scheduler.expected.observe(Residency::Cold);
-                scheduler.defer(path);
-            });
-        }
+        OpenedNow::MayWait(path) => core.tell(Event::Deferred(path)),
         OpenedNow::Done(Err(error)) => {
-            core.schedule(|scheduler| scheduler.expected.observe(Residency::Cached));
+            core.tell(Event::Looked(Residency::Cached));
             core.deliver(EndedBy::Other, Err(error));
         }
     }
@@ -87,7 +83,7 @@ fn read<F: Fold>(core: &Arc<RunCore<F>>, mut opened: Opened) {
     }
     // For other files a worker had only to open them, which needed no waiting.
     let residency = if tries_first { Residency::Cold } else { Residency::Cached };
-    core.schedule(|scheduler| scheduler.expected.observe(residency));
+    core.tell(Event::Looked(residency));
     FoldFile::start(core, opened);
 }
 
@@ -96,9 +92,7 @@ fn fold_whole<F: Fold>(core: &Arc<RunCore<F>>, opened: Opened, count: usize, buf
     let Opened { source: Source { file, fallback, .. }, info, size } = opened;
     drop(file);
     core.shared.counters.add_read(Access::Cached, fallback.as_ref(), 0);
-    if core.schedule(Scheduler::begin_callbacks).is_some() {
-        core.begin_steps();
-    }
+    core.tell(Event::CallbacksBegun);
     let chunk = ReadChunk { offset: 0, count, buffer, next: Next::End };
     let Some(folded) = fold_chunk(core, &info, None, chunk) else { return };
     let Folded { consumed, state, then: Then::Ended(outcome) } = folded else {

@@ -12,12 +12,11 @@
 //! `fold_file` keeps the reads and `reading` under one lock; `run` is what the user sees.
 //!
 //! A run needs no thread of its own, and nothing in it waits: the thread that ends a file, or takes
-//! a result, begins the steps that there is room for then (`RunCore::begin_steps`). `RunCore` is
-//! the part of a run that its threads share; `steps` carries out the steps.
+//! a result, tells the scheduler, and begins the steps that it answers with (`RunCore::tell`).
+//! `RunCore` is the part of a run that its threads share; `steps` carries out the steps.
 
 pub(crate) mod builder;
 pub(crate) mod chunk;
-mod closes;
 pub(crate) mod error;
 pub(crate) mod fold;
 mod fold_file;
@@ -27,7 +26,6 @@ pub(crate) mod info;
 mod inline;
 mod open;
 mod opener;
-mod openers;
 mod paths;
 pub(crate) mod progress;
 mod reading;

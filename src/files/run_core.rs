@@ -15,7 +15,8 @@ use crate::files::paths::{IndexedPath, PathIterator, Paths};
 use crate::files::progress::{Counts, FilesProgress, Listing};
 use crate::files::results::Results;
 use crate::files::run::{FileResult, RunControl};
-use crate::files::scheduler::{Bounds, EndedBy, Scheduler, Step};
+use crate::files::scheduler::event::{EndedBy, Event, Step, Steps};
+use crate::files::scheduler::{Bounds, Scheduler};
 use crate::files::shared::FilesShared;
 use crate::job::Job;
 use crate::streams::error::Halt;
@@ -75,48 +76,52 @@ impl<F: Fold> RunCore<F> {
             job_for,
             shared,
         });
-        core.begin_steps();
+        core.tell(Event::Begun);
         core
     }
 
-    /// Asks or tells the scheduler something, under its lock.
+    /// Asks the scheduler something, or tells it several things at once, under its lock.
     pub(crate) fn schedule<R>(&self, change: impl FnOnce(&mut Scheduler) -> R) -> R {
         change(&mut lock(&self.scheduler))
     }
 
-    /// Begins all steps that may be begun. Called whenever there may be more of them: after a file
-    /// has ended, a result was taken, or a step is over.
-    pub(crate) fn begin_steps(self: &Arc<Self>) {
-        self.check_shutdown();
-        while let Some(step) = self.schedule(Scheduler::next_step) {
-            let job = (self.job_for)(Arc::clone(self), step);
-            if self.shared.pipeline.post(job).is_err() {
-                self.schedule(|scheduler| scheduler.never_begun(step));
-                self.shut_down();
-                if step == Step::Close {
-                    self.close_files();
-                }
-            }
-        }
-        self.finish_if_done();
+    /// Tells the scheduler what has happened, and begins the steps that may be begun then.
+    pub(crate) fn tell(self: &Arc<Self>, event: Event) {
+        let steps = self.schedule(|scheduler| scheduler.on(event));
+        self.begin(steps);
     }
 
-    /// Once all files have their results: has the last files closed, and then ends the run.
-    fn finish_if_done(self: &Arc<Self>) {
-        if !self.schedule(Scheduler::finish) {
+    pub(crate) fn begin(self: &Arc<Self>, steps: Steps) {
+        if steps.is_empty() {
             return;
         }
-        if lock(&self.to_close).is_empty() {
-            return self.finish();
-        }
-        let (closes, later) = (Arc::clone(self), Arc::clone(self));
-        let job = Job::blocking(move || closes.close_files(), move |()| later.finish());
-        if self.shared.pipeline.post(job).is_err() {
-            self.finish();
+        self.check_shutdown();
+        for step in steps {
+            if step == Step::Finish && lock(&self.to_close).is_empty() {
+                self.finish();
+                continue;
+            }
+            let job = (self.job_for)(Arc::clone(self), step);
+            if self.shared.pipeline.post(job).is_err() {
+                self.never_begun(step);
+            }
         }
     }
 
-    fn finish(&self) {
+    /// The dispatcher has not taken the job of a step.
+    fn never_begun(self: &Arc<Self>, step: Step) {
+        // First, so that the step is not wanted once more.
+        self.shut_down();
+        self.tell(Event::NeverBegun(step));
+        match step {
+            Step::Close => self.close_files(),
+            Step::Finish => self.finish(),
+            _ => {}
+        }
+    }
+
+    /// The run has ended.
+    pub(crate) fn finish(&self) {
         self.counts.finish();
         self.stand_by.notify_one();
         // Before the user hears of the end, who may then wait for a thread that feeds the iterator.
@@ -125,36 +130,37 @@ impl<F: Fold> RunCore<F> {
     }
 
     /// A file has its result.
-    pub(crate) fn deliver(&self, by: EndedBy, result: FileResult<F::Output>) {
+    pub(crate) fn deliver(self: &Arc<Self>, by: EndedBy, result: FileResult<F::Output>) {
         // The error of the listing is none of a file that was found.
         if !matches!(&result, Err(FileError { operation: FileOperation::List, .. })) {
             self.counts.add_end(result.is_ok());
         }
         let unwanted = self.results.put(result);
-        self.schedule(|scheduler| scheduler.file_ended(by));
         self.drop_user(unwanted, 0);
+        self.tell(Event::FileEnded(by));
     }
 
-    /// Has a file closed by a blocking thread, when steps are begun next: that may have to wait.
-    pub(crate) fn close(&self, file: FileHandle) {
-        self.schedule(|scheduler| {
-            scheduler.closes.add();
+    /// Has a file closed by a blocking thread, soon: that may have to wait.
+    pub(crate) fn close(self: &Arc<Self>, file: FileHandle) {
+        let steps = self.schedule(|scheduler| {
             lock(&self.to_close).push(file);
+            scheduler.on(Event::ToClose)
         });
+        self.begin(steps);
     }
 
     /// Closes files one by one: if one takes its time, another thread may go on with the others.
-    pub(crate) fn close_files(&self) {
+    pub(crate) fn close_files(self: &Arc<Self>) {
         let next = || lock(&self.to_close).pop();
         while let Some(file) = next() {
-            self.schedule(|scheduler| scheduler.closes.begin());
+            self.tell(Event::Closing);
             drop(file);
-            self.schedule(|scheduler| scheduler.closes.done());
+            self.tell(Event::Closed);
         }
     }
 
     /// A file has failed of which nothing was read.
-    pub(crate) fn fail(&self, file: IndexedPath, failure: Failure) {
+    pub(crate) fn fail(self: &Arc<Self>, file: IndexedPath, failure: Failure) {
         self.deliver(EndedBy::Other, Err(failure.of(file, 0)));
     }
 
@@ -189,52 +195,56 @@ impl<F: Fold> RunCore<F> {
     }
 
     /// Takes no more paths. The first reason stays.
-    pub(crate) fn end_listing(&self, reason: Listing) {
+    pub(crate) fn end_listing(self: &Arc<Self>, reason: Listing) {
         // Under the lock: the run may end as soon as the scheduler knows.
-        self.schedule(|scheduler| {
-            if scheduler.end_listing() {
+        let steps = self.schedule(|scheduler| {
+            if scheduler.next_index().is_some() {
                 self.counts.end_listing(reason);
             }
+            scheduler.on(Event::ListingEnded)
         });
+        self.begin(steps);
     }
 
-    /// The iterator of paths panicked, which has a result in the place of the next path.
-    pub(crate) fn listing_panicked(&self, payload: Payload) {
+    /// The iterator of paths panicked, which has a result in the place of the next path, unless the
+    /// listing had ended before.
+    pub(crate) fn listing_panicked(self: &Arc<Self>, payload: Payload) {
         let failure = self.panicked(payload, FileOperation::List, 0);
-        let index = self.schedule(|scheduler| {
-            let index = scheduler.end_listing_with_result()?;
+        let ended = self.schedule(|scheduler| {
+            let index = scheduler.next_index()?;
             self.counts.end_listing(Listing::Panicked);
-            Some(index)
+            Some((index, scheduler.on(Event::ListingPanicked)))
         });
-        if let Some(index) = index {
+        if let Some((index, steps)) = ended {
+            self.begin(steps);
             self.fail(IndexedPath { index, path: PathBuf::new() }, failure);
         }
     }
 
     /// Halts the run if the dispatcher is being shut down, as that waits for files in progress
     /// only.
-    pub(crate) fn check_shutdown(&self) {
+    pub(crate) fn check_shutdown(self: &Arc<Self>) {
         if self.shared.pipeline.is_closing() {
             self.shut_down();
         }
     }
 
     /// The dispatcher takes no more jobs.
-    fn shut_down(&self) {
+    fn shut_down(self: &Arc<Self>) {
         let halt = *self.halt.get_or_init(|| Halt::ShutDown);
         self.end_listing(Listing::ShutDown);
         self.end_waiting_files(halt);
     }
 
     /// The user wants no more files.
-    fn halt_quietly(&self) {
+    fn halt_quietly(self: &Arc<Self>) {
         let halt = *self.halt.get_or_init(|| Halt::Stopped);
         self.end_listing(Listing::Stopped);
         self.end_waiting_files(halt);
     }
 
     /// Files that nobody has opened, and those that wait for memory, have their results now.
-    fn end_waiting_files(&self, halt: Halt) {
+    fn end_waiting_files(self: &Arc<Self>, halt: Halt) {
         for file in self.schedule(Scheduler::drain) {
             self.fail(file, Failure::halted(halt, FileOperation::Open));
         }
@@ -250,7 +260,6 @@ impl<F: Fold> RunControl<F::Output> for RunCore<F> {
             return Some(VecDeque::new());
         }
         self.check_shutdown();
-        self.finish_if_done();
         match self.shared.pipeline.wait_for_results() {
             Some(_waiting) => Some(self.results.take()),
             None => self.results.take_ready(),
@@ -259,15 +268,13 @@ impl<F: Fold> RunControl<F::Output> for RunCore<F> {
 
     fn results_taken(self: Arc<Self>, count: usize) {
         if !self.shared.pipeline.is_forked() {
-            self.schedule(|scheduler| scheduler.results_taken(count));
-            self.begin_steps();
+            self.tell(Event::ResultsTaken(count));
         }
     }
 
     fn stop(self: Arc<Self>) {
         if !self.shared.pipeline.is_forked() {
             self.halt_quietly();
-            self.begin_steps();
         }
     }
 
@@ -275,7 +282,6 @@ impl<F: Fold> RunControl<F::Output> for RunCore<F> {
         if !self.shared.pipeline.is_forked() {
             self.halt_quietly();
             self.results.abandon().into_iter().for_each(|result| self.drop_user(result, 0));
-            self.begin_steps();
         }
     }
 

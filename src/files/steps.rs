@@ -1,6 +1,7 @@
 //! Carries out the steps of a run. Blocking threads list paths and open files that are not in
 //! memory, or not all of them; they also read those that are small and go through the page cache.
 
+use std::path::PathBuf;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -10,11 +11,11 @@ use crate::files::fold::Fold;
 use crate::files::fold_file::FoldFile;
 use crate::files::inline::run_inline;
 use crate::files::open::{Begun, Opened, OpenedNow, choose_way, open, open_now};
-use crate::files::openers::{BatchEnd, OPEN_AT_ONCE};
 use crate::files::paths::IndexedPath;
 use crate::files::progress::Listing;
 use crate::files::run_core::RunCore;
-use crate::files::scheduler::{EndedBy, Scheduler, Step};
+use crate::files::scheduler::event::{EndedBy, Event, Step, Taker};
+use crate::files::scheduler::openers::{BatchEnd, OPEN_AT_ONCE};
 use crate::job::Job;
 use crate::sync::lock;
 
@@ -49,18 +50,21 @@ pub(crate) fn job_for<F: Fold>(core: Arc<RunCore<F>>, step: Step) -> Job {
             Job::blocking(stand_by_and_open, begin)
         }
         Step::Close => {
-            let closes = Arc::clone(&core);
             let close = move || {
-                closes.schedule(|scheduler| scheduler.closes.set_coming(false));
-                closes.close_files();
+                core.tell(Event::CloserCame);
+                core.close_files();
             };
-            Job::blocking(close, move |()| core.begin_steps())
+            Job::blocking(close, |()| ())
+        }
+        Step::Finish => {
+            let ends = Arc::clone(&core);
+            Job::blocking(move || core.close_files(), move |()| ends.finish())
         }
     }
 }
 
 /// Waits until what others leave undone can't wait any longer, or is done.
-fn stand_by<F: Fold>(core: &RunCore<F>) {
+fn stand_by<F: Fold>(core: &Arc<RunCore<F>>) {
     let begin = Instant::now();
     let mut scheduler = lock(&core.scheduler);
     while scheduler.is_stand_by_needed()
@@ -69,7 +73,9 @@ fn stand_by<F: Fold>(core: &RunCore<F>) {
         let waited = core.stand_by.wait_timeout(scheduler, rest);
         scheduler = waited.unwrap_or_else(PoisonError::into_inner).0;
     }
-    scheduler.openers.stop_standing_by();
+    let steps = scheduler.on(Event::StandByOpens);
+    drop(scheduler);
+    core.begin(steps);
 }
 
 /// Asks the iterator for paths as long as there is room.
@@ -80,13 +86,7 @@ fn list<F: Fold>(core: &Arc<RunCore<F>>) {
     while core.schedule(|scheduler| scheduler.wants_path()) {
         let Some(path) = core.shared.run_user(|| core.paths.next()) else { return };
         match path {
-            Ok(Some(path)) => {
-                let count = || core.counts.add_found();
-                if core.schedule(|scheduler| scheduler.add_path(path, count)).is_none() {
-                    core.check_shutdown();
-                    continue;
-                }
-            }
+            Ok(Some(path)) => add_path(core, path),
             // The iterator is dropped first, as the run may end as soon as the scheduler knows.
             Ok(None) => {
                 core.paths.close();
@@ -97,13 +97,27 @@ fn list<F: Fold>(core: &Arc<RunCore<F>>) {
                 core.listing_panicked(payload);
             }
         }
-        core.begin_steps();
+        core.check_shutdown();
     }
     if core.halted().is_some() {
         // The run may have ended while the iterator was asked.
         core.paths.close();
     }
-    core.schedule(Scheduler::listing_done);
+    core.tell(Event::ListerOpens);
+}
+
+/// Adds a path that the iterator has given, unless no more paths are taken by now: then it is
+/// dropped.
+fn add_path<F: Fold>(core: &Arc<RunCore<F>>, path: PathBuf) {
+    let steps = core.schedule(|scheduler| {
+        scheduler.next_index()?;
+        // Before anybody can take it.
+        core.counts.add_found();
+        Some(scheduler.on(Event::Listed(path)))
+    });
+    if let Some(steps) = steps {
+        core.begin(steps);
+    }
 }
 
 /// Opens files; on a blocking thread.
@@ -115,15 +129,15 @@ fn open_batch<F: Fold>(core: &Arc<RunCore<F>>) -> Batch {
     }
     let begin = Instant::now();
     while files < OPEN_AT_ONCE {
-        let Some((path, step)) = core.schedule(Scheduler::next_to_open) else { break };
-        if step.is_some() {
-            core.begin_steps();
-        }
+        let taken = core.schedule(|scheduler| scheduler.take_path(Taker::BlockingThread));
+        let Some((path, steps)) = taken else { break };
+        core.begin(steps);
         let opened = open_one(core, path);
-        core.schedule(|scheduler| {
-            scheduler.openers.opened();
+        let steps = core.schedule(|scheduler| {
             lock(&core.opened).push(opened);
+            scheduler.on(Event::Opened)
         });
+        core.begin(steps);
         files += 1;
         if begin.elapsed() > TIME_SLICE {
             end = BatchEnd::OutOfTime;
@@ -133,7 +147,7 @@ fn open_batch<F: Fold>(core: &Arc<RunCore<F>>) -> Batch {
     (files, end)
 }
 
-fn open_one<F: Fold>(core: &RunCore<F>, mut path: IndexedPath) -> Result<Begun, FileError> {
+fn open_one<F: Fold>(core: &Arc<RunCore<F>>, mut path: IndexedPath) -> Result<Begun, FileError> {
     if let Some(halt) = core.halted() {
         return Err(Failure::halted(halt, FileOperation::Open).of(path, 0));
     }
@@ -141,7 +155,7 @@ fn open_one<F: Fold>(core: &RunCore<F>, mut path: IndexedPath) -> Result<Begun, 
         match open_now(&core.shared, path, &mut core.shared.no_wait_opener()) {
             OpenedNow::Done(opened) => return opened.map(|opened| read_probe(core, opened)),
             OpenedNow::MayWait(missed) => {
-                core.schedule(|scheduler| scheduler.expected.observe_probe(Residency::Cold));
+                core.tell(Event::Probed(Residency::Cold));
                 path = missed;
             }
         }
@@ -152,11 +166,11 @@ fn open_one<F: Fold>(core: &RunCore<F>, mut path: IndexedPath) -> Result<Begun, 
     Ok((opened, first))
 }
 
-fn read_probe<F: Fold>(core: &RunCore<F>, mut opened: Opened) -> Begun {
+fn read_probe<F: Fold>(core: &Arc<RunCore<F>>, mut opened: Opened) -> Begun {
     choose_way(&core.shared, &mut opened);
     let cached = opened.read_cached(&core.shared, &core.fold);
     let residency = if cached.is_some() { Residency::Cached } else { Residency::Cold };
-    core.schedule(|scheduler| scheduler.expected.observe_probe(residency));
+    core.tell(Event::Probed(residency));
     let first = cached.or_else(|| opened.read_waiting(&core.shared, &core.fold));
     (opened, first)
 }
@@ -168,10 +182,10 @@ fn begin_batch<F: Fold>(core: &Arc<RunCore<F>>, (count, end): Batch) {
         return;
     }
     let files = std::mem::take(&mut *lock(&core.opened));
-    let is_idle = core.schedule(|scheduler| {
-        scheduler.openers.done(count, end);
-        scheduler.openers.handed_over(files.len());
-        scheduler.openers.is_one_standing_by() && !scheduler.is_stand_by_needed()
+    let (steps, is_idle) = core.schedule(|scheduler| {
+        let handed_over = files.len();
+        let steps = scheduler.on(Event::OpenerDone { files: count, end, handed_over });
+        (steps, scheduler.is_stand_by_idle())
     });
     if is_idle {
         core.stand_by.notify_one();
@@ -184,7 +198,7 @@ fn begin_batch<F: Fold>(core: &Arc<RunCore<F>>, (count, end): Batch) {
             Ok((opened, first)) => ready.extend(FoldFile::new(core, opened, first)),
         }
     }
-    core.begin_steps();
+    core.begin(steps);
     // The user's callbacks may be slow: one file here, the others wherever there is a worker.
     let here = ready.pop();
     ready.iter().for_each(FoldFile::step_elsewhere);
