@@ -144,6 +144,8 @@ fn blocks_of(number: u64, range: &Range<u64>) -> u64 {
 /// A read by an [automatic](crate::FileHandle::open_automatic) handle leaves the page cache as it was. A
 /// handle that is opened here does so the first time. If the same data is read again, and is still
 /// remembered, it is read through the page cache, and from then on is cached like any other.
+/// [`FilesBuilder::history`](crate::FilesBuilder::history) has it for whole files. Handles and runs
+/// may share one.
 ///
 /// # Examples
 ///
@@ -171,7 +173,8 @@ impl ReadHistory {
     /// in one block count as the same data.
     ///
     /// It should be about as much as the page cache has room for. Data that is read in turns and
-    /// is more than this stays out of the page cache. Reads of more than 1 GiB are not remembered.
+    /// is more than this stays out of the page cache. Reads of more than 1 GiB are not remembered;
+    /// a file that [`Files`](crate::Files) reads is, whatever its size.
     /// For each 256 KiB of which something is remembered it takes about 200 bytes of memory, up to
     /// some 50 MB.
     #[must_use]
@@ -179,6 +182,15 @@ impl ReadHistory {
         let remembered = Mutex::new(Remembered::new(bytes));
         let fork_mark = ForkMark::of_this_process();
         Self { shared: Arc::new(HistoryShared { fork_mark, remembered }) }
+    }
+
+    /// Takes note of a read of a whole file of `size` bytes: whether all of it was read before.
+    pub(crate) fn touch_whole(&self, file: FileId, size: u64) -> Seen {
+        let starts = (0..size).step_by(LONGEST as usize);
+        let seen = starts.map(|start| self.touch(file, start..size.min(start + LONGEST)));
+        // Each piece is touched, whatever was seen of those before.
+        let again = seen.fold(size > 0, |again, seen| again & (seen == Seen::Again));
+        if again { Seen::Again } else { Seen::First }
     }
 
     pub(crate) fn touch(&self, file: FileId, range: Range<u64>) -> Seen {
@@ -203,7 +215,7 @@ impl fmt::Debug for ReadHistory {
 
 #[cfg(test)]
 mod tests {
-    use super::{BLOCK, LONGEST, Remembered, SEGMENT, Seen, blocks_of};
+    use super::{BLOCK, LONGEST, ReadHistory, Remembered, SEGMENT, Seen, blocks_of};
 
     const FILE: (u64, u64) = (1, 2);
     const MIB: u64 = 1 << 20;
@@ -292,6 +304,20 @@ mod tests {
             }
         }
         assert_eq!(odd.blocks, 0);
+    }
+
+    #[test]
+    fn a_large_file_is_remembered_in_pieces() {
+        let history = ReadHistory::new(8 << 30);
+        for (size, expected) in [
+            (3 * LONGEST + 5, Seen::First),
+            (3 * LONGEST + 5, Seen::Again),
+            (4 * LONGEST, Seen::First),
+            (0, Seen::First),
+            (0, Seen::First),
+        ] {
+            assert_eq!(history.touch_whole(FILE, size), expected, "{size}");
+        }
     }
 
     #[test]

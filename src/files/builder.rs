@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::dispatcher::Dispatcher;
+use crate::file::history::ReadHistory;
 use crate::files::error::FilesError;
 use crate::files::opener::Lookup;
 use crate::files::settings::{BLOCK, Links, Order, Policy, Settings};
@@ -57,7 +58,7 @@ impl FilesBuilder {
             open_files: 1024,
             results: 4096,
             whole_limit: None,
-            small: 0,
+            history: None,
         };
         Self { pipeline: Arc::clone(dispatcher.pipeline()), settings }
     }
@@ -68,11 +69,28 @@ impl FilesBuilder {
         self
     }
 
-    /// Files of at most this size, in bytes, are read through the page cache by
-    /// [`Policy::Automatic`] even if they are not in it; 0 by default, as `O_DIRECT` was faster for
-    /// the smallest files, too. Set it if files up to some size are going to be read again soon.
-    pub fn small(mut self, bytes: usize) -> Self {
-        self.settings.small = bytes;
+    /// Remembers which files [`Policy::Automatic`] reads with `O_DIRECT`, so that those which are
+    /// read again are let into the page cache; by default nothing is remembered. It can be shared
+    /// with other `Files`, and with handles that it [opens](ReadHistory::open).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use reapool::{Dispatcher, Files, ReadHistory};
+    ///
+    /// let dispatcher = Dispatcher::new()?;
+    /// // As much as there is room for in the page cache.
+    /// let history = ReadHistory::new(4 << 30);
+    /// let files = Files::builder(&dispatcher).history(&history).build()?;
+    /// // The first run reads past the page cache, the second into it, and the third from it.
+    /// for _ in 0..3 {
+    ///     let run = files.read(["Cargo.toml"], |file| file.contents().len());
+    ///     assert_eq!(run.filter_map(Result::ok).count(), 1);
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn history(mut self, history: &ReadHistory) -> Self {
+        self.settings.history = Some(history.clone());
         self
     }
 

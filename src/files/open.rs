@@ -8,6 +8,7 @@ use std::sync::atomic::AtomicU64;
 use crate::blocking::read_waiting;
 use crate::file::FileHandle;
 use crate::file::filesystem::Storage;
+use crate::file::history::Seen;
 use crate::file::metadata::{DirectIo, FileKind, Metadata};
 use crate::file::residency::Residency;
 use crate::files::error::{Failure, FileError, FileErrorKind, FileOperation};
@@ -197,7 +198,14 @@ pub(crate) fn choose_way(shared: &FilesShared, opened: &mut Opened) {
     if let Some(reason) = why_not.filter(|_| !is_cached && source.fallback.is_none()) {
         source.fallback = Some(io::Error::new(io::ErrorKind::Unsupported, reason));
     }
-    let direct = !is_cached && source.fallback.is_none();
+    let file = (metadata.device, metadata.inode);
+    let is_read_again = || match &shared.settings.history {
+        Some(history) if policy == Policy::Automatic => {
+            history.touch_whole(file, opened.size) == Seen::Again
+        }
+        _ => false,
+    };
+    let direct = !is_cached && source.fallback.is_none() && !is_read_again();
     if source.file.is_direct() != direct {
         match source.file.with_direct(direct) {
             Ok(file) => source.file = file,

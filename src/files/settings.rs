@@ -3,6 +3,8 @@
 
 use std::path::PathBuf;
 
+use crate::file::history::ReadHistory;
+
 /// Buffers are aligned to this, and their sizes are multiples of it.
 pub(crate) const BLOCK: usize = 4096;
 
@@ -21,7 +23,7 @@ pub(crate) struct Settings {
     pub(crate) results: usize,
     /// `None`: 16 MiB, or a quarter of the memory if that is less.
     pub(crate) whole_limit: Option<usize>,
-    pub(crate) small: usize,
+    pub(crate) history: Option<ReadHistory>,
 }
 
 impl Settings {
@@ -42,7 +44,7 @@ pub enum Policy {
     Buffered,
     /// Files that the page cache has are read through it, others with `O_DIRECT`. So a run over
     /// many files doesn't evict the pages that other programs use.
-    /// [`small`](crate::FilesBuilder::small) makes an exception for small files.
+    /// [`history`](crate::FilesBuilder::history) makes an exception for files that are read again.
     #[default]
     Automatic,
 }

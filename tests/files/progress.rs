@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::thread;
 
-use reapool::{Access, FilesProgressSnapshot, FilesStats, Policy};
+use reapool::{Access, FilesProgressSnapshot, FilesStats, Policy, ReadHistory};
 
 use crate::support::cache::forget;
 use crate::support::device::Loop;
@@ -182,6 +182,33 @@ fn automatic_is_direct_for_what_is_large_and_not_in_it() {
     assert_ne!(only(gathered(&files, [small.clone()])).unwrap().access, Access::Direct);
     assert_eq!(only(gathered(&files, [large.clone()])).unwrap().access, Access::Direct);
     assert_eq!(pages_in_memory(&large), 0, "reading it left it out of the page cache");
+}
+
+#[test]
+fn what_is_read_again_is_let_into_the_page_cache() {
+    let (directory, dispatcher) = (scratch(), dispatcher(2));
+    let path = patterned(directory.path(), "large", 1, 20 * CHUNK);
+    if open_direct(&directory.path().join("probe")).is_none() {
+        return;
+    }
+    forget(&path);
+    if pages_in_memory(&path) > 0 {
+        return skipped("cold files: the page cache keeps what it is asked to drop");
+    }
+    let history = ReadHistory::new(1 << 30);
+    let mut accesses = [(); 2].map(|()| {
+        let files = modest(&dispatcher).history(&history).build().unwrap();
+        only(gathered(&files, [path.clone()])).unwrap().access
+    });
+    assert_eq!(accesses, [Access::Direct, Access::Buffered], "the second is not a scan");
+    // Now and then the kernel says of cached data that it would have to wait. valgrind says so
+    // always, as it doesn't know preadv2(2).
+    let files = modest(&dispatcher).history(&history).build().unwrap();
+    let mut read = || {
+        accesses[0] = only(gathered(&files, [path.clone()])).unwrap().access;
+        accesses[0] == Access::Cached
+    };
+    assert!(is_memcheck() || (0..50).any(|_| read()), "{accesses:?}");
 }
 
 /// As fincore(1) tells.
