@@ -154,8 +154,8 @@
 //!    job is missing, the job goes back to step 1 instead, in the slot that it has.)
 //! 5. When the callback has returned, the slot is free. At the end of its run of callbacks the
 //!    worker fills free slots, in one `io_submit`, with the jobs that callbacks submitted and with
-//!    those in the backlog, in the order of their submission. (What is behind a direct write goes in
-//!    with another call, as the write may keep the worker in the kernel.)
+//!    those in the backlog, in the order of their submission. (What is behind a direct write goes
+//!    in with another call, as the write may keep the worker in the kernel.)
 //!
 //! # Guarantees
 //!

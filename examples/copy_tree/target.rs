@@ -27,8 +27,8 @@ pub(crate) struct Manner {
     pub(crate) sync: bool,
 }
 
-/// Tells what became of a file: what it could not keep of the source, or why it isn't there. Nothing
-/// is sent if it was given up.
+/// Tells what became of a file: what it could not keep of the source, or why it isn't there.
+/// Nothing is sent if it was given up.
 pub(crate) type Outcome = SyncSender<io::Result<Vec<NotKept>>>;
 
 pub(crate) struct Target {

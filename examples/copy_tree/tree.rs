@@ -21,8 +21,8 @@ pub(crate) struct Directories(Arc<Mutex<Vec<(PathBuf, Attributes)>>>);
 /// A path, and what is wrong with it.
 type Problem = (PathBuf, io::Error);
 
-/// An iterator over the names of the source's regular files. On the way it deals with entries that are no
-/// files, and reports problems on the screen.
+/// An iterator over the names of the source's regular files. On the way it deals with entries that
+/// are no files, and reports problems on the screen.
 pub(crate) struct Tree {
     walk: walkdir::IntoIter,
     roots: Roots,

@@ -219,8 +219,8 @@ impl Books {
         self.ended_early.len().max(usize::from(self.cancellable.has_expired()))
     }
 
-    /// Takes a job that ended early, whose callback is to be run, and the slots of the jobs that are
-    /// to be ended.
+    /// Takes a job that ended early, whose callback is to be run, and the slots of the jobs that
+    /// are to be ended.
     pub(crate) fn take_ended_early(&mut self) -> (Option<(Job, CancelReason)>, Vec<u32>) {
         (self.ended_early.pop_front(), self.cancellable.take_expired())
     }

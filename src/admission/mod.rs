@@ -3,9 +3,9 @@
 //! kernel.
 //!
 //! Jobs wait in `backlog.rs`, and go into free slots by `waiting.rs`. A slot is freed when a job is
-//! finished (`books.rs`, which also has the jobs that were cancelled or overdue). `slots.rs` has the
-//! jobs that are in slots, and `cancellable.rs` the deadlines of those that can end there. By the
-//! flags in `flags.rs` threads know what others are about to do.
+//! finished (`books.rs`, which also has the jobs that were cancelled or overdue). `slots.rs` has
+//! the jobs that are in slots, and `cancellable.rs` the deadlines of those that can end there. By
+//! the flags in `flags.rs` threads know what others are about to do.
 //!
 //! These hold whenever nobody has the lock:
 //!
@@ -55,8 +55,8 @@ use crate::wait::{TaskWaker, wake};
 pub(crate) enum Filler {
     /// It is in a callback, which must not block. So it stops before the first transfer or sync.
     InCallback,
-    /// It is in a call that may wait for the kernel, and is not to copy. So it stops before the first
-    /// read of a buffered file, and leaves that to a worker.
+    /// It is in a call that may wait for the kernel, and is not to copy. So it stops before the
+    /// first read of a buffered file, and leaves that to a worker.
     Caller,
     /// It is a worker between two callbacks. It stops after the first read of a buffered file.
     BetweenCallbacks,
@@ -193,8 +193,8 @@ impl Admission {
     /// lists in the batch where they go. Before that, it expires overdue jobs, so that none of them
     /// enters the kernel.
     ///
-    /// A write may keep its submitter in the kernel for as long as a file system or device likes. So
-    /// the batch ends with it, and with others to the same file.
+    /// A write may keep its submitter in the kernel for as long as a file system or device likes.
+    /// So the batch ends with it, and with others to the same file.
     pub(crate) fn fill_slots(
         &self,
         books: &mut Books,

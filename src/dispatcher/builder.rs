@@ -200,12 +200,12 @@ impl Builder {
     /// Sets a function that the worker calls with each panic of a callback, after the panic hook.
     ///
     /// There is none by default. With and without it, a panic is counted, and its payload goes to
-    /// the job's handle if the job was spawned. A panic of the handler itself, or of its destructor,
-    /// is caught and dropped.
+    /// the job's handle if the job was spawned. A panic of the handler itself, or of its
+    /// destructor, is caught and dropped.
     ///
-    /// The handler is dropped when the dispatcher ends: by the worker that ran the last callback, or
-    /// by the thread that drops the dispatcher, or shuts it down, if no job is outstanding. So it
-    /// may hold a [`Submitter`](crate::Submitter) of its own dispatcher. It must not hold the
+    /// The handler is dropped when the dispatcher ends: by the worker that ran the last callback,
+    /// or by the thread that drops the dispatcher, or shuts it down, if no job is outstanding. So
+    /// it may hold a [`Submitter`](crate::Submitter) of its own dispatcher. It must not hold the
     /// dispatcher itself, which would never be dropped then.
     pub fn panic_handler<F>(mut self, handler: F) -> Self
     where

@@ -100,8 +100,8 @@ fn kind_of_mount(mounted: &str, number: u64) -> Option<&str> {
     line.split_once(" - ")?.1.split(' ').next()
 }
 
-/// By the magic numbers of `linux/magic.h`. They have 32 bits each, and libc's constants for them are
-/// of types that differ with the target, as is the field that they are compared with. `None` if
+/// By the magic numbers of `linux/magic.h`. They have 32 bits each, and libc's constants for them
+/// are of types that differ with the target, as is the field that they are compared with. `None` if
 /// the system does not tell.
 #[expect(unsafe_code, reason = "asks the system about a file system")]
 pub(crate) fn ask_storage(file: BorrowedFd<'_>) -> Option<Storage> {

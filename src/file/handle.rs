@@ -351,10 +351,10 @@ impl FileHandle {
 
 impl AsFd for FileHandle {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        // SAFETY: the descriptor for direct reads is open as long as `shared`, which has it. For the
-        // other there are three kinds of owners. An `OwnedFd` keeps its own descriptor open. From
-        // a value in an `Arc` the descriptor was borrowed; the `Arc` keeps the value in place and
-        // unchanged but for interior mutability, and by I/O safety no implementation of `AsFd`
+        // SAFETY: the descriptor for direct reads is open as long as `shared`, which has it. For
+        // the other there are three kinds of owners. An `OwnedFd` keeps its own descriptor open.
+        // From a value in an `Arc` the descriptor was borrowed; the `Arc` keeps the value in place
+        // and unchanged but for interior mutability, and by I/O safety no implementation of `AsFd`
         // closes a descriptor that is borrowed, which it is while `owner` lives. Without an owner,
         // the handle is not used after the borrow from which it was made (`of_borrowed`).
         unsafe { BorrowedFd::borrow_raw(self.fd) }

@@ -141,9 +141,9 @@ fn blocks_of(number: u64, range: &Range<u64>) -> u64 {
 
 /// Remembers what was read past the page cache, so that data which is read again is let into it.
 ///
-/// A read by an [automatic](crate::FileHandle::open_automatic) handle leaves the page cache as it was. A
-/// handle that is opened here does so the first time. If the same data is read again, and is still
-/// remembered, it is read through the page cache, and from then on is cached like any other.
+/// A read by an [automatic](crate::FileHandle::open_automatic) handle leaves the page cache as it
+/// was. A handle that is opened here does so the first time. If the same data is read again, and is
+/// still remembered, it is read through the page cache, and from then on is cached like any other.
 /// [`FilesBuilder::history`](crate::FilesBuilder::history) has it for whole files. Handles and runs
 /// may share one.
 ///

@@ -43,7 +43,8 @@ impl FileHandle {
     ///
     /// # Errors
     ///
-    /// [`OpenError`] with errors of open(2), except the `EINVAL` by which a file system refuses direct I/O.
+    /// [`OpenError`] with errors of open(2), except the `EINVAL` by which a file system refuses
+    /// direct I/O.
     ///
     /// # Examples
     ///
@@ -96,9 +97,9 @@ impl FileHandle {
     /// direct I/O or in memory, or where `/proc` is not mounted, through which the file is opened
     /// once more. Then all reads go through the page cache.
     ///
-    /// Since Linux 6.15, the kernel tells only the owner of a file, and who may write it, what of it
-    /// is cached. For other files, before Linux 6.5, and on an overlay, a read that is not cached
-    /// may bring some pages of its range into the page cache, as that has to be tried.
+    /// Since Linux 6.15, the kernel tells only the owner of a file, and who may write it, what of
+    /// it is cached. For other files, before Linux 6.5, and on an overlay, a read that is not
+    /// cached may bring some pages of its range into the page cache, as that has to be tried.
     ///
     /// # Errors
     ///
@@ -150,8 +151,8 @@ impl FileHandle {
 /// A file that could not be opened.
 ///
 /// It is shown as one line, with the path, in which characters are escaped that a terminal would
-/// obey. `?` turns it into an [`io::Error`] of the same kind, which is shown in the same way and has
-/// this error inside.
+/// obey. `?` turns it into an [`io::Error`] of the same kind, which is shown in the same way and
+/// has this error inside.
 ///
 /// # Examples
 ///

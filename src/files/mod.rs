@@ -91,11 +91,12 @@ use steps::job_for;
 ///
 /// # The end of a run
 ///
-/// Each path that was taken from the iterator has one result. Usually the run ends when the iterator
-/// has ended and all results were taken. It ends earlier if the run is stopped, if the dispatcher is
-/// shut down, as it is when it is dropped, or if the iterator panics. Then it takes no more paths,
-/// and those that it did not take have no result. So a program for which "all files" matters asks
-/// at the end whether [`FilesProgressSnapshot::listing`](crate::FilesProgressSnapshot) is
+/// Each path that was taken from the iterator has one result. Usually the run ends when the
+/// iterator has ended and all results were taken. It ends earlier if the run is stopped, if the
+/// dispatcher is shut down, as it is when it is dropped, or if the iterator panics. Then it takes
+/// no more paths, and those that it did not take have no result. So a program for which "all files"
+/// matters asks at the end whether [`FilesProgressSnapshot::listing`](crate::FilesProgressSnapshot)
+/// is
 /// [`Listing::Complete`](crate::Listing::Complete).
 ///
 /// A panic of the iterator has a result, too, in the place of the path that was to come.

@@ -177,9 +177,9 @@ impl<R: 'static> Job<R> {
         self.task.choose_way(Found::Cached);
     }
 
-    /// Records that the page cache had the first `done` bytes of a read's data, and not the rest. If
-    /// it is direct from here on and exact, moves it on to the request for the rest. Another one is
-    /// asked for as a whole, as its result is that of one request.
+    /// Records that the page cache had the first `done` bytes of a read's data, and not the rest.
+    /// If it is direct from here on and exact, moves it on to the request for the rest. Another one
+    /// is asked for as a whole, as its result is that of one request.
     pub(crate) fn missed_in_cache(&mut self, done: usize) {
         let before = self.view().progress;
         self.task.choose_way(Found::NotCached);
@@ -192,8 +192,8 @@ impl<R: 'static> Job<R> {
     }
 
     /// Moves a job on to its next request after an answer of the kernel: an exact one that was not
-    /// all, or a read that goes through the page cache after all. False, and nothing changed, if the
-    /// job is to end with this answer.
+    /// all, or a read that goes through the page cache after all. False, and nothing changed, if
+    /// the job is to end with this answer.
     pub(crate) fn resume(&mut self, res: i64) -> bool {
         if res == -i64::from(libc::EINVAL) {
             return self.task.choose_way(Found::NotDirect);

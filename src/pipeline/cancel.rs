@@ -2,8 +2,8 @@
 //!
 //! A job that waits for a slot leaves the backlog and needs no slot any more: a worker that looks
 //! for work runs its callback with the reason. A request that waits for a blocking thread is taken
-//! out of the queue of these threads, and its job goes to the workers. The kernel is asked to cancel
-//! a poll.
+//! out of the queue of these threads, and its job goes to the workers. The kernel is asked to
+//! cancel a poll.
 //!
 //! Deadlines are watched by an idle worker (the alarm in `wait/sleepers.rs`), and by each thread
 //! that fills slots (`Books::expire_overdue`). "Cancelling and deadlines" in `README.md` has the

@@ -201,8 +201,8 @@ impl Pipeline {
     }
 
     /// Sees to jobs that a callback has submitted. Those that can't keep this thread waiting may go
-    /// at once. The others go with an idle worker that is woken for them, or at the end of the run of
-    /// callbacks. See "Submission in a callback" in `README.md`.
+    /// at once. The others go with an idle worker that is woken for them, or at the end of the run
+    /// of callbacks. See "Submission in a callback" in `README.md`.
     pub(crate) fn after_parking(&self, mut books: MutexGuard<'_, Books>) {
         let is_first = worker_mark::submits_first();
         let ended_early = self.wakeups().expire_overdue(&mut books);

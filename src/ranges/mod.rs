@@ -96,7 +96,8 @@ impl ReadRanges {
         self
     }
 
-    /// Says that [`FileHandle::read_cached`] has found none of the ranges: the reads go the way that
+    /// Says that [`FileHandle::read_cached`] has found none of the ranges: the reads go the way
+    /// that
     /// [`FileHandle::after_miss`] tells. Of an automatic file, those that are direct are then
     /// submitted together.
     pub fn after_miss(mut self) -> Self {

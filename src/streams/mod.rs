@@ -1,6 +1,6 @@
 //! One file's bytes in order, read ahead of whoever consumes them. `window` says which reads may be
-//! issued, `budget` leases memory and keeps the queue for it, and `read_ahead` does the reads. Nothing
-//! here knows a path, a result, or the use that is made of the bytes.
+//! issued, `budget` leases memory and keeps the queue for it, and `read_ahead` does the reads.
+//! Nothing here knows a path, a result, or the use that is made of the bytes.
 //!
 //! Nothing waits, either: a stream that has to is called again, by a job that a worker runs.
 

@@ -179,8 +179,8 @@ impl ReadAhead {
         Ok(())
     }
 
-    /// Does a read at once, if it needs nothing but the page cache. Otherwise gives the buffer back,
-    /// and the file is read ahead from now on, perhaps in larger pieces.
+    /// Does a read at once, if it needs nothing but the page cache. Otherwise gives the buffer
+    /// back, and the file is read ahead from now on, perhaps in larger pieces.
     fn read_cached(&mut self, request: Request, mut buffer: PoolBuf) -> Option<PoolBuf> {
         let Way::Cached(after_miss) = self.source.way else { return Some(buffer) };
         let Request { offset, len, .. } = request;
@@ -306,10 +306,11 @@ impl ReadAhead {
         }
     }
 
-    /// Reads the file again from its beginning, into one buffer that is longer than this part of it,
-    /// which was not all. A blocking thread fills the buffer, with as many reads as it takes: so the
-    /// file holds no memory while it waits for some, and none but the budget's. If direct I/O can't
-    /// go on where a read has ended, it is refused, and the file is read through the page cache.
+    /// Reads the file again from its beginning, into one buffer that is longer than this part of
+    /// it, which was not all. A blocking thread fills the buffer, with as many reads as it takes:
+    /// so the file holds no memory while it waits for some, and none but the budget's. If direct
+    /// I/O can't go on where a read has ended, it is refused, and the file is read through the page
+    /// cache.
     pub(crate) fn read_all(&mut self, part: usize) {
         /// Files that don't tell their size are mostly small.
         const LEAST: usize = 64 << 10;

@@ -39,11 +39,12 @@ use crate::wait::limit::WaitLimit;
 ///
 /// # In a callback
 ///
-/// Nothing here but [`flush`](Self::flush) blocks in a callback of the same dispatcher. A job that a
-/// callback submits waits for the end of the worker's run of callbacks, to enter the kernel together
-/// with the jobs of the others. It doesn't wait for a slow callback while another worker is idle:
-/// that worker then submits it, and waits for the kernel if need be. `flush` sends it now, from the
-/// callback. Beyond the depth, jobs wait in order for free slots. A job is refused only if more than
+/// Nothing here but [`flush`](Self::flush) blocks in a callback of the same dispatcher. A job that
+/// a callback submits waits for the end of the worker's run of callbacks, to enter the kernel
+/// together with the jobs of the others. It doesn't wait for a slow callback while another worker
+/// is idle: that worker then submits it, and waits for the kernel if need be. `flush` sends it now,
+/// from the callback. Beyond the depth, jobs wait in order for free slots. A job is refused only if
+/// more than
 /// [`parked_limit`](crate::Builder::parked_limit) jobs wait.
 ///
 /// # Examples
@@ -119,8 +120,8 @@ impl Submitter {
     }
 
     /// Submits many jobs, with one call of `io_submit` for all that find a free slot, and waits for
-    /// room for the others. Direct writes take more calls: only others to the same file go in behind
-    /// a write, as it may keep this thread in the kernel.
+    /// room for the others. Direct writes take more calls: only others to the same file go in
+    /// behind a write, as it may keep this thread in the kernel.
     ///
     /// If the kernel refuses a job, that job's callback gets the error. The others are not
     /// affected.

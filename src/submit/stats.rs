@@ -65,8 +65,8 @@ pub struct Stats {
     pub buffered: u64,
     /// Reads among these that the page cache answered at once.
     pub cached: u64,
-    /// Reads by [automatic](crate::FileHandle::open_automatic) handles whose data was not all in the
-    /// page cache, and that were submitted as direct ones.
+    /// Reads by [automatic](crate::FileHandle::open_automatic) handles whose data was not all in
+    /// the page cache, and that were submitted as direct ones.
     pub automatic_direct: u64,
     /// Operations that a blocking thread performed. If the
     /// [`backend`](crate::Dispatcher::backend) is threads, these are all but polls.

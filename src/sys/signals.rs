@@ -34,8 +34,8 @@ pub(crate) fn blocked_during<R>(spawn: impl FnOnce() -> R) -> R {
     spawn()
 }
 
-/// Runs `write` so that SIGPIPE is not raised: writes to a pipe or socket that nobody reads end with
-/// `EPIPE` alone.
+/// Runs `write` so that SIGPIPE is not raised: writes to a pipe or socket that nobody reads end
+/// with `EPIPE` alone.
 ///
 /// The kernel sends this signal to the writing thread. The signal is blocked meanwhile and taken
 /// off the thread afterwards. Where it is blocked already, such as on workers, it stays there

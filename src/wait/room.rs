@@ -1,9 +1,9 @@
 //! Which waiters are woken when there is room: threads that wait on a condition, and tasks in a
 //! line.
 //!
-//! A [`Room`], with its [`Line`], is a part of its owner's state, so the owner's lock guards it. The
-//! owner knows how much room there is, under the same lock, and tells of each change. Each waiter
-//! that enters passes the wake-up on.
+//! A [`Room`], with its [`Line`], is a part of its owner's state, so the owner's lock guards it.
+//! The owner knows how much room there is, under the same lock, and tells of each change. Each
+//! waiter that enters passes the wake-up on.
 
 use std::collections::BTreeMap;
 use std::iter;

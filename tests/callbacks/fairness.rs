@@ -150,8 +150,8 @@ impl Scene {
     }
 }
 
-/// Lets the dispatcher believe that callbacks are over in no time, so that it wakes nobody for a few
-/// that wait.
+/// Lets the dispatcher believe that callbacks are over in no time, so that it wakes nobody for a
+/// few that wait.
 fn lull(dispatcher: &Dispatcher) {
     let (file, (ended, endings)) = (null(), mpsc::channel());
     for _ in 0..40 {

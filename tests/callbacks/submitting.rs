@@ -1,4 +1,5 @@
-//! A callback may submit: that never blocks, nothing starves by it, and what it parks goes in order.
+//! A callback may submit: that never blocks, nothing starves by it, and what it parks goes in
+//! order.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};

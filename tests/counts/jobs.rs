@@ -1,5 +1,5 @@
-//! What a job costs, in numbers that don't depend on the clock: allocations, system calls, wake-ups,
-//! and memory for each slot.
+//! What a job costs, in numbers that don't depend on the clock: allocations, system calls,
+//! wake-ups, and memory for each slot.
 
 #[path = "../../benches/modes/mod.rs"]
 mod modes;
@@ -96,8 +96,9 @@ fn calls_and_wake_ups(dispatcher: &Dispatcher) -> (f64, f64) {
 fn chains_take_few_system_calls_and_wake_ups() {
     /// How many it is depends on how the threads meet, so it is not asked of each run.
     const TRIES: usize = 5;
-    /// Both workers for each harvest, with 32 in it, the most that the reaper waits for. Whether that
-    /// is worth it depends on how long the machine takes for the callbacks; one a job never is.
+    /// Both workers for each harvest, with 32 in it, the most that the reaper waits for. Whether
+    /// that is worth it depends on how long the machine takes for the callbacks; one a job never
+    /// is.
     const WAKE_UPS: f64 = 2.0 / 32.0;
     /// Without optimization callbacks take longer than the null device, and fewer come together.
     const CALLS: f64 = if cfg!(debug_assertions) { 0.3 } else { 0.15 };

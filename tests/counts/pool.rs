@@ -13,7 +13,8 @@ fn buffers_at_hand_cost_no_allocation() {
     buffers.extend((0..19).map(|_| pool.acquire(1 << 20).unwrap()));
     let before = Counting::calls_here();
     assert!(before > 0, "the counter counts");
-    // There is one to spare of each class. All come home, in an order that mixes the slabs, and go again.
+    // There is one to spare of each class. All come home, in an order that mixes the slabs, and go
+    // again.
     for step in [7, 3, 1] {
         for number in (0..step).flat_map(|first| (first..2019).step_by(step)) {
             let len = buffers[number].capacity();

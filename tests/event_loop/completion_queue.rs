@@ -1,5 +1,5 @@
-//! Results of callbacks arrive in an event loop: none is lost or doubled, the loop is woken whenever
-//! there is something, and not for each.
+//! Results of callbacks arrive in an event loop: none is lost or doubled, the loop is woken
+//! whenever there is something, and not for each.
 
 use std::io::{self, Read};
 use std::os::fd::{AsFd, AsRawFd};
@@ -80,8 +80,8 @@ fn bounds_are_kept_by_values_and_places_together() {
     assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
 }
 
-/// Takes values as an owner with this kind of trigger does, `most` at a time, until there will be none;
-/// calls `refill` before it sleeps.
+/// Takes values as an owner with this kind of trigger does, `most` at a time, until there will be
+/// none; calls `refill` before it sleeps.
 fn run_loop<T>(
     queue: &CompletionQueue<T>,
     trigger: Trigger,

@@ -1,5 +1,5 @@
-//! Deadlines and withdrawing in event-loop mode: the owner minds the time, and is told of what ended
-//! without having been done.
+//! Deadlines and withdrawing in event-loop mode: the owner minds the time, and is told of what
+//! ended without having been done.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

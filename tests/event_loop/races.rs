@@ -1,5 +1,5 @@
-//! Event-loop mode under stress: many producers, tiny counters, every kind of job, every kind of waiting,
-//! and each callback runs once.
+//! Event-loop mode under stress: many producers, tiny counters, every kind of job, every kind of
+//! waiting, and each callback runs once.
 
 use std::fs::File;
 use std::os::fd::AsFd;
@@ -107,7 +107,8 @@ fn storm(builder: Builder, mut turn: impl FnMut(&mut TendedLoop)) {
         })
         .collect();
     let watch = {
-        // A loop that waits for an event is not to wait for one after the last job: this is one more.
+        // A loop that waits for an event is not to wait for one after the last job: this is one
+        // more.
         let (over, submitter) = (Arc::clone(&over), jobs.submitter());
         thread::spawn(move || {
             producers.into_iter().for_each(|producer| producer.join().unwrap());

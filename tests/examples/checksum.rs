@@ -53,8 +53,8 @@ fn sorted_files(directory: &Path, files: &mut Vec<PathBuf>) {
     }
 }
 
-/// The line of b3sum for a file, as its documentation has it: names with backslashes and ends of lines
-/// are escaped, and marked at the front.
+/// The line of b3sum for a file, as its documentation has it: names with backslashes and ends of
+/// lines are escaped, and marked at the front.
 fn line(contents: &[u8], path: &str) -> String {
     let hash = blake3::hash(contents).to_hex();
     let escaped = path.replace('\\', "\\\\").replace('\n', "\\n").replace('\r', "\\r");

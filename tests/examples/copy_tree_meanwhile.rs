@@ -10,8 +10,8 @@ use crate::copy_tree::walk;
 use crate::program::{example, interrupt, stderr};
 use crate::support::{eventually, known_file, scratch};
 
-/// How large the files are whose copying is to be interfered with. They are all holes, so that reading
-/// them is quick, and writing them takes long enough.
+/// How large the files are whose copying is to be interfered with. They are all holes, so that
+/// reading them is quick, and writing them takes long enough.
 const LONG: u64 = 1 << 29;
 
 /// A tree with a small file, and large ones.
@@ -23,8 +23,8 @@ fn make_long(root: &Path) {
     }
 }
 
-/// Starts copying such a tree, and waits until a file appears in the target of which `is_awaited` likes
-/// the name.
+/// Starts copying such a tree, and waits until a file appears in the target of which `is_awaited`
+/// likes the name.
 fn begin_long(directory: &Path, options: &[&str], is_awaited: fn(&str) -> bool) -> Child {
     let mut command = example("copy_tree", directory);
     command.args(options).args(["source", "target"]).stderr(Stdio::piped());

@@ -1,8 +1,8 @@
 //! The programs of the machine that the examples resemble.
 //!
-//! Their versions differ in details, or they are missing. So every test computes by itself the output
-//! that they are documented to have, and compares with that. With `REAPOOL_COMPARE` set, it compares
-//! with the programs, too. The gate does so, where their versions are known.
+//! Their versions differ in details, or they are missing. So every test computes by itself the
+//! output that they are documented to have, and compares with that. With `REAPOOL_COMPARE` set, it
+//! compares with the programs, too. The gate does so, where their versions are known.
 
 use std::process::Command;
 

@@ -64,8 +64,8 @@ pub(crate) fn stderr(output: &Output) -> &str {
     std::str::from_utf8(&output.stderr).unwrap()
 }
 
-/// An example prints its usage when asked to, and says what is wrong with a command line, or with what
-/// it names, by this status.
+/// An example prints its usage when asked to, and says what is wrong with a command line, or with
+/// what it names, by this status.
 pub(crate) fn explains_itself(name: &str, directory: &Path, mistakes: &[(&[&str], i32)]) {
     for option in ["--help", "-h"] {
         let output = run(name, directory, &[option]);
@@ -83,8 +83,8 @@ pub(crate) fn explains_itself(name: &str, directory: &Path, mistakes: &[(&[&str]
 const NOBODY: u32 = 65_534;
 
 /// An example to be run by a user who may not read everything, in a [`public`] directory; there is
-/// another one with a copy of the program, to be kept meanwhile. `None`, said loudly, where that can't
-/// be done: only root can become another user.
+/// another one with a copy of the program, to be kept meanwhile. `None`, said loudly, where that
+/// can't be done: only root can become another user.
 pub(crate) fn unprivileged(name: &str, directory: &Path) -> Option<(Command, TempDir)> {
     let copy = public();
     let program = copy.path().join(name);

@@ -120,7 +120,8 @@ fn search(directory: &Path, options: &[&str], pattern: &str, files: &[OsString])
     command.arg("--order=input").args(options).args(["--", pattern]).args(files).output().unwrap()
 }
 
-/// Files with the texts, and with one of them so far on that it lies across two chunks of 4096 bytes.
+/// Files with the texts, and with one of them so far on that it lies across two chunks of 4096
+/// bytes.
 fn make_texts() -> (TempDir, Vec<OsString>) {
     let directory = scratch();
     let mut names = Vec::new();

@@ -28,7 +28,8 @@ fn make_files(directory: &Path) -> Vec<String> {
 const SHORT: &str = "short";
 
 /// The most memory that the program had by the time it has searched these files, and printed the
-/// lines that are expected. There is more to be printed after them than a pipe takes, so that it can't be over.
+/// lines that are expected. There is more to be printed after them than a pipe takes, so that it
+/// can't be over.
 fn most_memory(directory: &Path, options: &[&str], files: &[String], expected: usize) -> u64 {
     fs::write(directory.join(SHORT), "end\n").unwrap();
     let memory = MEMORY.to_string();

@@ -1,5 +1,5 @@
-//! The files layer over a faulty file system: what is wrong with one file is told of that one, and it
-//! keeps neither others' files waiting nor the workers.
+//! The files layer over a faulty file system: what is wrong with one file is told of that one, and
+//! it keeps neither others' files waiting nor the workers.
 //!
 //! | fault | outcome |
 //! |---|---|
@@ -105,8 +105,8 @@ fn short_answers_lose_nothing() {
         }
         let path = disk.file("short", LEN);
         // Not in the middle of a block: the rest would be read through the page cache.
-        // Without AIO the kernel itself reads the rest through the page cache, where a second short answer
-        // would end the file.
+        // Without AIO the kernel itself reads the rest through the page cache, where a second short
+        // answer would end the file.
         let reads = Rule::on(Op::Read);
         let reads = if on_threads() { reads.times(1) } else { reads.every(2) };
         disk.rule(reads.short(2 * 4096));

@@ -1,5 +1,5 @@
-//! What a file system gets by answering with lies: a size that is none, more bytes than were asked for,
-//! fewer, or no end of them.
+//! What a file system gets by answering with lies: a size that is none, more bytes than were asked
+//! for, fewer, or no end of them.
 
 use std::ops::ControlFlow;
 

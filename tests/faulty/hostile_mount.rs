@@ -1,4 +1,5 @@
-//! What a file system that answers late or never does to whom: it holds who asks it, and nobody else.
+//! What a file system that answers late or never does to whom: it holds who asks it, and nobody
+//! else.
 
 use std::sync::mpsc;
 use std::time::Duration;

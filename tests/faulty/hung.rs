@@ -1,5 +1,5 @@
-//! A file system that doesn't answer: only what waits for it waits, nothing of it is freed, and when it
-//! answers, or is gone, all ends as it would have.
+//! A file system that doesn't answer: only what waits for it waits, nothing of it is freed, and
+//! when it answers, or is gone, all ends as it would have.
 //!
 //! | while a request hangs | outcome |
 //! |---|---|
@@ -227,8 +227,8 @@ fn what_keeps_its_submitter_in_the_kernel_keeps_nobody_else() {
     watched(|| {
         let Some(scene) = Scene::new() else { return };
         let dispatcher = Tended::new(builder().depth(16).workers(2));
-        // While it is longer than the kernel thinks, or being synced, other writes wait for the lock of
-        // the inode, and in io_submit(2) at that.
+        // While it is longer than the kernel thinks, or being synced, other writes wait for the
+        // lock of the inode, and in io_submit(2) at that.
         for (op, end) in [(Op::Write, 16 * BLOCK as u64), (Op::Sync, 0)] {
             let hold = scene.disk.hold();
             scene.disk.clear();

@@ -1,10 +1,10 @@
 //! What a job's callback is told when its file system fails, for each way to open a file, with the
 //! kernel's AIO and without; and that the jobs beside it hear nothing of it.
 //!
-//! A job of 64 KiB is four requests of the file system's here, and the second one goes wrong. What comes
-//! of that is the kernel's: with `O_DIRECT` and AIO all four are under way together, an error of one is
-//! the result, and a short answer to a write is `EIO` (`fuse_get_res_by_io` in fs/fuse/file.c). One by
-//! one, as everywhere else, the first is done, which is a short transfer.
+//! A job of 64 KiB is four requests of the file system's here, and the second one goes wrong. What
+//! comes of that is the kernel's: with `O_DIRECT` and AIO all four are under way together, an error
+//! of one is the result, and a short answer to a write is `EIO` (`fuse_get_res_by_io` in
+//! fs/fuse/file.c). One by one, as everywhere else, the first is done, which is a short transfer.
 
 use std::fs::OpenOptions;
 use std::os::unix::fs::OpenOptionsExt;

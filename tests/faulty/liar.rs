@@ -1,5 +1,5 @@
-//! A file system that lies, for the tests of what such a one can do: it says what it likes of its files,
-//! and answers some requests only when the test lets it.
+//! A file system that lies, for the tests of what such a one can do: it says what it likes of its
+//! files, and answers some requests only when the test lets it.
 
 use std::collections::{BTreeMap, HashSet};
 use std::ffi::OsStr;

@@ -1,5 +1,5 @@
-//! Every path yields one result, and what a file's functions get are exactly its bytes: of all sizes,
-//! by every policy, on several file systems, in the page cache or not.
+//! Every path yields one result, and what a file's functions get are exactly its bytes: of all
+//! sizes, by every policy, on several file systems, in the page cache or not.
 
 use std::fs;
 use std::path::{Path, PathBuf};

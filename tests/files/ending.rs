@@ -60,7 +60,8 @@ fn stopped_from_another_thread_an_endless_run_ends() {
     }
 }
 
-/// A state that takes a while to be dropped: long enough for others to see what doesn't wait for it.
+/// A state that takes a while to be dropped: long enough for others to see what doesn't wait for
+/// it.
 struct Lingering(#[expect(dead_code, reason = "for its drop")] DropGuard);
 
 impl Drop for Lingering {

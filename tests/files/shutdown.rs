@@ -18,9 +18,9 @@ fn untended() -> Dispatcher {
     support::builder().depth(32).workers(2).build().unwrap()
 }
 
-/// One result for each path, good or that it was too late, and none for anything else. The path that
-/// the iterator was just coming up with may have been dropped, if the progress says that the listing
-/// was cut short.
+/// One result for each path, good or that it was too late, and none for anything else. The path
+/// that the iterator was just coming up with may have been dropped, if the progress says that the
+/// listing was cut short.
 fn assert_ended<T>(outcomes: &[Outcome<T>], pulled: &Pulled, progress: &FilesProgress) {
     let mut indices = Vec::new();
     for outcome in outcomes {

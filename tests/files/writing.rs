@@ -1,4 +1,5 @@
-//! A chunk is a buffer like others: it is written by a job, and its memory is given back after that.
+//! A chunk is a buffer like others: it is written by a job, and its memory is given back after
+//! that.
 
 use std::fs::{self, File};
 use std::path::Path;

@@ -1,5 +1,5 @@
-//! A forked child has a queue that is of no use, and can't take anything from its parent's, with which it
-//! shares the descriptor.
+//! A forked child has a queue that is of no use, and can't take anything from its parent's, with
+//! which it shares the descriptor.
 
 use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicBool, Ordering};

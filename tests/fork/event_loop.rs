@@ -1,5 +1,5 @@
-//! Event-loop mode and fork: the child is refused everything and takes nothing of its parent's, whose jobs
-//! end.
+//! Event-loop mode and fork: the child is refused everything and takes nothing of its parent's,
+//! whose jobs end.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -79,8 +79,8 @@ fn a_child_that_drops_it_ends() {
     });
 }
 
-/// A loop with as many jobs as it has slots, which the kernel and the channel have to tell of in turns.
-/// The callback of one of them forks; the parent's waits for the child to end.
+/// A loop with as many jobs as it has slots, which the kernel and the channel have to tell of in
+/// turns. The callback of one of them forks; the parent's waits for the child to end.
 struct Forking {
     jobs: TendedLoop,
     is_child: Arc<AtomicBool>,

@@ -1,5 +1,5 @@
-//! A process that is killed in the middle of its writes: it ends, and what its callbacks have heard was
-//! written is in the file.
+//! A process that is killed in the middle of its writes: it ends, and what its callbacks have heard
+//! was written is in the file.
 
 #![expect(unsafe_code, reason = "kills a child")]
 

@@ -1,5 +1,5 @@
-//! Forks in the middle of heavy traffic: by a thread beside it, and by callbacks. Each child gives its
-//! parent's dispatcher up, makes one of its own, and ends; the parent loses nothing.
+//! Forks in the middle of heavy traffic: by a thread beside it, and by callbacks. Each child gives
+//! its parent's dispatcher up, makes one of its own, and ends; the parent loses nothing.
 
 use std::path::Path;
 use std::sync::Arc;

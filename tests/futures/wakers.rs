@@ -1,5 +1,5 @@
-//! Executors' mistakes: a waker that panics, wherever it is cloned or dropped, costs no job anything.
-//! And their right: a waker may do as it likes, as no lock is held.
+//! Executors' mistakes: a waker that panics, wherever it is cloned or dropped, costs no job
+//! anything. And their right: a waker may do as it likes, as no lock is held.
 
 #![expect(unsafe_code, reason = "makes wakers that notice how they are cloned")]
 

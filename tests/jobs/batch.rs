@@ -163,7 +163,8 @@ unsafe impl IoBufMut for Odd {
     }
 
     unsafe fn set_filled(&mut self, count: usize) {
-        // SAFETY: the caller's bytes are one less than the capacity; the byte before is initialised.
+        // SAFETY: the caller's bytes are one less than the capacity; the byte before is
+        // initialised.
         unsafe { self.0.set_filled(count + 1) };
     }
 }

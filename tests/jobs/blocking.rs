@@ -135,8 +135,8 @@ fn what_is_refused_in_callbacks_is_refused_in_work() {
         };
         let answers = dispatcher.spawn(Job::blocking(work, |answers| answers)).unwrap();
         gate.wait_for(1);
-        // The one worker is held, so it is known not to be the callback that waits for this. With its
-        // slot the work would find room.
+        // The one worker is held, so it is known not to be the callback that waits for this. With
+        // its slot the work would find room.
         eventually("the work is refused", || dispatcher.stats().refused == 1);
         gate.open();
         let (drained, refused, handle) = answers.join_timeout(HANG).unwrap().unwrap();

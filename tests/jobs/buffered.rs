@@ -1,5 +1,5 @@
-//! Files that go through the page cache stall neither who submits nor a worker: what is cached is read
-//! by workers, everything else is done by blocking threads.
+//! Files that go through the page cache stall neither who submits nor a worker: what is cached is
+//! read by workers, everything else is done by blocking threads.
 
 use std::fs::{File, OpenOptions};
 use std::io::Write;

@@ -1,5 +1,5 @@
-//! Readiness as a job, next to jobs on files: of whatever can be polled, once for each job, and never
-//! missed.
+//! Readiness as a job, next to jobs on files: of whatever can be polled, once for each job, and
+//! never missed.
 
 #![expect(unsafe_code, reason = "makes a timer and sends urgent data")]
 

@@ -1,4 +1,5 @@
-//! A short transfer is data: its count is the result, and the buffer shows these bytes and no others.
+//! A short transfer is data: its count is the result, and the buffer shows these bytes and no
+//! others.
 
 use std::path::PathBuf;
 

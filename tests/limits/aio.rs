@@ -47,8 +47,8 @@ fn settings_that_make_no_sense_are_rejected_with_the_reason() {
     assert!(error.to_string().contains(&usize::MAX.to_string()), "{error}");
 }
 
-/// A child that has all of what the system has left, and says how much that is. It ends, and gives it
-/// back, when the pipe to it is closed.
+/// A child that has all of what the system has left, and says how much that is. It ends, and gives
+/// it back, when the pipe to it is closed.
 fn hoarder() -> (i32, usize, PipeWriter) {
     let (mut told, mut tell) = io::pipe().unwrap();
     let (mut closed, close) = io::pipe().unwrap();

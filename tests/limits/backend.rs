@@ -1,4 +1,5 @@
-//! Where there is no AIO, threads do the same, if they are asked for or allowed; and which it is, is told.
+//! Where there is no AIO, threads do the same, if they are asked for or allowed; and which it is,
+//! is told.
 
 #![expect(unsafe_code, reason = "forbids a child system calls")]
 

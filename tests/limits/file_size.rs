@@ -1,8 +1,8 @@
-//! The limit on the size of files, `RLIMIT_FSIZE`: what is beyond it is told, and who gets the signal
-//! that comes with it, `SIGXFSZ`, which ends a process that doesn't expect it.
+//! The limit on the size of files, `RLIMIT_FSIZE`: what is beyond it is told, and who gets the
+//! signal that comes with it, `SIGXFSZ`, which ends a process that doesn't expect it.
 //!
-//! Only a write that begins beyond the limit raises it, in the thread that performs the write: with AIO
-//! the thread that submits a direct write. The dispatcher's own threads have it blocked.
+//! Only a write that begins beyond the limit raises it, in the thread that performs the write: with
+//! AIO the thread that submits a direct write. The dispatcher's own threads have it blocked.
 
 #![expect(unsafe_code, reason = "says what a signal does, in children")]
 
@@ -174,7 +174,8 @@ fn the_dispatchers_own_threads_get_none() {
     assert_eq!(code, Some(0));
 }
 
-/// Writes beyond the limit in a child that says nothing of the signal. By which it ended, if by one.
+/// Writes beyond the limit in a child that says nothing of the signal. By which it ended, if by
+/// one.
 fn unprepared(file: &FileHandle) -> Option<i32> {
     let child = fork();
     if child == 0 {

@@ -1,5 +1,5 @@
-//! What a process may have is used up: descriptors, addresses, threads. What can't be had is an error
-//! that says so, nothing is left behind or lost, and all works again when there is enough.
+//! What a process may have is used up: descriptors, addresses, threads. What can't be had is an
+//! error that says so, nothing is left behind or lost, and all works again when there is enough.
 
 #![expect(unsafe_code, reason = "becomes another user in a child")]
 
@@ -111,8 +111,8 @@ fn threads_need_nothing_more_once_a_dispatcher_is_built() {
     assert_eq!(code, Some(0));
 }
 
-/// Makes this process another user's, of whom it is the only one: root may have threads in spite of every
-/// limit.
+/// Makes this process another user's, of whom it is the only one: root may have threads in spite of
+/// every limit.
 fn become_another() -> bool {
     // SAFETY: takes a number from nowhere.
     let user = 1_000_000 + unsafe { libc::getpid() }.cast_unsigned();
@@ -152,8 +152,8 @@ fn where_no_more_threads_are_allowed_nothing_is_built() {
     }
 }
 
-/// Submits reads and writes of a buffered file and blocking work at once, and returns how many of these
-/// were done, of 30.
+/// Submits reads and writes of a buffered file and blocking work at once, and returns how many of
+/// these were done, of 30.
 fn mixed(dispatcher: &Dispatcher, file: &FileHandle) -> usize {
     let known = contents(0..4096);
     let handles: Vec<_> = (0..30)

@@ -1,8 +1,8 @@
 //! Random jobs on real files against a `Vec<u8>`: what is read is what was written before, what the
 //! callbacks are told is what was asked for, and in the end the file is the model, byte by byte.
 //!
-//! A file has regions. Jobs of one region form a chain, in which each callback submits the next; jobs of
-//! different regions are under way at the same time.
+//! A file has regions. Jobs of one region form a chain, in which each callback submits the next;
+//! jobs of different regions are under way at the same time.
 
 mod chains;
 mod owner;

@@ -1,5 +1,5 @@
-//! Random trees, read with random settings, against what `std::fs` says: every path has one result, and
-//! what a file's functions get are exactly its bytes.
+//! Random trees, read with random settings, against what `std::fs` says: every path has one result,
+//! and what a file's functions get are exactly its bytes.
 
 use std::collections::BTreeMap;
 use std::fs;

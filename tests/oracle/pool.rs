@@ -1,5 +1,5 @@
-//! Random acquisitions and returns against what a pool says of itself: what is out, what is mapped, and
-//! who gets a buffer.
+//! Random acquisitions and returns against what a pool says of itself: what is out, what is mapped,
+//! and who gets a buffer.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -1,4 +1,5 @@
-//! Callbacks run on workers only, of which there are as many as asked for, and no signal comes there.
+//! Callbacks run on workers only, of which there are as many as asked for, and no signal comes
+//! there.
 
 use std::collections::BTreeSet;
 use std::sync::mpsc;

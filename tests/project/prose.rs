@@ -11,9 +11,9 @@ const COLUMNS: usize = 100;
 /// A reader sees so much of README.md before deciding whether to go on.
 const LINES_OF_README: usize = 120;
 
-/// The pages of the repository, but for those that programs write.
-fn pages() -> Vec<PathBuf> {
-    let mut pages = Vec::new();
+/// The files of the repository with this ending, but for those that programs write.
+fn files(ending: &str) -> Vec<PathBuf> {
+    let mut files = Vec::new();
     let mut directories = vec![root().to_owned()];
     while let Some(directory) = directories.pop() {
         for entry in fs::read_dir(directory).unwrap() {
@@ -22,12 +22,16 @@ fn pages() -> Vec<PathBuf> {
             match path.is_dir() {
                 true if name.starts_with('.') || ["target", "results"].contains(&&*name) => {}
                 true => directories.push(path),
-                false if name.ends_with(".md") => pages.push(path),
+                false if name.ends_with(ending) => files.push(path),
                 false => {}
             }
         }
     }
-    pages
+    files
+}
+
+fn pages() -> Vec<PathBuf> {
+    files(".md")
 }
 
 /// The numbers of the lines that are too wide. A row of a table can't be broken.
@@ -46,6 +50,28 @@ fn pages_are_no_wider_than_the_code() {
     }
     let wide = "x".repeat(COLUMNS + 1);
     assert_eq!(wide_lines(&format!("| {wide} |\n{wide}\nshort\n")), [2]);
+}
+
+/// The text of a line of Rust that is a comment.
+fn comment(line: &str) -> Option<&str> {
+    Some(line.trim_start().strip_prefix("//")?.trim_start_matches(['/', '!']).trim_start())
+}
+
+/// rustfmt minds the code, and leaves comments alone.
+#[test]
+fn comments_are_no_wider_than_the_code() {
+    let is_wide = |line: &str| {
+        comment(line).is_some_and(|text| line.chars().count() > COLUMNS && !text.starts_with('|'))
+    };
+    let files = files(".rs");
+    assert!(files.len() > 100, "{files:?}");
+    for file in files {
+        let text = text(&file);
+        let wide: Vec<_> = text.lines().filter(|line| is_wide(line)).collect();
+        assert_eq!(wide, [""; 0], "lines of {}", file.display());
+    }
+    let wide = "x".repeat(COLUMNS);
+    assert!(is_wide(&format!("    /// {wide}")) && !is_wide(&format!("    /// | {wide} |")));
 }
 
 #[test]

@@ -68,8 +68,8 @@ fn metadata_is_what_the_standard_library_says() {
     assert_eq!(file.size().unwrap(), 5 << 30, "asked for now");
 }
 
-/// Whether aligned reads work as the handle says, and reads that keep to half of it don't, and say what
-/// they would need.
+/// Whether aligned reads work as the handle says, and reads that keep to half of it don't, and say
+/// what they would need.
 fn check_alignment(file: &FileHandle) {
     let dispatcher = Tended::new(support::builder().depth(4).workers(1));
     let (memory, offset) = multiples(file.alignment());

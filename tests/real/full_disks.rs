@@ -1,4 +1,5 @@
-//! Disks that are full: what fits is written, what doesn't is told, and so is how much of it is there.
+//! Disks that are full: what fits is written, what doesn't is told, and so is how much of it is
+//! there.
 
 use std::fs::{self, File};
 use std::path::Path;
@@ -14,7 +15,8 @@ const ROOM: u64 = 2 << 20;
 enum Portion {
     /// The front of it.
     Front,
-    /// Nothing: the kernel reserves room for all of it, or reports an error in spite of what it wrote.
+    /// Nothing: the kernel reserves room for all of it, or reports an error in spite of what it
+    /// wrote.
     Nothing,
 }
 

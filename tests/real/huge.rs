@@ -1,4 +1,5 @@
-//! Transfers of more than the kernel does at once: bytes (`MAX_RW_COUNT`), and buffers (`UIO_MAXIOV`).
+//! Transfers of more than the kernel does at once: bytes (`MAX_RW_COUNT`), and buffers
+//! (`UIO_MAXIOV`).
 
 #![expect(unsafe_code, reason = "maps a buffer that takes little memory")]
 
@@ -50,8 +51,8 @@ impl Folded {
 
 fn map(place: *mut u8, len: usize, flags: c_int, fd: c_int) -> *mut u8 {
     let protection = libc::PROT_READ | libc::PROT_WRITE;
-    // SAFETY: with no place, new memory of the kernel's choice; with one, in the mapping that `new` has
-    // just made, to which there is no reference.
+    // SAFETY: with no place, new memory of the kernel's choice; with one, in the mapping that `new`
+    // has just made, to which there is no reference.
     let memory = unsafe { libc::mmap(place.cast(), len, protection, flags, fd, 0) };
     assert_ne!(memory, libc::MAP_FAILED);
     memory.cast()

@@ -1,8 +1,8 @@
 //! What can be done with each kind of file: one table, to which kernel and crate have to keep.
 //!
 //! AIO takes transfers only of what the kernel reads and writes by `read_iter` and `write_iter`
-//! (`aio_read` and `aio_write` in its `fs/aio.c`), and has `EINVAL` for everything else. Threads have
-//! what preadv2(2) and pwritev2(2) say.
+//! (`aio_read` and `aio_write` in its `fs/aio.c`), and has `EINVAL` for everything else. Threads
+//! have what preadv2(2) and pwritev2(2) say.
 
 #![expect(unsafe_code, reason = "makes files that the standard library doesn't")]
 

@@ -1,5 +1,5 @@
-//! Files that get shorter and longer while jobs read them: what is shown has been read, and an exact read
-//! has all of it or says where the file ended.
+//! Files that get shorter and longer while jobs read them: what is shown has been read, and an
+//! exact read has all of it or says where the file ended.
 
 use std::fs::File;
 use std::io::ErrorKind;

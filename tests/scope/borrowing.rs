@@ -1,5 +1,5 @@
-//! Jobs of a scope borrow buffers, files and whatever their callbacks refer to, and callbacks submit
-//! to it. How scopes end is in `ending`, what they refuse in `refusal`.
+//! Jobs of a scope borrow buffers, files and whatever their callbacks refer to, and callbacks
+//! submit to it. How scopes end is in `ending`, what they refuse in `refusal`.
 
 use std::fs::{self, File};
 use std::os::fd::{AsFd, OwnedFd};

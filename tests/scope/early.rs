@@ -1,5 +1,5 @@
-//! A scope's jobs are withdrawn and have deadlines as others have: their callbacks run in the scope,
-//! with what they borrow.
+//! A scope's jobs are withdrawn and have deadlines as others have: their callbacks run in the
+//! scope, with what they borrow.
 
 use std::fs::File;
 use std::sync::Mutex;

@@ -1,5 +1,5 @@
-//! Scopes where there is more than one dispatcher with threads of its own: with event loops, with tasks,
-//! and within scopes and callbacks of other dispatchers.
+//! Scopes where there is more than one dispatcher with threads of its own: with event loops, with
+//! tasks, and within scopes and callbacks of other dispatchers.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, panic_any};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -73,8 +73,8 @@ fn a_scope_in_a_callback_of_another_dispatchers_scope_submits_to_both() {
         }
     }
     watched(|| {
-        // With room for all: a callback that waits for room of a dispatcher whose callbacks wait for it
-        // would wait for ever.
+        // With room for all: a callback that waits for room of a dispatcher whose callbacks wait
+        // for it would wait for ever.
         let here = Tended::new(support::builder().depth(2).backlog(64).workers(2));
         let there = Tended::new(support::builder().depth(2).backlog(2).workers(2));
         for _ in 0..50 / scale() {

@@ -29,8 +29,8 @@ fn tended() -> Tended {
     Tended::new(support::builder().depth(4).workers(2))
 }
 
-/// Runs the body of a scope that holds a job in the kernel, and others behind it in callbacks, until
-/// the body has been left, and checks that the scope's end came after theirs.
+/// Runs the body of a scope that holds a job in the kernel, and others behind it in callbacks,
+/// until the body has been left, and checks that the scope's end came after theirs.
 fn left_by<T>(leave: impl FnOnce() -> T) -> thread::Result<Result<T, ScopeError>> {
     /// Tells that the body has been left.
     struct Left<'a>(&'a Gate);

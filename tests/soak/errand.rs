@@ -1,5 +1,5 @@
-//! What a callback of the soak carries: its entry in the books, what may come of its job, and what it
-//! does then.
+//! What a callback of the soak carries: its entry in the books, what may come of its job, and what
+//! it does then.
 
 use std::panic::panic_any;
 use std::sync::Arc;
@@ -116,8 +116,8 @@ impl Errand {
         }
     }
 
-    /// The callback has what it wanted: crosses the job out, and does what a callback may do. Returns
-    /// the job's number.
+    /// The callback has what it wanted: crosses the job out, and does what a callback may do.
+    /// Returns the job's number.
     pub(crate) fn conclude(self, outcome: Outcome) -> u64 {
         let Self { realm, token, mut dice, fuel, .. } = self;
         let number = token.ran(outcome);

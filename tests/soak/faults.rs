@@ -1,5 +1,5 @@
-//! A file system of the soak's own that fails now and then: errors, short answers, a full disk, late
-//! answers, and a file that is cut off under its readers and writers.
+//! A file system of the soak's own that fails now and then: errors, short answers, a full disk,
+//! late answers, and a file that is cut off under its readers and writers.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -63,8 +63,9 @@ impl Faulted {
             rule(on(Op::Write, 40).held(&self.hold));
             rule(on(Op::Sync, 4).errno(libc::EIO));
         }
-        // Not when the page cache reads: the kernel takes what is missing for the end of the file, and
-        // keeps zeros, which is what a file system asks for that answers short of its own length.
+        // Not when the page cache reads: the kernel takes what is missing for the end of the file,
+        // and keeps zeros, which is what a file system asks for that answers short of its own
+        // length.
         for file in [direct, cut] {
             rule(Rule::on(Op::Read).of(file).every(dice.between(30, 60)).short(BLOCK));
             rule(Rule::on(Op::Read).of(file).every(dice.between(30, 60)).short(0));

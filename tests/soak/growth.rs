@@ -3,8 +3,9 @@
 use crate::gauge::Sample;
 use crate::trouble::{Trouble, Troubles};
 
-/// By how much what is allocated at rest may be more after the last round than after the first, in KiB:
-/// forgotten handles, and what was never needed before. A byte lost with each job is soon more than that.
+/// By how much what is allocated at rest may be more after the last round than after the first, in
+/// KiB: forgotten handles, and what was never needed before. A byte lost with each job is soon more
+/// than that.
 const HEAP_MOST: u64 = 2 << 10;
 /// By how much what is resident at rest may be more at the end than after the first third, in KiB.
 ///

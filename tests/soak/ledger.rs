@@ -1,4 +1,5 @@
-//! The soak's own books: every job has an entry from before it is submitted until its callback has run.
+//! The soak's own books: every job has an entry from before it is submitted until its callback has
+//! run.
 
 use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, Ordering};

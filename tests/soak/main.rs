@@ -3,11 +3,11 @@
 //! `cargo test --release --test soak -- --for 30m --jobs-on-null 100M --report soak.md` is the long
 //! run, `--help` has the options. Among the other tests it is a bounded one of some seconds.
 //!
-//! Actors (`ways`, `scopes`, `lives`, `tree`) submit jobs by chance (`order`, `transfer`, `errand`) to
-//! dispatchers of all sorts (`realms`), over what there is to read and write (`places`). Every job has
-//! an entry in a ledger of the soak's own (`ledger`), every block of a file a stamp (`stamp`, `shelf`),
-//! every buffer margins (`memory`). After each round of traffic (`soak`) books are compared, and what the
-//! process has of the system (`gauge`, `growth`).
+//! Actors (`ways`, `scopes`, `lives`, `tree`) submit jobs by chance (`order`, `transfer`, `errand`)
+//! to dispatchers of all sorts (`realms`), over what there is to read and write (`places`). Every
+//! job has an entry in a ledger of the soak's own (`ledger`), every block of a file a stamp
+//! (`stamp`, `shelf`), every buffer margins (`memory`). After each round of traffic (`soak`) books
+//! are compared, and what the process has of the system (`gauge`, `growth`).
 
 mod dice;
 mod errand;

@@ -1,7 +1,7 @@
 //! Buffers of several sorts, with watched margins where there is room for some.
 //!
-//! Safety: each sort hands out memory of a buffer of the crate's or of the standard library's, which
-//! keep the contract.
+//! Safety: each sort hands out memory of a buffer of the crate's or of the standard library's,
+//! which keep the contract.
 
 #![expect(unsafe_code, reason = "implements the contract of buffers")]
 
@@ -71,8 +71,8 @@ impl Memory {
         }
     }
 
-    /// Puts something in front of each block that no file holds. A buffer of a pool has what is left of
-    /// its last user, or zeroes.
+    /// Puts something in front of each block that no file holds. A buffer of a pool has what is
+    /// left of its last user, or zeroes.
     pub(crate) fn spoil(mut self) -> Self {
         for block in self.bytes_mut().chunks_mut(BLOCK) {
             let count = block.len().min(MARGIN.len());
@@ -89,8 +89,8 @@ impl Memory {
     }
 }
 
-// SAFETY: the memory of an `AlignedBuf` stays where it is when that is moved, all of it is initialised,
-// and `len` bytes are within it behind the margin, as is the capacity.
+// SAFETY: the memory of an `AlignedBuf` stays where it is when that is moved, all of it is
+// initialised, and `len` bytes are within it behind the margin, as is the capacity.
 unsafe impl IoBuf for Guarded {
     fn stable_ptr(&self) -> *const u8 {
         self.memory[BLOCK..].as_ptr()

@@ -1,5 +1,5 @@
-//! As many jobs as possible on the null device: nothing but the crate itself. Each has a number, and a
-//! bit of its own.
+//! As many jobs as possible on the null device: nothing but the crate itself. Each has a number,
+//! and a bit of its own.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

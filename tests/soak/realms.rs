@@ -1,4 +1,5 @@
-//! The dispatchers that last as long as the run: threads over AIO, threads alone, and an event loop.
+//! The dispatchers that last as long as the run: threads over AIO, threads alone, and an event
+//! loop.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -50,10 +50,10 @@ enum Holds {
 pub(crate) enum Faults {
     None,
     Errors,
-    /// Also short transfers, which the kernel takes for the end of the file. Where a direct read(2) falls
-    /// short it reads the rest through the page cache (`generic_file_read_iter` in its `mm/filemap.c`),
-    /// and fills up with zeros; and after a write behind that end that fails, it cuts the file off there
-    /// (`fuse_do_truncate` in `fs/fuse/file.c`).
+    /// Also short transfers, which the kernel takes for the end of the file. Where a direct read(2)
+    /// falls short it reads the rest through the page cache (`generic_file_read_iter` in its
+    /// `mm/filemap.c`), and fills up with zeros; and after a write behind that end that fails, it
+    /// cuts the file off there (`fuse_do_truncate` in `fs/fuse/file.c`).
     Short,
     /// And the file ends elsewhere.
     Cuts,
@@ -66,8 +66,8 @@ pub(crate) enum Purpose {
     Write,
 }
 
-/// Some blocks of a shelf, while they are read or written. Nobody else writes them meanwhile. Dropped
-/// by a write that has not said how it ended, it is not known what they hold.
+/// Some blocks of a shelf, while they are read or written. Nobody else writes them meanwhile.
+/// Dropped by a write that has not said how it ended, it is not known what they hold.
 #[derive(Debug)]
 pub(crate) struct Span {
     shelf: Arc<Shelf>,
@@ -105,8 +105,8 @@ impl Shelf {
         &self.file
     }
 
-    /// Up to `most` blocks that nobody uses in a way that is in the way; `None` if there are none where
-    /// the dice have it.
+    /// Up to `most` blocks that nobody uses in a way that is in the way; `None` if there are none
+    /// where the dice have it.
     pub(crate) fn reserve(
         self: &Arc<Self>,
         dice: &mut Dice,
@@ -166,8 +166,8 @@ impl Span {
         }
     }
 
-    /// A write has ended: so many bytes were written from the front on, of the others it is known, or
-    /// not, that nothing was.
+    /// A write has ended: so many bytes were written from the front on, of the others it is known,
+    /// or not, that nothing was.
     pub(crate) fn settle(&mut self, count: usize, others_are_untouched: bool) {
         let mut blocks = self.shelf.blocks.lock().unwrap();
         for (index, block) in blocks[self.blocks.clone()].iter_mut().enumerate() {

@@ -91,7 +91,8 @@ impl<'a> Soak<'a> {
         for round in 0..rounds {
             let time = self.options.duration / rounds as u32;
             if !self.run_round(&stage, round, time) || !self.settle(&stage, &base) {
-                // What is stuck is left alone: waiting for it would never end. Not so mounts and devices.
+                // What is stuck is left alone: waiting for it would never end. Not so mounts and
+                // devices.
                 let Stage { world, stations, files, places, .. } = stage;
                 mem::forget((world, stations, files));
                 drop(places);

@@ -34,7 +34,8 @@ impl Stamp {
                 1 => self.file,
                 2 => self.block,
                 3 => self.generation,
-                // One multiplication: it is made and compared hundreds of thousands of times a second.
+                // One multiplication: it is made and compared hundreds of thousands of times a
+                // second.
                 _ => (salt + index as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ salt,
             };
             word.copy_from_slice(&value.to_le_bytes()[..word.len()]);

@@ -1,4 +1,5 @@
-//! Every accepted job ends exactly once: a million of them, submitted in every way at the same time.
+//! Every accepted job ends exactly once: a million of them, submitted in every way at the same
+//! time.
 
 use std::fs::OpenOptions;
 use std::sync::Arc;

@@ -1,4 +1,5 @@
-//! A job that is refused comes back whole, with its buffer; it can be submitted again and then runs.
+//! A job that is refused comes back whole, with its buffer; it can be submitted again and then
+//! runs.
 
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread;

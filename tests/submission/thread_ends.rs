@@ -36,7 +36,8 @@ fn a_job_submitted_by_a_dying_thread_runs() {
 }
 
 /// Runs an event loop in a callback of another. Returns whether that works, and of how many later
-/// callbacks of the outer one the submissions are those of a callback: beyond its bounds, they wait.
+/// callbacks of the outer one the submissions are those of a callback: beyond its bounds, they
+/// wait.
 fn nested() -> (bool, usize) {
     let mut outer = Dispatcher::builder().depth(4).backlog(0).build_loop().unwrap();
     let submitter = outer.submitter();

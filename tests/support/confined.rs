@@ -41,7 +41,8 @@ pub(crate) fn limit_files(command: &mut Command, most: u64) {
     unsafe { command.pre_exec(confine) };
 }
 
-/// The child begins with a signal ignored, as `nohup` has it, or not, whatever the tests are run by.
+/// The child begins with a signal ignored, as `nohup` has it, or not, whatever the tests are run
+/// by.
 pub(crate) fn ignore(command: &mut Command, signal: i32, is_ignored: bool) {
     let handler = if is_ignored { libc::SIG_IGN } else { libc::SIG_DFL };
     let set = move || {

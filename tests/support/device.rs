@@ -120,7 +120,8 @@ impl Loop {
         }
     }
 
-    /// Takes the file away from behind it at once, which the only owner of an open descriptor can do.
+    /// Takes the file away from behind it at once, which the only owner of an open descriptor can
+    /// do.
     pub(crate) fn take_away(&self, file: &impl AsFd) {
         /// Of `linux/loop.h`.
         const LOOP_CLR_FD: u32 = 0x4c01;

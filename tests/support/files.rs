@@ -154,7 +154,8 @@ impl Pulled {
 
 /// How many descriptors this process has of files in a directory. Other tests use other ones.
 ///
-/// A listing takes time, in which files come and go; what is in two listings was there between them.
+/// A listing takes time, in which files come and go; what is in two listings was there between
+/// them.
 pub(crate) fn open_below(directory: &Path) -> usize {
     let list = || {
         let descriptors = fs::read_dir("/proc/self/fd").unwrap().filter_map(Result::ok);

@@ -39,8 +39,8 @@ impl Epoll {
         assert_eq!(added, 0);
     }
 
-    /// Waits for the next event, and returns the number of its descriptor; `None` if there was none in
-    /// time.
+    /// Waits for the next event, and returns the number of its descriptor; `None` if there was none
+    /// in time.
     pub(crate) fn wait_for(&self, limit: Duration) -> Option<u64> {
         let limit = i32::try_from(limit.as_millis()).unwrap();
         let mut event = libc::epoll_event { events: 0, u64: 0 };

@@ -172,8 +172,8 @@ fn what_waits_for_a_thread_ends_in_time_though_all_of_them_hang() {
             let late: Vec<_> = (0..10)
                 .map(|number| dispatcher.spawn(write(2).start_within(SOON * number)).unwrap())
                 .collect();
-            // The last to be late, so that no other's deadline has it looked for. With AIO the kernel
-            // performs it, in time or too late to stop it.
+            // The last to be late, so that no other's deadline has it looked for. With AIO the
+            // kernel performs it, in time or too late to stop it.
             let sync = Job::sync_all(&file, |done| done.result).start_within(SOON * 20);
             let sync = dispatcher.spawn(sync).unwrap();
             for handle in late {

@@ -1,6 +1,6 @@
-//! A dispatcher can be ended, and a handle dropped, at any point of jobs' lives: not submitted, waiting,
-//! in the kernel, on the channel, in a callback, gone on with. `scripted::points` brings jobs to each of
-//! these; here they are met by chance.
+//! A dispatcher can be ended, and a handle dropped, at any point of jobs' lives: not submitted,
+//! waiting, in the kernel, on the channel, in a callback, gone on with. `scripted::points` brings
+//! jobs to each of these; here they are met by chance.
 
 use std::pin::pin;
 use std::sync::Arc;

@@ -1,4 +1,5 @@
-//! A handle withdraws a job that is not under way, and no other; the job's callback runs all the same.
+//! A handle withdraws a job that is not under way, and no other; the job's callback runs all the
+//! same.
 
 use std::fs;
 use std::sync::Arc;

@@ -28,7 +28,8 @@ const PIECES_AHEAD: usize = 8;
 /// around it, it fits into a buffer of 2 MiB.
 const IN_ONE_PIECE: u64 = (2 << 20) - (8 << 10);
 
-/// Ranges are read together up to this length. What is read around them fits into a buffer of 4 MiB.
+/// Ranges are read together up to this length. What is read around them fits into a buffer of 4
+/// MiB.
 const TOGETHER: usize = (4 << 20) - (8 << 10);
 
 /// A task that has copied ranges of so many bytes lets others run.

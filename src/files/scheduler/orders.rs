@@ -1,8 +1,8 @@
 //! Whatever order things happen in, each path is opened once and has one result, the bounds are
 //! kept, somebody always goes on, and the run ends once.
 //!
-//! The world here does what a run's threads do, one move at a time, and a list of numbers says whose
-//! move is next and how it goes.
+//! The world here does what a run's threads do, one move at a time, and a list of numbers says
+//! whose move is next and how it goes.
 
 use std::path::PathBuf;
 

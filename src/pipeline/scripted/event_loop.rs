@@ -95,8 +95,8 @@ fn no_more_is_taken_than_was_counted() {
     rig.end(8);
 }
 
-/// Two threads meet a kernel without requests: the read is put back, as the poll has a slot, and the
-/// poll enters the kernel later, as its thread asks again. The read must not wait for the poll.
+/// Two threads meet a kernel without requests: the read is put back, as the poll has a slot, and
+/// the poll enters the kernel later, as its thread asks again. The read must not wait for the poll.
 #[test]
 fn a_read_that_was_put_back_waits_for_no_poll_that_enters_later() {
     for _ in 0..300 {

@@ -241,8 +241,8 @@ fn a_kernel_without_requests_is_asked_again_for_what_a_callback_submits() {
     rig.end(3);
 }
 
-/// A write keeps its submitter in the kernel. What was submitted together with it does not wait behind
-/// it, but goes in with other threads: reads, polls and writes to other files.
+/// A write keeps its submitter in the kernel. What was submitted together with it does not wait
+/// behind it, but goes in with other threads: reads, polls and writes to other files.
 #[test]
 fn a_write_that_keeps_its_submitter_in_the_kernel_keeps_nothing_behind_it() {
     let rig = Rig::new(Fake::default(), 32, 32, 3);

@@ -15,7 +15,8 @@ pub(crate) fn bytes(seed: u64, range: Range<u64>) -> Vec<u8> {
 pub(super) struct Contents {
     seed: u64,
     len: u64,
-    /// Up to here the bytes follow from the offset; behind it they are zeros, but for what was written.
+    /// Up to here the bytes follow from the offset; behind it they are zeros, but for what was
+    /// written.
     known: u64,
     written: BTreeMap<u64, Box<[u8]>>,
 }

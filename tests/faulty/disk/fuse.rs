@@ -1,10 +1,10 @@
 //! Serving a file system from within a test: mounting it, and what all files say of themselves.
 //!
-//! Whoever waits for an answer can't be killed until the connection ends, with its last descriptor; and
-//! would keep that, if it had the same table of descriptors. So the server's threads have a table of their
-//! own, in which nothing is but the connection: they can be killed, so it is closed, all that is under way
-//! ends with `ECONNABORTED`, and the process ends. It follows that requests can be answered by these
-//! threads only.
+//! Whoever waits for an answer can't be killed until the connection ends, with its last descriptor;
+//! and would keep that, if it had the same table of descriptors. So the server's threads have a
+//! table of their own, in which nothing is but the connection: they can be killed, so it is closed,
+//! all that is under way ends with `ECONNABORTED`, and the process ends. It follows that requests
+//! can be answered by these threads only.
 
 use std::fs::OpenOptions;
 use std::io;
@@ -16,8 +16,9 @@ use std::time::SystemTime;
 use fuser::{Config, FileAttr, FileType, Filesystem, INodeNo, Session, SessionACL};
 use nix::mount::{MsFlags, mount};
 
-/// Mounts a file system at a directory, with these options besides the necessary ones, and serves it on
-/// another thread. The calling thread, which has just begun, gets a table of descriptors of its own.
+/// Mounts a file system at a directory, with these options besides the necessary ones, and serves
+/// it on another thread. The calling thread, which has just begun, gets a table of descriptors of
+/// its own.
 pub(crate) fn serve(
     name: &str,
     filesystem: impl Filesystem,
@@ -35,11 +36,12 @@ pub(crate) fn serve(
     thread::Builder::new().name(format!("{name}-session")).spawn(move || session.run())
 }
 
-/// Gives the calling thread a descriptor table of its own, with nothing in it but the standard streams.
+/// Gives the calling thread a descriptor table of its own, with nothing in it but the standard
+/// streams.
 #[expect(unsafe_code, reason = "the system call is not in the libraries")]
 fn leave_descriptors() -> io::Result<()> {
-    // SAFETY: no pointers are passed. No descriptor is closed for anybody else, as the table is copied first,
-    // and this thread, which has just begun, owns none.
+    // SAFETY: no pointers are passed. No descriptor is closed for anybody else, as the table is
+    // copied first, and this thread, which has just begun, owns none.
     let left = unsafe { libc::close_range(3, u32::MAX, libc::CLOSE_RANGE_UNSHARE as i32) };
     if left == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }

@@ -79,7 +79,8 @@ impl Hold {
 
     /// Keeps an answer, or gives it at once if that has been allowed.
     ///
-    /// Under the lock until the command is sent, so that a release is behind all that came before it.
+    /// Under the lock until the command is sent, so that a release is behind all that came before
+    /// it.
     pub(super) fn keep(&self, answer: Answer) {
         let (lock, changed) = &*self.state;
         let mut state = lock.lock().unwrap();

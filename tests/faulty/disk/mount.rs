@@ -1,12 +1,14 @@
 //! Mounting, and the end of it.
 //!
 //! **Nothing is left behind, and nothing waits for ever.** A request that the server doesn't answer
-//! holds the thread that made it in the kernel, unkillably, until the connection ends: until the last
-//! descriptor of `/dev/fuse` is closed, or somebody writes to the connection's `abort` file (the
-//! kernel's Documentation/filesystems/fuse.rst). `fuse` says how a process that serves itself ends it.
+//! holds the thread that made it in the kernel, unkillably, until the connection ends: until the
+//! last descriptor of `/dev/fuse` is closed, or somebody writes to the connection's `abort` file
+//! (the kernel's Documentation/filesystems/fuse.rst). `fuse` says how a process that serves itself
+//! ends it.
 //!
-//! As soon as it is mounted, the file system is taken out of the directory tree, unless the test wants
-//! it there: its paths go through a descriptor of this process, and it is gone with the last one, however the process ends.
+//! As soon as it is mounted, the file system is taken out of the directory tree, unless the test
+//! wants it there: its paths go through a descriptor of this process, and it is gone with the last
+//! one, however the process ends.
 
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
@@ -33,14 +35,16 @@ use crate::support::{self, scratch, skipped};
 /// How the kernel is to use the file system.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Options {
-    /// Whether direct I/O is asynchronous (`FUSE_ASYNC_DIO`). If not, io_submit(2) waits for the answer.
+    /// Whether direct I/O is asynchronous (`FUSE_ASYNC_DIO`). If not, io_submit(2) waits for the
+    /// answer.
     pub(crate) asynchronous: bool,
     /// The largest transfer, in bytes; a larger one of a client becomes several requests.
     pub(crate) transfer: u32,
-    /// For how long the kernel believes what it heard of names, lengths and times without asking again.
+    /// For how long the kernel believes what it heard of names, lengths and times without asking
+    /// again.
     pub(crate) believed: Duration,
-    /// Whether it stays in the directory tree, where names are found without asking anybody; paths that
-    /// go through a descriptor never are. A process that is killed leaves such a mount behind.
+    /// Whether it stays in the directory tree, where names are found without asking anybody; paths
+    /// that go through a descriptor never are. A process that is killed leaves such a mount behind.
     pub(crate) attached: bool,
 }
 
@@ -230,8 +234,8 @@ fn open_root(directory: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).custom_flags(flags).open(directory)
 }
 
-/// The file by which the connection of a mounted file system is broken. It is found in a file system of
-/// the kernel's, which is mounted for a moment.
+/// The file by which the connection of a mounted file system is broken. It is found in a file
+/// system of the kernel's, which is mounted for a moment.
 fn abort_file(root: &File) -> io::Result<File> {
     // What the kernel calls a connection is the number of its device.
     let connection = libc::minor(root.metadata()?.dev());

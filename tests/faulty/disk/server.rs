@@ -16,8 +16,8 @@ use super::mount::Options;
 use super::script::{Change, Op, Outcome, Request, Script};
 use super::tree::Tree;
 
-/// How many requests that nobody waits for, as those of AIO are, the kernel hands out at a time. The
-/// others would wait in the kernel while these are held.
+/// How many requests that nobody waits for, as those of AIO are, the kernel hands out at a time.
+/// The others would wait in the kernel while these are held.
 const IN_BACKGROUND: u16 = 4096;
 
 /// What the test and the server share.

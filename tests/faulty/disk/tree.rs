@@ -36,7 +36,8 @@ impl Tree {
         Self { names: BTreeMap::new(), inodes: BTreeMap::new() }
     }
 
-    /// Gives a name to a new file. Descriptors of the file that had the name stay open on that file.
+    /// Gives a name to a new file. Descriptors of the file that had the name stay open on that
+    /// file.
     pub(super) fn make(&mut self, name: &str, contents: Contents, uncached: bool) -> u64 {
         let number = INodeNo::ROOT.0 + 1 + self.inodes.len() as u64;
         let inode = Inode { name: name.to_owned(), contents, uncached, changed: number };
