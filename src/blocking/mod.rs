@@ -12,5 +12,5 @@ mod transfer;
 
 pub(crate) use engine::BlockingEngine;
 pub(crate) use pool::{AfterWork, BlockingPool, BlockingRequest, BlockingService, ReplyTo};
-pub(crate) use reads::read_waiting;
+pub(crate) use reads::{read_cached_until, read_waiting};
 pub(crate) use transfer::{CacheRead, perform, read_cached};

@@ -45,28 +45,40 @@ impl FileHandle {
         len: usize,
         offset: u64,
     ) -> Option<usize> {
-        let look = self.cache_look()?;
-        // Before `capacity`, as the contract of `IoBufMut` begins with the pointer.
-        let memory = buffer.stable_mut_ptr();
-        let len = len.min(buffer.capacity());
-        if len > TRANSFER_MAX {
+        read_cached_until(self, buffer, len, offset, u64::MAX)
+    }
+}
+
+/// Reads as [`FileHandle::read_cached`] does, but looks no further than `end`, where the file is
+/// taken to end: that saves a system call if it does.
+pub(crate) fn read_cached_until<B: IoBufMut>(
+    file: &FileHandle,
+    buffer: &mut B,
+    len: usize,
+    offset: u64,
+    end: u64,
+) -> Option<usize> {
+    let look = file.cache_look()?;
+    // Before `capacity`, as the contract of `IoBufMut` begins with the pointer.
+    let memory = buffer.stable_mut_ptr();
+    let len = len.min(buffer.capacity());
+    if len > TRANSFER_MAX {
+        return None;
+    }
+    let transfer = Transfer::read(file.raw_fd(), memory, len, offset);
+    // SAFETY: the kernel writes at most `len` bytes, which is at most the capacity, and the buffer
+    // is borrowed exclusively meanwhile; the handle keeps the file open.
+    let count = match unsafe { read_cached(&transfer, len, look, end) } {
+        CacheRead::Hit(count) => count,
+        CacheRead::Miss(_) => return None,
+        CacheRead::Unsupported => {
+            file.mark_nowait_unsupported();
             return None;
         }
-        let transfer = Transfer::read(self.raw_fd(), memory, len, offset);
-        // SAFETY: the kernel writes at most `len` bytes, which is at most the capacity, and the
-        // buffer is borrowed exclusively meanwhile; this handle keeps the file open.
-        let count = match unsafe { read_cached(&transfer, len, look) } {
-            CacheRead::Hit(count) => count,
-            CacheRead::Miss(_) => return None,
-            CacheRead::Unsupported => {
-                self.mark_nowait_unsupported();
-                return None;
-            }
-        };
-        // SAFETY: the kernel has written these, at most `capacity`.
-        unsafe { buffer.set_filled(count) };
-        Some(count)
-    }
+    };
+    // SAFETY: the kernel has written these, at most `capacity`.
+    unsafe { buffer.set_filled(count) };
+    Some(count)
 }
 
 /// Reads from `offset` on until the buffer has `len` bytes, no more than its capacity, or to the

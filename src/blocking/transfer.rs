@@ -28,7 +28,8 @@ pub(crate) enum CacheRead {
 }
 
 /// Reads from the page cache alone, and waits for nothing: `RWF_NOWAIT` of preadv2(2). Before that
-/// it finds out, by `look`, whether that is worth a try.
+/// it finds out, by `look`, whether that is worth a try. It looks no further than `end`, where the
+/// file is taken to end.
 ///
 /// # Safety
 ///
@@ -38,6 +39,7 @@ pub(crate) unsafe fn read_cached(
     transfer: &Transfer,
     requested: usize,
     look: CacheLook,
+    end: u64,
 ) -> CacheRead {
     // SAFETY: the file is open, by the caller's promise, and the borrow ends with this function.
     let file = unsafe { BorrowedFd::borrow_raw(transfer.fd) };
@@ -61,7 +63,8 @@ pub(crate) unsafe fn read_cached(
             Ok(count) => done += count,
             Err(errno) => return cache_read_failed(errno, done),
         }
-        if done as u64 == transfer.length {
+        let at = transfer.offset.saturating_add(done as u64);
+        if done as u64 == transfer.length || at >= end {
             return CacheRead::Hit(done);
         }
     }

@@ -17,8 +17,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::file::access::Access;
 use crate::file::alignment::Alignment;
-use crate::file::history::{FileId, ReadHistory, Seen};
-use crate::file::metadata::{DirectIo, FileKind, Metadata};
+use crate::file::history::{ReadHistory, Seen};
+use crate::file::metadata::{DirectIo, FileId, FileKind, Metadata};
 use crate::file::residency::CacheLook;
 use crate::sys::descriptor::{device_size, status_flags};
 

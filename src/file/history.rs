@@ -12,6 +12,7 @@ use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::ops::Range;
 
+use crate::file::metadata::FileId;
 use crate::sync::{Arc, Mutex, lock};
 use crate::sys::fork::ForkMark;
 
@@ -22,8 +23,8 @@ const SEGMENT: u64 = 64 * BLOCK;
 /// Longer reads are not remembered.
 const LONGEST: u64 = 1 << 30;
 
-/// No more segments than this are remembered: 64 GiB if all of each was read.
-const SEGMENTS: usize = 1 << 18;
+/// No more segments and files than this are remembered: 64 GiB if all of each segment was read.
+const PIECES: usize = 1 << 18;
 
 /// Whether data was read before, as far as is remembered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,33 +35,64 @@ pub(crate) enum Seen {
     Again,
 }
 
-/// Which file: its device, and its number there.
-pub(crate) type FileId = (u64, u64);
-
-/// A segment of a file.
-type Key = (FileId, u64);
+/// A segment of a file by its number, or a file as a whole.
+type Key = (FileId, Option<u64>);
 
 struct Remembered {
-    segments: HashMap<Key, Segment>,
-    /// All segments, in the order in which they were first read, and some that are forgotten.
+    pieces: HashMap<Key, Piece>,
+    /// All pieces, in the order in which they were first read, and some that are forgotten.
     order: VecDeque<(Key, u64)>,
-    /// The number of the next segment.
+    /// The number of the next piece.
     next: u64,
     /// How many blocks are remembered, and how many may be.
     blocks: u64,
     most: u64,
 }
 
-struct Segment {
-    /// A bit for each of its blocks.
-    blocks: u64,
+struct Piece {
+    blocks: Blocks,
     number: u64,
+}
+
+/// The blocks of a piece that are remembered.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Blocks {
+    /// Of a segment, a bit for each.
+    Some(u64),
+    /// Of a file, all; this is how many.
+    All(u64),
+}
+
+impl Blocks {
+    const NONE: Self = Self::Some(0);
+
+    fn count(self) -> u64 {
+        match self {
+            Self::Some(bits) => bits.count_ones().into(),
+            Self::All(count) => count,
+        }
+    }
+
+    /// Which of these are left without those.
+    fn without(self, others: Self) -> Self {
+        match (self, others) {
+            (Self::Some(bits), Self::Some(others)) => Self::Some(bits & !others),
+            _ => Self::NONE,
+        }
+    }
+
+    fn with(self, others: Self) -> Self {
+        match (self, others) {
+            (Self::Some(bits), Self::Some(others)) => Self::Some(bits | others),
+            _ => others,
+        }
+    }
 }
 
 impl Remembered {
     fn new(bytes: u64) -> Self {
-        let (segments, order) = (HashMap::new(), VecDeque::new());
-        Self { segments, order, next: 0, blocks: 0, most: bytes / BLOCK }
+        let (pieces, order) = (HashMap::new(), VecDeque::new());
+        Self { pieces, order, next: 0, blocks: 0, most: bytes / BLOCK }
     }
 
     /// Takes note of a read of this range.
@@ -73,61 +105,85 @@ impl Remembered {
             return Seen::First;
         }
         let segments = || range.start / SEGMENT..range.end.div_ceil(SEGMENT);
+        let key = |number| (file, Some(number));
         let is_known = |number| {
-            let known = self.segments.get(&(file, number)).map_or(0, |segment| segment.blocks);
-            let wanted = blocks_of(number, &range);
-            known & wanted == wanted
+            let wanted = Blocks::Some(blocks_of(number, &range));
+            self.pieces
+                .get(&key(number))
+                .is_some_and(|piece| piece.blocks.with(wanted) == piece.blocks)
         };
         if segments().all(is_known) {
             // Not those at its ends: the next read may begin in the same block.
             let within = range.start.div_ceil(BLOCK) * BLOCK..range.end / BLOCK * BLOCK;
-            segments().for_each(|number| self.forget((file, number), blocks_of(number, &within)));
+            segments().for_each(|number| {
+                self.forget(key(number), Blocks::Some(blocks_of(number, &within)))
+            });
             return Seen::Again;
         }
-        segments().for_each(|number| self.remember((file, number), blocks_of(number, &range)));
+        segments()
+            .for_each(|number| self.remember(key(number), Blocks::Some(blocks_of(number, &range))));
         Seen::First
     }
 
-    fn remember(&mut self, key: Key, blocks: u64) {
-        let segment = match self.segments.entry(key) {
+    /// Whether a file of this size was read whole; if so, it is forgotten.
+    fn forget_whole(&mut self, file: FileId, size: u64) -> bool {
+        let (key, all) = ((file, None), Blocks::All(size.div_ceil(BLOCK)));
+        let is_known = self.pieces.get(&key).is_some_and(|piece| piece.blocks == all);
+        self.forget(key, all);
+        is_known
+    }
+
+    /// A file of this size was read whole.
+    fn remember_whole(&mut self, file: FileId, size: u64) {
+        let blocks = size.div_ceil(BLOCK);
+        // One that is more than all that is remembered would drive out everything else.
+        if (1..=self.most).contains(&blocks) {
+            self.remember((file, None), Blocks::All(blocks));
+        }
+    }
+
+    fn remember(&mut self, key: Key, blocks: Blocks) {
+        let piece = match self.pieces.entry(key) {
             Entry::Occupied(entry) => entry.into_mut(),
             Entry::Vacant(entry) => {
                 self.next += 1;
                 self.order.push_back((key, self.next));
-                entry.insert(Segment { blocks: 0, number: self.next })
+                entry.insert(Piece { blocks: Blocks::NONE, number: self.next })
             }
         };
-        self.blocks += u64::from((blocks & !segment.blocks).count_ones());
-        segment.blocks |= blocks;
-        while self.blocks > self.most || self.segments.len() > SEGMENTS {
+        self.blocks -= piece.blocks.count();
+        piece.blocks = piece.blocks.with(blocks);
+        self.blocks += piece.blocks.count();
+        while self.blocks > self.most || self.pieces.len() > PIECES {
             self.forget_oldest();
         }
     }
 
-    fn forget(&mut self, key: Key, blocks: u64) {
-        let Entry::Occupied(mut entry) = self.segments.entry(key) else { return };
-        self.blocks -= u64::from((blocks & entry.get().blocks).count_ones());
-        entry.get_mut().blocks &= !blocks;
-        if entry.get().blocks == 0 {
+    fn forget(&mut self, key: Key, blocks: Blocks) {
+        let Entry::Occupied(mut entry) = self.pieces.entry(key) else { return };
+        let rest = entry.get().blocks.without(blocks);
+        self.blocks -= entry.get().blocks.count() - rest.count();
+        entry.get_mut().blocks = rest;
+        if rest == Blocks::NONE {
             entry.remove();
         }
-        // The order has no more than the segments that are remembered, and as many besides.
-        if self.order.len() > 2 * self.segments.len() + 16 {
-            let segments = &self.segments;
-            self.order.retain(|(key, number)| is_current(segments, key, *number));
+        // The order has no more than the pieces that are remembered, and as many besides.
+        if self.order.len() > 2 * self.pieces.len() + 16 {
+            let pieces = &self.pieces;
+            self.order.retain(|(key, number)| is_current(pieces, key, *number));
         }
     }
 
     fn forget_oldest(&mut self) {
         let Some((key, number)) = self.order.pop_front() else { return };
-        if is_current(&self.segments, &key, number) {
-            self.forget(key, u64::MAX);
+        if is_current(&self.pieces, &key, number) {
+            self.forget(key, Blocks::Some(u64::MAX));
         }
     }
 }
 
-fn is_current(segments: &HashMap<Key, Segment>, key: &Key, number: u64) -> bool {
-    segments.get(key).is_some_and(|segment| segment.number == number)
+fn is_current(pieces: &HashMap<Key, Piece>, key: &Key, number: u64) -> bool {
+    pieces.get(key).is_some_and(|piece| piece.number == number)
 }
 
 /// The blocks of a segment that have a part of this range.
@@ -145,7 +201,7 @@ fn blocks_of(number: u64, range: &Range<u64>) -> u64 {
 /// was. A handle that is opened here does so the first time. If the same data is read again, and is
 /// still remembered, it is read through the page cache, and from then on is cached like any other.
 /// [`FilesBuilder::history`](crate::FilesBuilder::history) has it for whole files. Handles and runs
-/// may share one.
+/// may share one, and with it what there is room for; they remember ranges and files apart.
 ///
 /// # Examples
 ///
@@ -173,10 +229,10 @@ impl ReadHistory {
     /// in one block count as the same data.
     ///
     /// It should be about as much as the page cache has room for. Data that is read in turns and
-    /// is more than this stays out of the page cache. Reads of more than 1 GiB are not remembered;
-    /// a file that [`Files`](crate::Files) reads is, whatever its size.
-    /// For each 256 KiB of which something is remembered it takes about 200 bytes of memory, up to
-    /// some 50 MB.
+    /// is more than this stays out of the page cache. Of ranges, those of more than 1 GiB are not
+    /// remembered.
+    /// For each 256 KiB of which something is remembered, and for each file that was read whole, it
+    /// takes about 200 bytes of memory, up to some 50 MB.
     #[must_use]
     pub fn new(bytes: u64) -> Self {
         let remembered = Mutex::new(Remembered::new(bytes));
@@ -184,13 +240,17 @@ impl ReadHistory {
         Self { shared: Arc::new(HistoryShared { fork_mark, remembered }) }
     }
 
-    /// Takes note of a read of a whole file of `size` bytes: whether all of it was read before.
-    pub(crate) fn touch_whole(&self, file: FileId, size: u64) -> Seen {
-        let starts = (0..size).step_by(LONGEST as usize);
-        let seen = starts.map(|start| self.touch(file, start..size.min(start + LONGEST)));
-        // Each piece is touched, whatever was seen of those before.
-        let again = seen.fold(size > 0, |again, seen| again & (seen == Seen::Again));
-        if again { Seen::Again } else { Seen::First }
+    /// Whether a file was read whole, when it had this size, as far as is remembered. If so, it is
+    /// forgotten, as it will be in the page cache.
+    pub(crate) fn was_read_whole(&self, file: FileId, size: u64) -> bool {
+        !self.shared.fork_mark.is_forked() && lock(&self.shared.remembered).forget_whole(file, size)
+    }
+
+    /// Takes note that a file of this size was read whole.
+    pub(crate) fn read_whole(&self, file: FileId, size: u64) {
+        if !self.shared.fork_mark.is_forked() {
+            lock(&self.shared.remembered).remember_whole(file, size);
+        }
     }
 
     pub(crate) fn touch(&self, file: FileId, range: Range<u64>) -> Seen {
@@ -215,7 +275,7 @@ impl fmt::Debug for ReadHistory {
 
 #[cfg(test)]
 mod tests {
-    use super::{BLOCK, LONGEST, ReadHistory, Remembered, SEGMENT, Seen, blocks_of};
+    use super::{BLOCK, LONGEST, Remembered, SEGMENT, Seen, blocks_of};
 
     const FILE: (u64, u64) = (1, 2);
     const MIB: u64 = 1 << 20;
@@ -290,12 +350,12 @@ mod tests {
             remembered.touch((1, file), file * MIB..file * MIB + 1);
             remembered.touch((1, file), file * MIB..file * MIB + 1 + file % 2 * BLOCK);
             assert!(remembered.blocks * BLOCK <= 10 * MIB);
-            let segments = remembered.segments.len();
+            let segments = remembered.pieces.len();
             assert!(segments as u64 <= 10 * MIB / BLOCK);
             assert!(remembered.order.len() <= 2 * segments + 17);
         }
-        let counted = remembered.segments.values().map(|segment| segment.blocks.count_ones());
-        assert_eq!(u64::from(counted.sum::<u32>()), remembered.blocks);
+        let counted = remembered.pieces.values().map(|piece| piece.blocks.count());
+        assert_eq!(counted.sum::<u64>(), remembered.blocks);
         assert_eq!(Remembered::new(0).touch(FILE, 0..1), Seen::First);
         let mut odd = Remembered::new(u64::MAX);
         for range in [0..u64::MAX, u64::MAX - 4096..u64::MAX, 5..LONGEST + 6] {
@@ -307,17 +367,40 @@ mod tests {
     }
 
     #[test]
-    fn a_large_file_is_remembered_in_pieces() {
-        let history = ReadHistory::new(8 << 30);
-        for (size, expected) in [
-            (3 * LONGEST + 5, Seen::First),
-            (3 * LONGEST + 5, Seen::Again),
-            (4 * LONGEST, Seen::First),
-            (0, Seen::First),
-            (0, Seen::First),
-        ] {
-            assert_eq!(history.touch_whole(FILE, size), expected, "{size}");
+    fn a_file_is_remembered_as_it_was_whatever_its_size() {
+        let mut remembered = Remembered::new(8 << 30);
+        for size in [1, BLOCK, 5 * LONGEST + 5] {
+            assert!(!remembered.forget_whole(FILE, size));
+            remembered.remember_whole(FILE, size);
+            assert_eq!(remembered.blocks, size.div_ceil(BLOCK));
+            assert!(!remembered.forget_whole((1, 3), size));
+            assert!(remembered.forget_whole(FILE, size));
+            assert!(!remembered.forget_whole(FILE, size), "it is cached now");
         }
+        // It has grown.
+        remembered.remember_whole(FILE, MIB);
+        assert!(!remembered.forget_whole(FILE, 2 * MIB));
+        remembered.remember_whole(FILE, 2 * MIB);
+        assert!(remembered.forget_whole(FILE, 2 * MIB));
+        assert_eq!((remembered.blocks, remembered.pieces.len()), (0, 0));
+    }
+
+    #[test]
+    fn a_file_that_is_too_large_drives_nothing_out() {
+        let mut remembered = Remembered::new(10 * MIB);
+        assert_eq!(remembered.touch(FILE, 0..MIB), Seen::First);
+        remembered.remember_whole((1, 3), 3 * MIB);
+        for size in [0, 10 * MIB + 1, u64::MAX] {
+            remembered.remember_whole((1, 4), size);
+            assert!(!remembered.forget_whole((1, 4), size), "{size}");
+        }
+        assert!(remembered.forget_whole((1, 3), 3 * MIB));
+        assert_eq!(remembered.touch(FILE, 0..MIB), Seen::Again);
+        // The oldest goes first.
+        remembered.remember_whole((1, 5), 6 * MIB);
+        remembered.remember_whole((1, 6), 6 * MIB);
+        assert!(!remembered.forget_whole((1, 5), 6 * MIB));
+        assert!(remembered.forget_whole((1, 6), 6 * MIB));
     }
 
     #[test]

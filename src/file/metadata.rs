@@ -109,7 +109,14 @@ pub struct Metadata {
     pub(crate) direct_io: DirectIo,
 }
 
+/// Which file: its device, and its number there.
+pub(crate) type FileId = (u64, u64);
+
 impl Metadata {
+    pub(crate) fn id(&self) -> FileId {
+        (self.device, self.inode)
+    }
+
     /// Asks for all of it with one call of statx(2). Where that call is forbidden, as by the
     /// profiles of old container runtimes, asks older calls, which know less.
     pub(crate) fn of(fd: BorrowedFd<'_>) -> io::Result<Self> {

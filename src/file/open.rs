@@ -234,7 +234,7 @@ fn open_both(path: &Path, history: Option<ReadHistory>) -> io::Result<FileHandle
         && metadata.direct_io != DirectIo::Unsupported
         && storage != Storage::Memory;
     let direct = if can_be_direct { open_again(fd.as_fd())? } else { None };
-    let history = history.map(|history| (history, (metadata.device, metadata.inode)));
+    let history = history.map(|history| (history, metadata.id()));
     let buffered = fd.as_raw_fd();
     let direct = direct.map(|fd| DirectPart { fd, buffered, history });
     let look = match storage {

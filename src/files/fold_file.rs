@@ -3,6 +3,7 @@
 use std::sync::{Arc, Weak};
 use std::time::Instant;
 
+use crate::file::access::Access;
 use crate::file::alignment::Alignment;
 use crate::files::error::{Failure, FileOperation};
 use crate::files::fold::Fold;
@@ -125,7 +126,7 @@ impl<F: Fold> FoldFile<F> {
         let discarded = reading.reads.take_discarded();
         let settled = Reading::settle(&mut place);
         drop(place);
-        self.core.drop_user(discarded, 0);
+        let Some(()) = self.core.drop_user(discarded, 0) else { return Action::Nothing };
         if let Some(settled) = settled {
             self.deliver(settled);
         }
@@ -163,7 +164,12 @@ impl<F: Fold> FoldFile<F> {
         self.core.shared.counters.add_read(access, fallback.as_ref(), restarts);
         // The file and the state are given back before another file is begun, as memory was before.
         self.core.close(file);
-        self.core.drop_user(state, bytes);
+        let Some(()) = self.core.drop_user(state, bytes) else { return };
+        if let (Some(history), Access::Direct) = (&self.core.shared.settings.history, access)
+            && bytes >= size
+        {
+            history.read_whole(self.info.metadata().id(), size);
+        }
         let (index, path) = (self.info.index(), self.info.path().to_owned());
         let result = match outcome {
             Ok(value) => Ok(Processed { index, path, value, bytes, size, access, fallback }),

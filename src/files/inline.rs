@@ -98,7 +98,7 @@ fn fold_whole<F: Fold>(core: &Arc<RunCore<F>>, opened: Opened, count: usize, buf
     let Folded { consumed, state, then: Then::Ended(outcome) } = folded else {
         unreachable!("nothing follows its only chunk")
     };
-    core.drop_user(state, consumed);
+    let Some(()) = core.drop_user(state, consumed) else { return };
     let IndexedPath { index, path } = info.into_indexed_path();
     let result = match outcome {
         Ok(value) => {

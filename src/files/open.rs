@@ -5,10 +5,9 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::atomic::AtomicU64;
 
-use crate::blocking::read_waiting;
+use crate::blocking::{read_cached_until, read_waiting};
 use crate::file::FileHandle;
 use crate::file::filesystem::Storage;
-use crate::file::history::Seen;
 use crate::file::metadata::{DirectIo, FileKind, Metadata};
 use crate::file::residency::Residency;
 use crate::files::error::{Failure, FileError, FileErrorKind, FileOperation};
@@ -52,7 +51,7 @@ impl Opened {
     ) -> Option<Reply<PoolBuf>> {
         let len = self.whole_len(shared, fold)?;
         let mut buffer = shared.budget.try_lease(len)?;
-        let count = self.source.file.read_cached(&mut buffer, len, 0)?;
+        let count = read_cached_until(&self.source.file, &mut buffer, len, 0, self.size)?;
         (count as u64 == self.size).then(|| Reply::whole(len, Ok((count, buffer))))
     }
 
@@ -198,10 +197,9 @@ pub(crate) fn choose_way(shared: &FilesShared, opened: &mut Opened) {
     if let Some(reason) = why_not.filter(|_| !is_cached && source.fallback.is_none()) {
         source.fallback = Some(io::Error::new(io::ErrorKind::Unsupported, reason));
     }
-    let file = (metadata.device, metadata.inode);
     let is_read_again = || match &shared.settings.history {
         Some(history) if policy == Policy::Automatic => {
-            history.touch_whole(file, opened.size) == Seen::Again
+            history.was_read_whole(metadata.id(), opened.size)
         }
         _ => false,
     };

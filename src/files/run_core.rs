@@ -21,7 +21,7 @@ use crate::files::shared::FilesShared;
 use crate::job::Job;
 use crate::streams::error::Halt;
 use crate::sync::{Condvar, Mutex, lock};
-use crate::unwind::{self, Payload, catch, discard};
+use crate::unwind::{self, Payload, discard};
 
 /// A worker goes on for this long, with one file or several, before other jobs have their turn.
 pub(crate) const TIME_SLICE: Duration = Duration::from_millis(1);
@@ -108,11 +108,10 @@ impl<F: Fold> RunCore<F> {
         }
     }
 
-    /// The dispatcher has not taken the job of a step.
+    /// The dispatcher has not taken the job of a step, and takes no more jobs.
     fn never_begun(self: &Arc<Self>, step: Step) {
-        // First, so that the step is not wanted once more.
-        self.shut_down();
         self.tell(Event::NeverBegun(step));
+        self.shut_down();
         match step {
             Step::Close => self.close_files(),
             Step::Finish => self.finish(),
@@ -136,17 +135,16 @@ impl<F: Fold> RunCore<F> {
             self.counts.add_end(result.is_ok());
         }
         let unwanted = self.results.put(result);
-        self.drop_user(unwanted, 0);
         self.tell(Event::FileEnded(by));
+        let _ = self.drop_user(unwanted, 0);
     }
 
-    /// Has a file closed by a blocking thread, soon: that may have to wait.
-    pub(crate) fn close(self: &Arc<Self>, file: FileHandle) {
-        let steps = self.schedule(|scheduler| {
+    /// Has a file closed by a blocking thread, once its end is told: that may have to wait.
+    pub(crate) fn close(&self, file: FileHandle) {
+        self.schedule(|scheduler| {
             lock(&self.to_close).push(file);
-            scheduler.on(Event::ToClose)
+            scheduler.to_close();
         });
-        self.begin(steps);
     }
 
     /// Closes files one by one: if one takes its time, another thread may go on with the others.
@@ -164,11 +162,14 @@ impl<F: Fold> RunCore<F> {
         self.deliver(EndedBy::Other, Err(failure.of(file, 0)));
     }
 
-    /// Drops a value of the user, whose destructor may panic.
-    pub(crate) fn drop_user<T>(&self, value: T, offset: u64) {
-        if let Err(payload) = catch(|| drop(value)) {
+    /// Drops a value of the user, whose destructor may panic. `None` in a child process that it has
+    /// forked, where the caller must return at once.
+    #[must_use]
+    pub(crate) fn drop_user<T>(&self, value: T, offset: u64) -> Option<()> {
+        if let Err(payload) = self.shared.run_user(|| drop(value))? {
             self.panicked(payload, FileOperation::Callback, offset);
         }
+        Some(())
     }
 
     /// Reports a panic of the user's code.
@@ -281,7 +282,8 @@ impl<F: Fold> RunControl<F::Output> for RunCore<F> {
     fn abandon(self: Arc<Self>) {
         if !self.shared.pipeline.is_forked() {
             self.halt_quietly();
-            self.results.abandon().into_iter().for_each(|result| self.drop_user(result, 0));
+            let _ =
+                self.results.abandon().into_iter().try_for_each(|result| self.drop_user(result, 0));
         }
     }
 

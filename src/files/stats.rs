@@ -13,9 +13,10 @@ pub struct FilesStats {
     pub opened_cached: u64,
     /// Files opened by the blocking threads.
     pub opened_blocking: u64,
-    /// Files read with `O_DIRECT`, in the end.
+    /// Files read with `O_DIRECT`, in the end. Each file that could be read, to its end or not, is
+    /// in one of these three counters.
     pub direct: u64,
-    /// Files read from the page cache, which had all of them.
+    /// Files read from the page cache, which had all that was read of them.
     pub cached: u64,
     /// Files read through the page cache otherwise, in the end.
     pub buffered: u64,

@@ -1,7 +1,6 @@
 //! Carries out the steps of a run. Blocking threads list paths and open files that are not in
 //! memory, or not all of them; they also read those that are small and go through the page cache.
 
-use std::path::PathBuf;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -17,6 +16,7 @@ use crate::files::run_core::RunCore;
 use crate::files::scheduler::event::{EndedBy, Event, Step, Taker};
 use crate::files::scheduler::openers::{BatchEnd, OPEN_AT_ONCE};
 use crate::job::Job;
+use crate::streams::read_ahead::{AfterMiss, Way};
 use crate::sync::lock;
 
 /// A step that has taken this long hands over the files that it has opened.
@@ -86,7 +86,11 @@ fn list<F: Fold>(core: &Arc<RunCore<F>>) {
     while core.schedule(|scheduler| scheduler.wants_path()) {
         let Some(path) = core.shared.run_user(|| core.paths.next()) else { return };
         match path {
-            Ok(Some(path)) => add_path(core, path),
+            Ok(Some(path)) => {
+                let count = || core.counts.add_found();
+                let steps = core.schedule(|scheduler| scheduler.listed(path, count));
+                core.begin(steps);
+            }
             // The iterator is dropped first, as the run may end as soon as the scheduler knows.
             Ok(None) => {
                 core.paths.close();
@@ -106,20 +110,6 @@ fn list<F: Fold>(core: &Arc<RunCore<F>>) {
     core.tell(Event::ListerOpens);
 }
 
-/// Adds a path that the iterator has given, unless no more paths are taken by now: then it is
-/// dropped.
-fn add_path<F: Fold>(core: &Arc<RunCore<F>>, path: PathBuf) {
-    let steps = core.schedule(|scheduler| {
-        scheduler.next_index()?;
-        // Before anybody can take it.
-        core.counts.add_found();
-        Some(scheduler.on(Event::Listed(path)))
-    });
-    if let Some(steps) = steps {
-        core.begin(steps);
-    }
-}
-
 /// Opens files; on a blocking thread.
 fn open_batch<F: Fold>(core: &Arc<RunCore<F>>) -> Batch {
     let (mut files, mut end) = (0, BatchEnd::InTime);
@@ -133,11 +123,10 @@ fn open_batch<F: Fold>(core: &Arc<RunCore<F>>) -> Batch {
         let Some((path, steps)) = taken else { break };
         core.begin(steps);
         let opened = open_one(core, path);
-        let steps = core.schedule(|scheduler| {
+        core.schedule(|scheduler| {
             lock(&core.opened).push(opened);
-            scheduler.on(Event::Opened)
+            scheduler.opened();
         });
-        core.begin(steps);
         files += 1;
         if begin.elapsed() > TIME_SLICE {
             end = BatchEnd::OutOfTime;
@@ -162,7 +151,9 @@ fn open_one<F: Fold>(core: &Arc<RunCore<F>>, mut path: IndexedPath) -> Result<Be
     }
     let mut opened = open(&core.shared, path)?;
     choose_way(&core.shared, &mut opened);
-    let first = opened.read_waiting(&core.shared, &core.fold);
+    let is_cached = opened.source.way == Way::Cached(AfterMiss::Direct);
+    let cached = if is_cached { opened.read_cached(&core.shared, &core.fold) } else { None };
+    let first = cached.or_else(|| opened.read_waiting(&core.shared, &core.fold));
     Ok((opened, first))
 }
 

@@ -98,7 +98,7 @@ impl Launcher {
         // SAFETY: the request describes the job in the slot with its token, as for `submit` below.
         // The slot keeps the job until it is taken out. Only this thread takes it out, or, after it
         // was handed on below, the thread that takes it out of the queue of the blocking threads.
-        let done = match unsafe { read_cached(&request.transfer, requested, look) } {
+        let done = match unsafe { read_cached(&request.transfer, requested, look, u64::MAX) } {
             CacheRead::Hit(count) => {
                 self.counters.cached.fetch_add(1, Ordering::Relaxed);
                 let mut completed = self.take_own(request.token, count as i64);

@@ -2,11 +2,13 @@
 
 use std::io;
 use std::mem;
+use std::os::fd::AsFd;
 use std::sync::{Arc, Weak};
 
-use crate::blocking::read_waiting;
+use crate::blocking::{read_cached_until, read_waiting};
 use crate::file::FileHandle;
 use crate::file::access::Access;
+use crate::file::residency::CacheLook;
 use crate::job::Job;
 use crate::job::completion::Completion;
 use crate::pool::pool_buf::PoolBuf;
@@ -184,7 +186,14 @@ impl ReadAhead {
     fn read_cached(&mut self, request: Request, mut buffer: PoolBuf) -> Option<PoolBuf> {
         let Way::Cached(after_miss) = self.source.way else { return Some(buffer) };
         let Request { offset, len, .. } = request;
-        match self.source.file.read_cached(&mut buffer, len, offset) {
+        let (file, size) = (&self.source.file, self.window.size());
+        let mut read = || read_cached_until(file, &mut buffer, len, offset, size);
+        // Now and then the kernel says of cached data that it would have to wait. From a miss on,
+        // the file is read in another way, so that is looked into.
+        let count = read().or_else(|| {
+            CacheLook::Ask.is_worth_a_try(file.as_fd(), offset, len).then(&mut read).flatten()
+        });
+        match count {
             Some(count) if count == len || offset + count as u64 == self.window.size() => {
                 self.window.done(Reply { request, result: Ok((count, buffer)) });
                 None

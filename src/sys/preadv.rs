@@ -44,10 +44,15 @@ pub(crate) unsafe fn transfer(
 /// Whether the page cache has this byte of a file, or the file ends before it. If it has not, Linux
 /// may begin to read some pages.
 pub(crate) fn is_byte_cached(file: BorrowedFd<'_>, offset: u64) -> bool {
+    if i64::try_from(offset).is_err() {
+        // No file is that long, and to the kernel the greatest of these is no offset at all.
+        return false;
+    }
     let mut byte = 0_u8;
     let one = libc::iovec { iov_base: (&raw mut byte).cast(), iov_len: 1 };
     let segments = (&raw const one, 1);
-    // SAFETY: one segment, of one byte, which is a live local.
+    // SAFETY: one segment, of one byte, which is a live local that nobody else uses. The borrow keeps
+    // the file open.
     let read =
         unsafe { transfer(Direction::Read, file.as_raw_fd(), segments, offset, libc::RWF_NOWAIT) };
     read.is_ok()

@@ -156,6 +156,27 @@ fn memory_that_is_waited_for_does_not_hold_up_a_shutdown() {
 }
 
 #[test]
+fn many_files_that_wait_for_memory_end_after_the_dispatcher() {
+    let directory = scratch();
+    let paths = files_of(directory.path(), &[40 * CHUNK; 60]);
+    let dispatcher = untended();
+    let files = modest(&dispatcher).memory(2 << 20).files_at_once(60).results(60).build().unwrap();
+    let pulled = Pulled::default();
+    let keep = |kept: &mut Vec<_>, chunk: Chunk| kept.push(chunk);
+    let paths = pulled.from(paths.into_iter());
+    let run = files.stream(paths, |_| Vec::new(), keep, |kept, _| drop(kept));
+    let progress = run.progress();
+    // All of them wait for memory that they have, and nothing is under way.
+    eventually("nothing goes on", || {
+        files.stats().memory_waits >= 40 && dispatcher.stats().outstanding == 0
+    });
+    watched(move || drop(dispatcher));
+    let outcomes = all(run);
+    assert!(outcomes.iter().filter(|outcome| outcome.is_err()).count() >= 40);
+    assert_ended(&outcomes, &pulled, &progress);
+}
+
+#[test]
 fn the_dispatcher_may_be_dropped_first_and_drained_meanwhile() {
     let directory = scratch();
     let paths = small_files(directory.path(), 300);

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use proptest::collection::vec;
 use proptest::prelude::{Just, Strategy, any};
 use proptest::{option, prop_oneof};
-use reapool::{FileErrorKind, Files, Order, Policy};
+use reapool::{FileErrorKind, Files, Order, Policy, ReadHistory};
 
 use crate::cases::{regressions, runner};
 use crate::support::cache::forget;
@@ -49,7 +49,7 @@ struct Settings {
     open_files: usize,
     results: usize,
     whole_limit: Option<usize>,
-    small: usize,
+    remembers: bool,
 }
 
 fn len() -> impl Strategy<Value = usize> {
@@ -72,21 +72,21 @@ fn settings() -> impl Strategy<Value = Settings> {
     let chunk = prop_oneof![Just(4096_usize), Just(5000), Just(16 << 10), Just(64 << 10)];
     let bounds = (1..5_usize, 1..5_usize, 1..5_usize);
     let whole = option::of(prop_oneof![Just(4096_usize), Just(100_000), Just(400_000)]);
-    let small = prop_oneof![Just(0_usize), Just(10_000)];
-    (0..3_usize, any::<bool>(), 1..3_usize, chunk, 0..6_usize, bounds, whole, small).prop_map(
-        |(policy, in_order, memory, chunk, ahead, bounds, whole_limit, small)| Settings {
-            policy,
-            in_order,
-            memory: memory * (2 << 20),
-            chunk,
-            read_ahead: ahead * chunk,
-            files_at_once: bounds.0,
-            open_files: bounds.1,
-            results: bounds.2,
-            whole_limit,
-            small,
-        },
-    )
+    (0..3_usize, any::<bool>(), 1..3_usize, chunk, 0..6_usize, bounds, whole, any::<bool>())
+        .prop_map(|(policy, in_order, memory, chunk, ahead, bounds, whole_limit, remembers)| {
+            Settings {
+                policy,
+                in_order,
+                memory: memory * (2 << 20),
+                chunk,
+                read_ahead: ahead * chunk,
+                files_at_once: bounds.0,
+                open_files: bounds.1,
+                results: bounds.2,
+                whole_limit,
+                remembers,
+            }
+        })
 }
 
 fn program() -> impl Strategy<Value = Program> {
@@ -112,7 +112,10 @@ impl Settings {
     fn files(&self, dispatcher: &Tended) -> Files {
         let order = if self.in_order { Order::Input } else { Order::Completion };
         let policy: Policy = POLICIES[self.policy];
-        let builder = Files::builder(dispatcher).policy(policy).order(order).small(self.small);
+        let mut builder = Files::builder(dispatcher).policy(policy).order(order);
+        if self.remembers {
+            builder = builder.history(&ReadHistory::new(1 << 20));
+        }
         let builder = builder.memory(self.memory).chunk(self.chunk).read_ahead(self.read_ahead);
         let builder = builder.files_at_once(self.files_at_once).open_files(self.open_files);
         let builder = builder.results(self.results);

@@ -9,7 +9,7 @@ use std::sync::atomic::AtomicU64;
 
 use reapool::{
     Chunk, Dispatcher, FileError, FileErrorKind, Files, FilesRun, Order, Policy, Processed,
-    WholeFile,
+    ReadHistory, WholeFile,
 };
 
 use crate::dice::Dice;
@@ -30,6 +30,7 @@ pub(crate) struct Tree {
     /// Whether reads may fail.
     is_faulty: bool,
     pub(crate) counts: Counts,
+    history: ReadHistory,
 }
 
 /// What came of it.
@@ -66,7 +67,8 @@ impl Tree {
             fs::write(&path, contents(index, 0..len))?;
             files.push((path, len as u64));
         }
-        Ok(Arc::new(Self { name, files, is_faulty, counts: Counts::default() }))
+        let (counts, history) = (Counts::default(), ReadHistory::new(1 << 20));
+        Ok(Arc::new(Self { name, files, is_faulty, counts, history }))
     }
 
     /// Runs over it until the actors are to come to an end.
@@ -82,7 +84,7 @@ impl Tree {
             .order(*dice.pick(&[Order::Completion, Order::Input]))
             .memory(dice.between(4, 16) << 20)
             .chunk(*dice.pick(&[BLOCK, 16 * BLOCK, 64 * BLOCK]))
-            .small(dice.below(2) * 8192)
+            .history(&self.history)
             .files_at_once(dice.between(1, 64))
             .whole_limit(1 << 20)
             .results(dice.between(1, 64))

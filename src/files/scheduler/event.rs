@@ -1,7 +1,5 @@
 //! What a run tells its scheduler, and the steps that the scheduler has it begin.
 
-use std::path::PathBuf;
-
 use crate::file::residency::Residency;
 use crate::files::paths::IndexedPath;
 use crate::files::scheduler::openers::BatchEnd;
@@ -11,11 +9,9 @@ use crate::files::scheduler::openers::BatchEnd;
 pub(crate) enum Event {
     /// The run has begun.
     Begun,
-    /// A step could not be posted.
+    /// The dispatcher has not taken the job of a step, and takes no further one.
     NeverBegun(Step),
 
-    /// The iterator has given a path, as the scheduler wanted one.
-    Listed(PathBuf),
     /// No more paths are taken.
     ListingEnded,
     /// No more paths are taken, because the iterator panicked. That has a result in the place of
@@ -36,8 +32,6 @@ pub(crate) enum Event {
     /// An inline step is over.
     InlineDone,
 
-    /// An opener has opened the file that it had taken, or has failed to.
-    Opened,
     /// A step that opens files is over. It has opened `files`, and hands over as many as are
     /// `handed_over`, also those of others.
     OpenerDone { files: usize, end: BatchEnd, handed_over: usize },
@@ -49,8 +43,6 @@ pub(crate) enum Event {
     /// The user has got so many results.
     ResultsTaken(usize),
 
-    /// A file is done with.
-    ToClose,
     /// The step that closes files has come.
     CloserCame,
     /// A file is about to be closed.

@@ -55,8 +55,17 @@ pub(crate) struct Scheduler {
     /// A blocking thread asks the iterator for paths.
     listing: bool,
     no_more_paths: bool,
+    posts: Posts,
     /// All files have their results.
     finished: bool,
+}
+
+/// Whether the dispatcher takes the jobs of steps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Posts {
+    Taken,
+    /// And never will be again.
+    Refused,
 }
 
 impl Scheduler {
@@ -75,6 +84,7 @@ impl Scheduler {
             in_callbacks: 0,
             listing: false,
             no_more_paths: false,
+            posts: Posts::Taken,
             finished: false,
         }
     }
@@ -98,7 +108,6 @@ impl Scheduler {
         match event {
             Event::Begun => {}
             Event::NeverBegun(step) => self.never_begun(step),
-            Event::Listed(path) => self.add_path(path),
             Event::ListingEnded => self.no_more_paths = true,
             Event::ListingPanicked => {
                 self.no_more_paths = true;
@@ -120,7 +129,6 @@ impl Scheduler {
                 self.in_callbacks += 1;
             }
             Event::InlineDone => self.inline_steps -= 1,
-            Event::Opened => self.openers.opened(),
             Event::OpenerDone { files, end, handed_over } => {
                 self.openers.done(files, end);
                 self.openers.handed_over(handed_over);
@@ -131,7 +139,6 @@ impl Scheduler {
                 self.in_callbacks -= usize::from(by == EndedBy::InlineCallbacks);
             }
             Event::ResultsTaken(count) => self.undelivered -= count,
-            Event::ToClose => self.closes.add(),
             Event::CloserCame => self.closes.set_coming(false),
             Event::Closing => self.closes.begin(),
             Event::Closed => self.closes.done(),
@@ -149,7 +156,9 @@ impl Scheduler {
         }
     }
 
+    /// No further step is begun but the end, which the caller sees to.
     fn never_begun(&mut self, step: Step) {
+        self.posts = Posts::Refused;
         match step {
             Step::List => self.listing = false,
             Step::Open => self.openers.done(0, BatchEnd::InTime),
@@ -158,11 +167,20 @@ impl Scheduler {
                 self.openers.stop_standing_by();
                 self.openers.done(0, BatchEnd::InTime);
             }
-            // The caller closes them.
             Step::Close => self.closes.set_coming(false),
-            // The caller ends the run.
             Step::Finish => {}
         }
+    }
+
+    /// The iterator has given a path. If no more paths are taken by now, it is dropped. `count`
+    /// counts it before anybody can take it.
+    pub(crate) fn listed(&mut self, path: PathBuf, count: impl FnOnce()) -> Steps {
+        if self.no_more_paths {
+            return Steps::default();
+        }
+        count();
+        self.add_path(path);
+        self.steps()
     }
 
     fn add_path(&mut self, path: PathBuf) {
@@ -170,6 +188,17 @@ impl Scheduler {
         self.undelivered += 1;
         self.listed.push_back(IndexedPath { index: self.paths, path });
         self.paths += 1;
+    }
+
+    /// A blocking thread has opened the file that it had taken, or has failed to. It goes on with
+    /// the next at once, or hands over what it has opened, so there is nothing to begin.
+    pub(crate) fn opened(&mut self) {
+        self.openers.opened();
+    }
+
+    /// A file is done with, whose end is told next.
+    pub(crate) fn to_close(&mut self) {
+        self.closes.add();
     }
 
     /// Whether the lister is to ask for another path.
@@ -188,7 +217,8 @@ impl Scheduler {
     }
 
     /// A path for this thread to open, if there is one, and the steps to begin before it does:
-    /// opening may take long. A blocking thread reports by [`Event::Opened`] when it is done.
+    /// opening may take long. A blocking thread reports by [`opened`](Self::opened) when it is
+    /// done.
     pub(crate) fn take_path(&mut self, taker: Taker) -> Option<(IndexedPath, Steps)> {
         let path = self.next_path(taker)?;
         match taker {
@@ -229,6 +259,9 @@ impl Scheduler {
         }
         if self.no_more_paths && self.in_progress == 0 {
             return Some(Step::Finish);
+        }
+        if self.posts == Posts::Refused {
+            return None;
         }
         if self.wants_lister() {
             return Some(Step::List);

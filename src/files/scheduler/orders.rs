@@ -61,6 +61,8 @@ struct World<'a> {
     results: usize,
     ended: usize,
     finished: usize,
+    /// The dispatcher takes no more jobs.
+    refuses: bool,
 }
 
 impl World<'_> {
@@ -71,11 +73,16 @@ impl World<'_> {
 
     fn begin(&mut self, steps: Steps) {
         for step in steps {
-            // Now and then the dispatcher takes no job.
-            if self.choices.below(64) == 63 && step != Step::Finish {
-                self.stop();
+            // From some job on the dispatcher takes none any more.
+            self.refuses |= self.choices.below(64) == 63;
+            if self.refuses && step != Step::Finish {
                 self.tell(Event::NeverBegun(step));
-                self.to_close = if step == Step::Close { 0 } else { self.to_close };
+                self.stop();
+                while step == Step::Close && self.to_close > 0 {
+                    self.to_close -= 1;
+                    self.tell(Event::Closing);
+                    self.tell(Event::Closed);
+                }
                 continue;
             }
             self.actors.push(match step {
@@ -124,7 +131,7 @@ impl World<'_> {
             }
             Actor::Opener { opened, is_opening: true } => {
                 self.opened += 1;
-                self.tell(Event::Opened);
+                self.scheduler.opened();
                 self.actors.push(Actor::Opener { opened: opened + 1, is_opening: false });
             }
             Actor::Opener { opened, .. } => self.open(opened),
@@ -140,7 +147,7 @@ impl World<'_> {
             Actor::Closer { is_closing } => self.close(is_closing),
             Actor::File => {
                 self.to_close += 1;
-                self.tell(Event::ToClose);
+                self.scheduler.to_close();
                 self.end(EndedBy::Other);
             }
         }
@@ -163,7 +170,8 @@ impl World<'_> {
             _ => {
                 self.rest -= 1;
                 self.listed += 1;
-                self.tell(Event::Listed(PathBuf::new()));
+                let steps = self.scheduler.listed(PathBuf::new(), || ());
+                self.begin(steps);
             }
         }
     }
@@ -261,6 +269,7 @@ fn run(bounds: Bounds, paths: usize, choices: &[u8]) {
         results: 0,
         ended: 0,
         finished: 0,
+        refuses: false,
     };
     world.tell(Event::Begun);
     while world.finished == 0 {

@@ -1,5 +1,6 @@
 //! What a scheduler decides, case by case.
 
+use std::cell::Cell;
 use std::path::PathBuf;
 
 use super::closes::CLOSE_AT;
@@ -7,6 +8,7 @@ use super::event::{EndedBy, Event, Step, Taker};
 use super::openers::{BatchEnd, OPEN_AT_ONCE, STREAK};
 use super::{Bounds, Scheduler};
 use crate::file::residency::Residency;
+use crate::sync::{Mutex, lock};
 
 const BOUNDS: Bounds =
     Bounds { files: 64, results: 100, open_files: 1000, inline_steps: 2, openers: 4 };
@@ -36,7 +38,8 @@ fn wanted_after(scheduler: &mut Scheduler, event: Event) -> Option<Step> {
 }
 
 fn add(scheduler: &mut Scheduler) -> Option<Step> {
-    wanted_after(scheduler, Event::Listed(PathBuf::new()))
+    scheduler.add_path(PathBuf::new());
+    scheduler.wanted()
 }
 
 /// The iterator has panicked.
@@ -78,23 +81,32 @@ fn list(scheduler: &mut Scheduler) -> usize {
 }
 
 #[test]
-fn a_step_that_could_not_be_posted_may_be_begun_again() {
-    let mut scheduler = Scheduler::new(BOUNDS);
-    for _ in 0..2 {
-        assert_eq!(next_step(&mut scheduler), Some(Step::List));
-        assert!(scheduler.listing);
-        scheduler.never_begun(Step::List);
-        assert!(!scheduler.listing && scheduler.openers.count() == 0);
-    }
-    let mut scheduler = scheduler_with(1, BOUNDS);
-    for _ in 0..2 {
-        assert_eq!(steps(&mut scheduler), [Step::Inline]);
-        scheduler.never_begun(Step::Inline);
-    }
-    defer_next(&mut scheduler);
-    for _ in 0..2 {
-        assert_eq!(next_step(&mut scheduler), Some(Step::Open));
-        scheduler.never_begun(Step::Open);
+fn a_path_is_counted_before_anybody_can_take_it() {
+    let (scheduler, counted) = (Mutex::new(Scheduler::new(BOUNDS)), Cell::new(0));
+    let count = || {
+        counted.set(counted.get() + 1);
+        assert!(scheduler.try_lock().is_err(), "somebody may have it");
+    };
+    let steps = lock(&scheduler).listed(PathBuf::new(), count);
+    assert!(!steps.is_empty(), "who listed may be long in asking for the next");
+    let _ = lock(&scheduler).on(Event::ListingEnded);
+    assert!(lock(&scheduler).listed(PathBuf::new(), count).is_empty());
+    assert_eq!(counted.get(), 1, "only what is taken");
+}
+
+#[test]
+fn after_a_step_that_could_not_be_posted_none_is_begun_but_the_end() {
+    for step in [Step::List, Step::Open, Step::Inline, Step::StandBy, Step::Close] {
+        let mut scheduler = Scheduler::new(BOUNDS);
+        let _ = add(&mut scheduler);
+        // So many that a step of each kind would be worth it.
+        (0..CLOSE_AT).for_each(|_| scheduler.to_close());
+        scheduler.begin(step);
+        assert!(scheduler.on(Event::NeverBegun(step)).is_empty(), "{step:?}");
+        assert!(!scheduler.listing && scheduler.openers.count() + scheduler.inline_steps == 0);
+        assert!(scheduler.on(Event::ListingEnded).is_empty(), "{step:?}");
+        let end = scheduler.on(Event::FileEnded(EndedBy::Other));
+        assert_eq!(end.0, [Step::Finish], "{step:?}");
     }
 }
 
