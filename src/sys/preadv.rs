@@ -51,8 +51,8 @@ pub(crate) fn is_byte_cached(file: BorrowedFd<'_>, offset: u64) -> bool {
     let mut byte = 0_u8;
     let one = libc::iovec { iov_base: (&raw mut byte).cast(), iov_len: 1 };
     let segments = (&raw const one, 1);
-    // SAFETY: one segment, of one byte, which is a live local that nobody else uses. The borrow keeps
-    // the file open.
+    // SAFETY: one segment, of one byte, which is a live local that nobody else uses. The borrow
+    // keeps the file open.
     let read =
         unsafe { transfer(Direction::Read, file.as_raw_fd(), segments, offset, libc::RWF_NOWAIT) };
     read.is_ok()
