@@ -38,8 +38,8 @@ impl Arguments {
         self.command.take()
     }
 
-    /// The next one. If the user asks for help, that is printed, and there is no further argument:
-    /// `None` of the outer option.
+    /// Hands all arguments to `take`, which may ask for their values. Prints the help, and looks no
+    /// further, if the user asks for it.
     pub(crate) fn read(
         &mut self,
         help: &str,

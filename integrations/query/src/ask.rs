@@ -27,7 +27,7 @@ Options:
       --table NAME=PATH  A table: a file, or a directory of files, which end in .parquet or .csv;
                          may be given several times
       --store S          Who reads the files: reapool, or local (LocalFileSystem) [default: reapool]
-      --cold             Take the tables' files out of this machine's page cache before the first run
+      --cold             Take the tables' files out of the page cache before the first run
       --repeat N         Run the query N times [default: 1]
       --partitions N     Read and compute in N parts at once [default: the number of processors]
       --standalone       Run it on Ballista, with a scheduler and an executor in this process

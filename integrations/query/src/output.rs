@@ -7,8 +7,10 @@ use crate::failure::{Failure, Result};
 
 /// Prints a line, or several, on the standard output.
 pub(crate) fn print(text: impl Display) -> Result {
+    // In one piece: the standard output would write line by line.
+    let text = format!("{text}\n");
     let mut stdout = io::stdout().lock();
-    match writeln!(stdout, "{text}").and_then(|()| stdout.flush()) {
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Err(Failure::OutputClosed),
         Err(error) => Err(Failure::Failed(format!("standard output: {error}"))),
         Ok(()) => Ok(()),

@@ -64,6 +64,8 @@ impl FromStr for NamedPath {
 #[derive(Debug)]
 pub(crate) struct Table {
     name: String,
+    /// As the user named it.
+    path: PathBuf,
     url: Url,
     format: Format,
     /// In the order of their names.
@@ -81,7 +83,7 @@ impl Table {
         };
         let url = url.map_err(|()| Failure::at(&path, "there is no URL for this path"))?;
         let format = format_of(&path, &files)?;
-        Ok(Self { name, url, format, files })
+        Ok(Self { name, path, url, format, files })
     }
 
     pub(crate) fn of_files(name: &str, path: &Path) -> Result<Self> {
@@ -94,14 +96,13 @@ impl Table {
 
     pub(crate) async fn register(&self, context: &SessionContext) -> Result {
         let Self { name, url, format, .. } = self;
-        match format {
+        let registered = match format {
             Format::Parquet => {
-                let options = ParquetReadOptions::default();
-                context.register_parquet(name, url.as_str(), options).await?;
+                context.register_parquet(name, url.as_str(), ParquetReadOptions::default()).await
             }
-            Format::Csv => context.register_csv(name, url.as_str(), CsvReadOptions::new()).await?,
-        }
-        Ok(())
+            Format::Csv => context.register_csv(name, url.as_str(), CsvReadOptions::new()).await,
+        };
+        registered.map_err(|error| Failure::at(&self.path, error.strip_backtrace()))
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::arrow::util::pretty::pretty_format_batches;
+use datafusion::execution::context::SessionContext;
 use log::LevelFilter;
 
 use crate::answers::rows;
@@ -23,8 +24,8 @@ Usage: query cluster [OPTIONS] SQL
 
 Starts a Ballista scheduler and executors on this machine, each a process, and runs SQL on them as
 their client. Prints the result; on the standard error, the time, and how each executor has read
-the files. Runs the same SQL in this process with LocalFileSystem, and fails if the results differ.
-All that it has started ends with it.
+the files. Then runs the same SQL in this process with LocalFileSystem, and fails if the results
+differ. All that it has started ends with it.
 
 Options:
       --table NAME=PATH  A table: a file, or a directory of files, which end in .parquet or .csv;
@@ -132,8 +133,9 @@ impl Cluster {
 
 async fn run(options: &Options, tables: &[Table], temporary: &Path) -> Result {
     let ended = signals::ended()?;
-    // First: a mistake in the query shows before anything is started.
-    let expected = rows(&answer(options, Place::Here, tables).await?)?;
+    // A mistake in the query shows before anything is started.
+    let here = context_of(options, &Place::Here, tables).await?;
+    here.sql(&options.sql).await?;
     let cluster = Cluster::start(options, temporary).await?;
     say(format_args!("scheduler at {}, {} executors", cluster.address, options.executors));
     let result = tokio::select! {
@@ -148,7 +150,8 @@ async fn run(options: &Options, tables: &[Table], temporary: &Path) -> Result {
         }
     };
     cluster.end().await?;
-    if rows(&result)? != expected {
+    let expected = collect(&here, &options.sql).await?;
+    if rows(&result)? != rows(&expected)? {
         return Err(Failure::failed("the cluster's result differs from this process's"));
     }
     say("the result is the same as in this process with LocalFileSystem");
@@ -167,16 +170,17 @@ async fn answer_of(
         }
     }
     let began = Instant::now();
-    let result = answer(options, Place::Remote(cluster.address.clone()), tables).await?;
+    let context = context_of(options, &Place::Remote(cluster.address.clone()), tables).await?;
+    let result = collect(&context, &options.sql).await?;
     let seconds = began.elapsed().as_secs_f64();
     print(pretty_format_batches(&result).map_err(Failure::failed)?)?;
     say(format_args!("cluster: {seconds:.3} s"));
     Ok(result)
 }
 
-async fn answer(options: &Options, place: Place, tables: &[Table]) -> Result<Vec<RecordBatch>> {
+/// This process reads with `LocalFileSystem`; as a client, it reads nothing but for types.
+async fn context_of(options: &Options, place: &Place, tables: &[Table]) -> Result<SessionContext> {
     let store = Store::open(StoreKind::Local)?;
     let partitions = options.partitions.unwrap_or(2 * options.executors);
-    let context = context::context(&place, &store, partitions, tables).await?;
-    collect(&context, &options.sql).await
+    context::context(place, &store, partitions, tables).await
 }

@@ -17,10 +17,11 @@ use crate::failure::{Failure, Result};
 /// How long a process may take to start, or to end after SIGTERM.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Makes this process end when its parent does, however that ends.
+/// Makes this process end when its parent does, however that ends. It is killed: after SIGTERM, an
+/// executor would finish its tasks, whose results nobody wants.
 pub(crate) fn end_with(parent: Option<i32>) -> Result {
     let Some(parent) = parent else { return Ok(()) };
-    set_pdeathsig(Signal::SIGTERM).map_err(Failure::failed)?;
+    set_pdeathsig(Signal::SIGKILL).map_err(Failure::failed)?;
     // It may have ended before.
     if getppid().as_raw() == parent { Ok(()) } else { Err(Failure::Interrupted) }
 }

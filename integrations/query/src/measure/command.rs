@@ -28,7 +28,7 @@ and system; the greatest memory of the process; and how much the device was aske
 whether a turn was cold. The last two columns are the medians of the rounds' ratios.
 
 Options:
-      --data DIR       Where the data are, or are made, as by `query generate` (--quick: in DIR/quick)
+      --data DIR       Where the data are, or are made, as by generate (--quick: in DIR/quick)
       --rounds N       How many rounds [default: 5]
       --threads N      Threads and partitions [default: the number of processors]
       --gib N          How much data [default: 2]

@@ -41,11 +41,13 @@ impl Rounds<'_> {
     }
 
     fn prepare(&self, state: State) -> Result {
-        page_cache::forget(&self.files)?;
         match state {
-            State::Cold => Ok(()),
+            State::Cold => page_cache::forget(&self.files),
             State::Warm => page_cache::fill(&self.files),
-            State::FirstFileWarm => page_cache::fill(&self.files[..1]),
+            State::FirstFileWarm => {
+                page_cache::forget(&self.files)?;
+                page_cache::fill(&self.files[..1])
+            }
         }
     }
 

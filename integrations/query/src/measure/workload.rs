@@ -96,7 +96,7 @@ impl State {
         match self {
             Self::Cold => "cold",
             Self::Warm => "warm",
-            Self::FirstFileWarm => "cold, hot",
+            Self::FirstFileWarm => "one file warm",
         }
     }
 }
