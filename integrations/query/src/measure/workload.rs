@@ -78,7 +78,7 @@ pub(crate) const ALL: [Workload; 10] = [
     ),
     Workload {
         name: "beside-hot",
-        title: "all 20 columns beside a hot file",
+        title: "20 columns beside a hot file",
         task: Task::BesideHot,
         states: &[State::FirstFileWarm],
         parts: &["the whole", "hot file, median"],
