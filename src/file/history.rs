@@ -115,13 +115,14 @@ impl Remembered {
         if segments().all(is_known) {
             // Not those at its ends: the next read may begin in the same block.
             let within = range.start.div_ceil(BLOCK) * BLOCK..range.end / BLOCK * BLOCK;
-            segments().for_each(|number| {
-                self.forget(key(number), Blocks::Some(blocks_of(number, &within)))
-            });
+            for number in segments() {
+                self.forget(key(number), Blocks::Some(blocks_of(number, &within)));
+            }
             return Seen::Again;
         }
-        segments()
-            .for_each(|number| self.remember(key(number), Blocks::Some(blocks_of(number, &range))));
+        for number in segments() {
+            self.remember(key(number), Blocks::Some(blocks_of(number, &range)));
+        }
         Seen::First
     }
 

@@ -143,7 +143,7 @@ impl<F: Fold> RunCore<F> {
     pub(crate) fn close(&self, file: FileHandle) {
         self.schedule(|scheduler| {
             lock(&self.to_close).push(file);
-            scheduler.to_close();
+            scheduler.add_to_close();
         });
     }
 

@@ -197,7 +197,7 @@ impl Scheduler {
     }
 
     /// A file is done with, whose end is told next.
-    pub(crate) fn to_close(&mut self) {
+    pub(crate) fn add_to_close(&mut self) {
         self.closes.add();
     }
 

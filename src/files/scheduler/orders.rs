@@ -147,7 +147,7 @@ impl World<'_> {
             Actor::Closer { is_closing } => self.close(is_closing),
             Actor::File => {
                 self.to_close += 1;
-                self.scheduler.to_close();
+                self.scheduler.add_to_close();
                 self.end(EndedBy::Other);
             }
         }

@@ -100,7 +100,7 @@ fn after_a_step_that_could_not_be_posted_none_is_begun_but_the_end() {
         let mut scheduler = Scheduler::new(BOUNDS);
         let _ = add(&mut scheduler);
         // So many that a step of each kind would be worth it.
-        (0..CLOSE_AT).for_each(|_| scheduler.to_close());
+        (0..CLOSE_AT).for_each(|_| scheduler.add_to_close());
         scheduler.begin(step);
         assert!(scheduler.on(Event::NeverBegun(step)).is_empty(), "{step:?}");
         assert!(!scheduler.listing && scheduler.openers.count() + scheduler.inline_steps == 0);
