@@ -10,6 +10,7 @@ use crate::blocking::transfer::{CacheRead, perform, read_cached};
 use crate::buffer::IoBufMut;
 use crate::engine::{TRANSFER_MAX, Transfer, decode};
 use crate::file::FileHandle;
+use crate::file::residency::CacheLook;
 
 impl FileHandle {
     /// Reads up to `len` bytes, no more than the buffer's capacity, if all of them are in the page
@@ -45,20 +46,22 @@ impl FileHandle {
         len: usize,
         offset: u64,
     ) -> Option<usize> {
-        read_cached_until(self, buffer, len, offset, u64::MAX)
+        read_cached_until(self, self.cache_look()?, buffer, len, offset, u64::MAX)
     }
 }
 
 /// Reads as [`FileHandle::read_cached`] does, but looks no further than `end`, where the file is
-/// taken to end: that saves a system call if it does.
+/// taken to end: that saves a system call if it does. It finds out by `look` whether there is
+/// something to read; a file that is read directly has nothing.
 pub(crate) fn read_cached_until<B: IoBufMut>(
     file: &FileHandle,
+    look: CacheLook,
     buffer: &mut B,
     len: usize,
     offset: u64,
     end: u64,
 ) -> Option<usize> {
-    let look = file.cache_look()?;
+    file.cache_look()?;
     // Before `capacity`, as the contract of `IoBufMut` begins with the pointer.
     let memory = buffer.stable_mut_ptr();
     let len = len.min(buffer.capacity());

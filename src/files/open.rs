@@ -9,7 +9,7 @@ use crate::blocking::{read_cached_until, read_waiting};
 use crate::file::FileHandle;
 use crate::file::filesystem::Storage;
 use crate::file::metadata::{DirectIo, FileKind, Metadata};
-use crate::file::residency::Residency;
+use crate::file::residency::{CacheLook, Residency};
 use crate::files::error::{Failure, FileError, FileErrorKind, FileOperation};
 use crate::files::fold::Fold;
 use crate::files::info::FileInfo;
@@ -51,7 +51,8 @@ impl Opened {
     ) -> Option<Reply<PoolBuf>> {
         let len = self.whole_len(shared, fold)?;
         let mut buffer = shared.budget.try_lease(len)?;
-        let count = read_cached_until(&self.source.file, &mut buffer, len, 0, self.size)?;
+        let file = &self.source.file;
+        let count = read_cached_until(file, CacheLook::Try, &mut buffer, len, 0, self.size)?;
         (count as u64 == self.size).then(|| Reply::whole(len, Ok((count, buffer))))
     }
 
@@ -191,7 +192,10 @@ pub(crate) fn choose_way(shared: &FilesShared, opened: &mut Opened) {
     let why_not = no_direct_io(shared, metadata.direct_io, storage);
     source.way = match why_not {
         _ if !is_cached => Way::Device,
-        None => Way::Cached(AfterMiss::Direct),
+        None => Way::Cached(AfterMiss::Direct(match storage {
+            Storage::Stacked => CacheLook::Try,
+            Storage::Plain | Storage::Memory => CacheLook::Ask,
+        })),
         Some(_) => Way::Cached(AfterMiss::PageCache),
     };
     if let Some(reason) = why_not.filter(|_| !is_cached && source.fallback.is_none()) {

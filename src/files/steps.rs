@@ -151,7 +151,7 @@ fn open_one<F: Fold>(core: &Arc<RunCore<F>>, mut path: IndexedPath) -> Result<Be
     }
     let mut opened = open(&core.shared, path)?;
     choose_way(&core.shared, &mut opened);
-    let is_cached = opened.source.way == Way::Cached(AfterMiss::Direct);
+    let is_cached = matches!(opened.source.way, Way::Cached(AfterMiss::Direct(_)));
     let cached = if is_cached { opened.read_cached(&core.shared, &core.fold) } else { None };
     let first = cached.or_else(|| opened.read_waiting(&core.shared, &core.fold));
     Ok((opened, first))

@@ -2,7 +2,6 @@
 
 use std::io;
 use std::mem;
-use std::os::fd::AsFd;
 use std::sync::{Arc, Weak};
 
 use crate::blocking::{read_cached_until, read_waiting};
@@ -50,7 +49,7 @@ impl Source {
 
     /// Whether some of it may be read with direct I/O.
     pub(crate) fn may_be_direct(&self) -> bool {
-        self.file.is_direct() || self.way == Way::Cached(AfterMiss::Direct)
+        self.file.is_direct() || matches!(self.way, Way::Cached(AfterMiss::Direct(_)))
     }
 }
 
@@ -67,7 +66,8 @@ pub(crate) enum Way {
 /// How a file is read on of which the page cache has not all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum AfterMiss {
-    Direct,
+    /// As what is missing is not to come through the page cache, a read looks first, in this way.
+    Direct(CacheLook),
     PageCache,
 }
 
@@ -187,12 +187,15 @@ impl ReadAhead {
         let Way::Cached(after_miss) = self.source.way else { return Some(buffer) };
         let Request { offset, len, .. } = request;
         let (file, size) = (&self.source.file, self.window.size());
-        let mut read = || read_cached_until(file, &mut buffer, len, offset, size);
-        // Now and then the kernel says of cached data that it would have to wait. From a miss on,
-        // the file is read in another way, so that is looked into.
-        let count = read().or_else(|| {
-            CacheLook::Ask.is_worth_a_try(file.as_fd(), offset, len).then(&mut read).flatten()
-        });
+        let mut read = |look| read_cached_until(file, look, &mut buffer, len, offset, size);
+        let count = match after_miss {
+            // Behind the end there is nothing to look for.
+            AfterMiss::Direct(look) if offset < size => {
+                // Now and then the kernel says of cached data that it would have to wait.
+                read(look).or_else(|| read(look))
+            }
+            _ => read(CacheLook::Try),
+        };
         match count {
             Some(count) if count == len || offset + count as u64 == self.window.size() => {
                 self.window.done(Reply { request, result: Ok((count, buffer)) });
@@ -210,7 +213,7 @@ impl ReadAhead {
         self.source.way = Way::Device;
         self.window.set_request_len(self.device_len);
         // No read is in flight that could find the file open in another way than it was meant for.
-        if after_miss == AfterMiss::Direct {
+        if let AfterMiss::Direct(_) = after_miss {
             match self.source.file.with_direct(true) {
                 Ok(file) => self.source.file = file,
                 Err(error) => self.source.fallback = Some(error),
@@ -368,6 +371,7 @@ mod tests {
     use crate::file::FileHandle;
     use crate::file::access::Access;
     use crate::file::filesystem::{Storage, ask_storage};
+    use crate::file::residency::CacheLook;
     use crate::pool::BufferPool;
     use crate::pool::pool_buf::PoolBuf;
     use crate::streams::budget::{Budget, Place, Waiter};
@@ -502,7 +506,7 @@ mod tests {
     /// Tries until a file was read as expected: now and then the kernel says of cached data that it
     /// would have to wait. valgrind says so always, as it doesn't know preadv2(2).
     fn assert_read(as_expected: impl Fn(Rig) -> bool) {
-        let way = Way::Cached(AfterMiss::Direct);
+        let way = Way::Cached(AfterMiss::Direct(CacheLook::Ask));
         let is_memcheck = std::env::var_os("REAPOOL_MEMCHECK").is_some();
         let mut rigs = std::iter::repeat_with(|| Rig::new(open_buffered, way)).take(50);
         assert!(is_memcheck || rigs.any(|rig| rig.is_none_or(&as_expected)));

@@ -163,38 +163,35 @@ fn automatic_takes_the_page_cache_for_what_is_in_it() {
     assert!(is_memcheck() || (0..50).any(|_| all_cached()));
 }
 
+/// A large file that is not in the page cache. `None`, and said to be skipped, where that can't be
+/// had.
+fn large_and_cold(directory: &Path) -> Option<PathBuf> {
+    open_direct(&directory.join("probe"))?;
+    let path = patterned(directory, "large", 1, 20 * CHUNK);
+    let is_cold = || {
+        forget(&path);
+        pages_in_memory(&path) == 0
+    };
+    if !(0..50).any(|_| is_cold()) {
+        skipped("cold files: the page cache keeps what it is asked to drop");
+        return None;
+    }
+    Some(path)
+}
+
 #[test]
 fn automatic_is_direct_for_what_is_large_and_not_in_it() {
     let (directory, dispatcher) = (scratch(), dispatcher(2));
-    let [large, small] = [("large", 20 * CHUNK), ("small", 3000)]
-        .map(|(name, len)| patterned(directory.path(), name, 1, len));
-    if open_direct(&directory.path().join("probe")).is_none() {
-        return;
-    }
-    for path in [&large, &small] {
-        forget(path);
-        if pages_in_memory(path) > 0 {
-            return skipped("cold files: the page cache keeps what it is asked to drop");
-        }
-    }
+    let Some(path) = large_and_cold(directory.path()) else { return };
     let files = modest(&dispatcher).build().unwrap();
-    // Looking whether it is in the page cache brings it there, at once if this takes a while.
-    assert_ne!(only(gathered(&files, [small.clone()])).unwrap().access, Access::Direct);
-    assert_eq!(only(gathered(&files, [large.clone()])).unwrap().access, Access::Direct);
-    assert_eq!(pages_in_memory(&large), 0, "reading it left it out of the page cache");
+    assert_eq!(only(gathered(&files, [path.clone()])).unwrap().access, Access::Direct);
+    assert_eq!(pages_in_memory(&path), 0, "reading it left it out of the page cache");
 }
 
 #[test]
 fn what_is_read_again_is_let_into_the_page_cache() {
     let (directory, dispatcher) = (scratch(), dispatcher(2));
-    let path = patterned(directory.path(), "large", 1, 20 * CHUNK);
-    if open_direct(&directory.path().join("probe")).is_none() {
-        return;
-    }
-    forget(&path);
-    if pages_in_memory(&path) > 0 {
-        return skipped("cold files: the page cache keeps what it is asked to drop");
-    }
+    let Some(path) = large_and_cold(directory.path()) else { return };
     let history = ReadHistory::new(1 << 30);
     let mut accesses = [(); 2].map(|()| {
         let files = modest(&dispatcher).history(&history).build().unwrap();
