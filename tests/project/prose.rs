@@ -103,17 +103,17 @@ fn links_lead_somewhere() {
     assert!(count > 20, "{count} links");
 }
 
-/// Doctests can't have them: DataFusion takes too long to build. So they are the lines of an
-/// example, which is compiled where it is tested.
+/// Doctests can't have them: DataFusion takes too long to build for the gate. So they are the lines
+/// of a program, which `.ci/query` compiles.
 #[test]
 fn the_lines_for_datafusion_are_those_of_a_program() {
     let page = text("integrations/object_store/README.md");
     let lines = page.split("```rust,ignore\n").nth(1).and_then(|rest| rest.split("```").next());
-    let example = text("integrations/query/examples/register.rs");
-    let mut rest = example.lines().map(str::trim);
+    let program = text("integrations/query/register/src/main.rs");
+    let mut rest = program.lines().map(str::trim);
     let lines: Vec<_> = lines.expect("a block of code").lines().collect();
     assert!(lines.len() >= 4, "{lines:?}");
     for line in lines {
-        assert!(rest.any(|other| other == line), "the example has no such line: {line}");
+        assert!(rest.any(|other| other == line), "the program has no such line: {line}");
     }
 }

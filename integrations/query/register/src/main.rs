@@ -1,7 +1,7 @@
-//! The lines of `../object_store/README.md` for DataFusion, in a program:
+//! The lines of `../../object_store/README.md` for DataFusion, in a program:
 //!
 //! ```text
-//! cargo run --release --example register -- FILE.parquet
+//! cargo run -- FILE.parquet
 //! ```
 
 use std::error::Error;
