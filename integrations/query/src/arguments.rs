@@ -89,6 +89,27 @@ impl Argument {
     }
 }
 
+/// The SQL, which is the one value of a command line.
+#[derive(Default)]
+pub(crate) struct Sql(Option<String>);
+
+impl Sql {
+    pub(crate) fn read(&mut self, argument: &Argument) -> Result {
+        match argument {
+            Argument::Value(text) if self.0.is_none() => {
+                let text = text.to_str().ok_or_else(|| Failure::usage("the SQL is not UTF-8"))?;
+                self.0 = Some(text.to_owned());
+                Ok(())
+            }
+            other => Err(other.unexpected()),
+        }
+    }
+
+    pub(crate) fn given(self) -> Result<String> {
+        self.0.ok_or_else(|| Failure::usage("no SQL is given"))
+    }
+}
+
 /// What the command line asks for.
 pub(crate) enum Wanted {
     Run,

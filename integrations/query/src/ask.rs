@@ -8,7 +8,7 @@ use datafusion::arrow::util::pretty::pretty_format_batches;
 use datafusion::execution::context::SessionContext;
 use log::LevelFilter;
 
-use crate::arguments::{Argument, Arguments, Wanted};
+use crate::arguments::{Argument, Arguments, Sql, Wanted};
 use crate::context::{self, Place, processors};
 use crate::failure::{Failure, Result};
 use crate::output::{print, say};
@@ -84,14 +84,10 @@ fn parse(mut arguments: Arguments) -> Result<Option<Options>> {
         place: Place::Here,
         sql: String::new(),
     };
-    let mut sql = None;
+    let mut sql = Sql::default();
     let wanted = arguments.read(HELP, |arguments, argument| {
         match &argument {
-            Argument::Value(text) if sql.is_none() => {
-                let text = text.to_str().ok_or_else(|| Failure::usage("the SQL is not UTF-8"))?;
-                sql = Some(text.to_owned());
-            }
-            Argument::Value(_) => return Err(argument.unexpected()),
+            Argument::Value(_) => sql.read(&argument)?,
             Argument::Option(name) => match name.as_str() {
                 "table" => options.tables.push(arguments.value()?),
                 "store" => options.store = Some(arguments.value()?),
@@ -108,7 +104,7 @@ fn parse(mut arguments: Arguments) -> Result<Option<Options>> {
     if let Wanted::Help = wanted {
         return Ok(None);
     }
-    options.sql = sql.ok_or_else(|| Failure::usage("no SQL is given"))?;
+    options.sql = sql.given()?;
     if matches!(options.place, Place::Remote(_)) && options.store.is_some() {
         return Err(Failure::usage("--store does not go with --remote: executors have their own"));
     }

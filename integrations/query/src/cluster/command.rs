@@ -9,7 +9,7 @@ use datafusion::execution::context::SessionContext;
 use log::LevelFilter;
 
 use crate::answers::rows;
-use crate::arguments::{Argument, Arguments, Wanted};
+use crate::arguments::{Argument, Arguments, Sql, Wanted};
 use crate::ask::collect;
 use crate::cluster::processes::Process;
 use crate::context::{self, Place, processors};
@@ -66,11 +66,10 @@ fn parse(mut arguments: Arguments) -> Result<Option<Options>> {
         partitions: None,
         sql: String::new(),
     };
-    let mut sql = None;
+    let mut sql = Sql::default();
     let wanted = arguments.read(HELP, |arguments, argument| {
         match &argument {
-            Argument::Value(text) if sql.is_none() => sql = text.to_str().map(str::to_owned),
-            Argument::Value(_) => return Err(argument.unexpected()),
+            Argument::Value(_) => sql.read(&argument)?,
             Argument::Option(name) => match name.as_str() {
                 "table" => options.tables.push(arguments.value()?),
                 "store" => options.store = arguments.value()?,
@@ -85,7 +84,7 @@ fn parse(mut arguments: Arguments) -> Result<Option<Options>> {
     if let Wanted::Help = wanted {
         return Ok(None);
     }
-    options.sql = sql.ok_or_else(|| Failure::usage("no SQL is given"))?;
+    options.sql = sql.given()?;
     Ok(Some(options))
 }
 
