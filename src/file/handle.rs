@@ -17,8 +17,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::file::access::Access;
 use crate::file::alignment::Alignment;
-use crate::file::history::{ReadHistory, Seen};
+use crate::file::history::ReadHistory;
 use crate::file::metadata::{DirectIo, FileId, FileKind, Metadata};
+use crate::file::remembered::Seen;
 use crate::file::residency::CacheLook;
 use crate::sys::descriptor::{device_size, status_flags};
 
@@ -86,7 +87,7 @@ pub(super) struct DirectPart {
     pub(super) fd: OwnedFd,
     /// The first descriptor, for reads through the page cache.
     pub(super) buffered: RawFd,
-    /// What of the file is read again is let into the page cache.
+    /// Data of the file that is read again is let into the page cache.
     pub(super) history: Option<(ReadHistory, FileId)>,
 }
 

@@ -11,6 +11,7 @@ pub(crate) mod history;
 pub(crate) mod metadata;
 pub(crate) mod open;
 pub(crate) mod owner;
+pub(crate) mod remembered;
 pub(crate) mod residency;
 pub(crate) mod shown;
 

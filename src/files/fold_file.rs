@@ -19,7 +19,8 @@ use crate::job::Job;
 use crate::pool::pool_buf::PoolBuf;
 use crate::streams::budget::Waiter;
 use crate::streams::error::Halt;
-use crate::streams::read_ahead::{ReadAhead, ReadChunk, ReadOwner, Source, Way};
+use crate::streams::read_ahead::{ReadAhead, ReadChunk, ReadOwner};
+use crate::streams::source::{Source, Way};
 use crate::streams::window::{Next, Reply, Window};
 use crate::sync::{Mutex, lock};
 

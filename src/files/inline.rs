@@ -18,7 +18,8 @@ use crate::files::run_core::{RunCore, TIME_SLICE};
 use crate::files::scheduler::event::{EndedBy, Event, Taker};
 use crate::files::settings::Policy;
 use crate::pool::pool_buf::PoolBuf;
-use crate::streams::read_ahead::{AfterMiss, ReadChunk, Source, Way};
+use crate::streams::read_ahead::ReadChunk;
+use crate::streams::source::{AfterMiss, Source, Way};
 use crate::streams::window::{Next, Reply};
 
 /// Up to this size, in bytes, a file that was opened without waiting is taken to be in the page

@@ -20,7 +20,7 @@ use crate::files::settings::Policy;
 use crate::files::shared::FilesShared;
 use crate::files::stats::Counters;
 use crate::pool::pool_buf::PoolBuf;
-use crate::streams::read_ahead::{AfterMiss, Source, Way};
+use crate::streams::source::{AfterMiss, Source, Way};
 use crate::streams::window::Reply;
 
 /// An open file of which little was read.

@@ -16,7 +16,7 @@ use crate::files::run_core::RunCore;
 use crate::files::scheduler::event::{EndedBy, Event, Step, Taker};
 use crate::files::scheduler::openers::{BatchEnd, OPEN_AT_ONCE};
 use crate::job::Job;
-use crate::streams::read_ahead::{AfterMiss, Way};
+use crate::streams::source::{AfterMiss, Way};
 use crate::sync::lock;
 
 /// A step that has taken this long hands over the files that it has opened.

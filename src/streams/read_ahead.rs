@@ -5,14 +5,13 @@ use std::mem;
 use std::sync::{Arc, Weak};
 
 use crate::blocking::{read_cached_until, read_waiting};
-use crate::file::FileHandle;
-use crate::file::access::Access;
 use crate::file::residency::CacheLook;
 use crate::job::Job;
 use crate::job::completion::Completion;
 use crate::pool::pool_buf::PoolBuf;
 use crate::streams::budget::{Budget, Place, Waiter};
 use crate::streams::error::{Halt, StreamError};
+use crate::streams::source::{AfterMiss, Source, Way};
 use crate::streams::window::{Next, Reply, Request, Window};
 
 /// A chunk that is to be consumed next.
@@ -28,47 +27,6 @@ pub(crate) struct ReadChunk {
 pub(crate) trait ReadOwner: Waiter {
     /// A read has come back: the owner passes it on to [`ReadAhead::arrived`].
     fn arrived(self: Arc<Self>, reply: Reply<PoolBuf>);
-}
-
-/// A file to read that nobody else uses.
-pub(crate) struct Source {
-    pub(crate) file: FileHandle,
-    pub(crate) way: Way,
-    /// Why the file is not read with direct I/O, if it should be.
-    pub(crate) fallback: Option<io::Error>,
-}
-
-impl Source {
-    /// The way of the data, as far as it is known before the reads.
-    pub(crate) fn access(&self) -> Access {
-        match self.way {
-            Way::Cached(_) => Access::Cached,
-            Way::Device => self.file.access(),
-        }
-    }
-
-    /// Whether some of it may be read with direct I/O.
-    pub(crate) fn may_be_direct(&self) -> bool {
-        self.file.is_direct() || matches!(self.way, Way::Cached(AfterMiss::Direct(_)))
-    }
-}
-
-/// How a file is read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Way {
-    /// From the page cache, which is taken to have all of it, chunk by chunk as they are wanted.
-    /// The first chunk that it has not is read as said, and so are all after it.
-    Cached(AfterMiss),
-    /// Each read may have to wait for the device, with `O_DIRECT` or without, as the file is open.
-    Device,
-}
-
-/// How a file is read on of which the page cache has not all.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum AfterMiss {
-    /// As what is missing is not to come through the page cache, a read looks first, in this way.
-    Direct(CacheLook),
-    PageCache,
 }
 
 /// A file and its reads. It gives the file's chunks in order and knows nothing of their use.
@@ -197,7 +155,7 @@ impl ReadAhead {
             _ => read(CacheLook::Try),
         };
         match count {
-            Some(count) if count == len || offset + count as u64 == self.window.size() => {
+            Some(count) if count == len || offset + count as u64 == size => {
                 self.window.done(Reply { request, result: Ok((count, buffer)) });
                 None
             }
@@ -366,7 +324,7 @@ mod tests {
     use std::os::fd::{AsFd, AsRawFd};
     use std::sync::{Arc, Weak, mpsc};
 
-    use super::{AfterMiss, ReadAhead, ReadOwner, Source, Way};
+    use super::{ReadAhead, ReadOwner};
     use crate::Dispatcher;
     use crate::file::FileHandle;
     use crate::file::access::Access;
@@ -376,6 +334,7 @@ mod tests {
     use crate::pool::pool_buf::PoolBuf;
     use crate::streams::budget::{Budget, Place, Waiter};
     use crate::streams::error::Halt;
+    use crate::streams::source::{AfterMiss, Source, Way};
     use crate::streams::window::{Next, Reply, Window};
     use crate::sys::descriptor::status_flags;
 

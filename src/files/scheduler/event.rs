@@ -1,10 +1,10 @@
-//! What a run tells its scheduler, and the steps that the scheduler has it begin.
+//! The events that a run tells its scheduler, and the steps that the scheduler has it begin.
 
 use crate::file::residency::Residency;
 use crate::files::paths::IndexedPath;
 use crate::files::scheduler::openers::BatchEnd;
 
-/// What has happened in a run.
+/// Something that has happened in a run.
 #[derive(Debug)]
 pub(crate) enum Event {
     /// The run has begun.

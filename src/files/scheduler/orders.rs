@@ -15,7 +15,7 @@ use super::openers::{BatchEnd, OPEN_AT_ONCE};
 use super::{Bounds, Scheduler};
 use crate::file::residency::Residency;
 
-/// What a thread of the run is at.
+/// A thread of the run, or a file, by its next move.
 #[derive(Debug)]
 enum Actor {
     Lister,

@@ -1,4 +1,4 @@
-//! What a scheduler decides, case by case.
+//! The decisions of a scheduler, case by case.
 
 use std::cell::Cell;
 use std::path::PathBuf;
