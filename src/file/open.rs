@@ -237,10 +237,7 @@ fn open_both(path: &Path, history: Option<ReadHistory>) -> io::Result<FileHandle
     let history = history.map(|history| (history, metadata.id()));
     let buffered = fd.as_raw_fd();
     let direct = direct.map(|fd| DirectPart { fd, buffered, history });
-    let look = match storage {
-        Storage::Stacked => CacheLook::TryEnds,
-        Storage::Plain | Storage::Memory => CacheLook::Ask,
-    };
+    let look = CacheLook::before_direct_reads(storage);
     let (raw, facts) = (fd.as_raw_fd(), (metadata.kind, metadata.direct_io));
     let direct = direct.map(|direct| (direct, look));
     Ok(FileHandle::with_direct_part(fd, raw, 0, facts, direct))

@@ -24,6 +24,14 @@ pub(crate) enum CacheLook {
 }
 
 impl CacheLook {
+    /// For a file on this storage whose missing data is not to come through the page cache.
+    pub(crate) fn before_direct_reads(storage: Storage) -> Self {
+        match storage {
+            Storage::Stacked => Self::TryEnds,
+            Storage::Plain | Storage::Memory => Self::Ask,
+        }
+    }
+
     /// Whether a read of this range is worth a try that may not wait: all of the range, as far as
     /// the file has it, is said to be in the page cache, or nothing can be said before.
     pub(crate) fn is_worth_a_try(self, file: BorrowedFd<'_>, offset: u64, len: usize) -> bool {

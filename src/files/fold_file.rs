@@ -166,7 +166,7 @@ impl<F: Fold> FoldFile<F> {
         // The file and the state are given back before another file is begun, as memory was before.
         self.core.close(file);
         let Some(()) = self.core.drop_user(state, bytes) else { return };
-        if let (Some(history), Access::Direct) = (&self.core.shared.settings.history, access)
+        if let (Some(history), Access::Direct) = (self.core.shared.history(), access)
             && bytes >= size
         {
             history.read_whole(self.info.metadata().id(), size);

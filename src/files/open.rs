@@ -192,21 +192,14 @@ pub(crate) fn choose_way(shared: &FilesShared, opened: &mut Opened) {
     let why_not = no_direct_io(shared, metadata.direct_io, storage);
     source.way = match why_not {
         _ if !is_cached => Way::Device,
-        None => Way::Cached(AfterMiss::Direct(match storage {
-            Storage::Stacked => CacheLook::Try,
-            Storage::Plain | Storage::Memory => CacheLook::Ask,
-        })),
+        None => Way::Cached(AfterMiss::Direct(CacheLook::before_direct_reads(storage))),
         Some(_) => Way::Cached(AfterMiss::PageCache),
     };
     if let Some(reason) = why_not.filter(|_| !is_cached && source.fallback.is_none()) {
         source.fallback = Some(io::Error::new(io::ErrorKind::Unsupported, reason));
     }
-    let is_read_again = || match &shared.settings.history {
-        Some(history) if policy == Policy::Automatic => {
-            history.was_read_whole(metadata.id(), opened.size)
-        }
-        _ => false,
-    };
+    let is_read_again =
+        || shared.history().is_some_and(|it| it.was_read_whole(metadata.id(), opened.size));
     let direct = !is_cached && source.fallback.is_none() && !is_read_again();
     if source.file.is_direct() != direct {
         match source.file.with_direct(direct) {

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use crate::file::filesystem::FileSystems;
+use crate::file::history::ReadHistory;
 use crate::files::opener::{Lookup, NoWaitOpener};
-use crate::files::settings::Settings;
+use crate::files::settings::{Policy, Settings};
 use crate::files::stats::Counters;
 use crate::pipeline::Pipeline;
 use crate::pool::BufferPool;
@@ -35,6 +36,11 @@ impl FilesShared {
             pipeline,
             settings,
         }
+    }
+
+    /// The read history, if files are read by the policy that it is for.
+    pub(crate) fn history(&self) -> Option<&ReadHistory> {
+        self.settings.history.as_ref().filter(|_| self.settings.policy == Policy::Automatic)
     }
 
     pub(crate) fn no_wait_opener(&self) -> NoWaitOpener<'_> {

@@ -89,6 +89,10 @@ fn list<F: Fold>(core: &Arc<RunCore<F>>) {
             Ok(Some(path)) => {
                 let count = || core.counts.add_found();
                 let steps = core.schedule(|scheduler| scheduler.listed(path, count));
+                if steps.is_empty() {
+                    // The next path may be long in coming, and beginning steps looks for it too.
+                    core.check_shutdown();
+                }
                 core.begin(steps);
             }
             // The iterator is dropped first, as the run may end as soon as the scheduler knows.
@@ -101,7 +105,6 @@ fn list<F: Fold>(core: &Arc<RunCore<F>>) {
                 core.listing_panicked(payload);
             }
         }
-        core.check_shutdown();
     }
     if core.halted().is_some() {
         // The run may have ended while the iterator was asked.

@@ -193,6 +193,9 @@ fn what_is_read_again_is_let_into_the_page_cache() {
     let (directory, dispatcher) = (scratch(), dispatcher(2));
     let Some(path) = large_and_cold(directory.path()) else { return };
     let history = ReadHistory::new(1 << 30);
+    // What another policy reads directly says nothing of what this one is to let in.
+    let files = modest(&dispatcher).policy(Policy::Direct).history(&history).build().unwrap();
+    assert_eq!(only(gathered(&files, [path.clone()])).unwrap().access, Access::Direct);
     let mut accesses = [(); 2].map(|()| {
         let files = modest(&dispatcher).history(&history).build().unwrap();
         only(gathered(&files, [path.clone()])).unwrap().access
