@@ -115,8 +115,8 @@ impl Lookup {
 
     /// Finds a file if everything that finding it takes is in memory; its file system is not asked.
     /// The descriptor only names the file. `EAGAIN` says that there is something to wait for.
-    fn find_nowait(&self, path: &Path) -> io::Result<OwnedFd> {
-        self.openat2(path, libc::O_PATH | libc::O_CLOEXEC, libc::RESOLVE_CACHED)
+    fn find_nowait(&self, path: &Path, flags: c_int) -> io::Result<OwnedFd> {
+        self.openat2(path, libc::O_PATH | libc::O_CLOEXEC | flags, libc::RESOLVE_CACHED)
     }
 
     /// Opens a file for reading if everything that finding it takes is in memory. Its file system
@@ -188,7 +188,7 @@ impl<'a> NoWaitOpener<'a> {
     pub(crate) fn open(&mut self, path: &Path) -> io::Result<OwnedFd> {
         let begin = usize::from(path.is_absolute());
         let same_mount = *self.same_mount[begin].get_or_insert_with(|| {
-            let place = self.lookup.find_nowait(Path::new([".", "/"][begin]));
+            let place = self.lookup.find_nowait(Path::new([".", "/"][begin]), 0);
             place.is_ok_and(|place| self.systems.opens_at_once(place.as_fd()))
         });
         if !same_mount {
@@ -215,7 +215,7 @@ impl<'a> NoWaitOpener<'a> {
             Some((directory, at_once)) if directory == parent => *at_once,
             _ => {
                 let here = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
-                let at_once = self.systems.opens_at_once(self.lookup.find_nowait(here)?.as_fd());
+                let at_once = self.systems.opens_at_once(self.lookup.find_nowait(here, 0)?.as_fd());
                 self.directory = Some((parent.to_owned(), at_once));
                 at_once
             }
@@ -232,7 +232,8 @@ impl<'a> NoWaitOpener<'a> {
 
     /// Finds a file first, and opens it if its mount is one that doesn't wait.
     fn open_alone(&self, path: &Path) -> io::Result<OwnedFd> {
-        let place = self.lookup.find_nowait(path)?;
+        // A link that is to be refused is what it is, wherever it leads, if anywhere.
+        let place = self.lookup.find_nowait(path, self.lookup.nofollow())?;
         if !self.systems.opens_at_once(place.as_fd()) {
             return Err(io::ErrorKind::WouldBlock.into());
         }
@@ -263,7 +264,7 @@ mod tests {
     /// update a link's time of access; reading through the link, as this does, has it updated.
     fn assert_found(paths: &[PathBuf], expected: impl Fn(&Found<'_>) -> bool) {
         let lookup = Lookup::new(Links::Follow, None).unwrap();
-        let root = lookup.find_nowait(Path::new("/"));
+        let root = lookup.find_nowait(Path::new("/"), 0);
         if root.is_err_and(|error| error.raw_os_error() == Some(libc::ENOSYS)) {
             // valgrind doesn't know openat2(2), nor do kernels before 5.6: nothing is opened so.
             return;

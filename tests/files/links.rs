@@ -9,7 +9,7 @@ use reapool::{FileErrorKind, FileOperation, Files, FilesError, Links};
 
 use crate::support::cache::forget;
 use crate::support::files::{
-    Outcome, POLICIES, all, copied, dispatcher, modest, only, pattern, patterned,
+    Outcome, POLICIES, all, copied, dispatcher, in_memory, modest, only, pattern, patterned,
 };
 use crate::support::scratch;
 
@@ -67,8 +67,14 @@ fn assert_read(outcome: Outcome<Vec<u8>>, seed: usize) {
 
 #[test]
 fn a_link_is_refused_in_the_place_of_a_file() {
-    let (directory, dispatcher) = (scratch(), dispatcher(2));
-    let inside = tree(directory.path());
+    // On the file system of the build, and on another mount, where finding a file takes more steps.
+    for directory in [Some(scratch()), in_memory()].into_iter().flatten() {
+        assert_links_refused(directory.path());
+    }
+}
+
+fn assert_links_refused(directory: &Path) {
+    let (inside, dispatcher) = (tree(directory), dispatcher(2));
     for policy in POLICIES {
         let files = modest(&dispatcher).policy(policy).links(Links::Refuse).build().unwrap();
         for name in ["near", "far", "root", "way", "loose"] {
