@@ -75,6 +75,7 @@
 //! | an event loop, and little to do in callbacks | [`LoopDispatcher`] | the loop's thread | the loop, for as long as callbacks take |
 //! | pipes, sockets, timers next to files | [`Job::poll`], in any of these | as above | nobody; it holds a slot |
 //! | paths, and no wish for any of this | [`Files`] | a worker | the thread that takes results |
+//! | a function that takes a [`Read`](std::io::Read) | [`FileReader`] | | the thread that reads |
 //!
 //! - **Callbacks and `drain`** cost least: no value is handed over, and only workers are woken.
 //! - **A [`scope`](Submitter::scope)** is for a function that begins and ends its work. Its jobs
@@ -115,6 +116,11 @@
 //! that lie close together in one read. With [`FileHandle::open_automatic`], reads of what is in
 //! the page cache take it from there, and other reads are direct. [`FileHandle::read_cached`] reads
 //! what is cached at once, on the calling thread.
+//!
+//! # One file, pulled
+//!
+//! Decoders, and parsers of lines, csv or tar, take a [`Read`](std::io::Read) or a
+//! [`BufRead`](std::io::BufRead). A [`FileReader`] is both, and reads ahead of them.
 //!
 //! # Many files
 //!
@@ -320,6 +326,7 @@ mod pipeline;
 mod pool;
 mod queue;
 mod ranges;
+mod reader;
 mod scope;
 mod streams;
 mod submit;
@@ -372,6 +379,8 @@ pub use queue::sender::{QueuePermit, QueueSender};
 pub use queue::{CompletionQueue, QueueDrain};
 pub use ranges::bytes::RangeBytes;
 pub use ranges::{ReadRanges, ReadRangesError};
+pub use reader::FileReader;
+pub use reader::builder::FileReaderBuilder;
 pub use scope::Scope;
 pub use scope::error::ScopeError;
 pub use scope::job::ScopedJob;

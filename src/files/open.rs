@@ -20,7 +20,7 @@ use crate::files::settings::Policy;
 use crate::files::shared::FilesShared;
 use crate::files::stats::Counters;
 use crate::pool::pool_buf::PoolBuf;
-use crate::streams::source::{AfterMiss, Source, Way};
+use crate::streams::source::{AfterMiss, Sharing, Source, Way};
 use crate::streams::window::Reply;
 
 /// An open file of which little was read.
@@ -154,7 +154,8 @@ fn examine(
     match fd.and_then(handle_of) {
         Ok((file, metadata, size)) => {
             let info = FileInfo::new(path.index, path.path, metadata);
-            Ok(Opened { source: Source { file, way: Way::Device, fallback: None }, info, size })
+            let (sharing, way) = (Sharing::Alone, Way::Device);
+            Ok(Opened { source: Source { file, sharing, way, fallback: None }, info, size })
         }
         Err(failure) => Err(failure.of(path, 0)),
     }

@@ -152,7 +152,7 @@ impl ReadAhead {
                 // Now and then the kernel says of cached data that it would have to wait.
                 read(look).or_else(|| read(look))
             }
-            _ => read(CacheLook::Try),
+            _ => read(self.source.file.cache_look().unwrap_or(CacheLook::Try)),
         };
         match count {
             Some(count) if count == len || offset + count as u64 == size => {
@@ -246,7 +246,7 @@ impl ReadAhead {
                 Err(error) => {
                     let refused =
                         matches!(error.raw_os_error(), Some(libc::EINVAL | libc::EOPNOTSUPP));
-                    if !refused || !self.source.file.is_direct() {
+                    if !refused || !self.source.can_be_switched() {
                         return Err(error.into());
                     }
                     self.refusal = Some(error);
@@ -270,7 +270,8 @@ impl ReadAhead {
         self.restarts += 1;
         let stale = self.window.restart();
         self.discard(stale);
-        if !self.window.consumed().is_multiple_of(self.source.file.alignment().offset) {
+        let step = self.source.file.alignment().offset;
+        if self.source.can_be_switched() && !self.window.consumed().is_multiple_of(step) {
             let reason = "the file was changed: its end is not where it was";
             self.refusal = Some(io::Error::other(reason));
         }
@@ -289,6 +290,31 @@ impl ReadAhead {
         let stale = self.window.begin_again();
         self.discard(stale);
         self.window.set_request_len(len);
+    }
+
+    /// Goes on at another offset, as at the beginning: `way` is how the file is read from there on,
+    /// as long as that goes well.
+    pub(crate) fn seek(&mut self, offset: u64, way: Way) {
+        self.source.way = way;
+        let stale = self.window.seek(offset);
+        self.discard(stale);
+    }
+
+    /// Issues everything again that was not consumed, as a read has failed.
+    pub(crate) fn rewind(&mut self) {
+        let stale = self.window.rewind();
+        self.discard(stale);
+    }
+
+    /// From now on a read asks for `len` bytes, and `ahead` bytes may be issued and not consumed.
+    pub(crate) fn set_lengths(&mut self, len: usize, ahead: usize) {
+        self.device_len = len;
+        self.window.set_lengths(len, ahead);
+    }
+
+    /// Whether reads are issued before their chunks are wanted.
+    pub(crate) fn is_ahead(&self) -> bool {
+        self.source.way == Way::Device
     }
 
     /// Switches direct I/O off, for good.
@@ -334,7 +360,7 @@ mod tests {
     use crate::pool::pool_buf::PoolBuf;
     use crate::streams::budget::{Budget, Place, Waiter};
     use crate::streams::error::Halt;
-    use crate::streams::source::{AfterMiss, Source, Way};
+    use crate::streams::source::{AfterMiss, Sharing, Source, Way};
     use crate::streams::window::{Next, Reply, Window};
     use crate::sys::descriptor::status_flags;
 
@@ -391,7 +417,8 @@ mod tests {
             let (sender, replies) = mpsc::channel();
             let owner: Arc<dyn ReadOwner> = Arc::new(Owner(sender));
             let weak: Weak<dyn ReadOwner> = Arc::downgrade(&owner);
-            let source = Source { file: open(&path), way, fallback: None };
+            let sharing = Sharing::Alone;
+            let source = Source { file: open(&path), sharing, way, fallback: None };
             let window = Window::new((CHUNKS * LEN) as u64, LEN, BLOCK, 4 * LEN);
             let reads = ReadAhead::new(source, window, LEN, None, Arc::clone(&budget), weak);
             let (_owner, _dispatcher, _directory) = (owner, dispatcher, directory);

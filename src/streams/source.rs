@@ -6,9 +6,10 @@ use crate::file::FileHandle;
 use crate::file::access::Access;
 use crate::file::residency::CacheLook;
 
-/// A file to read that nobody else uses.
+/// A file to read.
 pub(crate) struct Source {
     pub(crate) file: FileHandle,
+    pub(crate) sharing: Sharing,
     pub(crate) way: Way,
     /// Why the file is not read with direct I/O, if it should be.
     pub(crate) fallback: Option<io::Error>,
@@ -23,10 +24,24 @@ impl Source {
         }
     }
 
+    /// Whether it is read with `O_DIRECT`, which can be switched off.
+    pub(crate) fn can_be_switched(&self) -> bool {
+        self.file.is_direct() && self.sharing == Sharing::Alone
+    }
+
     /// Whether some of it may be read with direct I/O.
     pub(crate) fn may_be_direct(&self) -> bool {
         self.file.is_direct() || matches!(self.way, Way::Cached(AfterMiss::Direct(_)))
     }
+}
+
+/// Who uses an open file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sharing {
+    /// The stream alone, which may switch `O_DIRECT`.
+    Alone,
+    /// Others may, too. It stays open as it is.
+    Shared,
 }
 
 /// How a file is read.

@@ -93,6 +93,12 @@ impl<B> Window<B> {
         self.ahead = self.ahead.max(len as u64);
     }
 
+    /// From now on a read asks for `len` bytes, and `ahead` bytes may be issued and not consumed.
+    pub(crate) fn set_lengths(&mut self, len: usize, ahead: usize) {
+        self.request_len = len;
+        self.ahead = ahead.max(len) as u64;
+    }
+
     /// The offset up to which the file is consumed.
     pub(crate) fn consumed(&self) -> u64 {
         self.consumed
@@ -178,6 +184,13 @@ impl<B> Window<B> {
     pub(crate) fn rewind(&mut self) -> BTreeMap<u64, Reply<B>> {
         self.issued = self.consumed;
         self.close()
+    }
+
+    /// Goes on at another offset, a multiple of the block. Gives back the replies, to be dropped.
+    #[must_use]
+    pub(crate) fn seek(&mut self, offset: u64) -> BTreeMap<u64, Reply<B>> {
+        self.consumed = offset;
+        self.rewind()
     }
 
     /// Reads everything again that was not consumed, as the file has changed. Gives back the

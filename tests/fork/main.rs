@@ -10,6 +10,7 @@ mod dispatcher;
 mod event_loop;
 mod killed;
 mod pool;
+mod reader;
 mod scope;
 #[path = "../support/mod.rs"]
 mod support;

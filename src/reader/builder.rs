@@ -1,0 +1,191 @@
+//! The settings of a reader.
+
+use std::fmt;
+use std::io;
+use std::ops::{Bound, Range, RangeBounds};
+use std::path::Path;
+
+use crate::file::FileHandle;
+use crate::file::alignment::Alignment;
+use crate::file::metadata::FileKind;
+use crate::pipeline::Pipeline;
+use crate::pool::BufferPool;
+use crate::pool::error::PoolBuildError;
+use crate::pool::mapping::HugePages;
+use crate::reader::FileReader;
+use crate::reader::lengths::{LEAST, Lengths};
+use crate::submit::Submitter;
+use crate::sync::Arc;
+
+/// Reads are multiples of this, or of the file's alignment if that is larger.
+const BLOCK: usize = 4096;
+/// The longest read.
+const CHUNK_MAX: usize = 1 << 30;
+/// A pool has its memory in pieces of this size.
+const SLAB: usize = 2 << 20;
+
+/// Settings of a [`FileReader`].
+///
+/// # Examples
+///
+/// ```
+/// use std::io::Read;
+/// use reapool::Dispatcher;
+///
+/// let dispatcher = Dispatcher::new()?;
+/// let mut name = String::new();
+/// dispatcher.submitter().reader().range(1..8).open("Cargo.toml")?.read_to_string(&mut name)?;
+/// assert_eq!(name, "package");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+#[must_use = "a builder does nothing until a file is opened"]
+pub struct FileReaderBuilder {
+    pipeline: Arc<Pipeline>,
+    chunk: usize,
+    read_ahead: usize,
+    range: Range<u64>,
+}
+
+impl FileReaderBuilder {
+    pub(crate) fn new(pipeline: &Arc<Pipeline>) -> Self {
+        Self {
+            pipeline: Arc::clone(pipeline),
+            chunk: 1 << 20,
+            read_ahead: 4 << 20,
+            range: 0..u64::MAX,
+        }
+    }
+
+    /// The longest read, in bytes; 1 MiB by default. It is rounded up to a multiple of 4096, or of
+    /// the file's alignment.
+    pub fn chunk(mut self, bytes: usize) -> Self {
+        self.chunk = bytes;
+        self
+    }
+
+    /// How many bytes may be read ahead of the user; 4 MiB by default, at least one chunk. With the
+    /// chunk that the user is at, and what buffers of 2 MiB leave over, this is the reader's
+    /// memory. It is mapped when it is first needed.
+    pub fn read_ahead(mut self, bytes: usize) -> Self {
+        self.read_ahead = bytes;
+        self
+    }
+
+    /// The bytes of the file that are read; all by default. The range may end behind the file.
+    pub fn range(mut self, range: impl RangeBounds<u64>) -> Self {
+        let start = match range.start_bound() {
+            Bound::Included(&start) => start,
+            Bound::Excluded(&before) => before.saturating_add(1),
+            Bound::Unbounded => 0,
+        };
+        let end = match range.end_bound() {
+            Bound::Included(&last) => last.saturating_add(1),
+            Bound::Excluded(&end) => end,
+            Bound::Unbounded => u64::MAX,
+        };
+        self.range = start..end.max(start);
+        self
+    }
+
+    /// Opens a file as [`FileHandle::open_automatic`] does, and reads it. Waits for open(2).
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`](crate::OpenError), as an [`io::Error`], and as for [`read`](Self::read).
+    pub fn open(self, path: impl AsRef<Path>) -> io::Result<FileReader> {
+        let file = FileHandle::open_automatic(path)?;
+        self.read(file)
+    }
+
+    /// Reads a file that is open. Others may use the handle too.
+    ///
+    /// The reads take the way of the handle. Through one that is
+    /// [direct](FileHandle::is_direct), a file whose length is changed while it is read ends with
+    /// an error if its new end is not aligned.
+    ///
+    /// # Errors
+    ///
+    /// Of the kind [`InvalidInput`](io::ErrorKind::InvalidInput) if the file has no offsets, as a
+    /// pipe, or if the settings make no sense; errors of statx(2).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::io::{BufRead, Seek, SeekFrom};
+    /// use reapool::{Dispatcher, FileHandle};
+    ///
+    /// let dispatcher = Dispatcher::new()?;
+    /// let file = FileHandle::open_buffered("Cargo.toml")?;
+    /// let mut reader = dispatcher.submitter().reader().read(file)?;
+    /// reader.seek(SeekFrom::Start(1))?;
+    /// assert!(reader.fill_buf()?.starts_with(b"package"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn read(self, file: FileHandle) -> io::Result<FileReader> {
+        if !matches!(file.kind(), FileKind::Regular | FileKind::BlockDevice) {
+            return Err(invalid("a reader needs a file with offsets, which a pipe has not"));
+        }
+        let block = Alignment { memory: BLOCK, ..file.alignment() }.step();
+        if !(1..=CHUNK_MAX).contains(&self.chunk) || block > CHUNK_MAX {
+            return Err(invalid("`chunk` must be between 1 byte and 1 GiB"));
+        }
+        let size = file.size()?;
+        let lengths = Lengths::new(block, self.chunk, self.read_ahead);
+        let pool = pool(lengths, size.min(self.range.end).saturating_sub(self.range.start));
+        let pool = pool.map_err(io::Error::other)?;
+        Ok(FileReader::new(&self.pipeline, pool, file, size, self.range, lengths))
+    }
+}
+
+/// The memory for so many bytes that are to be read: for small reads, and for long ones.
+fn pool(lengths: Lengths, bytes: u64) -> Result<BufferPool, PoolBuildError> {
+    let small = lengths.most().min(LEAST.next_multiple_of(lengths.block()));
+    let slabs = |len: usize| {
+        let buffers_in_slab = (SLAB / len).max(1);
+        lengths.buffers().div_ceil(buffers_in_slab) * len.next_multiple_of(SLAB)
+    };
+    let capacity = slabs(small) + slabs(lengths.most());
+    // Of a small file, a huge page would be mostly empty.
+    let pages = if bytes < SLAB as u64 { HugePages::Off } else { HugePages::Transparent };
+    BufferPool::builder()
+        .capacity(capacity)
+        .classes([small, lengths.most()])
+        .huge_pages(pages)
+        .build()
+}
+
+fn invalid(message: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, message)
+}
+
+impl Submitter {
+    /// Settings of a [`FileReader`]: a `Read`, a `BufRead` and a `Seek` whose next reads are under
+    /// way.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::io::Read;
+    /// use reapool::Dispatcher;
+    ///
+    /// let dispatcher = Dispatcher::new()?;
+    /// let mut manifest = String::new();
+    /// dispatcher.submitter().reader().open("Cargo.toml")?.read_to_string(&mut manifest)?;
+    /// assert!(manifest.starts_with("[package]"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn reader(&self) -> FileReaderBuilder {
+        FileReaderBuilder::new(&self.pipeline)
+    }
+}
+
+impl fmt::Debug for FileReaderBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FileReaderBuilder")
+            .field("chunk", &self.chunk)
+            .field("read_ahead", &self.read_ahead)
+            .field("range", &self.range)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,252 @@
+//! A file to be pulled: `Read`, `BufRead` and `Seek` over reads that are ahead of the user.
+//!
+//! `reads` has the reads, which workers bring, and the wait for them. `lengths` says how much is
+//! read at a time. `builder` opens a reader.
+
+pub(crate) mod builder;
+mod lengths;
+mod reads;
+
+use std::fmt;
+use std::io::{self, BufRead, Read, Seek, SeekFrom};
+use std::ops::Range;
+use std::task::{Context, Poll, ready};
+
+use crate::file::FileHandle;
+use crate::pipeline::Pipeline;
+use crate::pool::BufferPool;
+use crate::reader::lengths::Lengths;
+use crate::reader::reads::Reads;
+use crate::streams::read_ahead::ReadChunk;
+use crate::streams::window::Next;
+use crate::sync::Arc;
+
+/// Reads a file, or a range of it, in order, while the next reads are under way.
+///
+/// It is for all that pulls bytes: decoders of gzip or zstd, readers of csv, tar or lines. They
+/// take a [`Read`] or a [`BufRead`], and don't know that there is a dispatcher. For functions that
+/// are given the bytes of many files, there is [`Files`](crate::Files).
+///
+/// [`Submitter::reader`](crate::Submitter::reader) makes one, with its settings.
+///
+/// - What is in the page cache is copied on the calling thread. From the first piece on that is
+///   not, the dispatcher reads ahead: with `O_DIRECT` if the handle is
+///   [automatic](FileHandle::open_automatic), as those are that the reader opens itself.
+/// - The first read asks for 64 KiB. Those that follow it get twice as long each time, and twice as
+///   many are under way, up to 256 KiB, and up to the settings if the user has to wait for them. So
+///   a reader that seeks here and there reads little in vain.
+/// - It is a `BufRead` whose buffer is the one that was read into, without a copy. A
+///   [`BufReader`](std::io::BufReader) around it would only copy.
+/// - Positions count from the beginning of the range. A seek within the buffer costs nothing. Any
+///   other drops what was read ahead.
+/// - Once the end was found, the reader is at the end, also if the file grows, until it seeks. If
+///   the file is changed meanwhile, it reads what there is when it gets there.
+///
+/// A read blocks until its bytes have come; [`poll_fill_buf`](Self::poll_fill_buf) is for tasks.
+/// In a callback or in blocking work of its own dispatcher, a read that would have to wait is
+/// refused with an error of the kind [`Deadlock`](io::ErrorKind::Deadlock), if all other threads of
+/// the dispatcher that could bring the bytes wait already. So it is always if there is one worker,
+/// and on the owner of an event loop.
+///
+/// # Errors
+///
+/// Those of the reads, of the system's kinds. After an error, the next call tries again at the same
+/// place. A reader whose dispatcher has been shut down reads no more than the page cache has.
+///
+/// # Examples
+///
+/// ```
+/// use std::io::BufRead;
+/// use reapool::Dispatcher;
+///
+/// let dispatcher = Dispatcher::new()?;
+/// let reader = dispatcher.submitter().reader().open("Cargo.toml")?;
+/// let sections = reader.lines().filter(|line| matches!(line, Ok(line) if line.starts_with('[')));
+/// assert!(sections.count() > 3);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct FileReader {
+    reads: Arc<Reads>,
+    file: FileHandle,
+    block: u64,
+    /// That the user is at, if any.
+    chunk: Option<ReadChunk>,
+    /// In the file.
+    position: u64,
+    /// In the file; its end may be behind that of the file.
+    range: Range<u64>,
+    /// Nothing comes after the chunk.
+    at_end: bool,
+}
+
+impl FileReader {
+    fn new(
+        pipeline: &Arc<Pipeline>,
+        pool: BufferPool,
+        file: FileHandle,
+        size: u64,
+        range: Range<u64>,
+        lengths: Lengths,
+    ) -> Self {
+        let reads = Reads::new(pipeline, pool, &file, range.end.min(size), lengths);
+        let block = lengths.block() as u64;
+        let mut reader =
+            Self { reads, file, block, chunk: None, position: 0, range, at_end: false };
+        reader.move_to(reader.range.start);
+        reader
+    }
+
+    /// The file that is read.
+    #[must_use]
+    pub fn file(&self) -> &FileHandle {
+        &self.file
+    }
+
+    /// The bytes that are there, up to a chunk of them. Waits for some if there are none. It is
+    /// empty at the end.
+    ///
+    /// As [`BufRead::fill_buf`], but for tasks: instead of blocking, it has the task woken when the
+    /// bytes have come. The task that polled last is woken. Bytes that are in the page cache are
+    /// copied before it returns.
+    ///
+    /// # Errors
+    ///
+    /// As for [reads](FileReader#errors).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::future::poll_fn;
+    /// use std::io::BufRead;
+    /// use std::task::Poll;
+    /// use reapool::Dispatcher;
+    ///
+    /// let dispatcher = Dispatcher::new()?;
+    /// let mut reader = dispatcher.submitter().reader().open("Cargo.toml")?;
+    /// let mut next = async || -> std::io::Result<Vec<u8>> {
+    ///     let bytes = poll_fn(|context| {
+    ///         reader.poll_fill_buf(context).map_ok(|bytes| bytes.to_vec())
+    ///     });
+    ///     let bytes = bytes.await?;
+    ///     reader.consume(bytes.len());
+    ///     Ok(bytes)
+    /// };
+    /// let bytes = futures::executor::block_on(next())?;
+    /// assert!(bytes.starts_with(b"[package]"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn poll_fill_buf(&mut self, context: &mut Context<'_>) -> Poll<io::Result<&[u8]>> {
+        while self.needs_chunk() {
+            let chunk = ready!(self.reads.poll_next(context.waker()))?;
+            self.take(chunk);
+        }
+        Poll::Ready(Ok(self.available()))
+    }
+
+    /// What is left of the chunk.
+    fn available(&self) -> &[u8] {
+        let Some(chunk) = &self.chunk else { return &[] };
+        let offset_of = |position: u64| {
+            let within = position.saturating_sub(chunk.offset);
+            usize::try_from(within).map_or(chunk.count, |within| within.min(chunk.count))
+        };
+        let (from, until) = (offset_of(self.position), offset_of(self.range.end));
+        &chunk.buffer[from.min(until)..until]
+    }
+
+    /// Whether there is nothing left, and more may come. If so, the buffer is given up, as it may
+    /// be what the next chunk waits for.
+    fn needs_chunk(&mut self) -> bool {
+        if !self.available().is_empty() {
+            return false;
+        }
+        self.chunk = None;
+        !self.at_end && self.position < self.range.end
+    }
+
+    fn take(&mut self, chunk: ReadChunk) {
+        self.at_end = chunk.next == Next::End;
+        self.chunk = Some(chunk);
+    }
+
+    fn move_to(&mut self, position: u64) {
+        let is_within = |chunk: &ReadChunk| {
+            (chunk.offset..=chunk.offset + chunk.count as u64).contains(&position)
+        };
+        if !self.chunk.as_ref().is_some_and(is_within) {
+            self.chunk = None;
+            self.at_end = false;
+            self.reads.seek(position / self.block * self.block, &self.file);
+        }
+        self.position = position;
+    }
+}
+
+impl Read for FileReader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if buffer.is_empty() {
+            return Ok(0);
+        }
+        let bytes = self.fill_buf()?;
+        let count = bytes.len().min(buffer.len());
+        buffer[..count].copy_from_slice(&bytes[..count]);
+        self.consume(count);
+        Ok(count)
+    }
+}
+
+impl BufRead for FileReader {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        while self.needs_chunk() {
+            let chunk = self.reads.wait_next()?;
+            self.take(chunk);
+        }
+        Ok(self.available())
+    }
+
+    fn consume(&mut self, count: usize) {
+        self.position += count.min(self.available().len()) as u64;
+    }
+}
+
+/// Positions count from the beginning of the range. One behind the end is allowed; nothing is read
+/// there.
+impl Seek for FileReader {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let start = self.range.start;
+        let (base, by) = match to {
+            SeekFrom::Start(offset) => (start.checked_add(offset), 0),
+            SeekFrom::Current(by) => (Some(self.position), by),
+            SeekFrom::End(by) => (Some(self.file.size()?.min(self.range.end).max(start)), by),
+        };
+        let position = base.and_then(|base| base.checked_add_signed(by));
+        let Some(position) = position.filter(|&position| position >= start) else {
+            let message = "a seek to before the beginning, or to beyond what offsets can say";
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
+        };
+        if position != self.position {
+            self.move_to(position);
+        }
+        Ok(position - start)
+    }
+
+    fn stream_position(&mut self) -> io::Result<u64> {
+        Ok(self.position - self.range.start)
+    }
+}
+
+impl Drop for FileReader {
+    fn drop(&mut self) {
+        self.reads.close();
+    }
+}
+
+impl fmt::Debug for FileReader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FileReader")
+            .field("file", &self.file)
+            .field("range", &self.range)
+            .field("position", &(self.position - self.range.start))
+            .finish_non_exhaustive()
+    }
+}

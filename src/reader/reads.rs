@@ -1,0 +1,272 @@
+//! The reads of a reader: the user's thread or task takes chunks, workers bring them.
+
+use std::io;
+use std::mem;
+use std::sync::Weak;
+use std::task::{Poll, Waker};
+
+use crate::file::FileHandle;
+use crate::pipeline::Pipeline;
+use crate::pool::BufferPool;
+use crate::pool::pool_buf::PoolBuf;
+use crate::reader::lengths::Lengths;
+use crate::streams::budget::{Budget, Place, Waiter};
+use crate::streams::error::{Halt, StreamError};
+use crate::streams::read_ahead::{ReadAhead, ReadChunk, ReadOwner};
+use crate::streams::source::{AfterMiss, Sharing, Source, Way};
+use crate::streams::window::{Next, Reply, Window};
+use crate::sync::{Arc, Condvar, Mutex, lock};
+use crate::wait::{TaskWaker, wake};
+
+/// Reads grow up to this length when one follows the other, and further when the user has to wait.
+const IN_ORDER: usize = 256 << 10;
+
+/// The reads of one reader.
+pub(crate) struct Reads {
+    pipeline: Arc<Pipeline>,
+    state: Mutex<State>,
+    /// The user's thread waits here for the next chunk.
+    arrived: Condvar,
+}
+
+struct State {
+    ahead: ReadAhead,
+    lengths: Lengths,
+    /// Where the reader began, or has gone to: everybody waits for the chunk there.
+    begin: u64,
+    /// The chunk that the user wants had not come when it was wanted.
+    has_waited: bool,
+    /// Why reads could not be issued, until the user has been told.
+    failed: Option<StreamError>,
+    /// Of the task that waits for the next chunk.
+    waker: Option<TaskWaker>,
+}
+
+/// How a file is read from where a reader begins.
+fn way_of(file: &FileHandle) -> Way {
+    // A handle that is automatic or buffered finds its way for each read.
+    if file.is_direct() { Way::Device } else { Way::Cached(AfterMiss::PageCache) }
+}
+
+impl Reads {
+    /// For a file that is read up to `end`, as far as is known.
+    pub(crate) fn new(
+        pipeline: &Arc<Pipeline>,
+        pool: BufferPool,
+        file: &FileHandle,
+        end: u64,
+        lengths: Lengths,
+    ) -> Arc<Self> {
+        let budget = Budget::new(pool, Arc::clone(pipeline));
+        let (len, ahead) = lengths.now();
+        let window = Window::new(end, len, lengths.block(), ahead);
+        let (file, way) = (file.clone(), way_of(file));
+        let source = Source { file, sharing: Sharing::Shared, way, fallback: None };
+        Arc::new_cyclic(|owner: &Weak<Self>| {
+            let ahead = ReadAhead::new(source, window, len, None, budget, owner.clone());
+            let state =
+                State { ahead, lengths, begin: 0, has_waited: false, failed: None, waker: None };
+            Self {
+                pipeline: Arc::clone(pipeline),
+                state: Mutex::new(state),
+                arrived: Condvar::new(),
+            }
+        })
+    }
+
+    /// Goes on at another offset, which is a multiple of the block. What was read ahead is dropped.
+    pub(crate) fn seek(&self, offset: u64, file: &FileHandle) {
+        if !self.pipeline.is_forked() {
+            self.update(|state| state.seek(offset, way_of(file)));
+        }
+    }
+
+    /// The next chunk. Waits until it has come.
+    pub(crate) fn wait_next(&self) -> io::Result<ReadChunk> {
+        if let Some(chunk) = self.try_next()? {
+            return Ok(chunk);
+        }
+        if self.pipeline.wakeups().is_owner_here() {
+            return Err(in_callback());
+        }
+        let Some(_waiting) = self.pipeline.wait_for_results() else { return Err(in_callback()) };
+        loop {
+            let mut state = lock(&self.state);
+            while !state.has_news() {
+                state = self.arrived.wait(state).unwrap_or_else(|poisoned| poisoned.into_inner());
+            }
+            drop(state);
+            if let Some(chunk) = self.try_next()? {
+                return Ok(chunk);
+            }
+        }
+    }
+
+    /// The next chunk, if it has come. Otherwise the task is woken when it has.
+    pub(crate) fn poll_next(&self, waker: &Waker) -> Poll<io::Result<ReadChunk>> {
+        if let Some(chunk) = self.try_next()? {
+            return Poll::Ready(Ok(chunk));
+        }
+        // Cloning runs the executor's code, so not under the lock. The chunk may come meanwhile.
+        let fresh = TaskWaker::of(waker);
+        let mut state = lock(&self.state);
+        let stale = state.waker.replace(fresh);
+        let has_news = state.has_news();
+        drop(state);
+        drop(stale);
+        if has_news {
+            wake(lock(&self.state).waker.take());
+        }
+        Poll::Pending
+    }
+
+    fn try_next(&self) -> io::Result<Option<ReadChunk>> {
+        if self.pipeline.is_forked() {
+            return Err(forked());
+        }
+        self.update(State::next).map_err(|error| match error {
+            StreamError::Io(error) => error,
+            StreamError::Halted(_) => shut_down(),
+        })
+    }
+
+    /// Makes a change. What is left over is dropped without the lock: a buffer that comes back
+    /// calls whoever waits for it.
+    fn update<R>(&self, change: impl FnOnce(&mut State) -> R) -> R {
+        let mut state = lock(&self.state);
+        let result = change(&mut state);
+        let discarded = state.ahead.take_discarded();
+        drop(state);
+        drop(discarded);
+        result
+    }
+
+    /// Makes a change that may be news for the one who waits.
+    fn tell(&self, change: impl FnOnce(&mut State)) {
+        let waker = self.update(|state| {
+            change(state);
+            if state.has_news() { state.waker.take() } else { None }
+        });
+        self.arrived.notify_all();
+        wake(waker);
+    }
+
+    /// Nobody wants chunks any more. Reads in flight still come back.
+    pub(crate) fn close(&self) {
+        if self.pipeline.is_forked() {
+            return;
+        }
+        let waker = self.update(|state| {
+            state.ahead.close();
+            state.waker.take()
+        });
+        drop(waker);
+    }
+}
+
+impl State {
+    fn next(&mut self) -> Result<Option<ReadChunk>, StreamError> {
+        let next = match self.failed.take() {
+            Some(error) => Err(error),
+            None => self.ahead.issue(Place::Back).and_then(|()| self.ahead.next_chunk()),
+        };
+        match next {
+            Ok(Some(chunk)) => {
+                self.took(&chunk);
+                Ok(Some(chunk))
+            }
+            Ok(None) => {
+                self.has_waited = true;
+                Ok(None)
+            }
+            Err(error) => {
+                // The user may try again.
+                self.ahead.rewind();
+                Err(error)
+            }
+        }
+    }
+
+    /// While the user is at this chunk, others are read.
+    fn took(&mut self, chunk: &ReadChunk) {
+        self.ahead.consume(chunk.offset + chunk.count as u64);
+        let is_first = chunk.offset == self.begin;
+        let has_waited = mem::take(&mut self.has_waited);
+        if !is_first && (has_waited || self.lengths.now().0 < IN_ORDER) {
+            self.lengths.grow();
+            self.set_lengths();
+        }
+        match chunk.next {
+            Next::Restart => self.ahead.restart(),
+            Next::More | Next::End => {}
+        }
+        if self.ahead.is_ahead() && chunk.next == Next::More {
+            self.issue(Place::Back);
+        }
+    }
+
+    fn issue(&mut self, place: Place) {
+        if let Err(error) = self.ahead.issue(place) {
+            self.failed.get_or_insert(error);
+        }
+    }
+
+    fn seek(&mut self, offset: u64, way: Way) {
+        self.failed = None;
+        self.begin = offset;
+        self.has_waited = false;
+        self.lengths.begin_small();
+        self.set_lengths();
+        self.ahead.seek(offset, way);
+    }
+
+    fn set_lengths(&mut self) {
+        let (len, ahead) = self.lengths.now();
+        self.ahead.set_lengths(len, ahead);
+    }
+
+    fn has_news(&self) -> bool {
+        self.failed.is_some() || self.ahead.window().has_next()
+    }
+}
+
+impl ReadOwner for Reads {
+    fn arrived(self: Arc<Self>, reply: Reply<PoolBuf>) {
+        self.tell(|state| state.ahead.arrived(reply));
+    }
+}
+
+impl Waiter for Reads {
+    fn retry(self: Arc<Self>) {
+        self.tell(|state| {
+            state.ahead.leave_queue();
+            state.issue(Place::Front);
+        });
+    }
+
+    fn halted(&self) -> Option<Halt> {
+        None
+    }
+
+    fn abandon(self: Arc<Self>) {
+        self.tell(|state| {
+            state.ahead.leave_queue();
+            state.failed = Some(StreamError::Halted(Halt::ShutDown));
+        });
+    }
+}
+
+fn in_callback() -> io::Error {
+    let message = "the reader would wait, in a callback or blocking work of its own dispatcher, \
+                   for a read that this thread may have to complete: read on a thread of your own";
+    io::Error::new(io::ErrorKind::Deadlock, message)
+}
+
+fn shut_down() -> io::Error {
+    io::Error::other("the reader's dispatcher has been shut down")
+}
+
+fn forked() -> io::Error {
+    let message = "this process was forked from the one that made the reader: make one here";
+    io::Error::new(io::ErrorKind::Unsupported, message)
+}

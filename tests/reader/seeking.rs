@@ -1,0 +1,80 @@
+//! Seeks: what they cost, and those that are refused.
+
+use std::io::{BufRead, ErrorKind, Read, Seek, SeekFrom};
+
+use crate::support::cache::{evict, is_on_device};
+use crate::support::{self, Tended, contents, known_file, scratch, skipped, watched};
+
+#[test]
+fn a_seek_within_the_buffer_costs_nothing() {
+    watched(|| {
+        let (directory, jobs) = (scratch(), Tended::new(support::builder()));
+        let path = known_file(directory.path(), "known", 50_000);
+        let mut reader = jobs.submitter().reader().open(&path).unwrap();
+        assert_eq!(reader.fill_buf().unwrap().len(), 50_000);
+        jobs.quiesce();
+        let before = jobs.stats().accepted;
+        for to in [40_000, 0, 50_000, 7, 49_999] {
+            assert_eq!(reader.seek(SeekFrom::Start(to)).unwrap(), to);
+            assert!(reader.fill_buf().unwrap() == contents(to..50_000));
+        }
+        assert_eq!(reader.seek(SeekFrom::End(-3)).unwrap(), 49_997);
+        assert!(reader.fill_buf().unwrap() == contents(49_997..50_000));
+        assert_eq!(jobs.stats().accepted, before);
+    });
+}
+
+#[test]
+fn who_seeks_reads_little_in_vain() {
+    watched(|| {
+        let (directory, jobs) = (scratch(), Tended::new(support::builder()));
+        let path = known_file(directory.path(), "known", 8 << 20);
+        if !is_on_device(directory.path()) {
+            return;
+        }
+        if !evict(&path) {
+            return skipped("eviction: the file's pages stay in the page cache");
+        }
+        let mut reader = jobs.submitter().reader().open(&path).unwrap();
+        for place in (0..64_u64).rev() {
+            let at = (place << 17) + 5;
+            reader.seek(SeekFrom::Start(at)).unwrap();
+            let mut few = [0; 8];
+            reader.read_exact(&mut few).unwrap();
+            assert_eq!(few[..], contents(at..at + 8));
+        }
+        jobs.quiesce();
+        let accepted = jobs.stats().accepted;
+        // For each place the read that was wanted and, of the same length, the next.
+        assert!(accepted <= 2 * 64, "{accepted} reads");
+        let file = reader.file();
+        assert!(support::is_memcheck() || !file.is_automatic() || accepted >= 64, "is it cold?");
+    });
+}
+
+#[test]
+fn seeks_to_nowhere_are_refused_and_change_nothing() {
+    let (directory, jobs) = (scratch(), Tended::new(support::builder()));
+    let path = known_file(directory.path(), "known", 50_000);
+    let mut reader = jobs.submitter().reader().range(1000..).open(&path).unwrap();
+    reader.seek(SeekFrom::Start(5)).unwrap();
+    for to in [
+        SeekFrom::Current(-6),
+        SeekFrom::End(-49_001),
+        SeekFrom::Start(u64::MAX),
+        SeekFrom::Current(i64::MIN),
+    ] {
+        let error = reader.seek(to).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput, "{to:?}");
+    }
+    assert_eq!(reader.stream_position().unwrap(), 5);
+    let mut byte = [0];
+    reader.read_exact(&mut byte).unwrap();
+    assert_eq!(byte[..], contents(1005..1006));
+    // Behind the end there is nothing, and a way back.
+    assert_eq!(reader.seek(SeekFrom::End(10)).unwrap(), 49_010);
+    assert_eq!(reader.read(&mut byte).unwrap(), 0);
+    assert_eq!(reader.seek(SeekFrom::Current(-11)).unwrap(), 48_999);
+    assert_eq!(reader.read(&mut byte).unwrap(), 1);
+    assert_eq!(byte[..], contents(49_999..50_000));
+}
