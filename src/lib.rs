@@ -31,13 +31,12 @@
 //! Four labelled reads, each with its own context, and a wait for all callbacks:
 //!
 //! ```
-//! use std::fs::File;
-//! use std::sync::{Arc, mpsc};
-//! use reapool::{AlignedBuf, Dispatcher, Job};
+//! use std::sync::mpsc;
+//! use reapool::{AlignedBuf, Dispatcher, FileHandle, Job};
 //!
 //! let dispatcher = Dispatcher::builder().depth(64).workers(2).build()?;
 //! // `FileHandle::open_direct` opens with O_DIRECT, where the file system has it.
-//! let file = Arc::new(File::open("Cargo.toml")?);
+//! let file = FileHandle::open_buffered("Cargo.toml")?;
 //! let (report, reports) = mpsc::channel();
 //!
 //! for (label, offset) in [("a", 0), ("b", 512), ("c", 1024), ("d", 1 << 40)] {
@@ -109,6 +108,13 @@
 //! - All of them, and what is read of a range ([`Ranged`], [`RangeBytes`]), are `AsRef<[u8]>`:
 //!   `bytes::Bytes::from_owner` takes them without a copy.
 //! - Other buffers implement [`IoBuf`] and [`IoBufMut`].
+//!
+//! # Opening files
+//!
+//! [`FileHandle::options`] are those of the standard library, and the [way](IoWay) of I/O: through
+//! the page cache, with `O_DIRECT`, with it where the file system has direct I/O, or what suits
+//! each read. For reading alone there is a function for each way. A `File` that is open already
+//! becomes a [`FileHandle`], too.
 //!
 //! # Parts of a file
 //!
@@ -350,8 +356,11 @@ pub use file::alignment::Alignment;
 pub use file::borrowed::BorrowedFile;
 pub use file::handle::FileHandle;
 pub use file::history::ReadHistory;
+pub use file::io_way::IoWay;
+pub use file::links::Links;
 pub use file::metadata::{FileKind, Metadata};
-pub use file::open::OpenError;
+pub use file::open_error::OpenError;
+pub use file::options::OpenOptions;
 pub use files::Files;
 pub use files::builder::FilesBuilder;
 pub use files::chunk::Chunk;
@@ -360,7 +369,7 @@ pub use files::fold::IntoFlow;
 pub use files::info::{FileInfo, WholeFile};
 pub use files::progress::{FilesProgress, FilesProgressSnapshot, Listing};
 pub use files::run::{FilesRun, FilesStopper, Processed};
-pub use files::settings::{Links, Order, Policy};
+pub use files::settings::{Order, Policy};
 pub use files::stats::FilesStats;
 pub use job::Job;
 pub use job::completion::{Completion, OperationError};

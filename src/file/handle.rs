@@ -26,8 +26,8 @@ use crate::sys::descriptor::{device_size, status_flags};
 /// A handle to a file or anything else with a descriptor, cheap to clone. Each job holds one, so
 /// the descriptor can't be closed, and its number can't be reused, before the job has ended.
 ///
-/// It is [opened](Self::open_direct) here, or made from a `File`, an `OwnedFd`, or an `Arc` (owned
-/// or borrowed) of any type that is `AsFd`. Making one allocates once and asks the kernel what kind
+/// It is [opened](Self::options) here, or made from a `File`, an `OwnedFd`, or an `Arc` (owned or
+/// borrowed) of any type that is `AsFd`. Making one allocates once and asks the kernel what kind
 /// of file it is and how it is open: two system calls, or one more than opening takes. For many
 /// jobs on one file, make it once and clone it.
 ///
@@ -313,7 +313,8 @@ impl FileHandle {
     ///
     /// Of an [automatic](Self::open_automatic) handle, it is one whose reads are direct, or, if the
     /// range was read before and is [remembered](crate::ReadHistory), one whose reads go through
-    /// the page cache. Other handles have one way, and are cloned.
+    /// the page cache. Other handles have one way, and are cloned. A direct handle that is made so
+    /// is for reads: writes by it fail with `EBADF`.
     ///
     /// # Examples
     ///

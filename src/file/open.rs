@@ -1,23 +1,42 @@
-//! Opening files for direct I/O, for reads through the page cache, or for the best that there is.
+//! Opening files: for direct I/O, through the page cache, or by the best way that there is.
 
-use std::error::Error;
 use std::ffi::c_int;
-use std::fmt;
-use std::fs::OpenOptions;
+use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::file::filesystem::{Storage, ask_storage};
 use crate::file::handle::{DirectPart, FileHandle};
 use crate::file::history::ReadHistory;
+use crate::file::io_way::IoWay;
 use crate::file::metadata::{DirectIo, FileKind, Metadata};
+use crate::file::open_error::OpenError;
+use crate::file::options::OpenOptions;
 use crate::file::residency::CacheLook;
-use crate::file::shown::Shown;
 use crate::sys::descriptor::{set_status_flags, status_flags};
 
 impl FileHandle {
+    /// The options by which a file is opened, of which nothing is set yet: what it is opened for,
+    /// by which way of I/O, and whether it is created.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use reapool::FileHandle;
+    ///
+    /// let directory = tempfile::tempdir()?;
+    /// let path = directory.path().join("log");
+    /// let file = FileHandle::options().append(true).create(true).open(&path)?;
+    /// assert_eq!(file.size()?, 0);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    #[must_use]
+    pub fn options() -> OpenOptions {
+        OpenOptions::new()
+    }
+
     /// Opens a file for reading with `O_DIRECT`, so that reads of it are asynchronous.
     ///
     /// # Errors
@@ -34,8 +53,7 @@ impl FileHandle {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn open_direct(path: impl AsRef<Path>) -> Result<Self, OpenError> {
-        let path = path.as_ref();
-        open(path, libc::O_DIRECT).map_err(|source| OpenError::new(path, source))
+        Self::options().read(true).way(IoWay::Direct).open(path)
     }
 
     /// Opens a file for reading: with `O_DIRECT` if its file system has direct I/O, else through
@@ -56,12 +74,7 @@ impl FileHandle {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn open_direct_or_buffered(path: impl AsRef<Path>) -> Result<Self, OpenError> {
-        let path = path.as_ref();
-        let opened = match open(path, libc::O_DIRECT) {
-            Err(error) if error.raw_os_error() == Some(libc::EINVAL) => open(path, 0),
-            other => other,
-        };
-        opened.map_err(|source| OpenError::new(path, source))
+        Self::options().read(true).way(IoWay::DirectOrBuffered).open(path)
     }
 
     /// Opens a file for reading through the page cache. This is right for data that is cached
@@ -79,8 +92,7 @@ impl FileHandle {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn open_buffered(path: impl AsRef<Path>) -> Result<Self, OpenError> {
-        let path = path.as_ref();
-        open(path, 0).map_err(|source| OpenError::new(path, source))
+        Self::options().read(true).open(path)
     }
 
     /// Opens a file for reading, each read by the way that suits it: what is in the page cache is
@@ -121,8 +133,7 @@ impl FileHandle {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn open_automatic(path: impl AsRef<Path>) -> Result<Self, OpenError> {
-        let path = path.as_ref();
-        open_both(path, None).map_err(|source| OpenError::new(path, source))
+        Self::options().read(true).way(IoWay::Automatic).open(path)
     }
 
     /// Takes over a descriptor that this crate has opened, so that its flags and metadata are
@@ -148,71 +159,6 @@ impl FileHandle {
     }
 }
 
-/// A file that could not be opened.
-///
-/// It is shown as one line, with the path, in which characters are escaped that a terminal would
-/// obey. `?` turns it into an [`io::Error`] of the same kind, which is shown in the same way and
-/// has this error inside.
-///
-/// # Examples
-///
-/// ```
-/// let error = reapool::FileHandle::open_buffered("no/such/file").unwrap_err();
-/// assert_eq!(error.source.kind(), std::io::ErrorKind::NotFound);
-/// assert!(error.to_string().starts_with("open of no/such/file failed: No such file"));
-/// ```
-#[derive(Debug)]
-#[non_exhaustive]
-pub struct OpenError {
-    /// The path, as it was given.
-    pub path: PathBuf,
-    /// The error of open(2), or of statx(2), by which the file is asked what it is.
-    pub source: io::Error,
-}
-
-impl OpenError {
-    fn new(path: &Path, source: io::Error) -> Self {
-        Self { path: path.to_owned(), source }
-    }
-
-    /// The kind of the system's error.
-    #[must_use]
-    pub fn kind(&self) -> io::ErrorKind {
-        self.source.kind()
-    }
-
-    /// The number of the system's error, such as `EINVAL`.
-    #[must_use]
-    pub fn raw_os_error(&self) -> Option<i32> {
-        self.source.raw_os_error()
-    }
-}
-
-impl fmt::Display for OpenError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "open of {} failed: {}", Shown(&self.path), self.source)
-    }
-}
-
-impl Error for OpenError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        Some(&self.source)
-    }
-}
-
-impl From<OpenError> for io::Error {
-    fn from(error: OpenError) -> Self {
-        Self::new(error.kind(), error)
-    }
-}
-
-/// Opens a file for reading, with further flags of open(2).
-fn open(path: &Path, flags: c_int) -> io::Result<FileHandle> {
-    let fd = OwnedFd::from(OpenOptions::new().read(true).custom_flags(flags).open(path)?);
-    let metadata = Metadata::of(fd.as_fd())?;
-    Ok(FileHandle::opened(fd, flags & libc::O_DIRECT != 0, &metadata))
-}
-
 impl ReadHistory {
     /// Opens a file as [`FileHandle::open_automatic`] does. What is read of it is remembered here.
     ///
@@ -220,34 +166,106 @@ impl ReadHistory {
     ///
     /// As for `open_automatic`.
     pub fn open(&self, path: impl AsRef<Path>) -> Result<FileHandle, OpenError> {
-        let path = path.as_ref();
-        open_both(path, Some(self.clone())).map_err(|source| OpenError::new(path, source))
+        FileHandle::options().read(true).way(IoWay::Automatic).history(self).open(path)
     }
 }
 
-/// Opens a file for reading, twice if direct reads can be had.
-fn open_both(path: &Path, history: Option<ReadHistory>) -> io::Result<FileHandle> {
-    let fd = OwnedFd::from(OpenOptions::new().read(true).open(path)?);
+impl OpenOptions {
+    /// Opens a file.
+    ///
+    /// This blocks, as open(2) does: until the device or network has answered, and for a FIFO until
+    /// its other end is open, unless `O_NONBLOCK` is among the [flags](Self::custom_flags). Where
+    /// that matters, do it in a [`Job::blocking`](crate::Job::blocking). For a FIFO the way is best
+    /// [`IoWay::Buffered`]: with [`IoWay::DirectOrBuffered`] it may be opened twice, and its other
+    /// end may see it closed between.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`] names the path. It has
+    ///
+    /// - the error of open(2), such as `ELOOP` for a link that is [refused](Self::links), or
+    ///   `EINVAL` if there is no direct I/O for [`IoWay::Direct`];
+    /// - [`InvalidInput`](io::ErrorKind::InvalidInput) if the options don't go together. Nothing
+    ///   was opened, and it says what to change;
+    /// - an error of statx(2), or `EMFILE` for the second descriptor of [`IoWay::Automatic`]. The
+    ///   file may have been created or truncated.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use reapool::{FileHandle, IoWay};
+    ///
+    /// let file = FileHandle::options().read(true).way(IoWay::Automatic).open("Cargo.toml")?;
+    /// assert!(file.is_buffered());
+    /// let error = FileHandle::options().read(true).create(true).open("Cargo.toml").unwrap_err();
+    /// assert_eq!(error.kind(), std::io::ErrorKind::InvalidInput);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn open(&self, path: impl AsRef<Path>) -> Result<FileHandle, OpenError> {
+        let path = path.as_ref();
+        open(self, path).map_err(|source| {
+            let explanation = self.explanation(&source);
+            OpenError::new(path, source, explanation)
+        })
+    }
+}
+
+fn open(options: &OpenOptions, path: &Path) -> io::Result<FileHandle> {
+    if let Some(advice) = options.contradiction() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, advice));
+    }
+    match options.io_way() {
+        IoWay::Buffered => open_once(options, path, 0),
+        IoWay::Direct => open_once(options, path, libc::O_DIRECT),
+        // With the flag, Linux would create the file before it finds out that there is no direct
+        // I/O. A second attempt could not tell that file from another's, nor write to it if its
+        // permissions don't allow that.
+        IoWay::DirectOrBuffered if options.creates() => {
+            let buffered = open_once(options, path, 0)?;
+            // Of a pipe, the flag would make packets.
+            let direct = buffered.is_stored().then(|| buffered.with_direct(true).ok()).flatten();
+            Ok(direct.unwrap_or(buffered))
+        }
+        IoWay::DirectOrBuffered => match open_once(options, path, libc::O_DIRECT) {
+            Err(error) if error.raw_os_error() == Some(libc::EINVAL) => open_once(options, path, 0),
+            other => other,
+        },
+        IoWay::Automatic => open_both(options, path),
+    }
+}
+
+fn open_once(options: &OpenOptions, path: &Path, direct: c_int) -> io::Result<FileHandle> {
+    let fd = OwnedFd::from(options.to_std(direct).open(path)?);
+    let metadata = Metadata::of(fd.as_fd())?;
+    let (raw, flags) = (fd.as_raw_fd(), options.flags() | direct);
+    Ok(FileHandle::assemble(fd, raw, flags, (metadata.kind, metadata.direct_io)))
+}
+
+/// Opens a file, and once more for direct reads if these can be had.
+fn open_both(options: &OpenOptions, path: &Path) -> io::Result<FileHandle> {
+    let fd = OwnedFd::from(options.to_std(0).open(path)?);
     let metadata = Metadata::of(fd.as_fd())?;
     let storage = ask_storage(fd.as_fd()).unwrap_or_default();
     let can_be_direct = matches!(metadata.kind, FileKind::Regular | FileKind::BlockDevice)
         && metadata.direct_io != DirectIo::Unsupported
         && storage != Storage::Memory;
-    let direct = if can_be_direct { open_again(fd.as_fd())? } else { None };
-    let history = history.map(|history| (history, metadata.id()));
+    // The flag is about what reads do to the file.
+    let flags = options.flags() & libc::O_NOATIME;
+    let direct = if can_be_direct { open_again(fd.as_fd(), flags)? } else { None };
+    let history = options.read_history().map(|history| (history.clone(), metadata.id()));
     let buffered = fd.as_raw_fd();
     let direct = direct.map(|fd| DirectPart { fd, buffered, history });
     let look = CacheLook::before_direct_reads(storage);
     let (raw, facts) = (fd.as_raw_fd(), (metadata.kind, metadata.direct_io));
     let direct = direct.map(|direct| (direct, look));
-    Ok(FileHandle::with_direct_part(fd, raw, 0, facts, direct))
+    Ok(FileHandle::with_direct_part(fd, raw, options.flags(), facts, direct))
 }
 
-/// Opens the same file with `O_DIRECT`, whatever its path leads to by now. `None` if that can't be
-/// had.
-fn open_again(file: BorrowedFd<'_>) -> io::Result<Option<OwnedFd>> {
+/// Opens the same file for reading with `O_DIRECT`, whatever its path leads to by now. `None` if
+/// that can't be had.
+fn open_again(file: BorrowedFd<'_>, flags: c_int) -> io::Result<Option<OwnedFd>> {
     let path = format!("/proc/self/fd/{}", file.as_raw_fd());
-    match OpenOptions::new().read(true).custom_flags(libc::O_DIRECT).open(path) {
+    match File::options().read(true).custom_flags(libc::O_DIRECT | flags).open(path) {
         Ok(direct) => Ok(Some(OwnedFd::from(direct))),
         Err(error) => match error.raw_os_error() {
             // No descriptor is left, which would not be noticed otherwise.
@@ -261,9 +279,14 @@ fn open_again(file: BorrowedFd<'_>) -> io::Result<Option<OwnedFd>> {
 mod tests {
     use std::fs::File;
     use std::os::fd::{AsFd, OwnedFd};
+    use std::os::unix::fs::OpenOptionsExt;
+
+    use nix::sys::stat::Mode;
+    use nix::unistd::mkfifo;
 
     use crate::file::alignment::Alignment;
     use crate::file::handle::FileHandle;
+    use crate::file::io_way::IoWay;
     use crate::file::metadata::Metadata;
     use crate::sys::descriptor::status_flags;
 
@@ -301,6 +324,28 @@ mod tests {
         let error = file.with_direct(true).unwrap_err();
         assert_eq!(error.raw_os_error(), Some(libc::EINVAL));
         assert_eq!(status_flags(file.as_fd()).unwrap() & libc::O_DIRECT, 0);
+    }
+
+    #[test]
+    fn a_handle_knows_the_same_as_one_that_is_made_of_an_open_file() {
+        let (directory, _fd) = file();
+        let fifo = directory.path().join("fifo");
+        mkfifo(&fifo, Mode::S_IRWXU).unwrap();
+        let regular = directory.path().join("file");
+        let paths = [&*regular, &*fifo, "/dev/null".as_ref(), "/dev/ptmx".as_ref()];
+        for (path, flags) in paths.iter().flat_map(|path| [(path, 0), (path, libc::O_NONBLOCK)]) {
+            let further = flags | libc::O_NOCTTY;
+            let std = File::options().read(true).write(true).custom_flags(further).open(path);
+            let made = FileHandle::from(std.unwrap());
+            for way in [IoWay::Buffered, IoWay::Automatic] {
+                let mut options = FileHandle::options();
+                options.read(true).write(true).way(way).custom_flags(further);
+                let opened = options.open(path).unwrap();
+                assert_eq!(opened.must_not_wait(), made.must_not_wait(), "{path:?}, {flags}");
+                assert_eq!(opened.kind(), made.kind());
+                assert_eq!(opened.is_buffered(), made.is_buffered());
+            }
+        }
     }
 
     #[test]

@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use crate::dispatcher::Dispatcher;
 use crate::file::history::ReadHistory;
+use crate::file::links::Links;
 use crate::files::error::FilesError;
 use crate::files::opener::Lookup;
-use crate::files::settings::{BLOCK, Links, Order, Policy, Settings};
+use crate::files::settings::{BLOCK, Order, Policy, Settings};
 use crate::files::shared::FilesShared;
 use crate::pipeline::Pipeline;
 use crate::pool::BufferPool;

@@ -14,8 +14,8 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use crate::file::filesystem::FileSystems;
+use crate::file::links::Links;
 use crate::file::metadata::{FileKind, Metadata};
-use crate::files::settings::Links;
 
 /// With these, opening a pipe doesn't wait for its writer, and a terminal doesn't become ours.
 const FLAGS: c_int = libc::O_NONBLOCK | libc::O_NOCTTY | libc::O_CLOEXEC;
@@ -253,7 +253,7 @@ mod tests {
 
     use super::{Lookup, NoWaitOpener};
     use crate::file::filesystem::FileSystems;
-    use crate::files::settings::Links;
+    use crate::file::links::Links;
 
     /// The lengths of files that were opened one after the other, if they could be, and the opener
     /// with all that it remembers.

@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 
 use crate::file::history::ReadHistory;
+use crate::file::links::Links;
 
 /// Buffers are aligned to this, and their sizes are multiples of it.
 pub(crate) const BLOCK: usize = 4096;
@@ -47,19 +48,6 @@ pub enum Policy {
     /// [`history`](crate::FilesBuilder::history) makes an exception for files that are read again.
     #[default]
     Automatic,
-}
-
-/// Whether a symbolic link may stand in the place of a file.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Links {
-    /// The file that it leads to is read, as by open(2).
-    #[default]
-    Follow,
-    /// A path whose last part is a link is an error
-    /// ([`FileErrorKind::Refused`](crate::FileErrorKind::Refused)), as with `O_NOFOLLOW`. The
-    /// directories on its way may be links: [`beneath`](crate::FilesBuilder::beneath) is for these.
-    Refuse,
 }
 
 /// In which order results come.

@@ -5,8 +5,8 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use reapool::{
-    Access, AlignedBuf, BufferPool, Completion, Dispatcher, FileHandle, Job, Ranged, ReadHistory,
-    ReadRanges,
+    Access, AlignedBuf, BufferPool, Completion, Dispatcher, FileHandle, IoWay, Job, Ranged,
+    ReadHistory, ReadRanges,
 };
 
 use crate::support::cache::{bring, evict, is_on_device, reads_without_waiting, resident};
@@ -286,6 +286,47 @@ fn what_others_have_written_and_not_synced_is_seen() {
     let mut expected = contents(0..16_384);
     expected[8192..12_288].fill(0xee);
     check(&done, Access::Direct, &expected);
+}
+
+#[test]
+fn writes_go_through_the_page_cache_and_reads_see_them() {
+    let directory = scratch();
+    let Some((path, _file)) = cold_file(directory.path()) else { return };
+    let mut options = FileHandle::options();
+    let file = options.read(true).write(true).way(IoWay::Automatic).open(&path).unwrap();
+    assert!(file.is_automatic());
+    let jobs = support::builder().build().unwrap();
+    // Nothing of this is aligned.
+    let job = Job::write(&file, vec![0xee; 5000], 9000, |done| (done.access, done.into_success()));
+    let (access, success) = jobs.spawn(job).unwrap().join().unwrap();
+    assert_eq!((access, success.unwrap().0), (Some(Access::Buffered), 5000));
+    assert_eq!((jobs.stats().blocking_transfers, jobs.stats().submitted), (1, 0));
+    let mut expected = contents(0..LENGTH);
+    expected[9000..14_000].fill(0xee);
+    // Its neighbours are not cached, so it is read directly: the kernel writes it out first.
+    check(&read_range(&jobs, &file, 0, 20_000), Access::Direct, &expected[..20_000]);
+    assert_eq!(*read_range(&jobs, &file, 9000, 5000).data(), [0xee; 5000]);
+    let synced = Job::sync_data(&file, |done| done.result.is_ok());
+    assert!(jobs.spawn(synced).unwrap().join().unwrap());
+
+    // The descriptor for direct reads is for nothing else.
+    let missed = file.after_miss(40_960, 4096);
+    let job = Job::write(missed, AlignedBuf::zeroed(4096), 40_960, |done| done.result);
+    let error = jobs.spawn(job).unwrap().join().unwrap().unwrap_err();
+    assert_eq!(error.raw_os_error(), Some(libc::EBADF));
+    assert!(std::fs::read(&path).unwrap() == expected);
+}
+
+#[test]
+fn a_history_is_an_option_too() {
+    let directory = scratch();
+    let Some((path, _file)) = cold_file(directory.path()) else { return };
+    let history = ReadHistory::new(1 << 20);
+    let mut options = FileHandle::options();
+    options.read(true).write(true).way(IoWay::Automatic).history(&history);
+    let file = options.open(&path).unwrap();
+    assert!(file.after_miss(0, 4096).is_direct());
+    assert!(!file.after_miss(0, 4096).is_direct(), "it was read before");
 }
 
 #[test]

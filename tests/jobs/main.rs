@@ -11,6 +11,7 @@ mod buffered;
 mod cached;
 mod exact;
 mod many_ranges;
+mod opening;
 mod operations;
 mod ownership;
 mod poll;

@@ -4,12 +4,12 @@
 use std::fs::File;
 use std::path::PathBuf;
 
-use reapool::{FileErrorKind, Files};
+use reapool::{FileErrorKind, FileHandle, Files};
 
 use crate::support::alone::alone;
 use crate::support::child::{first_failure, in_child, limit};
 use crate::support::files::{Outcome, POLICIES, copied, files_of, modest};
-use crate::support::{self, scratch};
+use crate::support::{self, known_file, scratch, skipped};
 
 fn paths_in(directory: &std::path::Path) -> Vec<PathBuf> {
     let sizes: Vec<_> = (0..300).map(|place| (place * 1009) % 200_000).collect();
@@ -84,4 +84,29 @@ fn when_others_take_most_of_them_each_file_has_its_result() {
         });
         assert_eq!(code, Some(0), "{left} left");
     }
+}
+
+#[test]
+fn an_automatic_handle_has_both_descriptors_or_leaves_none_behind() {
+    let _alone = alone();
+    let directory = scratch();
+    let path = known_file(directory.path(), "known", 4096);
+    if !FileHandle::open_automatic(&path).unwrap().is_automatic() {
+        return skipped("an automatic handle: no direct I/O on the file system of the build");
+    }
+    let code = in_child(&mut || {
+        let limited = limit(libc::RLIMIT_NOFILE, 64);
+        let mut taken = Vec::new();
+        while let Ok(file) = File::open("/dev/null") {
+            taken.push(file);
+        }
+        taken.pop();
+        let refused = FileHandle::open_automatic(&path)
+            .is_err_and(|error| error.raw_os_error() == Some(libc::EMFILE) && error.path == path);
+        let one_is_left = FileHandle::open_buffered(&path).is_ok();
+        taken.pop();
+        let opened = FileHandle::open_automatic(&path).is_ok_and(|file| file.is_automatic());
+        first_failure(&[limited, refused, one_is_left, opened])
+    });
+    assert_eq!(code, Some(0));
 }

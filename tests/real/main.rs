@@ -9,6 +9,7 @@ mod full_disks;
 mod huge;
 mod kinds;
 mod offsets;
+mod opening;
 mod ranges;
 #[path = "../support/mod.rs"]
 mod support;

@@ -153,6 +153,11 @@ impl Mount {
         Self::new(Command::new("mount").args(["-t", "tmpfs", "-o", &size, "none"]))
     }
 
+    /// In memory, without direct I/O.
+    pub(crate) fn ramfs() -> Option<Self> {
+        Self::new(Command::new("mount").args(["-t", "ramfs", "none"]))
+    }
+
     /// A new file system of this kind in memory.
     pub(crate) fn of(kind: FileSystem) -> Option<Self> {
         Self::on(&Loop::in_memory(kind.least(), 512)?, kind)
