@@ -10,15 +10,13 @@
 //! | jobs behind it, without a slot | can be withdrawn, and are given up in time |
 //! | the connection breaks | every job ends with the error, and has its buffer back |
 
-use std::fs::OpenOptions;
-use std::os::unix::fs::OpenOptionsExt;
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
 use reapool::{
-    AlignedBuf, Cancel, Dispatcher, DrainError, FileHandle, Job, JobHandle, Refusal, ScopedJob,
-    ShutdownError,
+    AlignedBuf, Cancel, Dispatcher, DrainError, FileHandle, IoWay, Job, JobHandle, Refusal,
+    ScopedJob, ShutdownError,
 };
 
 use crate::disk::{Faulty, Hold, Op, Rule};
@@ -44,10 +42,8 @@ impl Scene {
         disk.rule(Rule::on(Op::Read).of("hung").held(&hold));
         let both = |name| {
             let path = disk.file(name, 16 * BLOCK as u64);
-            [libc::O_DIRECT, 0].map(|flags| {
-                let mut options = OpenOptions::new();
-                options.read(true).write(true).custom_flags(flags);
-                FileHandle::from(options.open(&path).unwrap())
+            [IoWay::Direct, IoWay::Buffered].map(|way| {
+                FileHandle::options().read(true).write(true).way(way).open(&path).unwrap()
             })
         };
         let (hung, fine) = (both("hung"), both("fine"));

@@ -6,15 +6,13 @@
 //! of one is the result, and a short answer to a write is `EIO` (`fuse_get_res_by_io` in
 //! fs/fuse/file.c). One by one, as everywhere else, the first is done, which is a short transfer.
 
-use std::fs::OpenOptions;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::mpsc::{self, Sender};
 
 use Expected::{Done, Failed};
 use How::{Cached, Direct, DirectUncached, Uncached};
 use Op::{Read, Sync, Write};
-use reapool::{AlignedBuf, Completion, Dispatcher, FileHandle, Job};
+use reapool::{AlignedBuf, Completion, Dispatcher, FileHandle, IoWay, Job};
 
 /// What the file system transfers at once.
 const PIECE: usize = 16 << 10;
@@ -126,9 +124,8 @@ fn seen<B>(done: Completion<B>, data: impl FnOnce(&B) -> Vec<u8>) -> Seen {
 
 fn open(path: &Path, how: How) -> FileHandle {
     let direct = matches!(how, Direct | DirectUncached);
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).custom_flags(if direct { libc::O_DIRECT } else { 0 });
-    FileHandle::from(options.open(path).unwrap())
+    let way = if direct { IoWay::Direct } else { IoWay::Buffered };
+    FileHandle::options().read(true).write(true).way(way).open(path).unwrap()
 }
 
 /// What is written: no byte as it was.

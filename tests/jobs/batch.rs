@@ -2,8 +2,6 @@
 
 #![expect(unsafe_code, reason = "a buffer at an odd address")]
 
-use std::fs::File;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::mpsc;
 
@@ -177,9 +175,7 @@ fn check_error(error: &OperationError, asked: &str, path: &Path, errno: i32) {
     assert_eq!((error.source.raw_os_error(), error.path.as_deref()), (Some(errno), Some(path)));
     assert_eq!(text.contains("O_DIRECT"), error.direct && errno == libc::EINVAL, "{text}");
     if error.direct {
-        let file = FileHandle::from(
-            File::options().read(true).custom_flags(libc::O_DIRECT).open(path).unwrap(),
-        );
+        let file = FileHandle::open_direct(path).unwrap();
         let number = format!("multiples of {}", file.alignment().offset);
         assert_eq!(text.contains(&number), errno == libc::EINVAL, "{text} {number}");
     }
@@ -235,12 +231,12 @@ fn each_refusal_of_the_kernel_has_its_own_error() {
         let make = |callback| Job::write(file, AlignedBuf::zeroed(BLOCK), offset, callback);
         completion_of(&dispatcher.submitter(), make).into_success().map(drop).unwrap_err()
     };
-    let read_only = FileHandle::from(File::open(&path).unwrap());
+    let read_only = FileHandle::open_buffered(&path).unwrap();
     check_error(&write(&read_only, 0), "write of 4096 bytes at offset 0", &path, libc::EBADF);
-    let write_only = FileHandle::from(File::options().write(true).open(&path).unwrap());
+    let write_only = FileHandle::options().write(true).open(&path).unwrap();
     check_error(&read(&write_only, 5), "read of 4096 bytes at offset 5", &path, libc::EBADF);
 
-    let folder = FileHandle::from(File::open(directory.path()).unwrap());
+    let folder = FileHandle::open_buffered(directory.path()).unwrap();
     // AIO has one answer to what a kind of file has no operation for.
     let errno = if support::on_threads() { libc::EISDIR } else { libc::EINVAL };
     let error = read(&folder, 0);

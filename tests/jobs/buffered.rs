@@ -315,9 +315,8 @@ fn what_the_kernel_says_of_a_buffered_file_reaches_the_callback() {
     let directory = scratch();
     let path = known_file(directory.path(), "known", BLOCK as u64);
     let dispatcher = Tended::new(support::builder().depth(4).workers(1));
-    let (read_only, write_only) = (File::open(&path), OpenOptions::new().append(true).open(&path));
-    let read_only = FileHandle::from(read_only.unwrap());
-    let write_only = FileHandle::from(write_only.unwrap());
+    let read_only = FileHandle::open_buffered(&path).unwrap();
+    let write_only = FileHandle::options().append(true).open(&path).unwrap();
     let both = open_buffered(&path);
     let buffer = || vec![7; 10];
     let refused: [(Job<_>, _); 5] = [

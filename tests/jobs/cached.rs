@@ -1,6 +1,5 @@
 //! Reads on the calling thread: only what is in the page cache, and nothing that might wait.
 
-use std::fs::File;
 use std::path::Path;
 
 use reapool::{AlignedBuf, FileHandle, Job};
@@ -75,11 +74,11 @@ fn what_is_not_read_through_the_page_cache_is_left_to_a_job() {
     let directory = scratch();
     let path = known_file(directory.path(), "known", LENGTH);
     let (reader, _writer) = std::io::pipe().unwrap();
-    let write_only = File::options().write(true).open(&path).unwrap();
+    let write_only = FileHandle::options().write(true).open(&path).unwrap();
     let others = [
         open_direct(&path),
         Some(FileHandle::from(std::os::fd::OwnedFd::from(reader))),
-        Some(FileHandle::from(write_only)),
+        Some(write_only),
         Some(null()),
         // Its file system can't tell whether a read would wait.
         Some(open_buffered("/proc/self/status".as_ref())),

@@ -3,7 +3,7 @@
 
 #![expect(unsafe_code, reason = "changes a flag")]
 
-use std::fs::{self, OpenOptions};
+use std::fs;
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::fd::{AsRawFd, OwnedFd};
 
@@ -156,7 +156,7 @@ fn what_a_pipe_of_packets_gave_is_not_asked_for_again() {
 fn what_is_appended_is_appended_once() {
     let (directory, dispatcher) = (scratch(), dispatcher());
     let path = known_file(directory.path(), "known", 100);
-    let file = FileHandle::from(OpenOptions::new().append(true).open(&path).unwrap());
+    let file = FileHandle::options().append(true).open(&path).unwrap();
     let done = write(&dispatcher, &file, contents(100..5000), 0);
     assert_eq!(done.result.unwrap(), 4900);
     assert!(fs::read(&path).unwrap() == contents(0..5000));

@@ -7,7 +7,7 @@
 #![expect(unsafe_code, reason = "makes files that the standard library doesn't")]
 
 use std::ffi::OsStr;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Write};
 use std::net::TcpListener;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
@@ -193,13 +193,13 @@ fn readable(path: &Path) -> Option<FileHandle> {
 }
 
 fn writable(path: &Path) -> Option<FileHandle> {
-    Some(FileHandle::from(OpenOptions::new().write(true).open(path).unwrap()))
+    Some(FileHandle::options().write(true).open(path).unwrap())
 }
 
 fn terminal(flags: i32) -> Option<FileHandle> {
-    let options =
-        File::options().read(true).write(true).custom_flags(flags | libc::O_NOCTTY).clone();
-    Some(FileHandle::from(options.open("/dev/ptmx").unwrap()))
+    let mut options = FileHandle::options();
+    options.read(true).write(true).custom_flags(flags | libc::O_NOCTTY);
+    Some(options.open("/dev/ptmx").unwrap())
 }
 
 /// A file, and what has to be open too.
@@ -225,7 +225,7 @@ fn pipe(bytes: &[u8], to_be_read: bool) -> Option<FileHandle> {
 fn both_ends(directory: &Path) -> FileHandle {
     let path = directory.join("fifo");
     support::make_fifo(&path);
-    FileHandle::from(File::options().read(true).write(true).open(path).unwrap())
+    FileHandle::options().read(true).write(true).open(path).unwrap()
 }
 
 fn socket(bytes: &[u8]) -> Option<FileHandle> {

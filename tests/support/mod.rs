@@ -38,7 +38,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use reapool::{
-    AlignedBuf, Backend, Builder, Completion, Dispatcher, FileHandle, IoBuf, IoBufMut, Job,
+    AlignedBuf, Backend, Builder, Completion, Dispatcher, FileHandle, IoBuf, IoBufMut, IoWay, Job,
     Submitter,
 };
 use tempfile::TempDir;
@@ -126,27 +126,20 @@ pub(crate) fn known_file(directory: &Path, name: &str, len: u64) -> PathBuf {
 
 /// Opens for reading and writing through the page cache.
 pub(crate) fn open_buffered(path: &Path) -> FileHandle {
-    let options = OpenOptions::new().read(true).write(true).create(true).truncate(false).clone();
-    FileHandle::from(options.open(path).unwrap())
+    FileHandle::options().read(true).write(true).create(true).open(path).unwrap()
 }
 
 /// Opens for reading and writing with `O_DIRECT`; `None`, said loudly, where that is refused.
 pub(crate) fn open_direct(path: &Path) -> Option<FileHandle> {
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false).custom_flags(libc::O_DIRECT);
-    match options.open(path) {
-        Ok(file) => Some(FileHandle::from(file)),
-        Err(error) => {
-            skipped(&format!("direct I/O on {}: {error}", path.display()));
-            None
-        }
-    }
+    let mut options = FileHandle::options();
+    let opened = options.read(true).write(true).create(true).way(IoWay::Direct).open(path);
+    opened.map_err(|error| skipped(&format!("direct I/O: {error}"))).ok()
 }
 
 /// The null device: reads of it complete during the submission with 0 bytes, and are asynchronous
 /// for all that a dispatcher can tell.
 pub(crate) fn null() -> FileHandle {
-    FileHandle::from(OpenOptions::new().read(true).write(true).open("/dev/null").unwrap())
+    FileHandle::options().read(true).write(true).open("/dev/null").unwrap()
 }
 
 /// A descriptor on which every operation fails with `EBADF`: it only names a file.
