@@ -4,10 +4,9 @@
 //! `cargo bench --bench pool`; `README.md` beside this file has the results. The benchmark
 //! writes a file of 1 GiB without holes below the build directory, and removes it at the end.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::hint::black_box;
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::Barrier;
 use std::sync::mpsc;
@@ -66,8 +65,7 @@ where
 }
 
 fn streaming(criterion: &mut Criterion, path: &Path) -> io::Result<()> {
-    let open = OpenOptions::new().read(true).custom_flags(libc::O_DIRECT).open(path);
-    let file = FileHandle::from(open?);
+    let file = FileHandle::open_direct(path)?;
     let dispatcher = Dispatcher::builder().depth(DEPTH).workers(WORKERS).build().unwrap();
     let mut group = criterion.benchmark_group("streaming 1 MiB reads, O_DIRECT, depth 16");
     group.throughput(Throughput::Bytes(MIB as u64)).measurement_time(Duration::from_secs(8));

@@ -3,13 +3,13 @@
 //! Its writes are in flight side by side, and each holds a share in it. The callback of a write, or
 //! the end of the source, completes the file when it gives back the last share.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use reapool::{Completion, FileHandle, IoBuf, Job, Metadata, Submitter};
+use reapool::{Completion, FileHandle, IoBuf, IoWay, Job, Metadata, Submitter};
 
 use crate::attributes::{Attributes, NotKept};
 use crate::partial::{Partial, Place};
@@ -60,19 +60,17 @@ impl Target {
         metadata: &Metadata,
         outcome: Outcome,
     ) -> io::Result<Arc<Self>> {
-        let open = |direct: bool| {
-            let mut options = OpenOptions::new();
-            options.write(true).create_new(!direct).mode(0o600);
-            options.custom_flags(if direct { libc::O_DIRECT } else { 0 }).clone()
-        };
-        let (file, partial) = place.begin(|path| open(false).open(path))?;
+        let mut options = File::options();
+        options.write(true).create_new(true).mode(0o600);
+        let (file, partial) = place.begin(|path| options.open(path))?;
         // A direct write that makes the file longer would block its submission. Where the length
         // can't be set ahead, writes go through the page cache: blocking threads perform those.
         let is_large = metadata.size >= manner.direct_from;
         let length = is_large.then_some(metadata.size);
         let length = length.filter(|&length| file.set_len(length).is_ok());
         // If the file system has no direct I/O, writes go through the page cache, too.
-        let direct = length.and_then(|_| open(true).open(partial.path()).ok());
+        let open = || FileHandle::options().write(true).way(IoWay::Direct).open(partial.path());
+        let direct = length.and_then(|_| open().ok());
         let file = Arc::new(file);
         let target = Self {
             manner,
@@ -81,7 +79,7 @@ impl Target {
             length,
             outcome,
             buffered: FileHandle::from(&file),
-            direct: direct.map(FileHandle::from),
+            direct,
             file,
             partial,
             state: Mutex::default(),

@@ -1,9 +1,7 @@
 //! The checksum of one file, one job at a time: it is opened, read piece by piece, and hashed by
 //! the callbacks.
 
-use std::fs::OpenOptions;
 use std::io;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use blake3::{Hash, Hasher};
@@ -52,8 +50,9 @@ where
 
 /// Opens a file, which Linux can't do asynchronously. It doesn't wait for the other end of a pipe.
 fn open(path: &Path) -> io::Result<FileHandle> {
-    let file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path)?;
-    Ok(FileHandle::from(file))
+    let opened = FileHandle::options().read(true).custom_flags(libc::O_NONBLOCK).open(path);
+    // Who prints it names the path.
+    opened.map_err(|error| error.source)
 }
 
 impl<F: FnOnce(Digest) + Send + 'static> Reading<F> {

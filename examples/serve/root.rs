@@ -1,13 +1,12 @@
 //! The directory that is served. Nothing outside it is.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs;
 use std::io;
-use std::os::fd::AsRawFd;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::fd::{AsFd, AsRawFd};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use reapool::FileHandle;
+use reapool::{FileHandle, FileKind};
 
 /// A clone stands for the same directory.
 #[derive(Clone)]
@@ -45,18 +44,17 @@ impl Root {
     fn open_one(&self, path: &Path) -> io::Result<Option<Found>> {
         // Without this flag, opening would wait for somebody to write to a pipe.
         let flags = libc::O_NONBLOCK | libc::O_NOCTTY;
-        let file = OpenOptions::new().read(true).custom_flags(flags).open(path)?;
+        let opened = FileHandle::options().read(true).custom_flags(flags).open(path);
+        let file = opened.map_err(|error| error.source)?;
         // This asks for the path of the file that was opened: links may have led anywhere, and that
         // file no longer changes.
-        let path = fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd()))?;
-        let metadata = file.metadata()?;
-        if !path.starts_with(&self.0) || !metadata.is_file() && !metadata.is_dir() {
-            return Err(io::ErrorKind::PermissionDenied.into());
+        let path = fs::read_link(format!("/proc/self/fd/{}", file.as_fd().as_raw_fd()))?;
+        match file.kind() {
+            FileKind::Regular if path.starts_with(&self.0) => {
+                Ok(Some(Found { size: file.size()?, file, path }))
+            }
+            FileKind::Directory if path.starts_with(&self.0) => Ok(None),
+            _ => Err(io::ErrorKind::PermissionDenied.into()),
         }
-        Ok(metadata.is_file().then(|| Self::found(file, metadata.len(), path)))
-    }
-
-    fn found(file: File, size: u64, path: PathBuf) -> Found {
-        Found { file: FileHandle::from(file), size, path }
     }
 }
