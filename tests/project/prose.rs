@@ -104,7 +104,7 @@ fn links_lead_somewhere() {
 }
 
 /// Doctests can't have them: DataFusion takes too long to build for the gate. So they are the lines
-/// of a program, which `.ci/query` compiles.
+/// of a program, which the gate compiles.
 #[test]
 fn the_lines_for_datafusion_are_those_of_a_program() {
     let page = text("integrations/object_store/README.md");
