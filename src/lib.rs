@@ -74,7 +74,7 @@
 //! | an event loop, and little to do in callbacks | [`LoopDispatcher`] | the loop's thread | the loop, for as long as callbacks take |
 //! | pipes, sockets, timers next to files | [`Job::poll`], in any of these | as above | nobody; it holds a slot |
 //! | paths, and no wish for any of this | [`Files`] | a worker | the thread that takes results |
-//! | a function that takes a [`Read`](std::io::Read) | [`FileReader`] | | the thread that reads |
+//! | a function that takes a [`Read`](std::io::Read) or a [`Write`](std::io::Write) | [`FileReader`], [`FileWriter`] | | the thread that reads or writes |
 //!
 //! - **Callbacks and `drain`** cost least: no value is handed over, and only workers are woken.
 //! - **A [`scope`](Submitter::scope)** is for a function that begins and ends its work. Its jobs
@@ -123,10 +123,11 @@
 //! the page cache take it from there, and other reads are direct. [`FileHandle::read_cached`] reads
 //! what is cached at once, on the calling thread.
 //!
-//! # One file, pulled
+//! # One file, as a stream
 //!
 //! Decoders, and parsers of lines, csv or tar, take a [`Read`](std::io::Read) or a
-//! [`BufRead`](std::io::BufRead). A [`FileReader`] is both, and reads ahead of them.
+//! [`BufRead`](std::io::BufRead). A [`FileReader`] is both, and reads ahead of them. Encoders take
+//! a [`Write`](std::io::Write): a [`FileWriter`] writes behind them.
 //!
 //! # Many files
 //!
@@ -340,6 +341,7 @@ mod sync;
 mod sys;
 mod unwind;
 mod wait;
+mod writer;
 
 pub use admission::refusal::Refusal;
 pub use buffer::aligned::AlignedBuf;
@@ -400,6 +402,9 @@ pub use submit::join::{JoinError, WaitError};
 pub use submit::refused::Refused;
 pub use submit::stats::Stats;
 pub use submit::submit_future::{SpawnFuture, SubmitFuture};
+pub use writer::FileWriter;
+pub use writer::builder::FileWriterBuilder;
+pub use writer::settings::Durability;
 
 /// The examples of README.md, compiled and run as tests.
 #[cfg(doctest)]

@@ -95,6 +95,25 @@ impl PoolBuf {
         self.len = self.len.min(len);
     }
 
+    /// Adds bytes at the end, as many as there is room for, and returns how many these are.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let mut buffer = reapool::BufferPool::builder().build()?.acquire(4096)?;
+    /// assert_eq!(buffer.append(b"hello"), 5);
+    /// assert_eq!(buffer.append(&[0; 5000]), 4091);
+    /// assert!(buffer.starts_with(b"hello"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn append(&mut self, bytes: &[u8]) -> usize {
+        let old = self.len;
+        let count = bytes.len().min(self.capacity() - old);
+        self.len += count;
+        self[old..].copy_from_slice(&bytes[..count]);
+        count
+    }
+
     /// Sets the length to `len`. Bytes that this adds are zero, whatever was read before.
     ///
     /// # Panics

@@ -14,6 +14,7 @@ use crate::streams::budget::{Budget, Place, Waiter};
 use crate::streams::error::{Halt, StreamError};
 use crate::streams::read_ahead::{ReadAhead, ReadChunk, ReadOwner};
 use crate::streams::source::{AfterMiss, Sharing, Source, Way};
+use crate::streams::user::{check_fork, may_wait, shut_down};
 use crate::streams::window::{Next, Reply, Window};
 use crate::sync::{Arc, Condvar, Mutex, lock};
 use crate::wait::{TaskWaker, wake};
@@ -86,10 +87,7 @@ impl Reads {
         if let Some(chunk) = self.try_next()? {
             return Ok(chunk);
         }
-        if self.pipeline.wakeups().is_owner_here() {
-            return Err(in_callback());
-        }
-        let Some(_waiting) = self.pipeline.wait_for_results() else { return Err(in_callback()) };
+        let _waiting = may_wait(&self.pipeline)?;
         loop {
             let mut state = lock(&self.state);
             while !state.has_news() {
@@ -121,9 +119,7 @@ impl Reads {
     }
 
     fn try_next(&self) -> io::Result<Option<ReadChunk>> {
-        if self.pipeline.is_forked() {
-            return Err(forked());
-        }
+        check_fork(&self.pipeline)?;
         self.update(State::next).map_err(|error| match error {
             StreamError::Io(error) => error,
             StreamError::Halted(_) => shut_down(),
@@ -254,19 +250,4 @@ impl Waiter for Reads {
             state.failed = Some(StreamError::Halted(Halt::ShutDown));
         });
     }
-}
-
-fn in_callback() -> io::Error {
-    let message = "the reader would wait, in a callback or blocking work of its own dispatcher, \
-                   for a read that this thread may have to complete: read on a thread of your own";
-    io::Error::new(io::ErrorKind::Deadlock, message)
-}
-
-fn shut_down() -> io::Error {
-    io::Error::other("the reader's dispatcher has been shut down")
-}
-
-fn forked() -> io::Error {
-    let message = "this process was forked from the one that made the reader: make one here";
-    io::Error::new(io::ErrorKind::Unsupported, message)
 }

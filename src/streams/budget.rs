@@ -35,7 +35,7 @@ pub(crate) enum Place {
 }
 
 /// Has the kind of the system's error, if it is the system that has no memory.
-fn as_io_error(error: AcquireError) -> io::Error {
+pub(crate) fn as_io_error(error: AcquireError) -> io::Error {
     let kind = match &error {
         AcquireError::NoMemory(source) => source.kind(),
         _ => io::ErrorKind::Other,

@@ -9,4 +9,6 @@ pub(crate) mod budget;
 pub(crate) mod error;
 pub(crate) mod read_ahead;
 pub(crate) mod source;
+pub(crate) mod user;
 pub(crate) mod window;
+pub(crate) mod write_behind;

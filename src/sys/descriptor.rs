@@ -65,6 +65,33 @@ pub(crate) fn std_metadata(fd: BorrowedFd<'_>) -> io::Result<Metadata> {
     file.metadata()
 }
 
+/// How long a file may be that this process writes: the soft limit `RLIMIT_FSIZE`.
+pub(crate) fn file_size_limit() -> u64 {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: the kernel writes one `rlimit` through the pointer, which is to a live local.
+    let ret = unsafe { libc::getrlimit(libc::RLIMIT_FSIZE, &raw mut limit) };
+    // A `rlim_t` has 32 bits on some targets.
+    fn wide(bytes: impl Into<u64>) -> u64 {
+        bytes.into()
+    }
+    let is_limited = ret == 0 && limit.rlim_cur != libc::RLIM_INFINITY;
+    if is_limited { wide(limit.rlim_cur) } else { u64::MAX }
+}
+
+/// Makes a file longer, by a hole, or shorter.
+pub(crate) fn set_len(fd: BorrowedFd<'_>, len: u64) -> io::Result<()> {
+    // SAFETY: the descriptor is open, and the file is never dropped, so it is not closed here.
+    let file = ManuallyDrop::new(unsafe { File::from_raw_fd(fd.as_raw_fd()) });
+    file.set_len(len)
+}
+
+/// Makes a file's contents durable, and what it takes to get at them: fsync(2).
+pub(crate) fn sync_all(fd: BorrowedFd<'_>) -> io::Result<()> {
+    // SAFETY: as above.
+    let file = ManuallyDrop::new(unsafe { File::from_raw_fd(fd.as_raw_fd()) });
+    file.sync_all()
+}
+
 /// The size of a block device in bytes. It is asked for by ioctl(2), as seeking would move a
 /// position that other users of the open file share.
 pub(crate) fn device_size(fd: BorrowedFd<'_>) -> io::Result<u64> {

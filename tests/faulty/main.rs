@@ -11,5 +11,6 @@ mod hung;
 mod jobs;
 mod liar;
 mod script;
+mod streams;
 #[path = "../support/mod.rs"]
 mod support;

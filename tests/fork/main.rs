@@ -10,8 +10,8 @@ mod dispatcher;
 mod event_loop;
 mod killed;
 mod pool;
-mod reader;
 mod scope;
+mod streams;
 #[path = "../support/mod.rs"]
 mod support;
 mod traffic;

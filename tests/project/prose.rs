@@ -103,7 +103,7 @@ fn links_lead_somewhere() {
     assert!(count > 20, "{count} links");
 }
 
-/// Doctests can't have them: DataFusion takes too long to build for the gate. So they are the lines
+/// Doctests can't have them: each build of the tests would take minutes more. So they are the lines
 /// of a program, which the gate compiles.
 #[test]
 fn the_lines_for_datafusion_are_those_of_a_program() {

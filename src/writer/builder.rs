@@ -1,0 +1,222 @@
+//! The settings of a writer.
+
+use std::fmt;
+use std::io;
+use std::path::Path;
+
+use crate::file::FileHandle;
+use crate::file::alignment::Alignment;
+use crate::file::io_way::IoWay;
+use crate::file::metadata::FileKind;
+use crate::pipeline::Pipeline;
+use crate::pool::BufferPool;
+use crate::pool::error::PoolBuildError;
+use crate::submit::Submitter;
+use crate::sync::Arc;
+use crate::writer::FileWriter;
+use crate::writer::filling::Filling;
+use crate::writer::placement::Placement;
+use crate::writer::settings::{Durability, Lengths};
+
+/// The longest write.
+const CHUNK_MAX: usize = 1 << 30;
+/// A pool has its memory in pieces of this size.
+const SLAB: usize = 2 << 20;
+
+/// Settings of a [`FileWriter`].
+///
+/// # Examples
+///
+/// ```
+/// use std::io::Write;
+/// use reapool::{Dispatcher, Durability};
+///
+/// let (directory, dispatcher) = (tempfile::tempdir()?, Dispatcher::new()?);
+/// let path = directory.path().join("report");
+/// let submitter = dispatcher.submitter();
+/// let mut writer = submitter.writer().durability(Durability::Synced).create(&path)?;
+/// writeln!(writer, "{} files", 3)?;
+/// assert_eq!(writer.finish()?, 8);
+/// assert_eq!(std::fs::read(path)?, b"3 files\n");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+#[must_use = "a builder does nothing until a file is opened"]
+pub struct FileWriterBuilder {
+    pipeline: Arc<Pipeline>,
+    chunk: usize,
+    behind: usize,
+    way: IoWay,
+    mode: u32,
+    durability: Durability,
+    expected: u64,
+}
+
+impl FileWriterBuilder {
+    pub(crate) fn new(pipeline: &Arc<Pipeline>) -> Self {
+        Self {
+            pipeline: Arc::clone(pipeline),
+            chunk: 1 << 20,
+            behind: 4 << 20,
+            way: IoWay::Buffered,
+            mode: 0o666,
+            durability: Durability::default(),
+            expected: 0,
+        }
+    }
+
+    /// The longest write, in bytes; 1 MiB by default. It is rounded up to a multiple of 4096, or of
+    /// the file's alignment.
+    pub fn chunk(mut self, bytes: usize) -> Self {
+        self.chunk = bytes;
+        self
+    }
+
+    /// How many bytes may be under way behind the user; 4 MiB by default, at least one chunk. With
+    /// the chunk that the user fills, and what buffers of 2 MiB leave over, this is the writer's
+    /// memory. It is mapped when it is first needed.
+    pub fn write_behind(mut self, bytes: usize) -> Self {
+        self.behind = bytes;
+        self
+    }
+
+    /// The way of the writes of a file that the writer creates; [`IoWay::Buffered`] by default,
+    /// which is right for most files. A large file that is not read again soon is written with less
+    /// CPU time by [`IoWay::DirectOrBuffered`]. [`IoWay::Automatic`] is for reads, and writes
+    /// through the page cache.
+    pub fn way(mut self, way: IoWay) -> Self {
+        self.way = way;
+        self
+    }
+
+    /// The permissions of a file that is created; `0o666` by default. The process's umask is taken
+    /// from them.
+    pub fn mode(mut self, mode: u32) -> Self {
+        self.mode = mode;
+        self
+    }
+
+    /// What [`finish`](FileWriter::finish) waits for; [`Durability::Cached`] by default.
+    pub fn durability(mut self, durability: Durability) -> Self {
+        self.durability = durability;
+        self
+    }
+
+    /// How long the file will be, as far as is known. A file that is written directly gets this
+    /// length ahead of its writes, so that none has to make it longer, which would block.
+    pub fn expected_len(mut self, bytes: u64) -> Self {
+        self.expected = bytes;
+        self
+    }
+
+    /// Creates a file, or truncates one that is there, and writes it. Waits for open(2).
+    ///
+    /// While it is written directly, the file may be longer than what was written to it, until
+    /// [`finish`](FileWriter::finish).
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`](crate::OpenError), as an [`io::Error`]; the kind
+    /// [`InvalidInput`](io::ErrorKind::InvalidInput) if the settings make no sense, or the file has
+    /// no offsets, as a pipe.
+    pub fn create(self, path: impl AsRef<Path>) -> io::Result<FileWriter> {
+        let mut options = FileHandle::options();
+        options.write(true).create(true).truncate(true).mode(self.mode).way(self.way);
+        options.read(self.way == IoWay::Automatic);
+        let file = options.open(path)?;
+        self.build(file, Placement::Open)
+    }
+
+    /// Writes a file that is open, from its beginning. Others may use the handle too.
+    ///
+    /// What is not written over stays as it was. If the file is open to
+    /// [append](crate::OpenOptions::append), bytes go to its end.
+    ///
+    /// # Errors
+    ///
+    /// Of the kind [`InvalidInput`](io::ErrorKind::InvalidInput) if the settings make no sense, if
+    /// the file has no offsets, as a pipe, or if it is [direct](FileHandle::is_direct): then only a
+    /// writer that creates the file knows what may be behind its last byte.
+    pub fn write(self, file: FileHandle) -> io::Result<FileWriter> {
+        if file.is_direct() {
+            // Nobody knows what may be behind the last byte.
+            return Err(invalid(
+                "a writer of a handle goes through the page cache: open the file \
+                                buffered, or have the writer create it",
+            ));
+        }
+        self.build(file, Placement::Open)
+    }
+
+    fn build(self, file: FileHandle, placement: Placement) -> io::Result<FileWriter> {
+        if !matches!(file.kind(), FileKind::Regular | FileKind::BlockDevice) {
+            return Err(invalid("a writer needs a file with offsets, which a pipe has not"));
+        }
+        let block = Alignment { memory: Lengths::BLOCK, ..file.alignment() }.step();
+        if !(1..=CHUNK_MAX).contains(&self.chunk) || block > CHUNK_MAX {
+            return Err(invalid("`chunk` must be between 1 byte and 1 GiB"));
+        }
+        // Each write at the end must find the one before it there.
+        let behind = if file.appends() { 0 } else { self.behind };
+        let lengths = Lengths::new(block, self.chunk, behind);
+        let pool = pool(lengths).map_err(io::Error::other)?;
+        if file.is_direct() && file.kind() != FileKind::Regular {
+            return Err(invalid(
+                "a device is written directly by jobs, or by a writer through the \
+                                page cache: set another way",
+            ));
+        }
+        let filling = Filling::new(&self.pipeline, file, pool, lengths, self.expected)?;
+        Ok(FileWriter::new(filling, placement, self.durability))
+    }
+}
+
+fn pool(lengths: Lengths) -> Result<BufferPool, PoolBuildError> {
+    let slabs = |len: usize, buffers: usize| {
+        let buffers_in_slab = (SLAB / len).max(1);
+        buffers.div_ceil(buffers_in_slab) * len.next_multiple_of(SLAB)
+    };
+    let classes = [lengths.first(), lengths.chunk()];
+    // That which the user fills, and one for what a flush has written in part.
+    let capacity = slabs(lengths.first(), 2) + slabs(lengths.chunk(), lengths.under_way() + 1);
+    BufferPool::builder().capacity(capacity).classes(classes).build()
+}
+
+fn invalid(message: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, message)
+}
+
+impl Submitter {
+    /// Settings of a [`FileWriter`]: a `Write` that does not wait for each of its writes.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::io::Write;
+    /// use reapool::Dispatcher;
+    ///
+    /// let (directory, dispatcher) = (tempfile::tempdir()?, Dispatcher::new()?);
+    /// let path = directory.path().join("zeros");
+    /// let mut writer = dispatcher.submitter().writer().create(&path)?;
+    /// for _ in 0..100 {
+    ///     writer.write_all(&[0; 50_000])?;
+    /// }
+    /// writer.finish()?;
+    /// assert_eq!(path.metadata()?.len(), 5_000_000);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn writer(&self) -> FileWriterBuilder {
+        FileWriterBuilder::new(&self.pipeline)
+    }
+}
+
+impl fmt::Debug for FileWriterBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FileWriterBuilder")
+            .field("chunk", &self.chunk)
+            .field("write_behind", &self.behind)
+            .field("way", &self.way)
+            .field("durability", &self.durability)
+            .finish_non_exhaustive()
+    }
+}

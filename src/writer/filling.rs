@@ -1,0 +1,192 @@
+//! The buffer that the user fills, and what becomes of it when it is full.
+
+use std::io;
+use std::os::fd::AsFd;
+use std::task::{Poll, ready};
+
+use crate::file::FileHandle;
+use crate::file::metadata::FileKind;
+use crate::pipeline::Pipeline;
+use crate::pool::BufferPool;
+use crate::pool::pool_buf::PoolBuf;
+use crate::streams::budget::as_io_error;
+use crate::streams::user::User;
+use crate::streams::write_behind::WriteBehind;
+use crate::sync::Arc;
+use crate::sys::descriptor::{file_size_limit, set_len};
+use crate::writer::settings::Lengths;
+
+/// A file that is written directly is made longer by at least so much.
+const STEP: u64 = 16 << 20;
+
+pub(crate) struct Filling {
+    writes: Arc<WriteBehind>,
+    pool: BufferPool,
+    lengths: Lengths,
+    /// Not empty.
+    buffer: Option<PoolBuf>,
+    /// Where the buffer goes.
+    offset: u64,
+    /// So many bytes of the buffer were written by a flush, as a part of a block. They are written
+    /// again when the block is whole, and not before that write has ended.
+    flushed: usize,
+    /// The length that the file was given ahead of its writes, if these are direct. One that makes
+    /// a file longer would block the thread that submits it.
+    reserved: Option<u64>,
+    /// How many bytes there are, once all have come.
+    end: Option<u64>,
+}
+
+impl Filling {
+    pub(crate) fn new(
+        pipeline: &Arc<Pipeline>,
+        file: FileHandle,
+        pool: BufferPool,
+        lengths: Lengths,
+        expected: u64,
+    ) -> io::Result<Self> {
+        let is_reserved = file.is_direct() && file.kind() == FileKind::Regular;
+        let mut filling = Self {
+            writes: WriteBehind::new(pipeline, file),
+            pool,
+            lengths,
+            buffer: None,
+            offset: 0,
+            flushed: 0,
+            reserved: is_reserved.then_some(0),
+            end: None,
+        };
+        if is_reserved && expected > 0 {
+            filling.reserve(expected)?;
+        }
+        Ok(filling)
+    }
+
+    pub(crate) fn writes(&self) -> &WriteBehind {
+        &self.writes
+    }
+
+    pub(crate) fn file(&self) -> &FileHandle {
+        self.writes.file()
+    }
+
+    pub(crate) fn position(&self) -> u64 {
+        let filled = self.buffer.as_deref().map_or(0, <[u8]>::len);
+        self.end.unwrap_or(self.offset + filled as u64)
+    }
+
+    /// The length that the file is to be given, if it was made longer than what was written to it.
+    pub(crate) fn len_to_set(&self) -> Option<u64> {
+        self.reserved.map(|_| self.position())
+    }
+
+    /// Copies bytes into the buffer, as many as there is room for.
+    pub(crate) fn poll_write(&mut self, user: User<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        if bytes.is_empty() {
+            return Poll::Ready(Ok(0));
+        }
+        if self.is_full() {
+            ready!(self.poll_send(user))?;
+        }
+        let mut buffer = match self.buffer.take() {
+            Some(buffer) => buffer,
+            None => {
+                let len =
+                    if self.offset == 0 { self.lengths.first() } else { self.lengths.chunk() };
+                ready!(self.poll_lease(user, len))?
+            }
+        };
+        let count = buffer.append(bytes);
+        self.buffer = Some(buffer);
+        if self.is_full() && self.flushed == 0 {
+            // Nothing is to be waited for: there was room for this write before its buffer was
+            // leased.
+            ready!(self.poll_send(user))?;
+        }
+        Poll::Ready(Ok(count))
+    }
+
+    /// Writes what there is, and waits for all writes.
+    pub(crate) fn poll_flush(&mut self, user: User<'_>) -> Poll<io::Result<()>> {
+        match self.buffer.as_deref().map_or(0, <[u8]>::len) {
+            len if len == self.flushed => {}
+            len if self.reserved.is_some() && len % self.lengths.block() > 0 => {
+                ready!(self.poll_send_part(user))?;
+            }
+            _ => ready!(self.poll_send(user))?,
+        }
+        self.writes.poll_under_way(0, user)
+    }
+
+    /// Begins to write what is left. Nothing comes after it.
+    pub(crate) fn poll_end(&mut self, user: User<'_>) -> Poll<io::Result<()>> {
+        self.end = Some(self.position());
+        if self.buffer.as_deref().map_or(0, <[u8]>::len) > self.flushed {
+            ready!(self.poll_send(user))?;
+        }
+        self.buffer = None;
+        Poll::Ready(Ok(()))
+    }
+
+    fn is_full(&self) -> bool {
+        self.buffer.as_ref().is_some_and(|buffer| buffer.len() == buffer.capacity())
+    }
+
+    /// A buffer of which the write will have room.
+    fn poll_lease(&self, user: User<'_>, len: usize) -> Poll<io::Result<PoolBuf>> {
+        ready!(self.writes.poll_under_way(self.lengths.under_way() - 1, user))?;
+        Poll::Ready(self.pool.try_acquire(len).map_err(as_io_error))
+    }
+
+    /// Begins to write the buffer.
+    fn poll_send(&mut self, user: User<'_>) -> Poll<io::Result<()>> {
+        if self.flushed > 0 {
+            ready!(self.writes.poll_under_way(0, user))?;
+        }
+        let Some(buffer) = self.buffer.take() else { return Poll::Ready(Ok(())) };
+        self.flushed = 0;
+        let len = buffer.len() as u64;
+        self.begin(buffer)?;
+        self.offset += len;
+        Poll::Ready(Ok(()))
+    }
+
+    /// Begins to write the buffer, and keeps the part of a block at its end, for the block is not
+    /// whole.
+    fn poll_send_part(&mut self, user: User<'_>) -> Poll<io::Result<()>> {
+        if self.flushed > 0 {
+            ready!(self.writes.poll_under_way(0, user))?;
+        }
+        let mut next = ready!(self.poll_lease(user, self.lengths.chunk()))?;
+        let Some(buffer) = self.buffer.take() else { return Poll::Ready(Ok(())) };
+        let whole = buffer.len() / self.lengths.block() * self.lengths.block();
+        self.flushed = next.append(&buffer[whole..]);
+        self.buffer = Some(next);
+        self.begin(buffer)?;
+        self.offset += whole as u64;
+        Poll::Ready(Ok(()))
+    }
+
+    /// Begins to write a buffer where it goes. A direct write has whole blocks: what it writes too
+    /// much is cut off at the end.
+    fn begin(&mut self, mut buffer: PoolBuf) -> io::Result<()> {
+        if self.reserved.is_some() {
+            buffer.resize(buffer.len().next_multiple_of(self.lengths.block()));
+            self.reserve(self.offset + buffer.len() as u64)?;
+        }
+        self.writes.begin(buffer, self.offset)
+    }
+
+    /// Makes the file longer, ahead of its writes: not often, as that waits for those under way.
+    fn reserve(&mut self, needed: u64) -> io::Result<()> {
+        let Some(reserved) = self.reserved.filter(|&reserved| reserved < needed) else {
+            return Ok(());
+        };
+        // Beyond the limit, the process would get a signal, and it may need no more than this.
+        let len = needed.max(STEP).max(reserved.saturating_mul(2));
+        let len = len.min(file_size_limit().max(needed));
+        set_len(self.file().as_fd(), len)?;
+        self.reserved = Some(len);
+        Ok(())
+    }
+}

@@ -1,0 +1,216 @@
+//! A file to be written by pushing bytes at it: `Write` over writes that are behind the user.
+//!
+//! `filling` has the buffer that the user fills, and `streams/write_behind.rs` the writes.
+//! `placement` is what becomes of the file at its end. `settings` are what the user says, and
+//! `builder` opens a writer.
+
+pub(crate) mod builder;
+mod filling;
+mod placement;
+pub(crate) mod settings;
+
+use std::fmt;
+use std::io::{self, Write};
+use std::task::{Context, Poll, ready};
+
+use crate::file::FileHandle;
+use crate::streams::user::User;
+use crate::writer::filling::Filling;
+use crate::writer::placement::Placement;
+use crate::writer::settings::Durability;
+
+/// Writes a file in order, without waiting for each write.
+///
+/// Bytes are copied into buffers. Full ones go to the kernel, several at a time, while the user
+/// produces the next. [`Submitter::writer`](crate::Submitter::writer) makes one, with its settings.
+///
+/// **Call [`finish`](Self::finish)**: it writes what is left, waits for all writes, and tells what
+/// went wrong with any of them. A writer that is dropped before leaves the file as far as it got.
+/// [`flush`](Write::flush) waits for all writes, too, and the file may then be written on; with
+/// direct I/O, it may have some zeros at its end until `finish`.
+///
+/// A write blocks while as many are under way as may be. [`poll_write`](Self::poll_write) and its
+/// like are for tasks. In a callback or in blocking work of its own dispatcher, what would have to
+/// wait is refused with an error of the kind [`Deadlock`](io::ErrorKind::Deadlock), if all other
+/// threads of the dispatcher that could complete the writes wait already; nothing is lost by that,
+/// and another thread can go on.
+///
+/// # Errors
+///
+/// Those of the writes, such as a full device, a little later than the bytes were given: from the
+/// next call that waits. After the first error the file is lost, and each further call says so. A
+/// write that the kernel cuts short goes on with the rest.
+///
+/// # Examples
+///
+/// ```
+/// use std::io::Write;
+/// use reapool::Dispatcher;
+///
+/// let (directory, dispatcher) = (tempfile::tempdir()?, Dispatcher::new()?);
+/// let path = directory.path().join("copy");
+/// let submitter = dispatcher.submitter();
+/// let mut writer = submitter.writer().create(&path)?;
+/// let bytes = std::io::copy(&mut submitter.reader().open("Cargo.toml")?, &mut writer)?;
+/// assert_eq!(writer.finish()?, bytes);
+/// assert_eq!(std::fs::read(path)?, std::fs::read("Cargo.toml")?);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct FileWriter {
+    filling: Filling,
+    /// `None` once a blocking thread has it.
+    placement: Option<Placement>,
+    durability: Durability,
+    stage: Stage,
+}
+
+/// How far the end of a file is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// It is written on.
+    Open,
+    /// All writes are under way, or over.
+    Written,
+    /// A blocking thread completes the file.
+    Completing,
+    Finished,
+}
+
+impl FileWriter {
+    fn new(filling: Filling, placement: Placement, durability: Durability) -> Self {
+        Self { filling, placement: Some(placement), durability, stage: Stage::Open }
+    }
+
+    /// The file that is written.
+    #[must_use]
+    pub fn file(&self) -> &FileHandle {
+        self.filling.file()
+    }
+
+    /// How many bytes were given.
+    #[must_use]
+    pub fn position(&self) -> u64 {
+        self.filling.position()
+    }
+
+    /// Writes what is left, waits until all is written, and completes the file as its settings say.
+    /// Returns the number of bytes that were given.
+    ///
+    /// After an error of the kind [`Deadlock`](io::ErrorKind::Deadlock) it can be called again, on
+    /// another thread. When it has succeeded, further calls return the same.
+    ///
+    /// # Errors
+    ///
+    /// As for [writes](FileWriter#errors), and those of ftruncate(2), fsync(2) and rename(2).
+    pub fn finish(&mut self) -> io::Result<u64> {
+        waited(self.poll_finish_as(User::Thread))
+    }
+
+    /// As [`write`](Write::write), but for tasks: instead of blocking, it has the task woken when
+    /// there is room.
+    ///
+    /// # Errors
+    ///
+    /// As for [writes](FileWriter#errors).
+    pub fn poll_write(
+        &mut self,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.check_open()?;
+        self.filling.poll_write(User::Task(context.waker()), bytes)
+    }
+
+    /// As [`flush`](Write::flush), but for tasks.
+    ///
+    /// # Errors
+    ///
+    /// As for [writes](FileWriter#errors).
+    pub fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.check_open()?;
+        self.filling.poll_flush(User::Task(context.waker()))
+    }
+
+    /// As [`finish`](Self::finish), but for tasks.
+    ///
+    /// # Errors
+    ///
+    /// As for `finish`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::future::poll_fn;
+    /// use reapool::Dispatcher;
+    ///
+    /// let (directory, dispatcher) = (tempfile::tempdir()?, Dispatcher::new()?);
+    /// let path = directory.path().join("hello");
+    /// let mut writer = dispatcher.submitter().writer().create(&path)?;
+    /// futures::executor::block_on(async {
+    ///     let count = poll_fn(|context| writer.poll_write(context, b"hello")).await?;
+    ///     assert_eq!(count, 5);
+    ///     poll_fn(|context| writer.poll_finish(context)).await
+    /// })?;
+    /// assert_eq!(std::fs::read(path)?, b"hello");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn poll_finish(&mut self, context: &mut Context<'_>) -> Poll<io::Result<u64>> {
+        self.poll_finish_as(User::Task(context.waker()))
+    }
+
+    fn poll_finish_as(&mut self, user: User<'_>) -> Poll<io::Result<u64>> {
+        if self.stage == Stage::Open {
+            ready!(self.filling.poll_end(user))?;
+            self.stage = Stage::Written;
+        }
+        if self.stage == Stage::Written {
+            ready!(self.filling.writes().poll_under_way(0, user))?;
+            if let Some(placement) = self.placement.take() {
+                let (len, durability) = (self.filling.len_to_set(), self.durability);
+                let complete = move |file: &FileHandle| placement.complete(file, len, durability);
+                self.filling.writes().begin_work(complete)?;
+            }
+            self.stage = Stage::Completing;
+        }
+        ready!(self.filling.writes().poll_under_way(0, user))?;
+        self.stage = Stage::Finished;
+        Poll::Ready(Ok(self.position()))
+    }
+
+    fn check_open(&self) -> io::Result<()> {
+        if self.stage == Stage::Open {
+            return Ok(());
+        }
+        Err(io::Error::new(io::ErrorKind::InvalidInput, "the writer has been told to finish"))
+    }
+}
+
+impl Write for FileWriter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.check_open()?;
+        waited(self.filling.poll_write(User::Thread, bytes))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.check_open()?;
+        waited(self.filling.poll_flush(User::Thread))
+    }
+}
+
+/// The outcome for a thread, which has waited for it.
+fn waited<T>(outcome: Poll<io::Result<T>>) -> io::Result<T> {
+    match outcome {
+        Poll::Ready(outcome) => outcome,
+        Poll::Pending => unreachable!("a thread waits"),
+    }
+}
+
+impl fmt::Debug for FileWriter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FileWriter")
+            .field("file", self.file())
+            .field("position", &self.position())
+            .field("stage", &self.stage)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,107 @@
+//! Readers and writers of files whose file system fails in the middle.
+
+use std::io::{ErrorKind, Read, Write};
+use std::task::{Context, Waker};
+
+use reapool::{FileHandle, IoWay};
+
+use crate::disk::{Faulty, Op, Rule};
+use crate::support::{Tended, builder, contents, watched};
+
+const LEN: u64 = 1 << 20;
+const CHUNK: usize = 64 << 10;
+const WAYS: [IoWay; 2] = [IoWay::Buffered, IoWay::DirectOrBuffered];
+
+#[test]
+fn an_error_of_any_write_is_told_by_the_end() {
+    watched(|| {
+        let Some(disk) = Faulty::mount() else { return };
+        let jobs = Tended::new(builder());
+        for way in WAYS {
+            for (place, errno) in [(0, libc::EIO), (5, libc::ENOSPC), (15, libc::EDQUOT)] {
+                let path = disk.file("file", 0);
+                let offset = place * CHUNK as u64;
+                let range = offset..offset + CHUNK as u64;
+                disk.rule(Rule::on(Op::Write).of("file").within(range).times(1).errno(errno));
+                let submitter = jobs.submitter();
+                let mut writer = submitter.writer().way(way).chunk(CHUNK).create(&path).unwrap();
+                let told = match writer.write_all(&contents(0..LEN)) {
+                    Err(error) => error,
+                    Ok(()) => writer.finish().unwrap_err(),
+                };
+                let kind = std::io::Error::from_raw_os_error(errno).kind();
+                assert_eq!(told.kind(), kind, "{way:?} at {offset}: {told}");
+                assert!(writer.finish().is_err(), "it does not come right any more");
+                drop(writer);
+                jobs.quiesce();
+                disk.clear();
+            }
+        }
+    });
+}
+
+#[test]
+fn writes_that_are_cut_short_go_on() {
+    watched(|| {
+        let Some(disk) = Faulty::mount() else { return };
+        let jobs = Tended::new(builder());
+        let path = disk.file("file", 0);
+        disk.rule(Rule::on(Op::Write).of("file").every(3).short(5000));
+        let mut writer = jobs.submitter().writer().chunk(CHUNK).create(&path).unwrap();
+        writer.write_all(&contents(0..LEN + 1)).unwrap();
+        assert_eq!(writer.finish().unwrap(), LEN + 1);
+        disk.clear();
+        assert!(std::fs::read(&path).unwrap() == contents(0..LEN + 1));
+    });
+}
+
+#[test]
+fn after_an_error_a_reader_tries_again_at_the_same_place() {
+    watched(|| {
+        let Some(disk) = Faulty::mount() else { return };
+        let jobs = Tended::new(builder());
+        for way in WAYS {
+            for place in [0, 5, 15] {
+                let path = disk.uncached("file", LEN);
+                let offset = place * CHUNK as u64;
+                let range = offset..offset + CHUNK as u64;
+                disk.rule(Rule::on(Op::Read).of("file").within(range).errno(libc::EIO));
+                let file = FileHandle::options().read(true).way(way).open(&path).unwrap();
+                let mut reader = jobs.submitter().reader().chunk(CHUNK).read(file).unwrap();
+                let mut found = Vec::new();
+                for _ in 0..2 {
+                    let error = reader.read_to_end(&mut found).unwrap_err();
+                    assert_ne!(error.kind(), ErrorKind::Deadlock, "{error}");
+                    assert_eq!(error.kind(), std::io::Error::from_raw_os_error(libc::EIO).kind());
+                }
+                assert!(found.len() as u64 <= offset + CHUNK as u64);
+                disk.clear();
+                reader.read_to_end(&mut found).unwrap();
+                assert!(found == contents(0..LEN), "{way:?} at {offset}");
+            }
+        }
+    });
+}
+
+#[test]
+fn a_block_that_a_flush_has_written_in_part_is_not_written_again_before_that_has_ended() {
+    watched(|| {
+        let Some(disk) = Faulty::mount() else { return };
+        let (jobs, hold) = (Tended::new(builder()), disk.hold());
+        disk.rule(Rule::on(Op::Write).of("file").times(1).held(&hold));
+        let path = disk.file("file", 0);
+        let submitter = jobs.submitter();
+        let mut writer = submitter.writer().way(IoWay::DirectOrBuffered).create(&path).unwrap();
+        assert!(writer.file().is_direct());
+        let mut context = Context::from_waker(Waker::noop());
+        for at in 0..10 {
+            assert!(writer.poll_write(&mut context, &contents(at..at + 1)).is_ready());
+            assert!(writer.poll_flush(&mut context).is_pending());
+        }
+        hold.wait_for(1);
+        assert_eq!(disk.requests(Op::Write, "file").len(), 1);
+        hold.release();
+        assert_eq!(writer.finish().unwrap(), 10);
+        assert!(std::fs::read(&path).unwrap() == contents(0..10));
+    });
+}
