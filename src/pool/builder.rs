@@ -41,6 +41,7 @@ pub struct PoolBuilder {
     capacity: usize,
     classes: Vec<usize>,
     huge_pages: HugePages,
+    ordinary_up_to: usize,
     /// As much as the capacity, if it is not set.
     extra: Option<usize>,
 }
@@ -51,6 +52,7 @@ impl Default for PoolBuilder {
             capacity: CAPACITY_DEFAULT,
             classes: CLASSES_DEFAULT.to_vec(),
             huge_pages: HugePages::default(),
+            ordinary_up_to: 0,
             extra: None,
         }
     }
@@ -80,6 +82,13 @@ impl PoolBuilder {
     /// In which pages the pool has its memory; [`HugePages::Transparent`] by default.
     pub fn huge_pages(mut self, huge_pages: HugePages) -> Self {
         self.huge_pages = huge_pages;
+        self
+    }
+
+    /// Buffers up to this size are in ordinary pages: if only a few are taken, they take up no huge
+    /// page.
+    pub(crate) fn ordinary_up_to(mut self, size: usize) -> Self {
+        self.ordinary_up_to = size;
         self
     }
 
@@ -120,6 +129,7 @@ impl PoolBuilder {
         if capacity > CAPACITY_MAX {
             return Err(PoolBuildError::CapacityTooLarge { capacity, limit: CAPACITY_MAX });
         }
-        Ok((Slabs::new(capacity, &sizes, self.huge_pages), sizes.into_boxed_slice()))
+        let slabs = Slabs::new(capacity, &sizes, self.huge_pages);
+        Ok((slabs.ordinary_up_to(self.ordinary_up_to), sizes.into_boxed_slice()))
     }
 }

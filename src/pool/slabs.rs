@@ -42,6 +42,8 @@ pub(crate) struct Slabs {
     /// The length of all idle slabs together.
     idle_bytes: usize,
     huge_pages: HugePages,
+    /// Slabs of buffers up to this size are in ordinary pages.
+    ordinary_up_to: usize,
     /// Nothing is decided by them. Those of waiting threads are 0, as are the fields that `stats`
     /// fills in.
     counters: PoolStats,
@@ -62,8 +64,14 @@ impl Slabs {
             draining: Vec::new(),
             idle_bytes: 0,
             huge_pages,
+            ordinary_up_to: 0,
             counters: PoolStats::default(),
         }
+    }
+
+    /// The same, but with ordinary pages for buffers up to this size.
+    pub(crate) fn ordinary_up_to(self, size: usize) -> Self {
+        Self { ordinary_up_to: size, ..self }
     }
 
     /// Takes a free buffer of the class.
@@ -119,7 +127,7 @@ impl Slabs {
         let len = self.classes[class].slab_len;
         let mut failure = None;
         if len <= self.room() {
-            match self.map(len) {
+            match self.map(len, class) {
                 Ok(mapping) => return self.cut(mapping, class),
                 Err(error) => failure = Some(error),
             }
@@ -132,7 +140,7 @@ impl Slabs {
         if let Some(error) = failure {
             // Idle slabs of other lengths may have the memory that the system lacks.
             while self.unmap_one().is_some() {
-                if let Ok(mapping) = self.map(len) {
+                if let Ok(mapping) = self.map(len, class) {
                     return self.cut(mapping, class);
                 }
             }
@@ -142,7 +150,7 @@ impl Slabs {
             return Err(Shortage::Full);
         }
         while self.room() < len && self.unmap_one().is_some() {}
-        let mapping = self.map(len).map_err(Shortage::NoMemory)?;
+        let mapping = self.map(len, class).map_err(Shortage::NoMemory)?;
         self.cut(mapping, class)
     }
 
@@ -151,13 +159,16 @@ impl Slabs {
         self.capacity - self.mapped
     }
 
-    fn map(&mut self, len: usize) -> io::Result<Mapping> {
-        let mapping = Mapping::new(len, self.huge_pages)?;
+    /// Maps a slab that is to be cut for the class.
+    fn map(&mut self, len: usize, class: usize) -> io::Result<Mapping> {
+        let is_ordinary = self.classes[class].buffer_size <= self.ordinary_up_to;
+        let huge_pages = if is_ordinary { HugePages::Off } else { self.huge_pages };
+        let mapping = Mapping::new(len, huge_pages)?;
         self.mapped += len;
         self.counters.maps += 1;
         if mapping.is_explicit() {
             self.counters.explicit_slabs += 1;
-        } else if self.huge_pages == HugePages::Explicit {
+        } else if huge_pages == HugePages::Explicit {
             self.counters.explicit_fallbacks += 1;
         }
         Ok(mapping)

@@ -10,8 +10,6 @@ use crate::file::alignment::Alignment;
 use crate::file::metadata::FileKind;
 use crate::pipeline::Pipeline;
 use crate::pool::BufferPool;
-use crate::pool::error::PoolBuildError;
-use crate::pool::mapping::HugePages;
 use crate::reader::FileReader;
 use crate::reader::lengths::{LEAST, Lengths};
 use crate::submit::Submitter;
@@ -23,6 +21,8 @@ const BLOCK: usize = 4096;
 const CHUNK_MAX: usize = 1 << 30;
 /// A pool has its memory in pieces of this size.
 const SLAB: usize = 2 << 20;
+/// Nothing is read from here on: offsets are signed, and a read must have an end.
+const OFFSET_END: u64 = i64::MAX as u64 - 2 * CHUNK_MAX as u64;
 
 /// Settings of a [`FileReader`].
 ///
@@ -92,10 +92,10 @@ impl FileReaderBuilder {
     ///
     /// # Errors
     ///
-    /// [`OpenError`](crate::OpenError), as an [`io::Error`], and as for [`read`](Self::read).
+    /// [`OpenError`](crate::OpenError), as an [`io::Error`], and as for [`over`](Self::over).
     pub fn open(self, path: impl AsRef<Path>) -> io::Result<FileReader> {
         let file = FileHandle::open_automatic(path)?;
-        self.read(file)
+        self.over(file)
     }
 
     /// Reads a file that is open. Others may use the handle too.
@@ -117,14 +117,16 @@ impl FileReaderBuilder {
     ///
     /// let dispatcher = Dispatcher::new()?;
     /// let file = FileHandle::open_buffered("Cargo.toml")?;
-    /// let mut reader = dispatcher.submitter().reader().read(file)?;
+    /// let mut reader = dispatcher.submitter().reader().over(file)?;
     /// reader.seek(SeekFrom::Start(1))?;
     /// assert!(reader.fill_buf()?.starts_with(b"package"));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn read(self, file: FileHandle) -> io::Result<FileReader> {
+    pub fn over(self, file: FileHandle) -> io::Result<FileReader> {
         if !matches!(file.kind(), FileKind::Regular | FileKind::BlockDevice) {
-            return Err(invalid("a reader needs a file with offsets, which a pipe has not"));
+            return Err(invalid(
+                "a reader is for regular files and block devices; a pipe, for one, has no offsets",
+            ));
         }
         let block = Alignment { memory: BLOCK, ..file.alignment() }.step();
         if !(1..=CHUNK_MAX).contains(&self.chunk) || block > CHUNK_MAX {
@@ -132,27 +134,24 @@ impl FileReaderBuilder {
         }
         let size = file.size()?;
         let lengths = Lengths::new(block, self.chunk, self.read_ahead);
-        let pool = pool(lengths, size.min(self.range.end).saturating_sub(self.range.start));
-        let pool = pool.map_err(io::Error::other)?;
-        Ok(FileReader::new(&self.pipeline, pool, file, size, self.range, lengths))
+        let pool = pool(lengths)?;
+        let Range { start, end } = self.range;
+        let range = start..end.min(OFFSET_END).max(start);
+        Ok(FileReader::new(&self.pipeline, pool, file, size, range, lengths))
     }
 }
 
-/// The memory for so many bytes that are to be read: for small reads, and for long ones.
-fn pool(lengths: Lengths, bytes: u64) -> Result<BufferPool, PoolBuildError> {
-    let small = lengths.most().min(LEAST.next_multiple_of(lengths.block()));
+/// The memory of a reader: for its first reads, and for long ones.
+fn pool(lengths: Lengths) -> io::Result<BufferPool> {
+    let first = lengths.most().min(LEAST.next_multiple_of(lengths.block()));
     let slabs = |len: usize| {
         let buffers_in_slab = (SLAB / len).max(1);
-        lengths.buffers().div_ceil(buffers_in_slab) * len.next_multiple_of(SLAB)
+        lengths.buffers().div_ceil(buffers_in_slab).saturating_mul(len.next_multiple_of(SLAB))
     };
-    let capacity = slabs(small) + slabs(lengths.most());
-    // Of a small file, a huge page would be mostly empty.
-    let pages = if bytes < SLAB as u64 { HugePages::Off } else { HugePages::Transparent };
-    BufferPool::builder()
-        .capacity(capacity)
-        .classes([small, lengths.most()])
-        .huge_pages(pages)
-        .build()
+    let more = if first < lengths.most() { slabs(lengths.most()) } else { 0 };
+    let pool = BufferPool::builder().ordinary_up_to(first).classes([first, lengths.most()]);
+    let pool = pool.capacity(slabs(first).saturating_add(more)).build();
+    pool.map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))
 }
 
 fn invalid(message: &str) -> io::Error {

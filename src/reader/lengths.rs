@@ -33,9 +33,10 @@ impl Lengths {
         self.most
     }
 
-    /// How many buffers there are at a time, with the one that the user has.
+    /// How many buffers there are at a time: with the one that the user has, and a longer one while
+    /// reads grow.
     pub(crate) fn buffers(self) -> usize {
-        self.most_reads + 1
+        self.most_reads.saturating_add(2)
     }
 
     /// How many bytes a read asks for, and how many are read ahead.
@@ -61,7 +62,7 @@ mod tests {
     #[test]
     fn they_begin_small_and_grow_up_to_the_chunk() {
         let mut lengths = Lengths::new(4096, 1 << 20, 4 << 20);
-        assert_eq!((lengths.most(), lengths.buffers()), (1 << 20, 5));
+        assert_eq!((lengths.most(), lengths.buffers()), (1 << 20, 6));
         for (len, reads) in [(64, 1), (128, 2), (256, 4), (512, 4), (1024, 4), (1024, 4_usize)] {
             assert_eq!(lengths.now(), (len << 10, (len << 10) * reads));
             lengths.grow();

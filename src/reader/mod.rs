@@ -39,19 +39,23 @@ use crate::sync::Arc;
 ///   [`BufReader`](std::io::BufReader) around it would only copy.
 /// - Positions count from the beginning of the range. A seek within the buffer costs nothing. Any
 ///   other drops what was read ahead.
-/// - Once the end was found, the reader is at the end, also if the file grows, until it seeks. If
-///   the file is changed meanwhile, it reads what there is when it gets there.
+/// - Once the end was found, the reader is at the end, also if the file grows, until it seeks, be it
+///   to where it is. Of a file that is changed meanwhile, it may give bytes that are as old as the
+///   read-ahead; the first read that is issued after the change sees it.
 ///
 /// A read blocks until its bytes have come; [`poll_fill_buf`](Self::poll_fill_buf) is for tasks.
 /// In a callback or in blocking work of its own dispatcher, a read that would have to wait is
 /// refused with an error of the kind [`Deadlock`](io::ErrorKind::Deadlock), if all other threads of
-/// the dispatcher that could bring the bytes wait already. So it is always if there is one worker,
-/// and on the owner of an event loop.
+/// the dispatcher that could bring the bytes wait already. So it is always if there is one worker.
+/// The owner of an event loop is refused too, as other waits are: see
+/// [`LoopDispatcher`](crate::LoopDispatcher#other-threads-and-waiting). Callbacks of two dispatchers
+/// that wait for each other's readers are not found out.
 ///
 /// # Errors
 ///
 /// Those of the reads, of the system's kinds. After an error, the next call tries again at the same
-/// place. A reader whose dispatcher has been shut down reads no more than the page cache has.
+/// place. When its dispatcher is shut down, a reader gives what has come, and then no more than the
+/// page cache has.
 ///
 /// # Examples
 ///
@@ -88,12 +92,10 @@ impl FileReader {
         range: Range<u64>,
         lengths: Lengths,
     ) -> Self {
-        let reads = Reads::new(pipeline, pool, &file, range.end.min(size), lengths);
-        let block = lengths.block() as u64;
-        let mut reader =
-            Self { reads, file, block, chunk: None, position: 0, range, at_end: false };
-        reader.move_to(reader.range.start);
-        reader
+        let reads = Reads::new(pipeline, pool, &file, size, range.end, lengths);
+        let (block, position) = (lengths.block() as u64, range.start);
+        reads.seek(position / block * block, size);
+        Self { reads, file, block, chunk: None, position, range, at_end: false }
     }
 
     /// The file that is read.
@@ -169,16 +171,22 @@ impl FileReader {
         self.chunk = Some(chunk);
     }
 
-    fn move_to(&mut self, position: u64) {
-        let is_within = |chunk: &ReadChunk| {
-            (chunk.offset..=chunk.offset + chunk.count as u64).contains(&position)
-        };
-        if !self.chunk.as_ref().is_some_and(is_within) {
-            self.chunk = None;
-            self.at_end = false;
-            self.reads.seek(position / self.block * self.block, &self.file);
+    /// Keeps the chunk if the position is within it.
+    fn move_to(&mut self, position: u64) -> io::Result<()> {
+        let end = |chunk: &ReadChunk| chunk.offset + chunk.count as u64;
+        let chunk = self.chunk.as_ref();
+        let within = chunk.filter(|chunk| (chunk.offset..=end(chunk)).contains(&position)).map(end);
+        let goes_on = within.unwrap_or(position);
+        let is_here = within.is_some() || position == self.position;
+        // Behind what was the end, there may be something by now.
+        if !is_here || self.at_end {
+            self.reads.seek(goes_on / self.block * self.block, self.file.size()?);
         }
-        self.position = position;
+        if within.is_none() {
+            self.chunk = None;
+        }
+        (self.position, self.at_end) = (position, false);
+        Ok(())
     }
 }
 
@@ -210,7 +218,7 @@ impl BufRead for FileReader {
 }
 
 /// Positions count from the beginning of the range. One behind the end is allowed; nothing is read
-/// there.
+/// there. A seek that gives up the buffer asks the kernel for the file's size, with statx(2).
 impl Seek for FileReader {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
         let start = self.range.start;
@@ -224,9 +232,7 @@ impl Seek for FileReader {
             let message = "a seek to before the beginning, or to beyond what offsets can say";
             return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
         };
-        if position != self.position {
-            self.move_to(position);
-        }
+        self.move_to(position)?;
         Ok(position - start)
     }
 

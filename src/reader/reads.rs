@@ -3,6 +3,7 @@
 use std::io;
 use std::mem;
 use std::sync::Weak;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Poll, Waker};
 
 use crate::file::FileHandle;
@@ -14,7 +15,7 @@ use crate::streams::budget::{Budget, Place, Waiter};
 use crate::streams::error::{Halt, StreamError};
 use crate::streams::read_ahead::{ReadAhead, ReadChunk, ReadOwner};
 use crate::streams::source::{AfterMiss, Sharing, Source, Way};
-use crate::streams::user::{check_fork, may_wait, shut_down};
+use crate::streams::user::{check_fork, is_shut_down, may_wait, shut_down};
 use crate::streams::window::{Next, Reply, Window};
 use crate::sync::{Arc, Condvar, Mutex, lock};
 use crate::wait::{TaskWaker, wake};
@@ -26,12 +27,16 @@ const IN_ORDER: usize = 256 << 10;
 pub(crate) struct Reads {
     pipeline: Arc<Pipeline>,
     state: Mutex<State>,
+    /// Nobody wants chunks any more.
+    is_closed: AtomicBool,
     /// The user's thread waits here for the next chunk.
     arrived: Condvar,
 }
 
 struct State {
     ahead: ReadAhead,
+    /// How the file is read from where the reader begins or goes to.
+    way: Way,
     lengths: Lengths,
     /// Where the reader began, or has gone to: everybody waits for the chunk there.
     begin: u64,
@@ -43,42 +48,49 @@ struct State {
     waker: Option<TaskWaker>,
 }
 
-/// How a file is read from where a reader begins.
-fn way_of(file: &FileHandle) -> Way {
-    // A handle that is automatic or buffered finds its way for each read.
-    if file.is_direct() { Way::Device } else { Way::Cached(AfterMiss::PageCache) }
-}
-
 impl Reads {
-    /// For a file that is read up to `end`, as far as is known.
+    /// For a file of so many bytes, which is read up to `end`.
     pub(crate) fn new(
         pipeline: &Arc<Pipeline>,
         pool: BufferPool,
         file: &FileHandle,
+        size: u64,
         end: u64,
         lengths: Lengths,
     ) -> Arc<Self> {
         let budget = Budget::new(pool, Arc::clone(pipeline));
         let (len, ahead) = lengths.now();
-        let window = Window::new(end, len, lengths.block(), ahead);
-        let (file, way) = (file.clone(), way_of(file));
+        let limit = end.checked_next_multiple_of(lengths.block() as u64).unwrap_or(u64::MAX);
+        let window = Window::new(size, len, lengths.block(), ahead).up_to(limit);
+        // A handle that is automatic or buffered finds its way for each read.
+        let cached = Way::Cached(AfterMiss::PageCache);
+        let (file, way) = (file.clone(), if file.is_direct() { Way::Device } else { cached });
         let source = Source { file, sharing: Sharing::Shared, way, fallback: None };
         Arc::new_cyclic(|owner: &Weak<Self>| {
             let ahead = ReadAhead::new(source, window, len, None, budget, owner.clone());
-            let state =
-                State { ahead, lengths, begin: 0, has_waited: false, failed: None, waker: None };
+            let state = State {
+                ahead,
+                way,
+                lengths,
+                begin: 0,
+                has_waited: false,
+                failed: None,
+                waker: None,
+            };
             Self {
                 pipeline: Arc::clone(pipeline),
                 state: Mutex::new(state),
+                is_closed: AtomicBool::new(false),
                 arrived: Condvar::new(),
             }
         })
     }
 
-    /// Goes on at another offset, which is a multiple of the block. What was read ahead is dropped.
-    pub(crate) fn seek(&self, offset: u64, file: &FileHandle) {
+    /// Goes on at another offset, which is a multiple of the block. The file has so many bytes now.
+    /// What was read ahead is dropped.
+    pub(crate) fn seek(&self, offset: u64, size: u64) {
         if !self.pipeline.is_forked() {
-            self.update(|state| state.seek(offset, way_of(file)));
+            self.update(|state| state.seek(offset, size));
         }
     }
 
@@ -109,12 +121,10 @@ impl Reads {
         let fresh = TaskWaker::of(waker);
         let mut state = lock(&self.state);
         let stale = state.waker.replace(fresh);
-        let has_news = state.has_news();
+        let own = if state.has_news() { state.waker.take() } else { None };
         drop(state);
         drop(stale);
-        if has_news {
-            wake(lock(&self.state).waker.take());
-        }
+        wake(own);
         Poll::Pending
     }
 
@@ -152,6 +162,7 @@ impl Reads {
         if self.pipeline.is_forked() {
             return;
         }
+        self.is_closed.store(true, Ordering::Relaxed);
         let waker = self.update(|state| {
             state.ahead.close();
             state.waker.take()
@@ -162,9 +173,10 @@ impl Reads {
 
 impl State {
     fn next(&mut self) -> Result<Option<ReadChunk>, StreamError> {
-        let next = match self.failed.take() {
+        // What has come is given first, whatever has happened since.
+        let next = match self.failed.take_if(|_| !self.ahead.window().has_next()) {
             Some(error) => Err(error),
-            None => self.ahead.issue(Place::Back).and_then(|()| self.ahead.next_chunk()),
+            None => self.issue_if_needed().and_then(|()| self.ahead.next_chunk()),
         };
         match next {
             Ok(Some(chunk)) => {
@@ -176,8 +188,9 @@ impl State {
                 Ok(None)
             }
             Err(error) => {
-                // The user may try again.
-                self.ahead.rewind();
+                // The user may try again, at the same place.
+                let window = self.ahead.window();
+                self.ahead.seek(window.consumed(), window.size(), self.way);
                 Err(error)
             }
         }
@@ -201,19 +214,23 @@ impl State {
         }
     }
 
+    fn issue_if_needed(&mut self) -> Result<(), StreamError> {
+        if self.ahead.window().has_next() { Ok(()) } else { self.ahead.issue(Place::Back) }
+    }
+
     fn issue(&mut self, place: Place) {
         if let Err(error) = self.ahead.issue(place) {
             self.failed.get_or_insert(error);
         }
     }
 
-    fn seek(&mut self, offset: u64, way: Way) {
+    fn seek(&mut self, offset: u64, size: u64) {
         self.failed = None;
         self.begin = offset;
         self.has_waited = false;
         self.lengths.begin_small();
         self.set_lengths();
-        self.ahead.seek(offset, way);
+        self.ahead.seek(offset, size, self.way);
     }
 
     fn set_lengths(&mut self) {
@@ -236,12 +253,17 @@ impl Waiter for Reads {
     fn retry(self: Arc<Self>) {
         self.tell(|state| {
             state.ahead.leave_queue();
-            state.issue(Place::Front);
+            if !self.is_closed.load(Ordering::Relaxed) {
+                state.issue(Place::Front);
+            }
         });
     }
 
     fn halted(&self) -> Option<Halt> {
-        None
+        if self.is_closed.load(Ordering::Relaxed) {
+            return Some(Halt::Stopped);
+        }
+        is_shut_down(&self.pipeline).then_some(Halt::ShutDown)
     }
 
     fn abandon(self: Arc<Self>) {

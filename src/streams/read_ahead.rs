@@ -146,13 +146,16 @@ impl ReadAhead {
         let Request { offset, len, .. } = request;
         let (file, size) = (&self.source.file, self.window.size());
         let mut read = |look| read_cached_until(file, look, &mut buffer, len, offset, size);
-        let count = match after_miss {
+        let look = match after_miss {
             // Behind the end there is nothing to look for.
-            AfterMiss::Direct(look) if offset < size => {
-                // Now and then the kernel says of cached data that it would have to wait.
-                read(look).or_else(|| read(look))
-            }
-            _ => read(self.source.file.cache_look().unwrap_or(CacheLook::Try)),
+            _ if offset >= size => CacheLook::Try,
+            AfterMiss::Direct(look) => look,
+            AfterMiss::PageCache => file.cache_look().unwrap_or(CacheLook::Try),
+        };
+        let count = match look {
+            CacheLook::Try => read(look),
+            // Now and then the kernel says of cached data that it would have to wait.
+            CacheLook::Ask | CacheLook::TryEnds => read(look).or_else(|| read(look)),
         };
         match count {
             Some(count) if count == len || offset + count as u64 == size => {
@@ -208,14 +211,20 @@ impl ReadAhead {
     }
 
     fn post(&mut self, request: Request, job: Job) -> Result<(), StreamError> {
-        match self.budget.post(job) {
-            Ok(()) => self.window.issue(request),
-            Err(job) => {
-                self.discard(job);
-                let halt = self.owner().halted().unwrap_or(Halt::ShutDown);
-                return Err(StreamError::Halted(halt));
-            }
+        let owner = self.owner();
+        let refused = match owner.halted() {
+            Some(halt) => Some((halt, job)),
+            None => self
+                .budget
+                .post(job)
+                .err()
+                .map(|job| (owner.halted().unwrap_or(Halt::ShutDown), job)),
+        };
+        if let Some((halt, job)) = refused {
+            self.discard(job);
+            return Err(StreamError::Halted(halt));
         }
+        self.window.issue(request);
         Ok(())
     }
 
@@ -292,17 +301,11 @@ impl ReadAhead {
         self.window.set_request_len(len);
     }
 
-    /// Goes on at another offset, as at the beginning: `way` is how the file is read from there on,
-    /// as long as that goes well.
-    pub(crate) fn seek(&mut self, offset: u64, way: Way) {
+    /// Goes on at another offset, as at the beginning: `size` is that of the file now, and `way` is
+    /// how it is read from there on, as long as that goes well.
+    pub(crate) fn seek(&mut self, offset: u64, size: u64, way: Way) {
         self.source.way = way;
-        let stale = self.window.seek(offset);
-        self.discard(stale);
-    }
-
-    /// Issues everything again that was not consumed, as a read has failed.
-    pub(crate) fn rewind(&mut self) {
-        let stale = self.window.rewind();
+        let stale = self.window.seek(offset, size);
         self.discard(stale);
     }
 

@@ -36,6 +36,12 @@ pub(crate) fn check_fork(pipeline: &Pipeline) -> io::Result<()> {
     Ok(())
 }
 
+/// Whether the dispatcher takes no more transfers from the calling thread. Callbacks may go on
+/// while it waits for all that is outstanding.
+pub(crate) fn is_shut_down(pipeline: &Pipeline) -> bool {
+    pipeline.is_closing() && !pipeline.is_worker_here()
+}
+
 pub(crate) fn shut_down() -> io::Error {
     io::Error::other("its dispatcher has been shut down")
 }

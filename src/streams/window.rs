@@ -53,6 +53,8 @@ pub(crate) struct Window<B> {
     block: usize,
     /// How many bytes may be issued and not consumed.
     ahead: u64,
+    /// Nothing is issued from this offset on, which is a multiple of the block.
+    limit: u64,
     /// Reads of the file are issued up to this offset.
     issued: u64,
     /// The file is consumed up to this offset.
@@ -74,6 +76,7 @@ impl<B> Window<B> {
             request_len,
             block,
             ahead: ahead.max(request_len) as u64,
+            limit: u64::MAX,
             issued: 0,
             consumed: 0,
             epoch: 0,
@@ -81,6 +84,11 @@ impl<B> Window<B> {
             replies: BTreeMap::new(),
             size_unknown: false,
         }
+    }
+
+    /// The same, but only up to a multiple of the block.
+    pub(crate) fn up_to(self, limit: u64) -> Self {
+        Self { limit, ..self }
     }
 
     pub(crate) fn size(&self) -> u64 {
@@ -118,10 +126,15 @@ impl<B> Window<B> {
         if !all_consumed && (beyond || self.issued - self.consumed >= self.ahead) {
             return None;
         }
+        let allowed = self.limit.saturating_sub(self.issued);
+        if allowed == 0 {
+            return None;
+        }
         let rest = self.size.saturating_sub(self.issued);
         let enough = (rest / self.block as u64 + 1) * self.block as u64;
         let enough = usize::try_from(enough).unwrap_or(usize::MAX);
         let len = if beyond { self.request_len } else { self.request_len.min(enough) };
+        let len = usize::try_from(allowed).map_or(len, |allowed| len.min(allowed));
         Some(Request { epoch: self.epoch, offset: self.issued, len })
     }
 
@@ -186,10 +199,11 @@ impl<B> Window<B> {
         self.close()
     }
 
-    /// Goes on at another offset, a multiple of the block. Gives back the replies, to be dropped.
+    /// Goes on at another offset, a multiple of the block, of the file as it is now. Gives back the
+    /// replies, to be dropped.
     #[must_use]
-    pub(crate) fn seek(&mut self, offset: u64) -> BTreeMap<u64, Reply<B>> {
-        self.consumed = offset;
+    pub(crate) fn seek(&mut self, offset: u64, size: u64) -> BTreeMap<u64, Reply<B>> {
+        (self.consumed, self.size, self.size_unknown) = (offset, size, false);
         self.rewind()
     }
 

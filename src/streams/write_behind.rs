@@ -13,7 +13,7 @@ use crate::job::Job;
 use crate::job::completion::Completion;
 use crate::pipeline::Pipeline;
 use crate::pool::pool_buf::PoolBuf;
-use crate::streams::user::{User, check_fork, may_wait, shut_down};
+use crate::streams::user::{User, check_fork, is_shut_down, may_wait, shut_down};
 use crate::sync::{Arc, Condvar, Mutex, lock};
 use crate::wait::{TaskWaker, wake};
 
@@ -85,14 +85,17 @@ impl WriteBehind {
     fn post(&self, job: Job) -> io::Result<()> {
         check_fork(&self.pipeline)?;
         lock(&self.state).under_way += 1;
-        self.pipeline.post(job).map_err(|job| {
-            let mut state = lock(&self.state);
-            state.under_way -= 1;
-            state.failure = Failure::ShutDown;
-            drop(state);
-            drop(job);
-            shut_down()
-        })
+        let is_shut_down = is_shut_down(&self.pipeline);
+        let refused = if is_shut_down { Some(job) } else { self.pipeline.post(job).err() };
+        if refused.is_none() {
+            return Ok(());
+        }
+        let mut state = lock(&self.state);
+        state.under_way -= 1;
+        state.failure = Failure::ShutDown;
+        drop(state);
+        drop(refused);
+        Err(shut_down())
     }
 
     fn own(&self) -> Arc<Self> {

@@ -10,7 +10,6 @@ use crate::file::io_way::IoWay;
 use crate::file::metadata::FileKind;
 use crate::pipeline::Pipeline;
 use crate::pool::BufferPool;
-use crate::pool::error::PoolBuildError;
 use crate::submit::Submitter;
 use crate::sync::Arc;
 use crate::writer::FileWriter;
@@ -137,7 +136,7 @@ impl FileWriterBuilder {
     /// Of the kind [`InvalidInput`](io::ErrorKind::InvalidInput) if the settings make no sense, if
     /// the file has no offsets, as a pipe, or if it is [direct](FileHandle::is_direct): then only a
     /// writer that creates the file knows what may be behind its last byte.
-    pub fn write(self, file: FileHandle) -> io::Result<FileWriter> {
+    pub fn over(self, file: FileHandle) -> io::Result<FileWriter> {
         if file.is_direct() {
             // Nobody knows what may be behind the last byte.
             return Err(invalid(
@@ -150,7 +149,9 @@ impl FileWriterBuilder {
 
     fn build(self, file: FileHandle, placement: Placement) -> io::Result<FileWriter> {
         if !matches!(file.kind(), FileKind::Regular | FileKind::BlockDevice) {
-            return Err(invalid("a writer needs a file with offsets, which a pipe has not"));
+            return Err(invalid(
+                "a writer is for regular files and block devices; a pipe, for one, has no offsets",
+            ));
         }
         let block = Alignment { memory: Lengths::BLOCK, ..file.alignment() }.step();
         if !(1..=CHUNK_MAX).contains(&self.chunk) || block > CHUNK_MAX {
@@ -159,7 +160,7 @@ impl FileWriterBuilder {
         // Each write at the end must find the one before it there.
         let behind = if file.appends() { 0 } else { self.behind };
         let lengths = Lengths::new(block, self.chunk, behind);
-        let pool = pool(lengths).map_err(io::Error::other)?;
+        let pool = pool(lengths)?;
         if file.is_direct() && file.kind() != FileKind::Regular {
             return Err(invalid(
                 "a device is written directly by jobs, or by a writer through the \
@@ -171,15 +172,19 @@ impl FileWriterBuilder {
     }
 }
 
-fn pool(lengths: Lengths) -> Result<BufferPool, PoolBuildError> {
+fn pool(lengths: Lengths) -> io::Result<BufferPool> {
     let slabs = |len: usize, buffers: usize| {
         let buffers_in_slab = (SLAB / len).max(1);
-        buffers.div_ceil(buffers_in_slab) * len.next_multiple_of(SLAB)
+        buffers.div_ceil(buffers_in_slab).saturating_mul(len.next_multiple_of(SLAB))
     };
-    let classes = [lengths.first(), lengths.chunk()];
-    // That which the user fills, and one for what a flush has written in part.
-    let capacity = slabs(lengths.first(), 2) + slabs(lengths.chunk(), lengths.under_way() + 1);
-    BufferPool::builder().capacity(capacity).classes(classes).build()
+    // Beside those under way: that which the user fills, and one for what a flush has written in
+    // part.
+    let chunks = slabs(lengths.chunk(), lengths.under_way().saturating_add(2));
+    let first = if lengths.first() < lengths.chunk() { slabs(lengths.first(), 1) } else { 0 };
+    let pool = BufferPool::builder().ordinary_up_to(lengths.first());
+    let pool = pool.classes([lengths.first(), lengths.chunk()]);
+    let pool = pool.capacity(chunks.saturating_add(first)).build();
+    pool.map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))
 }
 
 fn invalid(message: &str) -> io::Error {

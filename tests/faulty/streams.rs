@@ -67,7 +67,7 @@ fn after_an_error_a_reader_tries_again_at_the_same_place() {
                 let range = offset..offset + CHUNK as u64;
                 disk.rule(Rule::on(Op::Read).of("file").within(range).errno(libc::EIO));
                 let file = FileHandle::options().read(true).way(way).open(&path).unwrap();
-                let mut reader = jobs.submitter().reader().chunk(CHUNK).read(file).unwrap();
+                let mut reader = jobs.submitter().reader().chunk(CHUNK).over(file).unwrap();
                 let mut found = Vec::new();
                 for _ in 0..2 {
                     let error = reader.read_to_end(&mut found).unwrap_err();

@@ -28,7 +28,7 @@ fn with_all_ways(path: &Path, jobs: &Submitter, check: impl Fn(FileReader)) {
                     forget(path);
                 }
                 let file = open(path).unwrap();
-                check(jobs.reader().chunk(chunk).read_ahead(ahead).read(file).unwrap());
+                check(jobs.reader().chunk(chunk).read_ahead(ahead).over(file).unwrap());
             }
         }
     }
@@ -117,7 +117,7 @@ proptest! {
             forget(&path);
         }
         let builder = jobs.submitter().reader().chunk(chunk).read_ahead(ahead).range(start..end);
-        let mut reader = builder.read(OPEN[way](&path).unwrap()).unwrap();
+        let mut reader = builder.over(OPEN[way](&path).unwrap()).unwrap();
         let mut cursor = Cursor::new(contents(start.min(len)..end.max(start).min(len)));
         for ask in asks {
             match ask {
@@ -159,7 +159,7 @@ fn a_file_that_changes_is_read_as_it_is_when_the_reader_gets_there() {
             let path = known_file(directory.path(), "known", 1_000_000);
             let file = open(&path).unwrap();
             let mut reader =
-                jobs.submitter().reader().chunk(8192).read_ahead(0).read(file).unwrap();
+                jobs.submitter().reader().chunk(8192).read_ahead(0).over(file).unwrap();
             reader.read_exact(&mut [0; 100]).unwrap();
             File::options().write(true).open(&path).unwrap().set_len(500_001).unwrap();
             let mut rest = Vec::new();
@@ -198,7 +198,7 @@ fn what_cannot_be_read_so_is_refused_at_once() {
     let fifo = directory.path().join("fifo");
     make_fifo(&fifo);
     let fifo = File::options().read(true).write(true).open(&fifo).unwrap();
-    let error = jobs.submitter().reader().read(FileHandle::from(fifo)).unwrap_err();
+    let error = jobs.submitter().reader().over(FileHandle::from(fifo)).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidInput);
     assert!(error.to_string().contains("pipe"), "{error}");
 
@@ -213,7 +213,7 @@ fn what_cannot_be_read_so_is_refused_at_once() {
     assert!(error.to_string().contains("gone"), "{error}");
 
     let write_only = FileHandle::from(File::options().write(true).open(&path).unwrap());
-    let mut reader = jobs.submitter().reader().read(write_only).unwrap();
+    let mut reader = jobs.submitter().reader().over(write_only).unwrap();
     for _ in 0..2 {
         let error = reader.read(&mut [0]).unwrap_err();
         assert_eq!(error.raw_os_error().or(Some(libc::EBADF)), Some(libc::EBADF), "{error}");
@@ -225,7 +225,7 @@ fn a_direct_handle_that_others_use_stays_direct() {
     let (directory, jobs) = (scratch(), Tended::new(support::builder()));
     let path = known_file(directory.path(), "known", 100_000);
     let Some(file) = support::open_direct(&path) else { return };
-    let mut reader = jobs.submitter().reader().read(file.clone()).unwrap();
+    let mut reader = jobs.submitter().reader().over(file.clone()).unwrap();
     reader.read_exact(&mut [0; 10]).unwrap();
     File::options().write(true).open(&path).unwrap().set_len(70_001).unwrap();
     let end = reader.read_to_end(&mut Vec::new());

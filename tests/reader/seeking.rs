@@ -1,6 +1,7 @@
 //! Seeks: what they cost, and those that are refused.
 
-use std::io::{BufRead, ErrorKind, Read, Seek, SeekFrom};
+use std::fs::File;
+use std::io::{BufRead, ErrorKind, Read, Seek, SeekFrom, Write};
 
 use crate::support::cache::{evict, is_on_device};
 use crate::support::{self, Tended, contents, known_file, scratch, skipped, watched};
@@ -77,4 +78,73 @@ fn seeks_to_nowhere_are_refused_and_change_nothing() {
     assert_eq!(reader.seek(SeekFrom::Current(-11)).unwrap(), 48_999);
     assert_eq!(reader.read(&mut byte).unwrap(), 1);
     assert_eq!(byte[..], contents(49_999..50_000));
+}
+
+#[test]
+fn behind_what_was_the_end_a_seek_finds_what_is_there_by_now() {
+    watched(|| {
+        let (directory, jobs) = (scratch(), Tended::new(support::builder()));
+        let path = known_file(directory.path(), "known", 100);
+        let grow = |range: std::ops::Range<u64>| {
+            File::options().append(true).open(&path).unwrap().write_all(&contents(range)).unwrap();
+        };
+        let mut reader = jobs.submitter().reader().open(&path).unwrap();
+        let mut found = Vec::new();
+        reader.read_to_end(&mut found).unwrap();
+        grow(100..104);
+        assert_eq!(reader.read(&mut [0]).unwrap(), 0, "it is at the end");
+        for (to, rest) in [(SeekFrom::Current(0), 100..104), (SeekFrom::Start(104), 104..104)] {
+            reader.seek(to).unwrap();
+            found.clear();
+            reader.read_to_end(&mut found).unwrap();
+            assert!(found == contents(rest));
+        }
+        // The buffer is still there, and is kept.
+        let mut reader = jobs.submitter().reader().open(&path).unwrap();
+        reader.read_exact(&mut [0; 104]).unwrap();
+        grow(104..50_000);
+        reader.seek(SeekFrom::Current(-1)).unwrap();
+        found.clear();
+        reader.read_to_end(&mut found).unwrap();
+        assert!(found == contents(103..50_000), "{} bytes", found.len());
+    });
+}
+
+#[test]
+fn positions_that_offsets_cannot_say_are_behind_the_end() {
+    watched(|| {
+        let (directory, jobs) = (scratch(), Tended::new(support::builder()));
+        let path = known_file(directory.path(), "known", 50_000);
+        let most = i64::MAX as u64;
+        for at in [1 << 62, most - 100, most, most + 1, u64::MAX - 100_000, u64::MAX - 1] {
+            let mut reader = jobs.submitter().reader().open(&path).unwrap();
+            assert_eq!(reader.seek(SeekFrom::Start(at)).unwrap(), at);
+            assert_eq!(reader.read(&mut [0]).unwrap(), 0, "at {at}");
+            let mut reader = jobs.submitter().reader().range(at..).open(&path).unwrap();
+            assert_eq!(reader.read(&mut [0]).unwrap(), 0, "from {at} on");
+            reader.seek(SeekFrom::Start(0)).unwrap();
+            assert_eq!(reader.read(&mut [0]).unwrap(), 0, "from {at} on");
+        }
+        assert_eq!(jobs.stats().panics, 0);
+    });
+}
+
+#[test]
+fn nothing_is_read_behind_a_range() {
+    watched(|| {
+        let (directory, jobs) = (scratch(), Tended::new(support::builder()));
+        let path = known_file(directory.path(), "known", 8 << 20);
+        for range in [0..10, 4096..8192, 0..65_536, 1_000_000..1_065_536] {
+            support::cache::forget(&path);
+            let before = jobs.stats().accepted;
+            let mut reader = jobs.submitter().reader().range(range.clone()).open(&path).unwrap();
+            let mut found = Vec::new();
+            reader.read_to_end(&mut found).unwrap();
+            assert!(found == contents(range.clone()));
+            jobs.quiesce();
+            let reads = jobs.stats().accepted - before;
+            let most = if range.start.is_multiple_of(4096) { 1 } else { 2 };
+            assert!(reads <= most, "{range:?}: {reads} reads");
+        }
+    });
 }

@@ -121,3 +121,30 @@ fn the_owner_of_an_event_loop_is_refused_and_others_read() {
         assert!(other.join().unwrap() == contents(0..LEN));
     });
 }
+
+#[test]
+fn what_is_cached_is_read_to_its_end_without_a_wait() {
+    watched(|| {
+        let (directory, jobs) = (scratch(), Tended::new(support::builder().workers(1)));
+        if support::is_memcheck() {
+            // It knows no call that reads without waiting.
+            return;
+        }
+        for len in [0, 4096, 65_535, 65_536, 65_537, 1 << 20] {
+            let path = known_file(directory.path(), "known", len);
+            if !support::cache::reads_without_waiting(&path) {
+                return;
+            }
+            // Now and then the kernel says of cached data that it would have to wait.
+            let is_read = |_| {
+                let mut reader = jobs.submitter().reader().open(&path).unwrap();
+                let read = move || {
+                    let mut found = Vec::new();
+                    reader.read_to_end(&mut found).is_ok() && found == contents(0..len)
+                };
+                jobs.spawn(Job::nop(read)).unwrap().join().unwrap()
+            };
+            assert!((0..50).any(is_read), "{len} bytes");
+        }
+    });
+}

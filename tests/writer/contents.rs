@@ -87,7 +87,7 @@ fn of_an_open_file_what_is_not_written_over_stays() {
     let (directory, jobs) = (scratch(), Tended::new(support::builder()));
     let path = known_file(directory.path(), "file", 300_000);
     let file = FileHandle::options().read(true).write(true).open(&path).unwrap();
-    let mut writer = jobs.submitter().writer().chunk(4096).write(file.clone()).unwrap();
+    let mut writer = jobs.submitter().writer().chunk(4096).over(file.clone()).unwrap();
     writer.write_all(&[7; 100_001]).unwrap();
     writer.finish().unwrap();
     let found = fs::read(&path).unwrap();
@@ -100,7 +100,7 @@ fn what_is_appended_is_in_order() {
     let (directory, jobs) = (scratch(), Tended::new(support::builder()));
     let path = known_file(directory.path(), "file", 1000);
     let file = FileHandle::options().append(true).open(&path).unwrap();
-    let mut writer = jobs.submitter().writer().chunk(4096).write(file).unwrap();
+    let mut writer = jobs.submitter().writer().chunk(4096).over(file).unwrap();
     for start in (1000..301_000).step_by(1000) {
         writer.write_all(&contents(start..start + 1000)).unwrap();
     }
@@ -117,11 +117,11 @@ fn what_cannot_be_written_so_is_refused_at_once() {
     let path = known_file(directory.path(), "file", 10);
     let writer = || jobs.submitter().writer();
     let refused = [
-        (writer().write(FileHandle::from(fifo)), "pipe"),
+        (writer().over(FileHandle::from(fifo)), "pipe"),
         (writer().chunk(0).create(directory.path().join("new")), "`chunk`"),
         (writer().chunk((1 << 30) + 1).create(directory.path().join("new")), "`chunk`"),
     ];
-    let direct = open_direct(&path).map(|file| (writer().write(file), "page cache"));
+    let direct = open_direct(&path).map(|file| (writer().over(file), "page cache"));
     for (outcome, word) in refused.into_iter().chain(direct) {
         let error = outcome.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidInput);
@@ -147,7 +147,7 @@ fn the_first_error_is_told_once_and_the_file_is_lost() {
         let (directory, jobs) = (scratch(), Tended::new(support::builder()));
         let path = known_file(directory.path(), "file", 10);
         let read_only = FileHandle::open_buffered(&path).unwrap();
-        let mut writer = jobs.submitter().writer().chunk(4096).write(read_only).unwrap();
+        let mut writer = jobs.submitter().writer().chunk(4096).over(read_only).unwrap();
         let first = loop {
             if let Err(error) = writer.write(&[0; 4096]) {
                 break error;

@@ -13,7 +13,7 @@ fn a_dropped_writer_leaves_the_file_as_far_as_it_got() {
             let path = directory.path().join(given.to_string());
             let closed = Drops::default();
             let file = closed.file(File::create(&path).unwrap());
-            let mut writer = jobs.submitter().writer().chunk(4096).write(file).unwrap();
+            let mut writer = jobs.submitter().writer().chunk(4096).over(file).unwrap();
             writer.write_all(&contents(0..given)).unwrap();
             drop(writer);
             jobs.quiesce();
