@@ -275,7 +275,7 @@ fn open_again(file: BorrowedFd<'_>, flags: c_int) -> io::Result<Option<OwnedFd>>
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod tests {
     use std::fs::File;
     use std::os::fd::{AsFd, OwnedFd};
