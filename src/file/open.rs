@@ -214,36 +214,47 @@ fn open(options: &OpenOptions, path: &Path) -> io::Result<FileHandle> {
     if let Some(advice) = options.contradiction() {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, advice));
     }
+    let open = |flags| options.to_std(flags).open(path).map(OwnedFd::from);
+    let direct = || handle(options, open(libc::O_DIRECT)?, libc::O_DIRECT);
     match options.io_way() {
-        IoWay::Buffered => open_once(options, path, 0),
-        IoWay::Direct => open_once(options, path, libc::O_DIRECT),
-        // With the flag, Linux would create the file before it finds out that there is no direct
-        // I/O. A second attempt could not tell that file from another's, nor write to it if its
-        // permissions don't allow that.
-        IoWay::DirectOrBuffered if options.creates() => {
-            let buffered = open_once(options, path, 0)?;
+        IoWay::Direct => direct(),
+        // What may be created is opened without the flag. With it, Linux would create the file
+        // before it finds out that there is no direct I/O. A second attempt could not tell that
+        // file from another's, nor write to it if its permissions don't allow that.
+        IoWay::DirectOrBuffered if !options.creates() => match direct() {
+            Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {
+                handle(options, open(0)?, 0)
+            }
+            other => other,
+        },
+        _ => by_way(options, open(0)?),
+    }
+}
+
+/// Makes a handle, by the way of the options, of a file that was opened by them just now, but
+/// without `O_DIRECT`.
+fn by_way(options: &OpenOptions, fd: OwnedFd) -> io::Result<FileHandle> {
+    match options.io_way() {
+        IoWay::Buffered => handle(options, fd, 0),
+        IoWay::Direct => handle(options, fd, 0)?.with_direct(true),
+        IoWay::DirectOrBuffered => {
+            let buffered = handle(options, fd, 0)?;
             // Of a pipe, the flag would make packets.
             let direct = buffered.is_stored().then(|| buffered.with_direct(true).ok()).flatten();
             Ok(direct.unwrap_or(buffered))
         }
-        IoWay::DirectOrBuffered => match open_once(options, path, libc::O_DIRECT) {
-            Err(error) if error.raw_os_error() == Some(libc::EINVAL) => open_once(options, path, 0),
-            other => other,
-        },
-        IoWay::Automatic => open_both(options, path),
+        IoWay::Automatic => automatic(options, fd),
     }
 }
 
-fn open_once(options: &OpenOptions, path: &Path, direct: c_int) -> io::Result<FileHandle> {
-    let fd = OwnedFd::from(options.to_std(direct).open(path)?);
+fn handle(options: &OpenOptions, fd: OwnedFd, direct: c_int) -> io::Result<FileHandle> {
     let metadata = Metadata::of(fd.as_fd())?;
     let (raw, flags) = (fd.as_raw_fd(), options.flags() | direct);
     Ok(FileHandle::assemble(fd, raw, flags, (metadata.kind, metadata.direct_io)))
 }
 
-/// Opens a file, and once more for direct reads if these can be had.
-fn open_both(options: &OpenOptions, path: &Path) -> io::Result<FileHandle> {
-    let fd = OwnedFd::from(options.to_std(0).open(path)?);
+/// Opens a file once more for direct reads, if these can be had.
+fn automatic(options: &OpenOptions, fd: OwnedFd) -> io::Result<FileHandle> {
     let metadata = Metadata::of(fd.as_fd())?;
     let storage = ask_storage(fd.as_fd()).unwrap_or_default();
     let can_be_direct = matches!(metadata.kind, FileKind::Regular | FileKind::BlockDevice)
