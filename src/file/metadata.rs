@@ -1,13 +1,15 @@
 //! An open file's metadata, from one system call.
 
+use std::ffi::CStr;
 use std::io;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::MetadataExt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::file::alignment::Alignment;
 use crate::sys::descriptor::std_metadata;
-use crate::sys::statx::{STATX_BASIC_STATS, STATX_DIOALIGN, statx, statx_timestamp};
+use crate::sys::directory::open_in;
+use crate::sys::statx::{STATX_BASIC_STATS, STATX_DIOALIGN, statx, statx_in, statx_timestamp};
 
 /// The kind of file that a descriptor refers to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -122,10 +124,21 @@ impl Metadata {
     pub(crate) fn of(fd: BorrowedFd<'_>) -> io::Result<Self> {
         match statx(fd, 0, STATX_BASIC_STATS | STATX_DIOALIGN) {
             Ok(status) => Ok(Self::from_statx(&status)),
-            Err(error) => match error.raw_os_error() {
-                Some(libc::ENOSYS | libc::EPERM | libc::EACCES) => Self::from_std(fd),
-                _ => Err(error),
-            },
+            Err(error) if is_forbidden(&error) => Self::from_std(fd),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The metadata of what has a name in an open directory; of a symbolic link its own. Direct I/O
+    /// is not asked for.
+    pub(super) fn of_name(directory: BorrowedFd<'_>, name: &CStr) -> io::Result<Self> {
+        match statx_in(directory, name, libc::AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS) {
+            Ok(status) => Ok(Self::from_statx(&status)),
+            Err(error) if is_forbidden(&error) => {
+                let flags = libc::O_PATH | libc::O_NOFOLLOW;
+                Self::from_std(open_in(directory, name, flags, 0)?.as_fd())
+            }
+            Err(error) => Err(error),
         }
     }
 
@@ -172,6 +185,11 @@ impl Metadata {
             direct_io: DirectIo::Unknown,
         })
     }
+}
+
+/// Whether statx(2) may be forbidden, or not there.
+fn is_forbidden(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::ENOSYS | libc::EPERM | libc::EACCES))
 }
 
 /// A time before 1970 has negative seconds, from which its nanoseconds count forward.

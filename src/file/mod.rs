@@ -16,6 +16,7 @@ pub(crate) mod open_error;
 pub(crate) mod options;
 pub(crate) mod owner;
 pub(crate) mod remembered;
+pub(crate) mod replacement;
 pub(crate) mod residency;
 pub(crate) mod shown;
 

@@ -233,7 +233,7 @@ fn open(options: &OpenOptions, path: &Path) -> io::Result<FileHandle> {
 
 /// Makes a handle, by the way of the options, of a file that was opened by them just now, but
 /// without `O_DIRECT`.
-fn by_way(options: &OpenOptions, fd: OwnedFd) -> io::Result<FileHandle> {
+pub(super) fn by_way(options: &OpenOptions, fd: OwnedFd) -> io::Result<FileHandle> {
     match options.io_way() {
         IoWay::Buffered => handle(options, fd, 0),
         IoWay::Direct => handle(options, fd, 0)?.with_direct(true),

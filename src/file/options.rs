@@ -173,6 +173,23 @@ impl OpenOptions {
         self.history.as_ref()
     }
 
+    pub(super) fn link_rule(&self) -> Links {
+        self.links
+    }
+
+    /// The permissions of a file that is created, before the umask.
+    pub(super) fn mode_of_new(&self) -> u32 {
+        self.mode
+    }
+
+    /// The same options for a file that takes another's place: it is created, for reading and
+    /// writing.
+    pub(super) fn for_replacement(&self) -> Self {
+        let mut options = self.clone();
+        options.read(true).write(true).create_new(true);
+        options
+    }
+
     /// The custom flags, as they are.
     pub(super) fn flags(&self) -> c_int {
         self.custom_flags

@@ -1,15 +1,16 @@
-//! Descriptors: their flags, metadata and sizes, how many a process may have, eventfds, and
-//! ppoll(2).
+//! Descriptors: their flags, metadata, permissions and sizes, how many a process may have,
+//! eventfds, fsync(2), and ppoll(2).
 //!
 //! Safety: a call about a descriptor borrows it, so that it is open. No call keeps a pointer.
 
 #![expect(unsafe_code, reason = "system calls that std doesn't have")]
 
 use std::ffi::c_int;
-use std::fs::{File, Metadata};
+use std::fs::{File, Metadata, Permissions};
 use std::io;
 use std::mem::ManuallyDrop;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::unix::fs::PermissionsExt;
 use std::ptr;
 use std::time::Duration;
 
@@ -60,9 +61,25 @@ pub(crate) fn eventfd(counter: u32, flags: c_int) -> io::Result<OwnedFd> {
 /// The metadata that the standard library has for an open file. It falls back to calls older than
 /// statx(2).
 pub(crate) fn std_metadata(fd: BorrowedFd<'_>) -> io::Result<Metadata> {
-    // SAFETY: the descriptor is open, and the file is never dropped, so it is not closed here.
+    with_std(fd, File::metadata)
+}
+
+/// Sets the permission, set-id and sticky bits: fchmod(2).
+pub(crate) fn set_mode(fd: BorrowedFd<'_>, mode: u32) -> io::Result<()> {
+    with_std(fd, |file| file.set_permissions(Permissions::from_mode(mode)))
+}
+
+/// Waits until what was written is on the device, for as long as that takes: fsync(2).
+pub(crate) fn sync(fd: BorrowedFd<'_>) -> io::Result<()> {
+    with_std(fd, File::sync_all)
+}
+
+/// Has the standard library do something with an open file, which it does not close.
+fn with_std<T>(fd: BorrowedFd<'_>, action: impl FnOnce(&File) -> io::Result<T>) -> io::Result<T> {
+    // SAFETY: the descriptor is open for as long as it is borrowed, which is longer than this call,
+    // and the file is never dropped, so it is not closed here.
     let file = ManuallyDrop::new(unsafe { File::from_raw_fd(fd.as_raw_fd()) });
-    file.metadata()
+    action(&file)
 }
 
 /// How long a file may be that this process writes: the soft limit `RLIMIT_FSIZE`.

@@ -8,6 +8,7 @@ pub(crate) mod aio;
 pub(crate) mod cachestat;
 pub(crate) mod call;
 pub(crate) mod descriptor;
+pub(crate) mod directory;
 pub(crate) mod fork;
 pub(crate) mod mincore;
 pub(crate) mod preadv;

@@ -5,7 +5,7 @@
 
 #![expect(unsafe_code, reason = "a raw system call")]
 
-use std::ffi::{c_int, c_long};
+use std::ffi::{CStr, c_int, c_long};
 use std::io;
 use std::mem::{offset_of, size_of};
 use std::os::fd::{AsRawFd, BorrowedFd};
@@ -77,16 +77,25 @@ const _: () = {
 /// Asks for the fields in `mask` of an open file. With the flag `AT_STATX_DONT_SYNC`, a file system
 /// that would have to ask its server answers with the values that it has, where it has any.
 pub(crate) fn statx(fd: BorrowedFd<'_>, flags: c_int, mask: u32) -> io::Result<statx> {
-    let flags = flags | libc::AT_EMPTY_PATH;
+    statx_in(fd, c"", flags | libc::AT_EMPTY_PATH, mask)
+}
+
+/// Asks for the fields in `mask` of the file that has a name in an open directory.
+pub(crate) fn statx_in(
+    directory: BorrowedFd<'_>,
+    name: &CStr,
+    flags: c_int,
+    mask: u32,
+) -> io::Result<statx> {
     let mut status = statx::default();
-    // SAFETY: the kernel reads a path, which is a literal that ends with a zero. It writes one
-    // `statx` through the last pointer, which is to a live local of that size; any bit pattern is a
-    // valid `statx`. The descriptor is open.
+    // SAFETY: the kernel reads a path, which ends with a zero. It writes one `statx` through the
+    // last pointer, which is to a live local of that size; any bit pattern is a valid `statx`. The
+    // descriptor is open.
     let ret = unsafe {
         libc::syscall(
             libc::SYS_statx,
-            c_long::from(fd.as_raw_fd()),
-            c"".as_ptr(),
+            c_long::from(directory.as_raw_fd()),
+            name.as_ptr(),
             c_long::from(flags),
             mask as c_long,
             ptr::from_mut(&mut status),

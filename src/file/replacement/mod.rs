@@ -1,0 +1,243 @@
+//! A file that is written under a temporary name and takes its place when it is complete, so that
+//! nobody ever finds a part of it. `temporary` is that name, and `permissions` are those of the
+//! file that was there. No bytes are moved here.
+
+#![cfg_attr(not(test), expect(dead_code, reason = "nothing in the crate replaces files yet"))]
+
+mod permissions;
+mod temporary;
+#[cfg(test)]
+mod tests;
+
+use std::error::Error;
+use std::ffi::{CStr, CString, OsStr};
+use std::fmt;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use crate::file::handle::FileHandle;
+use crate::file::links::Links;
+use crate::file::metadata::{FileKind, Metadata};
+use crate::file::open::by_way;
+use crate::file::open_error::OpenError;
+use crate::file::options::OpenOptions;
+use crate::file::shown::Shown;
+use crate::sys::descriptor::sync;
+use crate::sys::directory::{open_directory, open_in};
+use permissions::Permissions;
+use temporary::Temporary;
+
+/// A new file that takes the place of another, or of none, when it is complete.
+///
+/// Until then it has a hidden name in the same directory, `.NAME.RANDOM.tmp`. Dropping removes that
+/// name, also while a panic unwinds, and the target stays as it was. A process that is killed
+/// leaves the temporary file behind. A forked child's copy does nothing.
+///
+/// The directory is opened once. If it is renamed, or the process changes its current directory,
+/// the file is replaced where it was.
+pub(crate) struct Replacement {
+    // Dropped before the file, so that no other file has its inode while that is compared.
+    temporary: Temporary,
+    file: FileHandle,
+    name: CString,
+    /// As it was given, for messages.
+    target: PathBuf,
+    links: Links,
+    /// Of the file that was there at the beginning.
+    permissions: Option<Permissions>,
+}
+
+/// What outlives a crash of the system.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Durability {
+    /// Nothing is waited for. After a crash the file may be the old one, the new one, or, on some
+    /// file systems, one of which contents are missing.
+    None,
+    /// The file is the old one or the new one, and as soon as [`Replacement::commit`] has returned
+    /// it is the new one: the contents are synced before it gets its name, and the directory
+    /// afterwards.
+    Synced,
+}
+
+impl Replacement {
+    /// Creates the new file, for reading and writing, by the way of I/O of the options. Of these,
+    /// what says whether the file is read, written, appended to, truncated or created has no
+    /// meaning here.
+    ///
+    /// If there is a regular file, whether it may be written makes no difference, and the new file
+    /// gets its permissions (not its access control list, nor other extended attributes). Until
+    /// then it is its owner's alone. Else the options have the mode, from which the umask is taken.
+    ///
+    /// A symbolic link is replaced itself, as by rename(2), and what it leads to stays as it is;
+    /// with [`Links::Refuse`] it is an error. (It is not followed, as a process that does that by
+    /// itself does not have the kernel's protection from links of other users.) Directories,
+    /// devices, pipes and sockets are not replaced.
+    ///
+    /// It blocks, as open(2) does.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`] names the target, and there is no temporary file.
+    pub(crate) fn begin(
+        target: &Path,
+        options: &OpenOptions,
+    ) -> Result<(Self, FileHandle), OpenError> {
+        let options = options.for_replacement();
+        let failed = |explanation| move |source| OpenError::new(target, source, explanation);
+        if let Some(advice) = options.contradiction() {
+            return Err(failed(None)(io::Error::new(io::ErrorKind::InvalidInput, advice)));
+        }
+        let (directory, name) = split(target).map_err(failed(None))?;
+        let explanation = Some("this is about its directory");
+        let directory = open_directory(directory).map_err(failed(explanation))?;
+        let links = options.link_rule();
+        let replaced = look(directory.as_fd(), &name, links).map_err(|source| {
+            let explanation = options.explanation(&source);
+            failed(explanation)(source)
+        })?;
+        let mode = if replaced.is_some() { 0o600 } else { options.mode_of_new() };
+        let explanation = Some("this is about a temporary file in its directory");
+        let (temporary, fd) = Temporary::create(directory, &name, options.flags(), mode)
+            .map_err(failed(explanation))?;
+        let file = by_way(&options, fd).map_err(|source| {
+            let explanation = options.explanation(&source);
+            failed(explanation)(source)
+        })?;
+        let (handle, target) = (file.clone(), target.to_owned());
+        Ok((Self { temporary, file, name, target, links, permissions: replaced }, handle))
+    }
+
+    /// Gives the file its name, in the place of what has that. What was written to the file has to
+    /// be complete.
+    ///
+    /// It blocks, with [`Durability::Synced`] until the device has all of the file.
+    ///
+    /// # Errors
+    ///
+    /// They name the target, and say what failed; their source is the system's error. The temporary
+    /// file is gone then, and the target as it was. There is one exception: if the directory can't
+    /// be synced, the target has been replaced, and the error says so.
+    pub(crate) fn commit(mut self, durability: Durability) -> io::Result<()> {
+        if self.temporary.is_forked() {
+            let source = io::Error::new(io::ErrorKind::Unsupported, "it is the parent's");
+            return Err(self.failed(Step::Process, source));
+        }
+        self.take_over_permissions()?;
+        let directory = self.sync(durability)?;
+        let renamed = self.temporary.rename_to(&self.name);
+        renamed.map_err(|source| self.failed(Step::Rename, source))?;
+        let Some(directory) = directory else { return Ok(()) };
+        sync(directory.as_fd()).map_err(|source| self.failed(Step::SyncDirectory, source))
+    }
+
+    /// Gives the file the permissions of that which is replaced. Writing would take set-id bits
+    /// away, so this is done when it is over.
+    fn take_over_permissions(&self) -> io::Result<()> {
+        let replaced = look(self.temporary.directory(), &self.name, self.links)
+            .map_err(|source| self.failed(Step::Look, source))?;
+        // Of a file that is gone by now, they are known from the beginning.
+        let Some(permissions) = replaced.or(self.permissions) else { return Ok(()) };
+        let given = permissions.give_to(self.file.as_fd());
+        given.map_err(|source| self.failed(Step::Permissions, source))
+    }
+
+    /// Syncs the file, if that is asked for. The directory is opened, which can fail, before
+    /// anything is renamed.
+    fn sync(&self, durability: Durability) -> io::Result<Option<OwnedFd>> {
+        if durability == Durability::None {
+            return Ok(None);
+        }
+        let flags = libc::O_RDONLY | libc::O_DIRECTORY;
+        let directory = open_in(self.temporary.directory(), c".", flags, 0)
+            .map_err(|source| self.failed(Step::OpenDirectory, source))?;
+        sync(self.file.as_fd()).map_err(|source| self.failed(Step::SyncFile, source))?;
+        Ok(Some(directory))
+    }
+
+    fn failed(&self, step: Step, source: io::Error) -> io::Error {
+        let target = self.target.clone();
+        io::Error::new(source.kind(), CommitError { step, target, source })
+    }
+}
+
+/// The directory of a path, and the name there. Unlike [`Path::file_name`], it takes `name/` and
+/// `name/.` for the directories that they are.
+fn split(target: &Path) -> io::Result<(&Path, CString)> {
+    let bytes = target.as_os_str().as_bytes();
+    let begin = bytes.iter().rposition(|&byte| byte == b'/').map_or(0, |slash| slash + 1);
+    let (directory, name) = bytes.split_at(begin);
+    if [&b""[..], b".", b".."].contains(&name) {
+        let reason = "the path does not end in the name of a file";
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, reason));
+    }
+    let directory = if directory.is_empty() { b"." } else { directory };
+    Ok((Path::new(OsStr::from_bytes(directory)), CString::new(name)?))
+}
+
+/// The permissions of the regular file that has the name, if there is one. An error says why what
+/// has the name is not replaced.
+fn look(directory: BorrowedFd<'_>, name: &CStr, links: Links) -> io::Result<Option<Permissions>> {
+    let metadata = match Metadata::of_name(directory, name) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        other => other?,
+    };
+    match (metadata.kind, links) {
+        (FileKind::Regular, _) => Ok(Some(Permissions::of(&metadata))),
+        (FileKind::Symlink, Links::Follow) => Ok(None),
+        (FileKind::Symlink, Links::Refuse) => Err(io::Error::from_raw_os_error(libc::ELOOP)),
+        (FileKind::Directory, _) => Err(io::Error::from_raw_os_error(libc::EISDIR)),
+        _ => {
+            let reason = "only regular files are replaced";
+            Err(io::Error::new(io::ErrorKind::InvalidInput, reason))
+        }
+    }
+}
+
+/// What failed of a commit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    Process,
+    Look,
+    Permissions,
+    OpenDirectory,
+    SyncFile,
+    Rename,
+    SyncDirectory,
+}
+
+/// Why a file was not replaced, or may be the old one again after a crash.
+#[derive(Debug)]
+struct CommitError {
+    step: Step,
+    target: PathBuf,
+    source: io::Error,
+}
+
+impl fmt::Display for CommitError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (target, source) = (Shown(&self.target), &self.source);
+        let failed = match self.step {
+            Step::Process => "this process began nothing",
+            Step::Look => "what has the name now can't be replaced",
+            Step::Permissions => "giving the new file its permissions failed",
+            Step::OpenDirectory => "opening its directory, to sync that, failed",
+            Step::SyncFile => "sync of the new file failed",
+            Step::Rename => "rename of the new file failed",
+            Step::SyncDirectory => {
+                return write!(
+                    f,
+                    "{target} was replaced, but sync of its directory failed: {source}"
+                );
+            }
+        };
+        write!(f, "{target} was not replaced: {failed}: {source}")
+    }
+}
+
+impl Error for CommitError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&self.source)
+    }
+}

@@ -1,0 +1,90 @@
+//! Who may do what with the new file.
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt, chown};
+use std::path::Path;
+
+use super::{
+    STRANGER, as_stranger, begin, filled, is_root, mode, public, scratch, set_mode, write,
+};
+use crate::file::options::OpenOptions;
+use crate::file::replacement::{Durability, Replacement};
+
+#[test]
+fn permissions_are_those_of_the_file_that_is_replaced() {
+    let (_directory, target) = scratch();
+    fs::write(&target, "old").unwrap();
+    for permissions in [0o644, 0o640, 0o600, 0o444, 0o4755, 0o2711, 0o000] {
+        set_mode(&target, permissions);
+        let (replacement, file) = begin(&target).unwrap();
+        assert_eq!(file.metadata().unwrap().mode & 0o7077, 0, "its owner's alone");
+        write(&file, "new");
+        replacement.commit(Durability::None).unwrap();
+        assert_eq!(mode(&target), permissions);
+    }
+    // They are those that it has in the end.
+    set_mode(&target, 0o644);
+    let replacement = filled(&target, "new");
+    set_mode(&target, 0o604);
+    replacement.commit(Durability::None).unwrap();
+    assert_eq!(mode(&target), 0o604);
+    // Or had at the beginning, if it is gone.
+    let replacement = filled(&target, "new");
+    fs::remove_file(&target).unwrap();
+    replacement.commit(Durability::None).unwrap();
+    assert_eq!(mode(&target), 0o604);
+}
+
+#[test]
+fn a_file_that_was_not_there_has_the_mode_of_the_options() {
+    let (directory, target) = scratch();
+    let other = directory.path().join("other");
+    for bits in [0o666, 0o640, 0o777] {
+        let mut options = OpenOptions::new();
+        options.mode(bits);
+        let (replacement, _file) = Replacement::begin(&target, &options).unwrap();
+        replacement.commit(Durability::None).unwrap();
+        // The umask is taken from it, whatever that is.
+        options.write(true).create_new(true).open(&other).unwrap();
+        assert_eq!(mode(&target), mode(&other));
+        [&target, &other].into_iter().for_each(|path| fs::remove_file(path).unwrap());
+    }
+}
+
+#[test]
+fn owner_and_group_are_kept_where_that_is_allowed() {
+    if !is_root() {
+        return; // It takes two users.
+    }
+    let (directory, target) = public();
+    fs::write(&target, "old").unwrap();
+    chown(&target, Some(STRANGER), Some(STRANGER + 1)).unwrap();
+    set_mode(&target, 0o6754);
+    filled(&target, "new").commit(Durability::None).unwrap();
+    let owners = |path: &Path| fs::metadata(path).map(|it| (it.uid(), it.gid())).unwrap();
+    assert_eq!(owners(&target), (STRANGER, STRANGER + 1));
+    assert_eq!(mode(&target), 0o6754);
+
+    // Set-id bits that both have are lost with the first owner, and given again.
+    fs::remove_file(&target).unwrap();
+    let (replacement, _file) =
+        Replacement::begin(&target, OpenOptions::new().mode(0o4755)).unwrap();
+    fs::write(&target, "old").unwrap();
+    chown(&target, Some(STRANGER), Some(0)).unwrap();
+    let bits = replacement.file.metadata().unwrap().mode;
+    set_mode(&target, bits);
+    replacement.commit(Durability::None).unwrap();
+    assert_eq!((owners(&target), mode(&target)), ((STRANGER, 0), bits));
+    assert_ne!(bits & 0o4000, 0);
+
+    // To a stranger, in a directory for everybody, the root's file is another's.
+    chown(&target, Some(0), Some(0)).unwrap();
+    for (bits, expected) in [(0o6754, 0o754), (0o640, 0o640)] {
+        chown(&target, Some(0), None).unwrap();
+        set_mode(&target, bits);
+        set_mode(directory.path(), 0o777);
+        as_stranger(|| filled(&target, "strange").commit(Durability::None)).unwrap();
+        assert_eq!(owners(&target), (STRANGER, 0));
+        assert_eq!(mode(&target), expected);
+    }
+}

@@ -1,0 +1,61 @@
+//! Files by their names in a directory that is open. Neither a rename of the directory nor another
+//! current directory of the process leads to other files.
+//!
+//! Safety: a call borrows the directory's descriptor, so that it is open. The kernel reads names
+//! during the call only.
+
+#![expect(unsafe_code, reason = "system calls that std doesn't have")]
+
+use std::ffi::{CStr, c_int, c_uint};
+use std::fs::OpenOptions;
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+/// Opens a directory as a place for names (`O_PATH`), for which it need not be readable.
+pub(crate) fn open_directory(path: &Path) -> io::Result<OwnedFd> {
+    let flags = libc::O_PATH | libc::O_DIRECTORY;
+    OpenOptions::new().read(true).custom_flags(flags).open(path).map(OwnedFd::from)
+}
+
+/// Opens a file with these flags and `O_CLOEXEC`: openat(2). The mode is for a file that is
+/// created.
+pub(crate) fn open_in(
+    directory: BorrowedFd<'_>,
+    name: &CStr,
+    flags: c_int,
+    mode: u32,
+) -> io::Result<OwnedFd> {
+    // Where offsets have 32 bits, a file of 2 GiB could not be opened without the last flag.
+    let flags = flags | libc::O_CLOEXEC | libc::O_LARGEFILE;
+    loop {
+        // SAFETY: the name ends with a zero byte, and the directory is open.
+        let fd = unsafe {
+            libc::openat(directory.as_raw_fd(), name.as_ptr(), flags, c_uint::from(mode))
+        };
+        if fd >= 0 {
+            // SAFETY: the descriptor is fresh from the kernel, and nothing else owns it.
+            return Ok(unsafe { OwnedFd::from_raw_fd(fd) });
+        }
+        let error = io::Error::last_os_error();
+        if error.kind() != io::ErrorKind::Interrupted {
+            return Err(error);
+        }
+    }
+}
+
+/// Gives a file another name in its directory, in the place of what had that: renameat(2).
+pub(crate) fn rename_in(directory: BorrowedFd<'_>, from: &CStr, to: &CStr) -> io::Result<()> {
+    let fd = directory.as_raw_fd();
+    // SAFETY: both names end with a zero byte, and the directory is open.
+    let ret = unsafe { libc::renameat(fd, from.as_ptr(), fd, to.as_ptr()) };
+    if ret < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+/// Removes a name that is not a directory's: unlinkat(2).
+pub(crate) fn remove_in(directory: BorrowedFd<'_>, name: &CStr) -> io::Result<()> {
+    // SAFETY: the name ends with a zero byte, and the directory is open.
+    let ret = unsafe { libc::unlinkat(directory.as_raw_fd(), name.as_ptr(), 0) };
+    if ret < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
