@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use crate::submit::handle::JobHandle;
-use crate::unwind::{Payload, message};
+use crate::submit::panic_payload::PanicPayload;
 use crate::wait::delivery::{Delivered, JoinBell};
 use crate::wait::limit::WaitLimit;
 
@@ -51,7 +51,7 @@ impl<T> JobHandle<T> {
             Some(Delivered::Returned(value)) => Ok(value),
             Some(Delivered::Panicked(payload)) => {
                 self.panic_is_taken();
-                Err(JoinError::Panicked(payload))
+                Err(JoinError::Panicked(PanicPayload::new(payload)))
             }
             Some(Delivered::Abandoned) => Err(JoinError::Abandoned),
             Some(Delivered::Taken) => Err(JoinError::Taken),
@@ -136,10 +136,27 @@ impl<T> Future for JobHandle<T> {
 }
 
 /// Why a handle has no value.
+///
+/// With a `T` that is `Send`, as a job's value has to be, it is `Send` and `Sync`, so that `?` turns
+/// it into a `Box<dyn Error + Send + Sync>`, or into an error of the crate anyhow.
+///
+/// # Examples
+///
+/// ```
+/// use std::error::Error;
+/// use reapool::{Dispatcher, Job};
+///
+/// fn add() -> Result<i32, Box<dyn Error + Send + Sync>> {
+///     let dispatcher = Dispatcher::new()?;
+///     Ok(dispatcher.spawn(Job::nop(|| 2 + 2))?.join()?)
+/// }
+/// assert_eq!(add()?, 4);
+/// # Ok::<(), Box<dyn Error + Send + Sync>>(())
+/// ```
 #[non_exhaustive]
 pub enum JoinError<T> {
     /// The callback panicked with this payload. The error's message has the panic's, if it had one.
-    Panicked(Payload),
+    Panicked(PanicPayload),
     /// The callback had not ended within the time given. The handle comes back.
     TimedOut(JobHandle<T>),
     /// Waiting in a callback of the same dispatcher is refused: the worker might be the one that
@@ -169,7 +186,7 @@ impl<T> JoinError<T> {
     #[must_use]
     pub fn resume_panic(self) -> Self {
         match self {
-            Self::Panicked(payload) => resume_unwind(payload),
+            Self::Panicked(payload) => resume_unwind(payload.into_inner()),
             other => other,
         }
     }
@@ -178,7 +195,7 @@ impl<T> JoinError<T> {
 impl<T> fmt::Debug for JoinError<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Panicked(payload) => match message(&**payload) {
+            Self::Panicked(payload) => match payload.message() {
                 Some(message) => return f.debug_tuple("Panicked").field(&message).finish(),
                 None => "Panicked(..)",
             },
@@ -194,7 +211,7 @@ impl<T> fmt::Debug for JoinError<T> {
 impl<T> fmt::Display for JoinError<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Panicked(payload) => match message(&**payload) {
+            Self::Panicked(payload) => match payload.message() {
                 Some(message) => return write!(f, "the callback panicked: {message}"),
                 None => "the callback panicked",
             },

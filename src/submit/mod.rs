@@ -10,6 +10,7 @@ pub(crate) mod io_future;
 pub(crate) mod join;
 mod not_shared;
 mod operations;
+pub(crate) mod panic_payload;
 pub(crate) mod refused;
 pub(crate) mod spawned;
 pub(crate) mod stats;

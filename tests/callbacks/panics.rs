@@ -158,7 +158,7 @@ fn a_handle_gets_the_payload() {
         let (dispatcher, file) = (tight(), null());
         let spawn = || dispatcher.spawn(null_read(&file, || -> u8 { panic_any(99_u64) })).unwrap();
         let Err(JoinError::Panicked(payload)) = spawn().join_timeout(HANG) else { panic!() };
-        assert_eq!(*payload.downcast::<u64>().unwrap(), 99);
+        assert_eq!(*payload.into_inner().downcast::<u64>().unwrap(), 99);
 
         let error = spawn().join_timeout(HANG).unwrap_err();
         let resumed = catch_unwind(AssertUnwindSafe(|| error.resume_panic())).unwrap_err();
@@ -245,7 +245,7 @@ fn a_handler_that_panics_does_no_harm() {
             dispatcher.submit(null_read(&file, || panic!("the callback"))).unwrap();
             let handle = dispatcher.spawn(null_read(&file, || panic!("its value"))).unwrap();
             let Err(JoinError::Panicked(payload)) = handle.join_timeout(HANG) else { panic!() };
-            assert_eq!(payload.downcast_ref::<&str>(), Some(&"its value"));
+            assert_eq!(payload.message(), Some("its value"));
             runs_on(&dispatcher, &file);
             assert_eq!(dispatcher.shutdown().unwrap().panics, 2);
         }

@@ -45,7 +45,7 @@ fn a_panic_costs_nobody_else_anything() {
         assert_eq!(other.unwrap().join().unwrap(), number);
     }
     let JoinError::Panicked(payload) = panics.join().unwrap_err() else { panic!("no payload") };
-    assert_eq!(payload.downcast_ref(), Some(&"a callback's"));
+    assert_eq!(payload.into_inner().downcast_ref(), Some(&"a callback's"));
     assert_eq!(*told.lock().unwrap(), ["the work's", "a callback's"]);
     assert_eq!(jobs.stats().panics, 2);
 }

@@ -106,7 +106,7 @@ fn a_panic_of_the_work_is_the_callbacks() {
             let Err(JoinError::Panicked(payload)) = dispatcher.spawn(job).unwrap().join() else {
                 panic!("the handle is told otherwise")
             };
-            assert_eq!(payload.downcast_ref(), Some(&"the test's"));
+            assert_eq!(payload.into_inner().downcast_ref(), Some(&"the test's"));
             assert_eq!(heard.recv_timeout(HANG).unwrap(), (Operation::Blocking, true));
         }
         let job = Job::blocking(|| 5, |value| value + 1);

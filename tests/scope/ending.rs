@@ -153,7 +153,7 @@ fn a_panic_that_somebody_got_is_not_the_scopes() {
         let panic = panic_of(support::builder(), |scope| {
             let handle = scope.spawn(ScopedJob::nop(|| panic_any(5_u8))).unwrap();
             let Err(JoinError::Panicked(payload)) = handle.join() else { panic!("no payload") };
-            assert_eq!(*payload.downcast::<u8>().unwrap(), 5);
+            assert_eq!(*payload.into_inner().downcast::<u8>().unwrap(), 5);
         });
         assert_eq!(panic, None);
         let panic = panic_of(support::builder(), |scope| {

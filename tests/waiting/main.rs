@@ -6,6 +6,7 @@
 
 mod deadlines;
 mod ending;
+mod errors;
 mod handles;
 mod points;
 #[path = "../support/mod.rs"]

@@ -224,7 +224,7 @@ fn callbacks_withdraw_others_and_may_submit_and_panic() {
     drop(tell);
     assert_eq!(panics.cancel(), Cancel::Cancelled);
     let Err(JoinError::Panicked(payload)) = panics.join_timeout(HANG) else { panic!() };
-    assert_eq!(payload.downcast_ref(), Some(&Some(libc::ECANCELED)));
+    assert_eq!(payload.into_inner().downcast_ref(), Some(&Some(libc::ECANCELED)));
     rig.fake.held(1);
     rig.fake.complete_all();
     let answers = cancelling.join_timeout(HANG).unwrap();

@@ -1,0 +1,65 @@
+//! The crate's errors go wherever errors go: into other threads, boxes, and error types of others.
+
+use std::cell::Cell;
+use std::error::Error;
+
+use reapool::{
+    AcquireError, BuildError, Dispatcher, DrainError, FileError, FilesError, Job, JoinError,
+    LoopDispatcher, OpenError, OperationError, PanicPayload, PoolBuildError, ReadRangesError,
+    Refusal, Refused, ScopeError, ShutdownError, WaitError,
+};
+
+use crate::support::{self, panics::quietly};
+
+/// A value that is `Send` alone, as callbacks may return.
+type SendOnly = Cell<u8>;
+
+fn travels<E: Error + Send + Sync + 'static>() {}
+
+#[test]
+fn all_errors_are_send_and_sync() {
+    travels::<AcquireError>();
+    travels::<BuildError>();
+    travels::<DrainError>();
+    travels::<FileError>();
+    travels::<FilesError>();
+    travels::<JoinError<SendOnly>>();
+    travels::<OpenError>();
+    travels::<OperationError>();
+    travels::<PoolBuildError>();
+    travels::<ReadRangesError>();
+    travels::<Refusal>();
+    travels::<Refused<Job<SendOnly>>>();
+    travels::<Refused<Vec<Job>>>();
+    travels::<ScopeError>();
+    travels::<ShutdownError<Dispatcher>>();
+    travels::<ShutdownError<LoopDispatcher>>();
+    travels::<WaitError>();
+    fn is_shared<T: Send + Sync + 'static>() {}
+    is_shared::<PanicPayload>();
+}
+
+/// As a program does that has one error type for all.
+fn joined<T: Send + 'static>(
+    dispatcher: &Dispatcher,
+    callback: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Box<dyn Error + Send + Sync>> {
+    Ok(dispatcher.spawn(Job::nop(callback))?.join()?)
+}
+
+#[test]
+fn a_question_mark_takes_them_into_a_boxed_error() {
+    quietly(|| {
+        let dispatcher = support::builder().build().unwrap();
+        assert_eq!(joined(&dispatcher, || SendOnly::new(5)).unwrap().get(), 5);
+        let error = joined(&dispatcher, || -> SendOnly { panic!("no such planet") }).unwrap_err();
+        assert_eq!(error.to_string(), "the callback panicked: no such planet");
+        let error = error.downcast::<JoinError<SendOnly>>().unwrap();
+        let JoinError::Panicked(payload) = *error else { panic!("{error:?}") };
+        assert_eq!(
+            format!("{payload:?}"),
+            "PanicPayload { message: Some(\"no such planet\"), .. }"
+        );
+        assert_eq!(payload.into_inner().downcast_ref(), Some(&"no such planet"));
+    });
+}
