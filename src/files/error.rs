@@ -69,7 +69,28 @@ pub enum FileErrorKind {
 /// alone.
 ///
 /// Its `Display` is one line: characters of the path that a terminal would obey, or that would end
-/// the line, are escaped.
+/// the line, are escaped. `?` turns it into an [`io::Error`] of the same kind, which is shown in the
+/// same way and has this error inside.
+///
+/// # Examples
+///
+/// ```
+/// use std::io;
+/// use reapool::{Dispatcher, Files};
+///
+/// let dispatcher = Dispatcher::new().map_err(io::Error::other)?;
+/// let run = Files::new(&dispatcher).map_err(io::Error::other)?.read(["gone"], |_file| ());
+/// let read = || -> io::Result<()> {
+///     for result in run {
+///         result?;
+///     }
+///     Ok(())
+/// };
+/// let error = read().unwrap_err();
+/// assert_eq!(error.kind(), io::ErrorKind::NotFound);
+/// assert!(error.to_string().starts_with("gone: open: No such file"));
+/// # Ok::<(), io::Error>(())
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct FileError {
@@ -123,6 +144,12 @@ impl fmt::Display for FileError {
 impl Error for FileError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         Some(&self.source)
+    }
+}
+
+impl From<FileError> for io::Error {
+    fn from(error: FileError) -> Self {
+        Self::new(error.source.kind(), error)
     }
 }
 

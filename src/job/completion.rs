@@ -162,7 +162,8 @@ impl<B: IoBuf, H> Completion<B, H> {
 /// A failed operation: its kind, its place, and the kernel's reason.
 ///
 /// It is shown as one line. Characters of the path that a terminal would obey, or that would end
-/// the line, are escaped.
+/// the line, are escaped. `?` turns it into an [`io::Error`] of the same kind, which is shown in the
+/// same way and has this error inside.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct OperationError {
@@ -215,5 +216,11 @@ impl fmt::Display for OperationError {
 impl Error for OperationError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         Some(&self.source)
+    }
+}
+
+impl From<OperationError> for io::Error {
+    fn from(error: OperationError) -> Self {
+        Self::new(error.source.kind(), error)
     }
 }

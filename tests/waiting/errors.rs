@@ -2,11 +2,13 @@
 
 use std::cell::Cell;
 use std::error::Error;
+use std::fs::File;
+use std::io::{self, ErrorKind};
 
 use reapool::{
-    AcquireError, BuildError, Dispatcher, DrainError, FileError, FilesError, Job, JoinError,
-    LoopDispatcher, OpenError, OperationError, PanicPayload, PoolBuildError, ReadRangesError,
-    Refusal, Refused, ScopeError, ShutdownError, WaitError,
+    AcquireError, BuildError, Dispatcher, DrainError, FileError, FileHandle, Files, FilesError,
+    Job, JoinError, LoopDispatcher, OpenError, OperationError, PanicPayload, PoolBuildError,
+    ReadRangesError, Refusal, Refused, ScopeError, ShutdownError, WaitError,
 };
 
 use crate::support::{self, panics::quietly};
@@ -62,4 +64,29 @@ fn a_question_mark_takes_them_into_a_boxed_error() {
         );
         assert_eq!(payload.into_inner().downcast_ref(), Some(&"no such planet"));
     });
+}
+
+/// The error of the system that `E` becomes has its kind and its words, and `E` inside.
+fn becomes_io<E>(error: E, kind: ErrorKind)
+where
+    E: Error + Send + Sync + Into<io::Error> + 'static,
+{
+    let shown = error.to_string();
+    let io: io::Error = error.into();
+    assert_eq!((io.kind(), io.to_string()), (kind, shown));
+    assert!(io.get_ref().unwrap().is::<E>());
+}
+
+#[test]
+fn errors_of_files_become_those_of_the_system() {
+    let dispatcher = support::builder().build().unwrap();
+    becomes_io(FileHandle::open_buffered("gone").unwrap_err(), ErrorKind::NotFound);
+    let mut run = Files::new(&dispatcher).unwrap().read(["gone"], |_file| ());
+    becomes_io(run.next().unwrap().unwrap_err(), ErrorKind::NotFound);
+    let directory = File::open("/").unwrap();
+    let job = Job::read(directory, vec![0; 10], 0, |done| done.into_success().unwrap_err());
+    let error = dispatcher.spawn(job).unwrap().join().unwrap();
+    let kind = error.source.kind();
+    assert!([ErrorKind::InvalidInput, ErrorKind::IsADirectory].contains(&kind), "{error}");
+    becomes_io(error, kind);
 }
