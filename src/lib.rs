@@ -294,7 +294,11 @@
 //!
 //! # Features
 //!
-//! None. The dependencies are crossbeam-channel, libc and num_cpus.
+//! None is on by default. The dependencies are crossbeam-channel, libc and num_cpus.
+//!
+//! | feature | adds | dependency |
+//! |---|---|---|
+//! | `bytes` | `Bytes` as a buffer of writes, `BytesMut` also of reads ([`IoBuf`]) | bytes |
 
 #[cfg(not(target_os = "linux"))]
 compile_error!("reapool is built on Linux native AIO and runs on Linux only");

@@ -83,6 +83,29 @@ impl AlignedBuf {
         Self::allocate(layout).unwrap_or_else(|| alloc::handle_alloc_error(layout))
     }
 
+    /// Copies bytes into a new buffer, at a multiple of 4096. Its capacity is their number rounded
+    /// up to 4096, so that [`resize`](Self::resize) can fill up the last block of a direct write.
+    ///
+    /// The process aborts if there is not enough memory.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use reapool::AlignedBuf;
+    ///
+    /// let mut buffer = AlignedBuf::from_slice(b"hello");
+    /// assert_eq!((&*buffer, buffer.capacity()), (&b"hello"[..], 4096));
+    /// buffer.resize(512);
+    /// assert_eq!(buffer[4..6], [b'o', 0]);
+    /// ```
+    #[must_use]
+    pub fn from_slice(bytes: &[u8]) -> Self {
+        let mut buffer = Self::zeroed(bytes.len().next_multiple_of(Self::DEFAULT_ALIGNMENT));
+        buffer.truncate(bytes.len());
+        buffer.copy_from_slice(bytes);
+        buffer
+    }
+
     /// Allocates zero bytes. `None` if there is not enough memory.
     pub(crate) fn allocate(layout: Layout) -> Option<Self> {
         let len = layout.size();
@@ -174,6 +197,13 @@ impl AsMut<[u8]> for AlignedBuf {
     }
 }
 
+/// A copy, as of [`AlignedBuf::from_slice`].
+impl From<&[u8]> for AlignedBuf {
+    fn from(bytes: &[u8]) -> Self {
+        Self::from_slice(bytes)
+    }
+}
+
 impl Drop for AlignedBuf {
     fn drop(&mut self) {
         if self.layout.size() != 0 {
@@ -233,6 +263,17 @@ mod tests {
                 assert_eq!((buffer.len(), buffer.capacity()), (len, len));
                 assert!(buffer.iter().all(|&byte| byte == 0));
             }
+        }
+    }
+
+    #[test]
+    fn a_copy_has_room_for_its_last_block() {
+        for (len, capacity) in [(0, 0), (1, 4096), (4096, 4096), (4097, 8192)] {
+            let bytes: Vec<u8> = (0..len).map(|index| index as u8 | 1).collect();
+            let mut buffer = AlignedBuf::from(&bytes[..]);
+            assert_eq!((&*buffer, buffer.capacity()), (&bytes[..], capacity));
+            buffer.resize(capacity);
+            assert!(buffer[len..].iter().all(|&byte| byte == 0));
         }
     }
 

@@ -6,11 +6,50 @@
 #![expect(unsafe_code, reason = "the contract between buffers and the kernel")]
 
 pub(crate) mod aligned;
+mod arrays;
+#[cfg(feature = "bytes")]
+mod bytes;
+mod text;
 
 use std::slice;
 use std::sync::Arc;
 
 /// Memory that the kernel may read while a job is in flight, for writes.
+///
+/// These are such memory:
+///
+/// | buffer | for | note |
+/// |---|---|---|
+/// | `Vec<u8>`, [`AlignedBuf`](crate::AlignedBuf), [`PoolBuf`](crate::PoolBuf) | reads and writes | a read fills the capacity and sets the length |
+/// | `Box<[u8]>`, `Box<[u8; N]>` | reads and writes | a read fills the front |
+/// | `&mut [u8]`, `&mut [u8; N]` | reads and writes | in a [scope](crate::Scope), unless it borrows for ever |
+/// | `String`, `Arc<[u8]>` | writes | |
+/// | `&[u8]`, `&[u8; N]`, `&str` | writes | literals anywhere, others in a scope |
+/// | [`Chunk`](crate::Chunk), [`WholeFile`](crate::WholeFile) | writes | what a run of [`Files`](crate::Files) read |
+/// | [`Ranged`](crate::Ranged), [`RangeBytes`](crate::RangeBytes) | writes | what a read of a range, or of many, got |
+/// | `Bytes` | writes | with the feature `bytes` |
+/// | `BytesMut` | reads and writes | with the feature `bytes`; as a vector |
+///
+/// An array itself is none, as its bytes are moved with it: box it.
+///
+/// # Examples
+///
+/// What one job read, the next one writes, without a copy:
+///
+/// ```
+/// use reapool::{Dispatcher, FileHandle, Job};
+///
+/// let (dispatcher, manifest) = (Dispatcher::new()?, FileHandle::open_buffered("Cargo.toml")?);
+/// let copy = FileHandle::from(tempfile::tempfile()?);
+/// let read = Job::read_range(&manifest, vec![0; 100], 1, 7, |done| done.buffer);
+/// let range = dispatcher.spawn(read)?.join()?;
+/// let write = Job::write(&copy, range, 0, |done| done.into_success().map(|(_, range)| range));
+/// assert_eq!(&*dispatcher.spawn(write)?.join()??, b"package");
+/// let line = Job::write(&copy, " = [\"reapool\"]\n", 7, |done| done.result);
+/// dispatcher.spawn(line)?.join()??;
+/// assert_eq!(copy.size()?, 22);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// # Safety
 ///

@@ -69,8 +69,8 @@ pub enum FileErrorKind {
 /// alone.
 ///
 /// Its `Display` is one line: characters of the path that a terminal would obey, or that would end
-/// the line, are escaped. `?` turns it into an [`io::Error`] of the same kind, which is shown in the
-/// same way and has this error inside.
+/// the line, are escaped. `?` turns it into an [`io::Error`] of the same kind, which is shown in
+/// the same way and has this error inside.
 ///
 /// # Examples
 ///

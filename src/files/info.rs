@@ -1,9 +1,14 @@
 //! A file as the user's callbacks see it: position in the input, path and metadata, and, if it was
 //! read whole, its contents.
+//!
+//! Safety: a whole file is a buffer by the contract of the chunk inside, which it owns.
+
+#![expect(unsafe_code, reason = "passes on the contract of the buffer inside")]
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::buffer::IoBuf;
 use crate::file::metadata::Metadata;
 use crate::files::chunk::Chunk;
 use crate::files::paths::IndexedPath;
@@ -56,7 +61,8 @@ impl FileInfo {
 }
 
 /// A file that has been read whole, as the callback given to [`Files::read`](crate::Files::read)
-/// gets it. Its memory goes back when it is dropped.
+/// gets it. Its memory goes back when it is dropped. It can be the buffer of a
+/// [`Job::write`](crate::Job::write), which writes the contents.
 #[derive(Debug)]
 pub struct WholeFile {
     info: FileInfo,
@@ -99,5 +105,17 @@ impl WholeFile {
 impl AsRef<[u8]> for WholeFile {
     fn as_ref(&self) -> &[u8] {
         self.contents()
+    }
+}
+
+// SAFETY: the chunk inside keeps this contract, and nothing changes it. Without one there are no
+// bytes, at an address that is not null.
+unsafe impl IoBuf for WholeFile {
+    fn stable_ptr(&self) -> *const u8 {
+        self.contents().as_ptr()
+    }
+
+    fn initialised(&self) -> usize {
+        self.contents().len()
     }
 }

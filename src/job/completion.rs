@@ -150,8 +150,9 @@ impl<B> Completion<B, BorrowedFile<'_>> {
 }
 
 impl<B: IoBuf, H> Completion<B, H> {
-    /// The bytes that were transferred. There are none if the operation failed, unless it was
-    /// [exact](crate::Job::exact) and did a part.
+    /// The bytes that were transferred; of a [range](crate::Job::read_range) those of the range.
+    /// There are none if the operation failed, unless it was [exact](crate::Job::exact) and did a
+    /// part.
     #[must_use]
     pub fn data(&self) -> &[u8] {
         let bytes = self.buffer.as_bytes();
@@ -162,8 +163,8 @@ impl<B: IoBuf, H> Completion<B, H> {
 /// A failed operation: its kind, its place, and the kernel's reason.
 ///
 /// It is shown as one line. Characters of the path that a terminal would obey, or that would end
-/// the line, are escaped. `?` turns it into an [`io::Error`] of the same kind, which is shown in the
-/// same way and has this error inside.
+/// the line, are escaped. `?` turns it into an [`io::Error`] of the same kind, which is shown in
+/// the same way and has this error inside.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct OperationError {

@@ -1,7 +1,8 @@
 //! Reads of a range: the bytes that the user asked for, within those that alignment requires.
 //!
 //! Safety: as in `target.rs`. The address is given out only as a number for a request, and nothing
-//! touches the buffer until the request's event has been reaped.
+//! touches the buffer until the request's event has been reaped. A range that was read is itself a
+//! buffer, by the contract of the one inside.
 
 #![expect(unsafe_code, reason = "hands a buffer to the kernel and takes its byte count")]
 
@@ -10,14 +11,14 @@ use std::ops::{Deref, Range};
 
 use crate::buffer::{IoBuf, IoBufMut};
 use crate::engine::TRANSFER_MAX;
-use crate::job::completion::Completion;
 use crate::job::target::{Region, Target, expose};
 
 /// The bytes that [`Job::read_range`](crate::Job::read_range) was asked for, within the buffer that
 /// they were read into.
 ///
 /// It derefs to these bytes, and is `AsRef<[u8]>`: `bytes::Bytes::from_owner` takes it as it is,
-/// and copies nothing.
+/// and copies nothing. It can be the buffer of a [`Job::write`](crate::Job::write), which writes
+/// these bytes.
 ///
 /// # Examples
 ///
@@ -89,18 +90,21 @@ impl<B: IoBuf> Deref for Ranged<B> {
     }
 }
 
-impl<B> fmt::Debug for Ranged<B> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Ranged").field("range", &self.range).finish_non_exhaustive()
+// SAFETY: the buffer inside keeps this contract, and these are some of its initialised bytes. They
+// are always the same: nothing changes the buffer or the range while it is in here.
+unsafe impl<B: IoBuf> IoBuf for Ranged<B> {
+    fn stable_ptr(&self) -> *const u8 {
+        self.as_ptr()
+    }
+
+    fn initialised(&self) -> usize {
+        self.len()
     }
 }
 
-impl<B: IoBuf, H> Completion<Ranged<B>, H> {
-    /// The bytes of the range that were read. There are none if the operation failed, unless it was
-    /// [exact](crate::Job::exact) and did a part.
-    #[must_use]
-    pub fn data(&self) -> &[u8] {
-        &self.buffer
+impl<B> fmt::Debug for Ranged<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ranged").field("range", &self.range).finish_non_exhaustive()
     }
 }
 

@@ -1,16 +1,22 @@
 //! The bytes of one range: a slice of a buffer that several ranges may share.
+//!
+//! Safety: nobody changes the buffer, which all of them keep where it is.
+
+#![expect(unsafe_code, reason = "passes on the contract of the buffer inside")]
 
 use std::fmt;
 use std::ops::{Deref, Range};
 use std::sync::Arc;
 
+use crate::buffer::IoBuf;
 use crate::job::ranged::Ranged;
 use crate::pool::pool_buf::PoolBuf;
 
 /// The bytes of one of several [ranges](crate::ReadRanges), in the buffer that they were read into.
 ///
 /// It derefs to the bytes, and is `AsRef<[u8]>`: `bytes::Bytes::from_owner` takes it as it is. A
-/// clone shares the buffer, which is returned to its pool when the last one is dropped.
+/// clone shares the buffer, which is returned to its pool when the last one is dropped. It can be
+/// the buffer of a [`Job::write`](crate::Job::write).
 #[derive(Clone, Default)]
 pub struct RangeBytes {
     /// `None` if there are no bytes.
@@ -39,6 +45,18 @@ impl Deref for RangeBytes {
 impl AsRef<[u8]> for RangeBytes {
     fn as_ref(&self) -> &[u8] {
         self
+    }
+}
+
+// SAFETY: the buffer stays where it is as long as this owner of it exists, also when that is moved,
+// and to leak the owner is to leak the buffer. Owners share it, and none of them can change it.
+unsafe impl IoBuf for RangeBytes {
+    fn stable_ptr(&self) -> *const u8 {
+        self.as_ptr()
+    }
+
+    fn initialised(&self) -> usize {
+        self.len()
     }
 }
 

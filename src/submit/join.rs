@@ -137,8 +137,8 @@ impl<T> Future for JobHandle<T> {
 
 /// Why a handle has no value.
 ///
-/// With a `T` that is `Send`, as a job's value has to be, it is `Send` and `Sync`, so that `?` turns
-/// it into a `Box<dyn Error + Send + Sync>`, or into an error of the crate anyhow.
+/// With a `T` that is `Send`, as a job's value has to be, it is `Send` and `Sync`. So `?` turns it
+/// into a `Box<dyn Error + Send + Sync>`, or into an error of the crate anyhow.
 ///
 /// # Examples
 ///

@@ -165,6 +165,7 @@ fn all_kinds_of_buffers() {
     subject.read(Vec::<u8>::with_capacity(100), 20);
     subject.read(vec![0xaa_u8; 100].into_boxed_slice(), 30);
     subject.read(AlignedBuf::with_alignment(100, 16), 40);
+    subject.read(Box::new([0xaa_u8; 100]), 45);
     subject.read_vectored(vec![vec![0xaa_u8; 10], Vec::with_capacity(20)], 50);
     subject.read_vectored((1..9).map(|len| vec![0; len].into_boxed_slice()).collect(), 60);
 
@@ -177,8 +178,38 @@ fn all_kinds_of_buffers() {
     subject.write(Arc::clone(&shared), 400);
     subject.write_vectored(vec![Arc::clone(&shared), shared], 500);
     subject.write_vectored(vec![&b"static "[..], b"", b"bytes"], 700);
+    subject.write(b"a static array", 750);
+    subject.write("static text", 770);
+    subject.write(String::from("text"), 780);
+    subject.write(Box::new([7; 9]), 790);
+    subject.write(AlignedBuf::from_slice(b"aligned"), 795);
     subject.write_vectored(vec![pattern(10, 4), pattern(20, 5)], 800);
     assert_eq!(fs::read(&subject.path).unwrap().len(), 1000);
+}
+
+/// A part of a block that other handles have the rest of.
+#[cfg(feature = "bytes")]
+#[test]
+fn buffers_of_the_crate_bytes() {
+    use bytes::{BufMut, Bytes, BytesMut};
+
+    let directory = scratch();
+    let path = known_file(directory.path(), "known", 1000);
+    let subject = Subject { dispatcher: dispatcher(), file: open_buffered(&path), path };
+    subject.read(BytesMut::with_capacity(100), 10);
+    subject.read(BytesMut::zeroed(100), 20);
+    let mut front = BytesMut::zeroed(300);
+    let back = front.split_off(200);
+    let middle = front.split_off(100);
+    subject.read(middle, 30);
+    assert!(front.iter().chain(&back).all(|&byte| byte == 0), "the neighbours are as they were");
+
+    front.clear();
+    front.put_slice(b"some bytes");
+    subject.write(front, 400);
+    let shared = Bytes::from(pattern(100, 1));
+    subject.write(shared.slice(10..20), 500);
+    subject.write_vectored(vec![shared.slice(20..30), Bytes::from_static(b"bytes")], 600);
 }
 
 #[test]

@@ -1,7 +1,10 @@
-//! Buffers and ranges become values that are shared and sliced, and none of their bytes is copied.
+//! Buffers and ranges become values that are shared and sliced, or the buffers of other jobs, and
+//! none of their bytes is copied.
 
 use bytes::Bytes;
-use reapool::{AlignedBuf, BufferPool, FileHandle, Job, Ranged};
+use reapool::{
+    AlignedBuf, BufferPool, Dispatcher, FileHandle, Files, IoBuf, Job, Ranged, ReadRanges,
+};
 
 use crate::support::ranges::dispatcher;
 use crate::support::{contents, known_file, open_buffered, scratch};
@@ -56,4 +59,47 @@ fn a_range_is_shared_as_it_was_read() {
     let job = Job::read_range(&file, Vec::with_capacity(10), 5000, 10, |done| done.buffer);
     let (vector, range) = dispatcher.spawn(job).unwrap().join().unwrap().into_parts();
     assert!(range == (0..10) && vector == contents(5000..5010));
+}
+
+/// A job writes these bytes and nothing else, from where they are.
+fn is_written<B: IoBuf + 'static>(dispatcher: &Dispatcher, buffer: B, expected: &[u8]) {
+    let file = FileHandle::from(tempfile::tempfile().unwrap());
+    let address = buffer.stable_ptr().addr();
+    assert!(buffer.as_bytes() == expected);
+    let written = Job::write(&file, buffer, 0, move |done| {
+        assert!(done.buffer.stable_ptr().addr() == address && done.requested == done.data().len());
+        done.result
+    });
+    assert_eq!(dispatcher.spawn(written.exact()).unwrap().join().unwrap().unwrap(), expected.len());
+    let read = Job::read(&file, vec![0; expected.len() + 1], 0, |done| done.buffer);
+    assert!(dispatcher.spawn(read).unwrap().join().unwrap() == expected);
+}
+
+#[test]
+fn what_one_job_read_another_writes() {
+    let (directory, dispatcher) = (scratch(), dispatcher());
+    let path = known_file(directory.path(), "known", 10_000);
+    let file = FileHandle::open_direct_or_buffered(&path).unwrap();
+    let pool = BufferPool::builder().build().unwrap();
+    let job = Job::read_range(&file, pool.acquire(8192).unwrap(), 4000, 200, |done| done.buffer);
+    let range = dispatcher.spawn(job).unwrap().join().unwrap();
+    is_written(&dispatcher, range, &contents(4000..4200));
+
+    let reads = ReadRanges::new(&file, [10..20, 15..400, 7..7]);
+    let mut ranges = reads.spawn(&dispatcher.submitter(), &pool).unwrap().join().unwrap().unwrap();
+    // The last has no bytes. The others share a buffer, and are written each for itself.
+    is_written(&dispatcher, ranges.pop().unwrap(), &[]);
+    is_written(&dispatcher, ranges.pop().unwrap(), &contents(15..400));
+    is_written(&dispatcher, ranges[0].clone(), &contents(10..20));
+    is_written(&dispatcher, ranges.pop().unwrap(), &contents(10..20));
+    let mut buffer = pool.acquire(5).unwrap();
+    buffer.resize(5);
+    is_written(&dispatcher, buffer, &[0; 5]);
+    assert_eq!(pool.stats().buffers_out, 0);
+
+    let empty = known_file(directory.path(), "empty", 0);
+    let run = Files::new(&dispatcher).unwrap().read([path, empty], |file| file);
+    for done in run.map(Result::unwrap) {
+        is_written(&dispatcher, done.value, &contents(0..done.size));
+    }
 }

@@ -59,6 +59,29 @@ fn the_parts_of_one_buffer_are_filled() {
 }
 
 #[test]
+fn arrays_and_text_are_borrowed_as_they_are() {
+    watched(|| {
+        let directory = scratch();
+        let path = known_file(directory.path(), "known", 100);
+        let (dispatcher, file) = (Tended::new(support::builder()), open_buffered(&path));
+        let (mut array, bytes, text) = ([0; 10], *b"array", String::from("text"));
+        let read = ScopedJob::read(&file, &mut array, 7, |done| assert!(done.result.is_ok()));
+        dispatcher.scope(|scope| scope.submit(read).unwrap()).unwrap();
+        assert_eq!(array[..], contents(7..17));
+        let fits = |result: std::io::Result<usize>, len| assert_eq!(result.unwrap(), len);
+        let writes = [
+            ScopedJob::write(&file, &bytes, 20, move |done| fits(done.result, 5)),
+            ScopedJob::write(&file, &*text, 30, move |done| fits(done.result, 4)),
+            ScopedJob::write(&file, &mut array, 40, move |done| fits(done.result, 10)),
+        ];
+        dispatcher.scope(|scope| scope.submit_batch(writes).unwrap()).unwrap();
+        let written = fs::read(&path).unwrap();
+        assert_eq!((&written[20..25], &written[30..34]), (&bytes[..], text.as_bytes()));
+        assert_eq!(written[40..50], contents(7..17));
+    });
+}
+
+#[test]
 fn files_are_borrowed_whatever_owns_them() {
     watched(|| {
         let directory = scratch();
