@@ -405,6 +405,7 @@ pub use submit::io_future::IoFuture;
 pub use submit::join::{JoinError, WaitError};
 pub use submit::panic_payload::PanicPayload;
 pub use submit::refused::Refused;
+pub use submit::run::RunError;
 pub use submit::stats::Stats;
 pub use submit::submit_future::{SpawnFuture, SubmitFuture};
 pub use writer::FileWriter;

@@ -14,6 +14,9 @@ pub enum Refusal {
     TimedOut,
     /// The dispatcher has been shut down or dropped.
     ShutDown,
+    /// [`run`](crate::Submitter::run) was called in a callback of the same dispatcher, or on the
+    /// thread that runs its callbacks: that thread might have to run the job that it waits for.
+    InCallback,
     /// This is a child that was forked from the dispatcher's process: the kernel's context and the
     /// threads are the parent's.
     Forked,
@@ -27,6 +30,10 @@ impl fmt::Display for Refusal {
             }
             Self::TimedOut => "no room within the time given",
             Self::ShutDown => "the dispatcher has been shut down",
+            Self::InCallback => {
+                "a callback can't wait for a job of its dispatcher: submit the job and go on in \
+                 its own callback, or wait in a thread of your own"
+            }
             Self::Forked => {
                 "this process was forked from the one that made the dispatcher: make one here"
             }

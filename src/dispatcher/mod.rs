@@ -99,6 +99,22 @@ fn drain_until(pipeline: &Pipeline, limit: WaitLimit) -> Result<(), DrainError> 
     if pipeline.admission().wait_until_quiet(limit) { Ok(()) } else { Err(DrainError::TimedOut) }
 }
 
+fn shutdown_until(
+    mut dispatcher: Dispatcher,
+    limit: WaitLimit,
+) -> Result<ShutdownReport, ShutdownError<Dispatcher>> {
+    if let Err(refusal) = check_wait(dispatcher.pipeline()) {
+        return Err(ShutdownError::refused(refusal, dispatcher));
+    }
+    dispatcher.pipeline().close();
+    if !dispatcher.pipeline().admission().wait_until_quiet(limit) {
+        dispatcher.reaper = None;
+        return Err(ShutdownError::TimedOut(Box::new(dispatcher.stats())));
+    }
+    dispatcher.join_threads(Reaper::join);
+    Ok(ShutdownReport::of(dispatcher.stats()))
+}
+
 impl Dispatcher {
     /// Returns the default settings of a dispatcher, to be changed and built.
     pub fn builder() -> Builder {
@@ -173,7 +189,7 @@ impl Dispatcher {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn shutdown(self) -> Result<ShutdownReport, ShutdownError<Self>> {
-        self.shutdown_until(WaitLimit::NEVER)
+        shutdown_until(self, WaitLimit::NEVER)
     }
 
     /// Shuts down like [`shutdown`](Self::shutdown), but waits no longer than `limit` for the jobs.
@@ -184,20 +200,7 @@ impl Dispatcher {
     /// the kernel may still write into is not freed, but left to the threads. When the process
     /// exits, Linux itself waits for these requests (`exit_aio` in the kernel's `fs/aio.c`).
     pub fn shutdown_timeout(self, limit: Duration) -> Result<ShutdownReport, ShutdownError<Self>> {
-        self.shutdown_until(WaitLimit::after(limit))
-    }
-
-    fn shutdown_until(mut self, limit: WaitLimit) -> Result<ShutdownReport, ShutdownError<Self>> {
-        if let Err(refusal) = check_wait(self.pipeline()) {
-            return Err(ShutdownError::refused(refusal, self));
-        }
-        self.pipeline().close();
-        if !self.pipeline().admission().wait_until_quiet(limit) {
-            self.reaper = None;
-            return Err(ShutdownError::TimedOut(Box::new(self.stats())));
-        }
-        self.join_threads(Reaper::join);
-        Ok(ShutdownReport::of(self.stats()))
+        shutdown_until(self, WaitLimit::after(limit))
     }
 
     /// Refuses new jobs from outside callbacks, and waits for nothing. When the callback of every

@@ -9,6 +9,7 @@ use crate::scope::Scope;
 use crate::scope::error::ScopeError;
 use crate::submit::handle::JobHandle;
 use crate::submit::refused::Refused;
+use crate::submit::run::RunError;
 use crate::submit::stats::Stats;
 use crate::submit::submit_future::{SpawnFuture, SubmitFuture};
 
@@ -122,6 +123,29 @@ impl Dispatcher {
         job: Job<R>,
     ) -> Result<JobHandle<R>, Refused<Job<R>>> {
         self.submitter.try_spawn(job)
+    }
+
+    /// Submits a job, waits until its callback has run, and returns the callback's value: see
+    /// [`Submitter::run`].
+    ///
+    /// [`Submitter::run`]: crate::Submitter::run
+    ///
+    /// # Errors
+    ///
+    /// As for [`submit`](Self::submit), in a callback of this dispatcher, and if the job's callback
+    /// panicked.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use reapool::{Dispatcher, Job};
+    ///
+    /// let dispatcher = Dispatcher::new()?;
+    /// assert_eq!(dispatcher.run(Job::nop(|| (1..=100).sum::<u64>()))?, 5050);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn run<R: Send + 'static>(&self, job: Job<R>) -> Result<R, RunError<R>> {
+        self.submitter.run(job)
     }
 
     /// Submits a job for a task, which waits for room without blocking a thread: see

@@ -74,6 +74,31 @@ pub struct Completion<B, H = FileHandle> {
 }
 
 impl<B, H> Completion<B, H> {
+    /// What [`result`](Self::result) has, without taking it out, so that the completion can be used
+    /// on.
+    ///
+    /// # Errors
+    ///
+    /// The error of `result`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::fs::File;
+    /// use reapool::{Dispatcher, Job};
+    ///
+    /// let dispatcher = Dispatcher::new()?;
+    /// let job = Job::read(File::open("Cargo.toml")?, vec![0; 512], 0, |done| match done.count() {
+    ///     Ok(count) => format!("{count} bytes, the first is {}", done.buffer[0]),
+    ///     Err(error) => format!("at offset {}: {error}", done.offset),
+    /// });
+    /// assert_eq!(dispatcher.run(job)?, "512 bytes, the first is 91");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn count(&self) -> Result<usize, &io::Error> {
+        self.result.as_ref().copied()
+    }
+
     /// Whether the operation succeeded with fewer bytes than were asked for.
     #[must_use]
     pub fn is_short(&self) -> bool {

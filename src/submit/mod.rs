@@ -12,6 +12,7 @@ mod not_shared;
 mod operations;
 pub(crate) mod panic_payload;
 pub(crate) mod refused;
+pub(crate) mod run;
 pub(crate) mod spawned;
 pub(crate) mod stats;
 pub(crate) mod submit_future;

@@ -4,10 +4,11 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 use reapool::{
-    Dispatcher, DrainError, Job, JobHandle, JoinError, PollEvents, ShutdownError, WaitError,
+    Dispatcher, DrainError, Job, JobHandle, JoinError, PollEvents, Refusal, RunError,
+    ShutdownError, WaitError,
 };
 
-use crate::support::{self, HANG, eventfd, make_readable, null, null_read, watched};
+use crate::support::{self, Drops, HANG, eventfd, make_readable, null, null_read, watched};
 
 /// Runs `callback` in a callback of the dispatcher, and returns what it returns.
 fn in_callback<R: Send + 'static>(
@@ -56,6 +57,25 @@ fn shutting_down_is_refused_and_gives_the_dispatcher_back_as_open_as_it_was() {
         assert_eq!(in_callback(&dispatcher, || 5), 5, "everything goes on");
         let report = dispatcher.shutdown().unwrap();
         assert_eq!((report.jobs, report.panics), (2, 0));
+    });
+}
+
+#[test]
+fn running_a_job_is_refused_and_gives_the_job_back() {
+    watched(|| {
+        let dispatcher = support::builder().depth(2).workers(2).build().unwrap();
+        let (submitter, drops) = (dispatcher.submitter(), Drops::default());
+        let guard = drops.guard();
+        let refused = in_callback(&dispatcher, move || submitter.run(Job::nop(move || guard)));
+        let RunError::Refused(refused) = refused.err().unwrap() else { panic!("not refused") };
+        assert_eq!((refused.kind(), drops.count()), (Refusal::InCallback, 0));
+        assert!(refused.to_string().ends_with("or wait in a thread of your own"), "{refused}");
+        // Here it can be waited for, and so it can in a callback of another dispatcher.
+        let guard = dispatcher.run(refused.into_inner()).unwrap();
+        let other = support::builder().build().unwrap();
+        assert_eq!(in_callback(&other, move || dispatcher.run(Job::nop(|| 5)).unwrap()), 5);
+        drop(guard);
+        assert_eq!(drops.count(), 1);
     });
 }
 

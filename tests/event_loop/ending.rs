@@ -1,6 +1,7 @@
 //! Event-loop mode: panics, waiting on the wrong thread, dropping and forgetting with jobs in
 //! flight.
 
+use std::error::Error;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
@@ -63,6 +64,8 @@ fn the_owner_is_refused_what_it_would_wait_for() {
         assert!(full(submitter.submit_timeout(Job::nop(|| ()), HANG).unwrap_err()));
         let batch = submitter.submit_batch((0..3).map(|_| Job::nop(|| ()))).unwrap_err();
         assert_eq!((batch.kind(), batch.accepted()), (Refusal::Full, 0));
+        let refused = submitter.run(Job::nop(|| 5)).unwrap_err();
+        assert!(refused.source().unwrap().to_string().starts_with("a callback can't wait"));
         let JoinError::InCallback(handle) = handle.join().unwrap_err() else {
             panic!("it would wait for itself")
         };

@@ -8,7 +8,7 @@ use std::io::{self, ErrorKind};
 use reapool::{
     AcquireError, BuildError, Dispatcher, DrainError, FileError, FileHandle, Files, FilesError,
     Job, JoinError, LoopDispatcher, OpenError, OperationError, PanicPayload, PoolBuildError,
-    ReadRangesError, Refusal, Refused, ScopeError, ShutdownError, WaitError,
+    ReadRangesError, Refusal, Refused, RunError, ScopeError, ShutdownError, WaitError,
 };
 
 use crate::support::{self, panics::quietly};
@@ -33,6 +33,7 @@ fn all_errors_are_send_and_sync() {
     travels::<Refusal>();
     travels::<Refused<Job<SendOnly>>>();
     travels::<Refused<Vec<Job>>>();
+    travels::<RunError<SendOnly>>();
     travels::<ScopeError>();
     travels::<ShutdownError<Dispatcher>>();
     travels::<ShutdownError<LoopDispatcher>>();
@@ -63,6 +64,29 @@ fn a_question_mark_takes_them_into_a_boxed_error() {
             "PanicPayload { message: Some(\"no such planet\"), .. }"
         );
         assert_eq!(payload.into_inner().downcast_ref(), Some(&"no such planet"));
+    });
+}
+
+#[test]
+fn a_run_has_the_value_or_the_error_of_its_job() {
+    quietly(|| {
+        let dispatcher = support::builder().build().unwrap();
+        let file = File::open("Cargo.toml").unwrap();
+        let read = Job::read(file, vec![0; 9], 0, |done| {
+            let count = done.count().map_err(|error| error.kind());
+            (count, done.result.unwrap(), done.buffer)
+        });
+        assert_eq!(dispatcher.run(read).unwrap(), (Ok(9), 9, b"[package]".to_vec()));
+        let panics = Job::nop(|| -> SendOnly { panic!("no such planet") });
+        let error = dispatcher.run(panics).unwrap_err();
+        assert_eq!(error.to_string(), "the callback panicked: no such planet");
+        assert!(matches!(error, RunError::NotJoined(JoinError::Panicked(_))));
+        let submitter = dispatcher.submitter();
+        dispatcher.shutdown().unwrap();
+        let error = submitter.run(Job::nop(|| 5)).unwrap_err();
+        assert!(error.source().unwrap().is::<Refusal>());
+        let RunError::Refused(refused) = error else { panic!("{error}") };
+        assert_eq!(refused.kind(), Refusal::ShutDown);
     });
 }
 
