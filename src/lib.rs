@@ -370,6 +370,7 @@ pub use file::options::OpenOptions;
 pub use files::Files;
 pub use files::builder::FilesBuilder;
 pub use files::chunk::Chunk;
+pub use files::entry::PathEntry;
 pub use files::error::{FileError, FileErrorKind, FileOperation, FilesError};
 pub use files::fold::IntoFlow;
 pub use files::info::{FileInfo, WholeFile};

@@ -44,7 +44,8 @@ impl fmt::Display for FileOperation {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FileErrorKind {
-    /// A system call failed; the source has its error.
+    /// A system call failed, or the iterator had an error in the place of a path. The source is
+    /// that error.
     Io,
     /// A directory, pipe, socket or character device: nothing with contents that end.
     NotAFile,
@@ -96,7 +97,7 @@ pub enum FileErrorKind {
 pub struct FileError {
     /// The file's position among the run's paths, from 0.
     pub index: u64,
-    /// The path, as it was given.
+    /// The path, as it was given. It is empty if the iterator had an error in its place.
     pub path: PathBuf,
     /// The operation that failed.
     pub operation: FileOperation,
@@ -118,6 +119,11 @@ impl FileError {
         failure.of(IndexedPath { index: u64::MAX, path: PathBuf::new() }, 0)
     }
 
+    /// Whether the iterator of paths panicked. This is the error of no entry that was found.
+    pub(crate) fn ends_listing(&self) -> bool {
+        self.operation == FileOperation::List && self.kind == FileErrorKind::Panicked
+    }
+
     /// The kind of this failure.
     #[must_use]
     pub fn kind(&self) -> FileErrorKind {
@@ -127,7 +133,7 @@ impl FileError {
 
 impl fmt::Display for FileError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.operation == FileOperation::List {
+        if self.ends_listing() {
             return write!(f, "no more than {} paths were listed: {}", self.index, self.source);
         }
         if !self.path.as_os_str().is_empty() {

@@ -84,7 +84,7 @@ fn a_child_of_the_iterator_ends_whatever_is_locked() {
     assert_child_ends(
         |settings| settings,
         |fork| {
-            let paths = iter::from_fn(move || fork.fork().then(|| PathBuf::from("Cargo.toml")));
+            let paths = iter::from_fn(move || fork.fork().then(|| Ok("Cargo.toml".into())));
             (Box::new(paths), Whole { function: |_| (), limit: 100 })
         },
     );
@@ -95,7 +95,7 @@ fn a_child_of_finish_ends_whatever_is_locked() {
     // Read by one worker in one go, and in chunks.
     for chunk in [1 << 20, 4096] {
         let user = |fork: Fork| {
-            let paths: PathIterator = Box::new(iter::once(PathBuf::from("src/lib.rs")));
+            let paths: PathIterator = Box::new(iter::once(Ok(PathBuf::from("src/lib.rs"))));
             let finish = move |(), _: &FileInfo| _ = fork.fork();
             let chunk = |_: &mut (), _: Chunk| ();
             (paths, Streaming { begin: |_: &FileInfo| (), chunk, finish, types: PhantomData })

@@ -17,6 +17,7 @@
 
 pub(crate) mod builder;
 pub(crate) mod chunk;
+pub(crate) mod entry;
 pub(crate) mod error;
 pub(crate) mod fold;
 mod fold_file;
@@ -40,12 +41,12 @@ mod steps;
 
 use std::fmt;
 use std::marker::PhantomData;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::dispatcher::Dispatcher;
 use builder::FilesBuilder;
 use chunk::Chunk;
+use entry::PathEntry;
 use error::FilesError;
 use fold::{Fold, IntoFlow, Streaming, Whole};
 use info::{FileInfo, WholeFile};
@@ -79,6 +80,7 @@ use steps::job_for;
 /// | cut short while it is read | its bytes up to the new end; `bytes` is less than `size` |
 /// | growing | its bytes up to the size when it was opened, or to an end that a read saw behind it |
 /// | deleted or replaced after it was opened | the old contents |
+/// | none: the iterator gave an [error](PathEntry) in the place of a path | an error of [`List`](crate::FileOperation::List) |
 /// | missing, forbidden, a loop of links | an error of `open` |
 /// | a link, or outside of a directory, and a [setting](FilesBuilder::links) refuses that | an error: [`Refused`](crate::FileErrorKind::Refused) |
 /// | directory, pipe, socket, character device | an error: [`NotAFile`](crate::FileErrorKind::NotAFile); opening a pipe doesn't wait for a writer |
@@ -159,7 +161,8 @@ impl Files {
 
     /// Reads files whole, and runs `function` for each on a worker.
     ///
-    /// Files larger than [`whole_limit`](FilesBuilder::whole_limit) are errors.
+    /// Files larger than [`whole_limit`](FilesBuilder::whole_limit) are errors. Errors that the
+    /// iterator gives in the place of paths are results: see [`PathEntry`].
     ///
     /// # Blocking
     ///
@@ -184,7 +187,7 @@ impl Files {
     /// ```
     pub fn read<P, F, T>(&self, paths: P, function: F) -> FilesRun<T>
     where
-        P: IntoIterator<Item: Into<PathBuf> + 'static>,
+        P: IntoIterator<Item: PathEntry + 'static>,
         P::IntoIter: Send + 'static,
         F: Fn(WholeFile) -> T + Send + Sync + 'static,
         T: Send + 'static,
@@ -237,7 +240,7 @@ impl Files {
         finish: E,
     ) -> FilesRun<T>
     where
-        P: IntoIterator<Item: Into<PathBuf> + 'static>,
+        P: IntoIterator<Item: PathEntry + 'static>,
         P::IntoIter: Send + 'static,
         B: Fn(&FileInfo) -> S + Send + Sync + 'static,
         C: Fn(&mut S, Chunk) -> R + Send + Sync + 'static,
@@ -251,11 +254,11 @@ impl Files {
 
     fn start<P, F>(&self, paths: P, fold: F) -> FilesRun<F::Output>
     where
-        P: IntoIterator<Item: Into<PathBuf> + 'static>,
+        P: IntoIterator<Item: PathEntry + 'static>,
         P::IntoIter: Send + 'static,
         F: Fold,
     {
-        let paths = paths.into_iter().map(Into::into);
+        let paths = paths.into_iter().map(PathEntry::into_path);
         let shared = Arc::clone(&self.shared);
         FilesRun::new(RunCore::start(shared, Box::new(paths), fold, job_for))
     }

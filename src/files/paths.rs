@@ -1,12 +1,14 @@
 //! The user's iterator of paths.
 
+use std::io;
 use std::path::PathBuf;
 use std::sync::TryLockError;
 
 use crate::sync::{Mutex, lock};
 use crate::unwind::{catch, discard};
 
-pub(crate) type PathIterator = Box<dyn Iterator<Item = PathBuf> + Send>;
+/// An error stands in the place of a path.
+pub(crate) type PathIterator = Box<dyn Iterator<Item = io::Result<PathBuf>> + Send>;
 
 /// A path, and its position among the run's paths.
 #[derive(Debug)]
@@ -24,7 +26,7 @@ impl Paths {
     }
 
     /// Runs the user's iterator, which may take its time and may panic. `None` if it has ended.
-    pub(crate) fn next(&self) -> Option<PathBuf> {
+    pub(crate) fn next(&self) -> Option<io::Result<PathBuf>> {
         lock(&self.0).as_mut()?.next()
     }
 

@@ -52,7 +52,7 @@ pub enum Listing {
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct FilesProgressSnapshot {
-    /// Paths taken from the iterator.
+    /// Paths taken from the iterator, and errors that it had in the place of paths.
     pub found: u64,
     /// Whether there will be more of them, and if not, why. This is how to hear that a run had no
     /// more than the results of the first paths: see [`Files`](crate::Files#the-end-of-a-run).

@@ -130,8 +130,7 @@ impl<F: Fold> RunCore<F> {
 
     /// A file has its result.
     pub(crate) fn deliver(self: &Arc<Self>, by: EndedBy, result: FileResult<F::Output>) {
-        // The error of the listing is none of a file that was found.
-        if !matches!(&result, Err(FileError { operation: FileOperation::List, .. })) {
+        if !matches!(&result, Err(error) if error.ends_listing()) {
             self.counts.add_end(result.is_ok());
         }
         let unwanted = self.results.put(result);
@@ -205,6 +204,20 @@ impl<F: Fold> RunCore<F> {
             scheduler.on(Event::ListingEnded)
         });
         self.begin(steps);
+    }
+
+    /// The iterator had an error in the place of a path, which is a result, unless no more paths
+    /// are taken by now. `None` in a child process that the error's destructor has forked, where
+    /// the caller must return at once.
+    #[must_use]
+    pub(crate) fn entry_failed(self: &Arc<Self>, error: io::Error) -> Option<()> {
+        let count = || self.counts.add_found();
+        let Some(index) = self.schedule(|scheduler| scheduler.listed_error(count)) else {
+            return self.drop_user(error, 0);
+        };
+        let failure = Failure::io(FileOperation::List, error);
+        self.fail(IndexedPath { index, path: PathBuf::new() }, failure);
+        Some(())
     }
 
     /// The iterator of paths panicked, which has a result in the place of the next path, unless the

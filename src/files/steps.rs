@@ -86,7 +86,11 @@ fn list<F: Fold>(core: &Arc<RunCore<F>>) {
     while core.schedule(|scheduler| scheduler.wants_path()) {
         let Some(path) = core.shared.run_user(|| core.paths.next()) else { return };
         match path {
-            Ok(Some(path)) => {
+            Ok(Some(Err(error))) => {
+                let Some(()) = core.entry_failed(error) else { return };
+                core.check_shutdown();
+            }
+            Ok(Some(Ok(path))) => {
                 let count = || core.counts.add_found();
                 let steps = core.schedule(|scheduler| scheduler.listed(path, count));
                 if steps.is_empty() {

@@ -10,6 +10,7 @@ mod apart;
 mod changing;
 mod contents;
 mod ending;
+mod entries;
 mod leased;
 mod limits;
 mod links;

@@ -1,11 +1,12 @@
 //! A panic in one of the user's functions costs that file alone; one in the iterator ends the run.
 
+use std::io;
 use std::panic::panic_any;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use reapool::{Chunk, FileErrorKind, FileInfo, FileOperation, Listing, Order};
+use reapool::{Chunk, FileErrorKind, FileInfo, FileOperation, Listing, Order, PathEntry};
 
 use crate::support::files::{
     CHUNK, Outcome, POLICIES, all, copied, dispatcher, files_of, modest, open_below, small_files,
@@ -150,10 +151,10 @@ fn a_panicking_iterator_ends_the_run_and_has_a_result() {
 /// What comes of it, by panicking.
 struct Sour(PathBuf);
 
-impl From<Sour> for PathBuf {
-    fn from(sour: Sour) -> Self {
-        assert!(sour.0.file_name().is_some_and(|name| name != "small-00003"), "sour");
-        sour.0
+impl PathEntry for Sour {
+    fn into_path(self) -> io::Result<PathBuf> {
+        assert!(self.0.file_name().is_some_and(|name| name != "small-00003"), "sour");
+        Ok(self.0)
     }
 }
 

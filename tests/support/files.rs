@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use reapool::{Dispatcher, FileError, Files, FilesBuilder, FilesRun, Policy, Processed};
+use reapool::{Dispatcher, FileError, Files, FilesBuilder, FilesRun, PathEntry, Policy, Processed};
 use tempfile::TempDir;
 
 use super::{Tended, builder, skipped, watched};
@@ -107,7 +107,7 @@ pub(crate) fn only<T: Send + 'static>(run: FilesRun<T>) -> Outcome<T> {
 /// Streams files and puts their chunks together.
 pub(crate) fn gathered<P>(files: &Files, paths: P) -> FilesRun<Vec<u8>>
 where
-    P: IntoIterator<Item: Into<PathBuf> + 'static, IntoIter: Send + 'static>,
+    P: IntoIterator<Item: PathEntry + 'static, IntoIter: Send + 'static>,
 {
     let gather = |bytes: &mut Vec<u8>, chunk: reapool::Chunk| {
         assert_eq!(chunk.offset(), bytes.len() as u64, "the next byte's offset");
@@ -120,7 +120,7 @@ where
 /// Reads files whole and copies them.
 pub(crate) fn copied<P>(files: &Files, paths: P) -> FilesRun<Vec<u8>>
 where
-    P: IntoIterator<Item: Into<PathBuf> + 'static, IntoIter: Send + 'static>,
+    P: IntoIterator<Item: PathEntry + 'static, IntoIter: Send + 'static>,
 {
     files.read(paths, |file| file.contents().to_vec())
 }

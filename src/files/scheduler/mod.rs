@@ -39,7 +39,7 @@ pub(crate) struct Scheduler {
     expected: Expectation,
     openers: Openers,
     closes: Closes,
-    /// How many paths the iterator has given.
+    /// How many paths, or errors in their places, the iterator has given.
     paths: u64,
     /// Files whose path was taken and that have no result yet.
     in_progress: usize,
@@ -183,11 +183,28 @@ impl Scheduler {
         self.steps()
     }
 
+    /// The iterator has given an error in the place of a path, which ends next. Its index, or
+    /// `None` if no more paths are taken by now.
+    pub(crate) fn listed_error(&mut self, count: impl FnOnce()) -> Option<u64> {
+        if self.no_more_paths {
+            return None;
+        }
+        count();
+        Some(self.add_entry())
+    }
+
     fn add_path(&mut self, path: PathBuf) {
+        let index = self.add_entry();
+        self.listed.push_back(IndexedPath { index, path });
+    }
+
+    /// The index of an entry that is in progress from now on.
+    fn add_entry(&mut self) -> u64 {
         self.in_progress += 1;
         self.undelivered += 1;
-        self.listed.push_back(IndexedPath { index: self.paths, path });
+        let index = self.paths;
         self.paths += 1;
+        index
     }
 
     /// A blocking thread has opened the file that it had taken, or has failed to. It goes on with

@@ -167,6 +167,11 @@ impl World<'_> {
                 self.end(EndedBy::Other);
             }
             (_, 30) => self.stop(),
+            (_, 29) => {
+                self.rest -= 1;
+                self.scheduler.listed_error(|| self.listed += 1).expect("paths are taken");
+                self.end(EndedBy::Other);
+            }
             _ => {
                 self.rest -= 1;
                 self.listed += 1;
