@@ -348,6 +348,7 @@ mod wait;
 mod writer;
 
 pub use admission::refusal::Refusal;
+pub use blocking::{DispatcherThread, ThreadKind};
 pub use buffer::aligned::AlignedBuf;
 pub use buffer::{IoBuf, IoBufMut};
 pub use dispatcher::builder::Builder;

@@ -191,8 +191,13 @@ mod tests {
         fn new() -> Self {
             let limits = Limits { depth: 1, backlog: 0, parked: 0 };
             let engine = Box::new(Fake::default());
-            let (pipeline, _) =
-                Pipeline::new(engine, limits, Runs::Workers(1), BlockingPool::new(1), None);
+            let (pipeline, _) = Pipeline::new(
+                engine,
+                limits,
+                Runs::Workers(1),
+                BlockingPool::new(1, Default::default()),
+                None,
+            );
             let file = FileHandle::from(std::fs::File::open("/dev/null").unwrap());
             Self { pipeline, file, start: Instant::now(), made: 0 }
         }

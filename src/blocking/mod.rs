@@ -2,15 +2,19 @@
 //! asynchronously, the transfers by such calls, and an engine made of both.
 //!
 //! `pool.rs` has the threads and their queue, `transfer.rs` the system calls, and `engine.rs` the
-//! engine. `reads.rs` has the reads that a calling thread does itself. This folder knows no
-//! job: its threads hand each request to a [`BlockingService`], which is the pipeline.
+//! engine. `reads.rs` has the reads that a calling thread does itself, and `threads.rs` how threads
+//! are started. This folder knows no job: its threads hand each request to a [`BlockingService`],
+//! which is the pipeline.
 
 mod engine;
 mod pool;
 mod reads;
+mod threads;
 mod transfer;
 
 pub(crate) use engine::BlockingEngine;
 pub(crate) use pool::{AfterWork, BlockingPool, BlockingRequest, BlockingService, ReplyTo};
 pub(crate) use reads::{read_cached_until, read_waiting};
+pub use threads::{DispatcherThread, ThreadKind};
+pub(crate) use threads::{ThreadHandlers, ThreadSettings};
 pub(crate) use transfer::{CacheRead, perform, read_cached};

@@ -17,6 +17,7 @@ use std::sync::{OnceLock, Weak};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use super::threads::{DispatcherThread, ThreadHandlers, ThreadKind, ThreadSettings};
 use crate::engine::Request;
 use crate::sync::{Arc, Condvar, Instant, Mutex, MutexGuard, lock};
 use crate::sys::signals;
@@ -43,6 +44,16 @@ impl BlockingRequest {
     }
 }
 
+impl AfterWork {
+    /// Goes on, unless this is a forked child.
+    fn then(self, next: impl FnOnce() -> Self) -> Self {
+        match self {
+            Self::GoOn => next(),
+            Self::Forked => Self::Forked,
+        }
+    }
+}
+
 /// The receiver of the result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ReplyTo {
@@ -56,6 +67,10 @@ pub(crate) enum ReplyTo {
 pub(crate) trait BlockingService: Send + Sync {
     /// Performs a request on the calling thread and sends the result where it belongs.
     fn perform(&self, request: &BlockingRequest) -> AfterWork;
+
+    /// Runs a handler of the user's for the calling thread, which is about to serve requests, or
+    /// has served the last.
+    fn run_handler(&self, handler: &mut dyn FnMut()) -> AfterWork;
 }
 
 /// How a thread goes on after a request.
@@ -71,6 +86,8 @@ pub(crate) enum AfterWork {
 pub(crate) struct BlockingPool {
     /// The most threads.
     limit: usize,
+    /// Without the handlers, which are in the state.
+    settings: ThreadSettings,
     /// For the threads, which share the pool.
     this: Weak<Self>,
     service: OnceLock<Weak<dyn BlockingService>>,
@@ -97,16 +114,22 @@ struct PoolState {
     handles: Vec<JoinHandle<()>>,
     /// The numbers in the names of threads that have ended.
     free_numbers: Vec<usize>,
+    /// The lowest number that no thread has had.
+    next_number: usize,
+    /// Until the threads are dismissed, as the reaper may be the last that has the pool.
+    handlers: ThreadHandlers,
 }
 
 impl BlockingPool {
-    pub(crate) fn new(limit: usize) -> Arc<Self> {
+    pub(crate) fn new(limit: usize, mut settings: ThreadSettings) -> Arc<Self> {
+        let handlers = mem::take(&mut settings.handlers);
         Arc::new_cyclic(|this| Self {
             limit,
+            settings,
             this: Weak::clone(this),
             service: OnceLock::new(),
             jobs: AtomicUsize::new(0),
-            state: Mutex::default(),
+            state: Mutex::new(PoolState { handlers, ..PoolState::default() }),
             wake_up: Condvar::new(),
         })
     }
@@ -194,9 +217,30 @@ impl BlockingPool {
         state.threads > 0
     }
 
-    /// Serves requests until there has been none for a while or the pool is dismissed.
-    fn work(&self, service: &dyn BlockingService, number: usize) {
+    /// The body of a thread.
+    fn run(&self, service: &dyn BlockingService, number: usize, handlers: ThreadHandlers) {
         let _guard = AbortOnUnwind;
+        let thread = DispatcherThread { kind: ThreadKind::Blocking, number };
+        let went = service
+            .run_handler(&mut || handlers.started(thread))
+            .then(|| self.work(service))
+            .then(|| service.run_handler(&mut || handlers.ends(thread)))
+            // Last, so that no two threads have the number.
+            .then(|| self.free(number));
+        match went {
+            AfterWork::GoOn => handlers.give_up(),
+            // The child doesn't run the parent's destructors.
+            AfterWork::Forked => mem::forget(handlers),
+        }
+    }
+
+    fn free(&self, number: usize) -> AfterWork {
+        self.lock().free_numbers.push(number);
+        AfterWork::GoOn
+    }
+
+    /// Serves requests until there has been none for a while or the pool is dismissed.
+    fn work(&self, service: &dyn BlockingService) -> AfterWork {
         let mut state = self.lock();
         state.coming = false;
         loop {
@@ -204,15 +248,14 @@ impl BlockingPool {
                 self.wake_one(&mut state);
                 drop(state);
                 if service.perform(&request) == AfterWork::Forked {
-                    return;
+                    return AfterWork::Forked;
                 }
                 state = self.lock();
             }
             state = self.wait(state);
             if !mem::take(&mut state.coming) {
                 state.threads -= 1;
-                state.free_numbers.push(number);
-                return;
+                return AfterWork::GoOn;
             }
         }
     }
@@ -231,10 +274,15 @@ impl BlockingPool {
         state
     }
 
-    /// Tells the threads to end. The queue is empty and stays so.
+    /// Tells the threads to end. The queue is empty and stays so. The caller is not the reaper, as
+    /// this may be the end of the user's handlers.
     pub(crate) fn dismiss(&self) {
-        self.lock().dismissed = true;
+        let mut state = self.lock();
+        state.dismissed = true;
+        let handlers = mem::take(&mut state.handlers);
+        drop(state);
         self.wake_up.notify_all();
+        handlers.give_up();
     }
 
     /// Waits for the threads to end. They have been told to.
@@ -257,16 +305,24 @@ impl BlockingPool {
         let (Some(service), Some(pool)) = (service, self.this.upgrade()) else {
             return Err(io::Error::other("the dispatcher is gone"));
         };
-        let number = state.free_numbers.pop().unwrap_or(state.threads);
-        let builder = thread::Builder::new().name(format!("aio-blocking-{number}"));
-        match signals::blocked_during(|| builder.spawn(move || pool.work(&*service, number))) {
+        let number = state.free_numbers.pop().unwrap_or(state.next_number);
+        let handlers = state.handlers.clone();
+        let name = DispatcherThread { kind: ThreadKind::Blocking, number };
+        let mut builder = thread::Builder::new().name(self.settings.name(name));
+        if let Some(bytes) = self.settings.stack_size {
+            builder = builder.stack_size(bytes);
+        }
+        let run = move || pool.run(&*service, number, handlers);
+        match signals::blocked_during(|| builder.spawn(run)) {
             Ok(handle) => {
+                state.next_number = state.next_number.max(number + 1);
                 state.handles.retain(|handle| !handle.is_finished());
                 state.handles.push(handle);
                 state.threads += 1;
                 Ok(())
             }
             Err(error) => {
+                state.next_number = state.next_number.max(number + 1);
                 state.free_numbers.push(number);
                 Err(error)
             }

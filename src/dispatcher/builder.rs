@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use super::error::{BuildError, BuildFailure};
 use crate::admission::limits::Limits;
+use crate::blocking::ThreadSettings;
 use crate::engine::backend::Backend;
 use crate::pipeline::panics::{CallbackPanic, PanicHandler};
 
@@ -18,6 +19,10 @@ const DEPTH_MAX: usize = 1 << 20;
 const BACKLOG_MAX: usize = 1 << 24;
 const WORKERS_MAX: usize = 4096;
 const BLOCKING_THREADS_MAX: usize = 512;
+
+/// With smaller stacks, frames of the crate's own and of the standard library might not have room.
+const STACK_MIN: usize = 64 << 10;
+const STACK_MAX: usize = 1 << 30;
 
 const DEPTH_DEFAULT: usize = 128;
 const BLOCKING_THREADS_DEFAULT: usize = 16;
@@ -59,6 +64,7 @@ pub struct Builder {
     blocking_threads: Option<usize>,
     coalesce: Duration,
     panic_handler: Option<PanicHandler>,
+    pub(super) threads: ThreadSettings,
 }
 
 impl Default for Builder {
@@ -73,6 +79,7 @@ impl Default for Builder {
             blocking_threads: None,
             coalesce: COALESCE_DEFAULT,
             panic_handler: None,
+            threads: ThreadSettings::default(),
         }
     }
 }
@@ -235,6 +242,12 @@ impl Builder {
         let backlog = self.backlog.unwrap_or(self.depth);
         within("depth", self.depth, 1..=DEPTH_MAX)?;
         within("backlog", backlog, 0..=BACKLOG_MAX)?;
+        if self.threads.prefix.contains('\0') {
+            return Err(BuildError::new(BuildFailure::NulInName, None));
+        }
+        if let Some(bytes) = self.threads.stack_size {
+            within("stack_size", bytes, STACK_MIN..=STACK_MAX)?;
+        }
         let depth = affordable(self.depth, self.shrink_depth)?;
         Ok(Settings {
             backend: self.backend,
@@ -245,6 +258,7 @@ impl Builder {
             blocking_threads,
             coalesce: self.coalesce,
             panic_handler: self.panic_handler,
+            threads: self.threads,
         })
     }
 }
@@ -259,6 +273,7 @@ pub(crate) struct Settings {
     pub(crate) blocking_threads: usize,
     pub(crate) coalesce: Duration,
     pub(crate) panic_handler: Option<PanicHandler>,
+    pub(crate) threads: ThreadSettings,
 }
 
 /// Returns this depth if there is memory for it. If the depth may shrink, returns a smaller one for
@@ -305,6 +320,7 @@ impl fmt::Debug for Builder {
             .field("blocking_threads", &self.blocking_threads)
             .field("coalesce", &self.coalesce)
             .field("panic_handler", &self.panic_handler.as_ref().map(|_| "Fn(..)"))
+            .field("threads", &self.threads)
             .finish()
     }
 }

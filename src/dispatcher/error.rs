@@ -22,6 +22,7 @@ pub(crate) enum BuildFailure {
     TooLarge { asked: u32 },
     Setup,
     LoopOfThreads,
+    NulInName,
     Thread { name: String },
 }
 
@@ -61,9 +62,9 @@ impl BuildError {
     #[must_use]
     pub fn kind(&self) -> BuildErrorKind {
         match self.failure {
-            BuildFailure::OutOfRange { .. } | BuildFailure::LoopOfThreads => {
-                BuildErrorKind::InvalidConfig
-            }
+            BuildFailure::OutOfRange { .. }
+            | BuildFailure::LoopOfThreads
+            | BuildFailure::NulInName => BuildErrorKind::InvalidConfig,
             BuildFailure::Limit { .. } => BuildErrorKind::AioLimit,
             BuildFailure::Unavailable => BuildErrorKind::Unavailable,
             BuildFailure::TooLarge { .. } => BuildErrorKind::TooLarge,
@@ -108,6 +109,10 @@ impl fmt::Display for BuildError {
             BuildFailure::LoopOfThreads => f.write_str(
                 "an event loop can't have Backend::BlockingThreads: it is the kernel that tells it \
                  of completions",
+            ),
+            BuildFailure::NulInName => f.write_str(
+                "the names of threads can't begin with what thread_name was given: it \
+                             has a zero byte",
             ),
             BuildFailure::Thread { name } => {
                 write!(f, "the thread {name} could not be started")

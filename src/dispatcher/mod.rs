@@ -10,6 +10,7 @@ pub(crate) mod futures;
 pub(crate) mod setup;
 mod start;
 mod submitting;
+mod threads;
 
 use std::fmt;
 use std::mem;

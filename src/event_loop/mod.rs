@@ -363,7 +363,7 @@ impl Builder {
 impl Settings {
     /// Makes an event loop over an engine that counts completions on the doorbell's eventfd.
     pub(crate) fn start_loop(self, engine: Box<dyn Engine>, doorbell: Doorbell) -> LoopDispatcher {
-        let blocking = BlockingPool::new(self.blocking_threads);
+        let blocking = BlockingPool::new(self.blocking_threads, self.threads);
         let runs = Runs::Owner(doorbell);
         // The other sender is for a reaper, which an event loop doesn't have.
         let (pipeline, _) = Pipeline::new(engine, self.limits, runs, blocking, self.panic_handler);

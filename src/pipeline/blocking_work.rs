@@ -24,6 +24,15 @@ impl BlockingService for Pipeline {
         transfer(self, request);
         AfterWork::GoOn
     }
+
+    fn run_handler(&self, handler: &mut dyn FnMut()) -> AfterWork {
+        // The rules for callbacks hold for handlers, too.
+        self.with_role(Role::BlockingThread, || {
+            worker_mark::begin_callback();
+            handler();
+        });
+        if self.is_forked() { AfterWork::Forked } else { AfterWork::GoOn }
+    }
 }
 
 /// Performs a transfer, and sends the job to the workers or its result to the engine.

@@ -135,7 +135,8 @@ mod tests {
     #[test]
     fn a_job_is_found_by_its_handle_alone_and_by_none_once_it_has_come_back() {
         let limits = Limits { depth: 1, backlog: 0, parked: 0 };
-        let (engine, blocking) = (Box::new(Fake::default()), BlockingPool::new(1));
+        let (engine, blocking) =
+            (Box::new(Fake::default()), BlockingPool::new(1, Default::default()));
         let (pipeline, _) = Pipeline::new(engine, limits, Runs::Workers(1), blocking, None);
         let (job, handle) = Spawned::tie(Job::nop(|| ()), &pipeline);
         let (other, _) = Spawned::tie(Job::nop(|| ()), &pipeline);

@@ -26,11 +26,12 @@ fn numbers(text: &str) -> Vec<u64> {
 fn settings_that_make_no_sense_are_rejected_with_the_reason() {
     let _alone = alone();
     let new = Dispatcher::builder;
-    let table: [(&str, Builder, &str, &str); 5] = [
+    let table: [(&str, Builder, &str, &str); 6] = [
         ("depth", new().depth(0), "0", "at least 1"),
         ("depth", new().depth(DEPTH_MAX + 1), "1048577", "at most 1048576"),
         ("workers", new().workers(0), "0", "at least 1"),
         ("workers", new().workers(4097), "4097", "at most 4096"),
+        ("stack_size", new().stack_size(1000), "1000", "at least 65536"),
         ("backlog", new().backlog((1 << 24) + 1), "16777217", "at most 16777216"),
     ];
     for (setting, builder, value, reason) in table {

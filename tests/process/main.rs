@@ -9,6 +9,7 @@ mod children;
 mod crowd;
 mod event_loop;
 mod files_memory;
+mod handlers;
 mod last_owner;
 mod lifecycle;
 mod read_ahead;

@@ -273,8 +273,13 @@ fn a_poll_that_is_late_and_refused_ends_once() {
 fn what_is_overdue_when_it_is_queued_for_a_busy_thread_ends_at_once() {
     let limits = Limits { depth: 4, backlog: 4, parked: 4 };
     let engine = Box::new(Fake::default());
-    let (pipeline, _completed_tx) =
-        Pipeline::new(engine, limits, Runs::Workers(1), BlockingPool::new(1), None);
+    let (pipeline, _completed_tx) = Pipeline::new(
+        engine,
+        limits,
+        Runs::Workers(1),
+        BlockingPool::new(1, Default::default()),
+        None,
+    );
     let (begin, begun) = mpsc::channel();
     let (release, released) = mpsc::channel::<()>();
     let work = move || {

@@ -23,7 +23,7 @@ struct Unmanned {
 impl Unmanned {
     fn new(workers: usize, idle: usize, callbacks_take: Duration) -> Self {
         let limits = Limits { depth: 64, backlog: 2, parked: 2 };
-        let blocking = BlockingPool::new(1);
+        let blocking = BlockingPool::new(1, Default::default());
         let (pipeline, completed_tx) = Pipeline::new(
             Box::new(Fake::default()),
             limits,

@@ -72,7 +72,7 @@ impl Rig {
     fn build(builder: Builder, fake: Fake, limits: Limits, workers: usize) -> Self {
         let settings = with_limits(builder, limits).workers(workers).for_workers().unwrap();
         let engine = Box::new(fake.clone());
-        let dispatcher = settings.start(engine, BlockingPool::new(4)).unwrap();
+        let dispatcher = settings.start(engine, BlockingPool::new(4, Default::default())).unwrap();
         let file = FileHandle::from(std::fs::File::open("/dev/null").unwrap());
         let (tell, seen) = mpsc::channel();
         Self { _end: EndOnPanic(fake.clone()), fake, dispatcher, file, seen, tell }

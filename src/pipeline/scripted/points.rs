@@ -65,7 +65,9 @@ impl Scene {
         let (fake, limits) = (Fake::default(), Limits { depth: 2, backlog: 8, parked: 8 });
         let builder = with_limits(Dispatcher::builder(), limits).workers(1);
         let settings = builder.for_workers().unwrap();
-        let dispatcher = settings.start(Box::new(fake.clone()), BlockingPool::new(1)).unwrap();
+        let dispatcher = settings
+            .start(Box::new(fake.clone()), BlockingPool::new(1, Default::default()))
+            .unwrap();
         let file = FileHandle::from(std::fs::File::open("/dev/null").unwrap());
         let (begin, begins) = mpsc::channel();
         Self { fake, dispatcher, file, runs: Arc::default(), begins, begin }

@@ -132,7 +132,7 @@ fn callbacks_that_turn_out_slow_get_all_workers_at_once() {
 #[test]
 fn a_summons_is_answered_by_a_worker_that_rises_by_itself() {
     let limits = Limits { depth: 2, backlog: 2, parked: 2 };
-    let blocking = crate::blocking::BlockingPool::new(1);
+    let blocking = crate::blocking::BlockingPool::new(1, Default::default());
     let (pipeline, completed_tx) =
         Pipeline::new(Box::new(Fake::default()), limits, Runs::Workers(1), blocking, None);
     let file = crate::FileHandle::from(std::fs::File::open("/dev/null").unwrap());
@@ -152,7 +152,7 @@ fn a_summons_is_answered_by_a_worker_that_rises_by_itself() {
 #[test]
 fn what_was_left_to_a_worker_that_comes_does_not_wait_until_it_has_filled_slots() {
     let limits = Limits { depth: 2, backlog: 2, parked: 2 };
-    let blocking = crate::blocking::BlockingPool::new(1);
+    let blocking = crate::blocking::BlockingPool::new(1, Default::default());
     let fake = Fake::default();
     let (pipeline, completed_tx) =
         Pipeline::new(Box::new(fake.clone()), limits, Runs::Workers(2), blocking, None);

@@ -179,7 +179,7 @@ fn a_worker_that_is_kept_busy_comes_by_all_the_same() {
 #[test]
 fn what_was_left_to_a_worker_is_not_left_to_its_slow_callback() {
     let limits = Limits { depth: 1, backlog: 2, parked: 2 };
-    let blocking = BlockingPool::new(1);
+    let blocking = BlockingPool::new(1, Default::default());
     let (pipeline, completed_tx) =
         Pipeline::new(Box::new(Fake::default()), limits, Runs::Workers(2), blocking, None);
     let submitter = Submitter { pipeline: Arc::clone(&pipeline) };

@@ -36,7 +36,7 @@ struct Running {
 impl Running {
     fn start(engine: ModelEngine, depth: u32, backlog: usize, workers: usize) -> Self {
         let limits = Limits { depth, backlog, parked: 9 };
-        let blocking = BlockingPool::new(1);
+        let blocking = BlockingPool::new(1, Default::default());
         let (pipeline, sender) =
             Pipeline::new(Box::new(engine), limits, Runs::Workers(workers), blocking, None);
         let spawn = |run| thread::Builder::new().spawn(run);

@@ -50,7 +50,9 @@ impl Stage {
         } else {
             let builder = with_limits(builder, limits).workers(shape.workers);
             let settings = builder.for_workers().unwrap();
-            Owner::Threads(settings.start(engine, BlockingPool::new(2)).unwrap())
+            Owner::Threads(
+                settings.start(engine, BlockingPool::new(2, Default::default())).unwrap(),
+            )
         };
         let submitter = match &owner {
             Owner::Threads(dispatcher) => dispatcher.submitter(),
