@@ -3,6 +3,18 @@
 //! An array itself is no buffer: its bytes are moved together with it, into the job and on. There
 //! the kernel would write to where they had been.
 //!
+//! ```
+//! # use reapool::{FileHandle, Job};
+//! # let file = FileHandle::open_buffered("Cargo.toml").unwrap();
+//! let job: Job = Job::read(&file, Box::new([0; 8]), 0, |_| ());
+//! ```
+//!
+//! ```compile_fail,E0277
+//! # use reapool::{FileHandle, Job};
+//! # let file = FileHandle::open_buffered("Cargo.toml").unwrap();
+//! let job: Job = Job::read(&file, [0; 8], 0, |_| ());
+//! ```
+//!
 //! Safety: each memory is that of a slice, and the argument is that of the slice in `mod.rs`.
 
 #![expect(unsafe_code, reason = "the contract between buffers and the kernel")]

@@ -64,6 +64,14 @@ use std::sync::Arc;
 /// - leaking the value leaks that memory, or, if the value borrows it, the memory stays as it is
 ///   for as long as the value's type is valid. ([`Job`](crate::Job) takes only values that borrow
 ///   nothing, [`ScopedJob`](crate::ScopedJob) also values that borrow.)
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` can't be the buffer of a job",
+    label = "not memory that stays where it is",
+    note = "take a `Vec<u8>`, an `AlignedBuf` or a `PoolBuf`, or box an array: `Box::new([0; 4096])`",
+    note = "to lend a buffer of your own, take a `ScopedJob` in `dispatcher.scope(|scope| ..)`, and \
+            lend a slice: `&buffer[..]`, or `&mut buffer[..]` for a read",
+    note = "the documentation of `reapool::IoBuf` has a table of all buffers"
+)]
 pub unsafe trait IoBuf: Send {
     /// The first byte.
     fn stable_ptr(&self) -> *const u8;
@@ -90,6 +98,14 @@ pub unsafe trait IoBuf: Send {
 ///   [`capacity`](Self::capacity) never changes and is at least `initialised`;
 /// - the `capacity` bytes from there on are allocated and writable, and nothing else reads or
 ///   writes them.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` can't be the buffer of a read",
+    label = "not memory that a read may write",
+    note = "take a `Vec<u8>`, an `AlignedBuf` or a `PoolBuf`, or box an array: `Box::new([0; 4096])`",
+    note = "to lend a buffer of your own, take a `ScopedJob` in `dispatcher.scope(|scope| ..)`, and \
+            lend a slice: `&mut buffer[..]`",
+    note = "the documentation of `reapool::IoBuf` has a table of all buffers"
+)]
 pub unsafe trait IoBufMut: IoBuf {
     /// The first byte, for writing.
     fn stable_mut_ptr(&mut self) -> *mut u8;

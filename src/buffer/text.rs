@@ -1,5 +1,17 @@
 //! Text as a buffer of writes. A read could put bytes there that are no text, so it takes none.
 //!
+//! ```
+//! # use reapool::{FileHandle, Job};
+//! # let file = FileHandle::open_buffered("Cargo.toml").unwrap();
+//! let job: Job = Job::write(&file, String::from("text"), 0, |_| ());
+//! ```
+//!
+//! ```compile_fail,E0277
+//! # use reapool::{FileHandle, Job};
+//! # let file = FileHandle::open_buffered("Cargo.toml").unwrap();
+//! let job: Job = Job::read(&file, String::from("text"), 0, |_| ());
+//! ```
+//!
 //! Safety: the memory is that of a vector or a slice, and the argument is the same as in `mod.rs`.
 
 #![expect(unsafe_code, reason = "the contract between buffers and the kernel")]

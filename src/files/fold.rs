@@ -40,6 +40,12 @@ pub(crate) enum Enough {
 }
 
 /// The types that a callback for chunks may return: nothing, or whether to go on.
+#[diagnostic::on_unimplemented(
+    message = "the function for chunks can't return `{Self}`",
+    label = "neither nothing nor a `ControlFlow<()>`",
+    note = "end it with `;` to read on always, or return `ControlFlow::Break(())` to end the file \
+            there; what comes of the file is returned by the last function"
+)]
 pub trait IntoFlow {
     /// `Break` if the rest of the file is not to be read.
     fn into_flow(self) -> ControlFlow<()>;

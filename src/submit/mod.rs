@@ -81,6 +81,9 @@ pub struct Submitter {
 impl Submitter {
     /// Submits a job, waiting for room if there is none.
     ///
+    /// Its callback returns nothing, as nobody would get a value. To get one, [`run`](Self::run)
+    /// the job or [`spawn`](Self::spawn) it; to do without, end the callback with a semicolon.
+    ///
     /// # Blocking
     ///
     /// Until fewer jobs than depth and backlog together are outstanding; never in a callback. The
