@@ -299,6 +299,7 @@
 //! | feature | adds | dependency |
 //! |---|---|---|
 //! | `bytes` | `Bytes` as a buffer of writes, `BytesMut` also of reads ([`IoBuf`]) | bytes |
+//! | `futures-core` | `Stream` for [`FilesStream`] | futures-core |
 
 #[cfg(not(target_os = "linux"))]
 compile_error!("reapool is built on Linux native AIO and runs on Linux only");
@@ -379,6 +380,7 @@ pub use files::progress::{FilesProgress, FilesProgressSnapshot, Listing};
 pub use files::run::{FilesRun, FilesStopper, Processed};
 pub use files::settings::{Order, Policy};
 pub use files::stats::FilesStats;
+pub use files::stream::{FilesStream, NextFile};
 pub use job::Job;
 pub use job::completion::{Completion, OperationError};
 pub use job::poll_events::PollEvents;

@@ -38,6 +38,7 @@ pub(crate) mod settings;
 mod shared;
 pub(crate) mod stats;
 mod steps;
+pub(crate) mod stream;
 
 use std::fmt;
 use std::marker::PhantomData;

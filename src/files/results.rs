@@ -1,12 +1,14 @@
-//! Results on their way to the thread that takes them, in the order that was asked for.
+//! Results on their way to the thread or the task that takes them, in the order that was asked for.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::PoisonError;
+use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};
 
 use crate::files::run::FileResult;
 use crate::files::settings::Order;
 use crate::sync::{Condvar, Mutex, lock};
+use crate::wait::{self, TaskWaker};
 
 /// The taker is woken when there are this many results, or half of all that there may be.
 const WAKE_AT: usize = 256;
@@ -34,6 +36,9 @@ struct State<T> {
     abandoned: bool,
     /// The taker sleeps until it is woken.
     asleep: bool,
+    /// The task that waits for a result. It has no time after which it could look again, so it is
+    /// woken for the first one. What comes until it runs, it takes together.
+    task: Option<TaskWaker>,
     /// When the taker took some last.
     taken: Instant,
 }
@@ -55,6 +60,7 @@ impl<T> Results<T> {
             closed: false,
             abandoned: false,
             asleep: false,
+            task: None,
             taken: Instant::now(),
         };
         Self {
@@ -78,10 +84,12 @@ impl<T> Results<T> {
         // Also a taker that waits for LOOK_AGAIN only is woken when there are enough.
         let wake = (state.asleep && !state.ready.is_empty()) || state.ready.len() == self.wake_at;
         state.asleep &= !wake;
+        let task = if state.ready.is_empty() { None } else { state.task.take() };
         drop(state);
         if wake {
             self.arrived.notify_one();
         }
+        wait::wake(task);
         None
     }
 
@@ -90,20 +98,54 @@ impl<T> Results<T> {
         let mut state = lock(&self.state);
         state.abandoned = true;
         let out_of_order = std::mem::take(&mut state.out_of_order);
-        state.ready.drain(..).chain(out_of_order.into_values()).collect()
+        let left = state.ready.drain(..).chain(out_of_order.into_values()).collect();
+        let task = state.task.take();
+        drop(state);
+        drop(task);
+        left
     }
 
     /// No more will come.
     pub(crate) fn close(&self) {
-        lock(&self.state).closed = true;
+        let mut state = lock(&self.state);
+        state.closed = true;
+        let task = state.task.take();
+        drop(state);
         self.arrived.notify_all();
+        wait::wake(task);
     }
 
     /// Takes all that is ready, without waiting. `None` if that is nothing, and more may come.
     pub(crate) fn take_ready(&self) -> Option<VecDeque<FileResult<T>>> {
+        lock(&self.state).take_ready()
+    }
+
+    /// Takes all that is ready; empty if no more will come. If that is nothing yet, the next result
+    /// or the end will wake this task, and none that polled before.
+    pub(crate) fn poll(&self, waker: &Waker) -> Poll<VecDeque<FileResult<T>>> {
         let mut state = lock(&self.state);
-        let ready = std::mem::take(&mut state.ready);
-        (state.closed || !ready.is_empty()).then_some(ready)
+        if let Some(ready) = state.take_ready() {
+            return Poll::Ready(ready);
+        }
+        if state.task.as_ref().is_some_and(|known| known.will_wake(waker)) {
+            return Poll::Pending;
+        }
+        drop(state);
+        // Cloning runs the executor's code, so not under the lock. A result may come meanwhile.
+        let fresh = TaskWaker::of(waker);
+        let mut state = lock(&self.state);
+        if let Some(ready) = state.take_ready() {
+            return Poll::Ready(ready);
+        }
+        let stale = state.task.replace(fresh);
+        drop(state);
+        drop(stale);
+        Poll::Pending
+    }
+
+    /// Forgets the task that waits, if one does. The caller drops its waker.
+    pub(crate) fn forget_task(&self) -> Option<TaskWaker> {
+        lock(&self.state).task.take()
     }
 
     /// Takes all that is ready. Waits until there is something; empty if no more will come.
@@ -128,6 +170,11 @@ impl<T> Results<T> {
 }
 
 impl<T> State<T> {
+    fn take_ready(&mut self) -> Option<VecDeque<FileResult<T>>> {
+        let ready = std::mem::take(&mut self.ready);
+        (self.closed || !ready.is_empty()).then_some(ready)
+    }
+
     fn put_in_order(&mut self, result: FileResult<T>) {
         self.out_of_order.insert(index_of(&result), result);
         while let Some(result) = self.out_of_order.remove(&self.next) {

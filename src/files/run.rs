@@ -5,6 +5,7 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 
 use crate::file::access::Access;
 use crate::files::error::FileError;
@@ -18,6 +19,13 @@ pub(crate) trait RunControl<T>: Send + Sync {
     /// Waits for results and takes them; empty when no more will come. `None` if the calling thread
     /// must not wait.
     fn take_results(self: Arc<Self>) -> Option<VecDeque<FileResult<T>>>;
+
+    /// Takes results; empty when no more will come. If there are none yet, the task is woken when
+    /// there are, and none that polled before.
+    fn poll_results(self: Arc<Self>, context: &mut Context<'_>) -> Poll<VecDeque<FileResult<T>>>;
+
+    /// Forgets the task that waits for results, if one does.
+    fn forget_task(&self);
 
     /// The user has got `count` results, and others may take their places.
     fn results_taken(self: Arc<Self>, count: usize);
@@ -33,7 +41,8 @@ pub(crate) trait RunControl<T>: Send + Sync {
 
 /// A run over many files: an iterator over the result of each, in the order that was asked for.
 ///
-/// Getting the next result blocks until there is one. Files are read whether or not somebody waits
+/// Getting the next result blocks until there is one; tasks wait for it by
+/// [`into_stream`](Self::into_stream). Files are read whether or not somebody waits
 /// for results, but only as far ahead as [`results`](crate::FilesBuilder::results) allows: a run
 /// whose results nobody takes comes to rest.
 ///
@@ -70,6 +79,34 @@ impl<T> FilesRun<T> {
         Self { control, at_hand: VecDeque::new(), unreported: 0, was_refused: false }
     }
 
+    /// Reports results that the user has got, if there are enough of them or none are at hand.
+    fn report_taken(&mut self) {
+        if self.unreported >= REPORT_AT || self.at_hand.is_empty() && self.unreported > 0 {
+            Arc::clone(&self.control).results_taken(self.unreported);
+            self.unreported = 0;
+        }
+    }
+
+    fn take_at_hand(&mut self) -> Option<FileResult<T>> {
+        let result = self.at_hand.pop_front()?;
+        self.unreported += 1;
+        Some(result)
+    }
+
+    /// The next result for a task; see [`RunControl::poll_results`].
+    pub(crate) fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<FileResult<T>>> {
+        self.report_taken();
+        if self.at_hand.is_empty() {
+            self.at_hand = ready!(Arc::clone(&self.control).poll_results(context));
+        }
+        Poll::Ready(self.take_at_hand())
+    }
+
+    /// Forgets the task that waits for the next result, if one does.
+    pub(crate) fn forget_task(&self) {
+        self.control.forget_task();
+    }
+
     /// Tells how far the run has come: from any thread, and also after the run was dropped.
     #[must_use]
     pub fn progress(&self) -> FilesProgress {
@@ -91,10 +128,7 @@ impl<T> Iterator for FilesRun<T> {
     type Item = FileResult<T>;
 
     fn next(&mut self) -> Option<FileResult<T>> {
-        if self.unreported >= REPORT_AT || self.at_hand.is_empty() && self.unreported > 0 {
-            Arc::clone(&self.control).results_taken(self.unreported);
-            self.unreported = 0;
-        }
+        self.report_taken();
         if self.at_hand.is_empty() {
             let Some(results) = Arc::clone(&self.control).take_results() else {
                 self.was_refused = !self.was_refused;
@@ -103,9 +137,7 @@ impl<T> Iterator for FilesRun<T> {
             self.at_hand = results;
             self.was_refused = false;
         }
-        let result = self.at_hand.pop_front()?;
-        self.unreported += 1;
-        Some(result)
+        self.take_at_hand()
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use crate::engine::operation::Operation;
@@ -277,6 +278,23 @@ impl<F: Fold> RunControl<F::Output> for RunCore<F> {
         match self.shared.pipeline.wait_for_results() {
             Some(_waiting) => Some(self.results.take()),
             None => self.results.take_ready(),
+        }
+    }
+
+    fn poll_results(
+        self: Arc<Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<VecDeque<FileResult<F::Output>>> {
+        if self.shared.pipeline.is_forked() {
+            return Poll::Ready(VecDeque::new());
+        }
+        self.check_shutdown();
+        self.results.poll(context.waker())
+    }
+
+    fn forget_task(&self) {
+        if !self.shared.pipeline.is_forked() {
+            drop(self.results.forget_task());
         }
     }
 

@@ -99,7 +99,7 @@ fn endless_errors_come_no_faster_than_results_are_taken() {
 }
 
 /// An error whose destructor panics.
-struct Explosive(#[expect(dead_code, reason = "it is dropped")] Grenade);
+struct Explosive(Grenade);
 
 impl fmt::Debug for Explosive {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -24,6 +24,7 @@ mod shutdown;
 mod streams;
 #[path = "../support/mod.rs"]
 mod support;
+mod tasks;
 mod together;
 mod whole;
 mod writing;

@@ -8,8 +8,8 @@ use std::task::{Context, Poll, Waker};
 use std::thread;
 
 use reapool::{
-    AlignedBuf, Cancel, Dispatcher, DrainError, Job, JobHandle, JoinError, PollEvents, Refusal,
-    Refused, ShutdownError, Stats, WaitError,
+    AlignedBuf, Cancel, Dispatcher, DrainError, Files, Job, JobHandle, JoinError, PollEvents,
+    Refusal, Refused, ShutdownError, Stats, WaitError,
 };
 
 use crate::support::alone::alone;
@@ -261,5 +261,24 @@ fn a_child_withdraws_nothing_and_the_parent_does() {
         waiting.join_timeout(HANG).unwrap();
         make_readable(&eventfd);
         assert_eq!(dispatcher.shutdown().unwrap().stats.cancelled, 1);
+    });
+}
+
+#[test]
+fn a_child_has_no_results_of_its_parents_run() {
+    let _alone = alone();
+    watched(|| {
+        let dispatcher = support::builder().workers(1).build().unwrap();
+        let (paths, receiver) = mpsc::channel::<&str>();
+        let run = Files::new(&dispatcher).unwrap().read(receiver, |file| file.contents().len());
+        let (mut run, task) = (run.into_stream(), Task::new());
+        assert!(task.poll(&mut run.next()).is_pending());
+        let code = in_child(&mut || {
+            let over = matches!(task.poll(&mut run.next()), Poll::Ready(None));
+            i32::from(!over)
+        });
+        assert_eq!(code, Some(0));
+        paths.send("Cargo.toml").unwrap();
+        assert!(futures::executor::block_on(run.next()).unwrap().is_ok(), "the parent goes on");
     });
 }

@@ -13,7 +13,7 @@ use futures::executor::block_on;
 use reapool::{BufferPool, Dispatcher, Job, Refusal};
 
 use crate::support::panics::Grenade;
-use crate::support::tasks::Task;
+use crate::support::tasks::{Task, nosy};
 use crate::support::{self, Drops, Gate, HANG, Tended, null, null_read, watched};
 
 /// Its wakers panic when the last of them is dropped.
@@ -187,39 +187,6 @@ fn one_that_panics_costs_a_pool_no_buffer() {
         drop(buffer.unwrap());
         assert_eq!((pool.stats().buffers_out, pool.stats().waiting), (0, 0));
     });
-}
-
-type Look = dyn Fn(&str) + Send + Sync;
-
-/// A waker that calls this function when it is cloned or dropped, and does nothing else.
-fn nosy(look: impl Fn(&str) + Send + Sync + 'static) -> Waker {
-    /// # Safety
-    ///
-    /// The pointer comes from `raw`, and its share has not been given back.
-    unsafe fn share(data: *const ()) -> Arc<Box<Look>> {
-        // SAFETY: it is that of a share in a `Box<Look>`, and lives on with the share.
-        unsafe { Arc::increment_strong_count(data.cast::<Box<Look>>()) };
-        // SAFETY: the share that was added above.
-        unsafe { Arc::from_raw(data.cast()) }
-    }
-    fn raw(look: Arc<Box<Look>>) -> RawWaker {
-        RawWaker::new(Arc::into_raw(look).cast(), &VTABLE)
-    }
-    unsafe fn clone(data: *const ()) -> RawWaker {
-        // SAFETY: the waker has its share.
-        let look = unsafe { share(data) };
-        look("cloned");
-        raw(look)
-    }
-    unsafe fn drop(data: *const ()) {
-        // SAFETY: the waker's own share, which it has no longer.
-        let look = unsafe { Arc::from_raw(data.cast::<Box<Look>>()) };
-        look("dropped");
-    }
-    fn nothing(_: *const ()) {}
-    static VTABLE: RawWakerVTable = RawWakerVTable::new(clone, drop, nothing, drop);
-    // SAFETY: the functions keep count of the shares, and what they share is `Send` and `Sync`.
-    unsafe { Waker::from_raw(raw(Arc::new(Box::new(look)))) }
 }
 
 #[test]

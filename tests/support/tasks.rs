@@ -1,9 +1,11 @@
 //! What the tests of futures share: wakers that can be watched, and the executors.
 
+#![expect(unsafe_code, reason = "makes wakers")]
+
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Poll, RawWaker, RawWakerVTable, Wake, Waker};
 
 use tokio::runtime::Builder;
 
@@ -70,4 +72,37 @@ pub(crate) async fn yield_once() {
         Poll::Pending
     })
     .await;
+}
+
+type Look = dyn Fn(&str) + Send + Sync;
+
+/// A waker that calls this function when it is cloned or dropped, and does nothing else.
+pub(crate) fn nosy(look: impl Fn(&str) + Send + Sync + 'static) -> Waker {
+    /// # Safety
+    ///
+    /// The pointer comes from `raw`, and its share has not been given back.
+    unsafe fn share(data: *const ()) -> Arc<Box<Look>> {
+        // SAFETY: it is that of a share in a `Box<Look>`, and lives on with the share.
+        unsafe { Arc::increment_strong_count(data.cast::<Box<Look>>()) };
+        // SAFETY: the share that was added above.
+        unsafe { Arc::from_raw(data.cast()) }
+    }
+    fn raw(look: Arc<Box<Look>>) -> RawWaker {
+        RawWaker::new(Arc::into_raw(look).cast(), &VTABLE)
+    }
+    unsafe fn clone(data: *const ()) -> RawWaker {
+        // SAFETY: the waker has its share.
+        let look = unsafe { share(data) };
+        look("cloned");
+        raw(look)
+    }
+    unsafe fn drop(data: *const ()) {
+        // SAFETY: the waker's own share, which it has no longer.
+        let look = unsafe { Arc::from_raw(data.cast::<Box<Look>>()) };
+        look("dropped");
+    }
+    fn nothing(_: *const ()) {}
+    static VTABLE: RawWakerVTable = RawWakerVTable::new(clone, drop, nothing, drop);
+    // SAFETY: the functions keep count of the shares, and what they share is `Send` and `Sync`.
+    unsafe { Waker::from_raw(raw(Arc::new(Box::new(look)))) }
 }
