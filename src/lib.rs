@@ -83,7 +83,8 @@
 //! - **Futures** belong to no runtime. A [`JobHandle`] is one, of the callback's value. If there is
 //!   no room, the task waits in a line, and no thread waits. Put heavy computations into a
 //!   callback, which runs on a worker, rather than behind the await. A future that is dropped
-//!   doesn't stop its job. End the dispatcher with [`shutdown_async`](Dispatcher::shutdown_async),
+//!   doesn't stop its job: [`IoFuture`](IoFuture#time-limits) shows what that means for the time
+//!   limits of a service. End the dispatcher with [`shutdown_async`](Dispatcher::shutdown_async),
 //!   or [`detach`](Dispatcher::detach) it where nothing can be awaited.
 //! - **A [`CompletionQueue`]** has values, and a descriptor that is readable when there are some.
 //!   One system call is enough for many values. Reserve a [permit](QueueSender::try_reserve) before

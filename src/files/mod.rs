@@ -115,6 +115,44 @@ use steps::job_for;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
+/// # Jobs that the functions submit
+///
+/// A function runs on a worker, so it may submit jobs, such as writes of what it was given, and no
+/// submission blocks there. These jobs are not the run's: a file has its result when the last
+/// function has returned for it, whether or not its jobs have ended. So the run's bounds on files
+/// don't hold for them. These do:
+///
+/// - A [`Chunk`] or a [`WholeFile`] that is the buffer of a job counts against
+///   [`memory`](FilesBuilder::memory) until the job has ended. The run reads no further than that,
+///   so a program that only writes what it reads needs no other bound.
+/// - A job's [handle](crate::JobHandle) can be the function's value. As at most
+///   [`results`](FilesBuilder::results) values wait to be taken, there are at most as many jobs,
+///   and the thread that takes them hears of each error.
+/// - Of other jobs, at most [`parked_limit`](crate::Builder::parked_limit) and the backlog wait for
+///   slots. Beyond that a submission is refused with [`Full`](crate::Refusal::Full). Buffers of
+///   their own are best taken from a [`BufferPool`](crate::BufferPool), where
+///   [`try_acquire`](crate::BufferPool::try_acquire) says when there are too many.
+///
+/// ```
+/// use reapool::{Dispatcher, FileHandle, Files, Job, OperationError};
+///
+/// let dispatcher = Dispatcher::new()?;
+/// let (archive, submitter) = (FileHandle::from(tempfile::tempfile()?), dispatcher.submitter());
+/// let out = archive.clone();
+/// let run = Files::new(&dispatcher)?.read(["Cargo.toml", "README.md"], move |file| {
+///     let place = file.info().index() << 20;
+///     let write = Job::write(&out, file, place, |done| Ok(done.into_success()?.0));
+///     submitter.spawn(write.exact())
+/// });
+/// for result in run {
+///     let done = result?;
+///     let written: Result<usize, OperationError> = done.value?.join()?;
+///     assert_eq!(written? as u64, done.size, "all of the file");
+/// }
+/// assert!(archive.size()? > 1 << 20);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Examples
 ///
 /// The checksums of all files in a directory:

@@ -29,6 +29,59 @@ use crate::sync::Instant;
 /// when it has ended, as nobody else can have the memory while the kernel may use it. Only a
 /// [poll](Submitter::poll), which might go on for ever, is [cancelled](JobHandle::cancel).
 ///
+/// # Time limits
+///
+/// A timeout of a runtime, such as `tokio::time::timeout`, drops the future when the time is over.
+/// That ends the task's wait, and not the operation, once the dispatcher has accepted it:
+///
+/// | the operation | keeps | until |
+/// |---|---|---|
+/// | waits for room | nothing: it is dropped with the future | |
+/// | waits for a slot, or for a blocking thread | its buffer, and its place among the outstanding jobs | it has been done, or, with [`start_within`](Self::start_within), its deadline |
+/// | has started | these, and a slot | the kernel answers |
+///
+/// So a service that must answer in time does three things. It gives operations both limits, as in
+/// the example: a request that nobody waits for any more should not be read either. It takes
+/// buffers from a [`BufferPool`](crate::BufferPool), so that those that a slow device keeps are
+/// bounded. And it gives a device that may hang a dispatcher of its own: when all slots wait for
+/// that device, nothing else is read through them.
+///
+/// ```
+/// use std::io::ErrorKind;
+/// use std::sync::mpsc;
+/// use std::time::Duration;
+/// use reapool::{BufferPool, Dispatcher, FileHandle, Job};
+/// use tokio::time::timeout;
+///
+/// let dispatcher = Dispatcher::builder().depth(1).backlog(8).build()?;
+/// let pool = BufferPool::builder().build()?;
+/// let file = FileHandle::open_buffered("Cargo.toml")?;
+/// // Stands for a device that doesn't answer: it keeps the only slot.
+/// let (answer, answered) = mpsc::channel::<()>();
+/// dispatcher.submit(Job::nop(move || _ = answered.recv()))?;
+///
+/// let limit = Duration::from_millis(10);
+/// let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+/// runtime.block_on(async {
+///     let read = dispatcher.submitter().read(&file, pool.try_acquire(4096)?, 0);
+///     assert!(timeout(limit, read).await.is_err());
+///     let kept = (dispatcher.stats().outstanding, pool.stats().buffers_out);
+///     assert_eq!(kept, (2, 1), "it goes on without the task");
+///
+///     let read = dispatcher.submitter().read(&file, pool.try_acquire(4096)?, 0);
+///     let (result, buffer) = timeout(1000 * limit, read.start_within(limit)).await?;
+///     assert_eq!(result.unwrap_err().kind(), ErrorKind::TimedOut, "it has not started in time");
+///     drop(buffer);
+///     assert_eq!(pool.stats().buffers_out, 1, "that of the other read");
+///     Ok::<_, Box<dyn std::error::Error>>(())
+/// })?;
+///
+/// drop(answer);
+/// dispatcher.drain()?;
+/// assert_eq!(pool.stats().buffers_out, 0, "the read that nobody waited for has been done");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Errors
 ///
 /// Those of the kernel. Also, if the dispatcher has been shut down, if this is a forked child, or
