@@ -12,6 +12,7 @@ use reapool::{
 
 use crate::support::alone::alone;
 use crate::support::child::{end_of, fork};
+use crate::support::event_loop::TendedLoop;
 use crate::support::panics::{Grenade, quietly};
 use crate::support::{self, Drops, HANG, eventually, null, null_read, proc, watched};
 
@@ -118,6 +119,28 @@ fn a_handler_may_submit_but_not_wait() {
         told.sort_by_key(Option::is_none);
         let Some(RunError::Refused(refused)) = told.swap_remove(0) else { panic!("{told:?}") };
         assert_eq!(refused.kind(), Refusal::InCallback);
+    });
+}
+
+#[test]
+fn those_of_an_event_loop_run_on_its_blocking_threads() {
+    let _alone = alone();
+    watched(|| {
+        let (tell, told) = mpsc::channel();
+        let (on_start, on_exit) = (tell.clone(), tell);
+        let builder = Dispatcher::builder().blocking_threads(1);
+        let builder =
+            builder.start_handler(move |thread| on_start.send(("start", thread.kind)).unwrap());
+        let builder =
+            builder.exit_handler(move |thread| on_exit.send(("exit", thread.kind)).unwrap());
+        let mut jobs = TendedLoop::new(builder);
+        let work = jobs.try_spawn(Job::blocking(|| 5, |number| number)).unwrap();
+        while jobs.turn(1) == 0 {}
+        assert_eq!(work.join().unwrap(), 5);
+        assert_eq!(told.recv_timeout(HANG), Ok(("start", ThreadKind::Blocking)));
+        drop(jobs);
+        assert_eq!(told.recv_timeout(HANG), Ok(("exit", ThreadKind::Blocking)));
+        assert!(told.recv_timeout(HANG).is_err(), "both handlers are dropped, and nothing else");
     });
 }
 
