@@ -363,6 +363,7 @@ pub use event_loop::LoopDispatcher;
 pub use file::access::Access;
 pub use file::alignment::Alignment;
 pub use file::borrowed::BorrowedFile;
+pub use file::durability::Durability;
 pub use file::handle::FileHandle;
 pub use file::history::ReadHistory;
 pub use file::io_way::IoWay;
@@ -415,7 +416,6 @@ pub use submit::stats::Stats;
 pub use submit::submit_future::{SpawnFuture, SubmitFuture};
 pub use writer::FileWriter;
 pub use writer::builder::FileWriterBuilder;
-pub use writer::settings::Durability;
 
 /// The examples of README.md, compiled and run as tests.
 #[cfg(doctest)]

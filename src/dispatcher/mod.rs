@@ -270,6 +270,12 @@ impl Drop for Dispatcher {
     }
 }
 
+impl AsRef<Submitter> for Dispatcher {
+    fn as_ref(&self) -> &Submitter {
+        &self.submitter
+    }
+}
+
 impl fmt::Debug for Dispatcher {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Dispatcher")

@@ -398,6 +398,12 @@ impl Drop for LoopDispatcher {
     }
 }
 
+impl AsRef<Submitter> for LoopDispatcher {
+    fn as_ref(&self) -> &Submitter {
+        &self.submitter
+    }
+}
+
 impl fmt::Debug for LoopDispatcher {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("LoopDispatcher")

@@ -30,11 +30,11 @@ const OFFSET_END: u64 = i64::MAX as u64 - 2 * CHUNK_MAX as u64;
 ///
 /// ```
 /// use std::io::Read;
-/// use reapool::Dispatcher;
+/// use reapool::{Dispatcher, FileReader};
 ///
 /// let dispatcher = Dispatcher::new()?;
 /// let mut name = String::new();
-/// dispatcher.submitter().reader().range(1..8).open("Cargo.toml")?.read_to_string(&mut name)?;
+/// FileReader::builder(&dispatcher).range(1..8).open("Cargo.toml")?.read_to_string(&mut name)?;
 /// assert_eq!(name, "package");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -113,11 +113,11 @@ impl FileReaderBuilder {
     ///
     /// ```
     /// use std::io::{BufRead, Seek, SeekFrom};
-    /// use reapool::{Dispatcher, FileHandle};
+    /// use reapool::{Dispatcher, FileHandle, FileReader};
     ///
     /// let dispatcher = Dispatcher::new()?;
     /// let file = FileHandle::open_buffered("Cargo.toml")?;
-    /// let mut reader = dispatcher.submitter().reader().over(file)?;
+    /// let mut reader = FileReader::builder(&dispatcher).over(file)?;
     /// reader.seek(SeekFrom::Start(1))?;
     /// assert!(reader.fill_buf()?.starts_with(b"package"));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -158,24 +158,28 @@ fn invalid(message: &str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, message)
 }
 
-impl Submitter {
-    /// Settings of a [`FileReader`]: a `Read`, a `BufRead` and a `Seek` whose next reads are under
-    /// way.
+impl FileReader {
+    /// Settings of a reader whose reads this dispatcher performs: a [`Dispatcher`], a
+    /// [`LoopDispatcher`], or a [`Submitter`] of one.
+    ///
+    /// [`Dispatcher`]: crate::Dispatcher
+    /// [`LoopDispatcher`]: crate::LoopDispatcher
+    /// [`Submitter`]: crate::Submitter
     ///
     /// # Examples
     ///
     /// ```
     /// use std::io::Read;
-    /// use reapool::Dispatcher;
+    /// use reapool::{Dispatcher, FileReader};
     ///
     /// let dispatcher = Dispatcher::new()?;
     /// let mut manifest = String::new();
-    /// dispatcher.submitter().reader().open("Cargo.toml")?.read_to_string(&mut manifest)?;
+    /// FileReader::builder(&dispatcher).open("Cargo.toml")?.read_to_string(&mut manifest)?;
     /// assert!(manifest.starts_with("[package]"));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn reader(&self) -> FileReaderBuilder {
-        FileReaderBuilder::new(&self.pipeline)
+    pub fn builder(jobs: &impl AsRef<Submitter>) -> FileReaderBuilder {
+        FileReaderBuilder::new(&jobs.as_ref().pipeline)
     }
 }
 

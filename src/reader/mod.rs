@@ -27,7 +27,7 @@ use crate::sync::Arc;
 /// take a [`Read`] or a [`BufRead`], and don't know that there is a dispatcher. For functions that
 /// are given the bytes of many files, there is [`Files`](crate::Files).
 ///
-/// [`Submitter::reader`](crate::Submitter::reader) makes one, with its settings.
+/// [`builder`](Self::builder) has its settings.
 ///
 /// - What is in the page cache is copied on the calling thread. From the first piece on that is
 ///   not, the dispatcher reads ahead: with `O_DIRECT` if the handle is
@@ -39,17 +39,17 @@ use crate::sync::Arc;
 ///   [`BufReader`](std::io::BufReader) around it would only copy.
 /// - Positions count from the beginning of the range. A seek within the buffer costs nothing. Any
 ///   other drops what was read ahead.
-/// - Once the end was found, the reader is at the end, also if the file grows, until it seeks, be it
-///   to where it is. Of a file that is changed meanwhile, it may give bytes that are as old as the
-///   read-ahead; the first read that is issued after the change sees it.
+/// - Once the end was found, the reader is at the end, also if the file grows, until it seeks, be
+///   it to where it is. Of a file that is changed meanwhile, it may give bytes that are as old as
+///   the read-ahead; the first read that is issued after the change sees it.
 ///
 /// A read blocks until its bytes have come; [`poll_fill_buf`](Self::poll_fill_buf) is for tasks.
 /// In a callback or in blocking work of its own dispatcher, a read that would have to wait is
 /// refused with an error of the kind [`Deadlock`](io::ErrorKind::Deadlock), if all other threads of
 /// the dispatcher that could bring the bytes wait already. So it is always if there is one worker.
 /// The owner of an event loop is refused too, as other waits are: see
-/// [`LoopDispatcher`](crate::LoopDispatcher#other-threads-and-waiting). Callbacks of two dispatchers
-/// that wait for each other's readers are not found out.
+/// [`LoopDispatcher`](crate::LoopDispatcher#other-threads-and-waiting). Callbacks of two
+/// dispatchers that wait for each other's readers are not found out.
 ///
 /// # Errors
 ///
@@ -61,10 +61,10 @@ use crate::sync::Arc;
 ///
 /// ```
 /// use std::io::BufRead;
-/// use reapool::Dispatcher;
+/// use reapool::{Dispatcher, FileReader};
 ///
 /// let dispatcher = Dispatcher::new()?;
-/// let reader = dispatcher.submitter().reader().open("Cargo.toml")?;
+/// let reader = FileReader::builder(&dispatcher).open("Cargo.toml")?;
 /// let sections = reader.lines().filter(|line| matches!(line, Ok(line) if line.starts_with('[')));
 /// assert!(sections.count() > 3);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -121,10 +121,10 @@ impl FileReader {
     /// use std::future::poll_fn;
     /// use std::io::BufRead;
     /// use std::task::Poll;
-    /// use reapool::Dispatcher;
+    /// use reapool::{Dispatcher, FileReader};
     ///
     /// let dispatcher = Dispatcher::new()?;
-    /// let mut reader = dispatcher.submitter().reader().open("Cargo.toml")?;
+    /// let mut reader = FileReader::builder(&dispatcher).open("Cargo.toml")?;
     /// let mut next = async || -> std::io::Result<Vec<u8>> {
     ///     let bytes = poll_fn(|context| {
     ///         reader.poll_fill_buf(context).map_ok(|bytes| bytes.to_vec())

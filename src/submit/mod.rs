@@ -247,6 +247,12 @@ impl Submitter {
     }
 }
 
+impl AsRef<Self> for Submitter {
+    fn as_ref(&self) -> &Self {
+        self
+    }
+}
+
 impl fmt::Debug for Submitter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Submitter").field("stats", &self.stats()).finish()

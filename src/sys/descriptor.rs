@@ -97,16 +97,7 @@ pub(crate) fn file_size_limit() -> u64 {
 
 /// Makes a file longer, by a hole, or shorter.
 pub(crate) fn set_len(fd: BorrowedFd<'_>, len: u64) -> io::Result<()> {
-    // SAFETY: the descriptor is open, and the file is never dropped, so it is not closed here.
-    let file = ManuallyDrop::new(unsafe { File::from_raw_fd(fd.as_raw_fd()) });
-    file.set_len(len)
-}
-
-/// Makes a file's contents durable, and what it takes to get at them: fsync(2).
-pub(crate) fn sync_all(fd: BorrowedFd<'_>) -> io::Result<()> {
-    // SAFETY: as above.
-    let file = ManuallyDrop::new(unsafe { File::from_raw_fd(fd.as_raw_fd()) });
-    file.sync_all()
+    with_std(fd, |file| file.set_len(len))
 }
 
 /// The size of a block device in bytes. It is asked for by ioctl(2), as seeking would move a

@@ -6,16 +6,20 @@ use std::path::Path;
 
 use crate::file::FileHandle;
 use crate::file::alignment::Alignment;
+use crate::file::durability::Durability;
 use crate::file::io_way::IoWay;
+use crate::file::links::Links;
 use crate::file::metadata::FileKind;
+use crate::file::options::OpenOptions;
+use crate::file::replacement::Replacement;
 use crate::pipeline::Pipeline;
 use crate::pool::BufferPool;
 use crate::submit::Submitter;
 use crate::sync::Arc;
 use crate::writer::FileWriter;
 use crate::writer::filling::Filling;
+use crate::writer::lengths::Lengths;
 use crate::writer::placement::Placement;
-use crate::writer::settings::{Durability, Lengths};
 
 /// The longest write.
 const CHUNK_MAX: usize = 1 << 30;
@@ -28,12 +32,11 @@ const SLAB: usize = 2 << 20;
 ///
 /// ```
 /// use std::io::Write;
-/// use reapool::{Dispatcher, Durability};
+/// use reapool::{Dispatcher, Durability, FileWriter};
 ///
 /// let (directory, dispatcher) = (tempfile::tempdir()?, Dispatcher::new()?);
 /// let path = directory.path().join("report");
-/// let submitter = dispatcher.submitter();
-/// let mut writer = submitter.writer().durability(Durability::Synced).create(&path)?;
+/// let mut writer = FileWriter::builder(&dispatcher).durability(Durability::Synced).create(&path)?;
 /// writeln!(writer, "{} files", 3)?;
 /// assert_eq!(writer.finish()?, 8);
 /// assert_eq!(std::fs::read(path)?, b"3 files\n");
@@ -47,6 +50,7 @@ pub struct FileWriterBuilder {
     behind: usize,
     way: IoWay,
     mode: u32,
+    links: Links,
     durability: Durability,
     expected: u64,
 }
@@ -59,6 +63,7 @@ impl FileWriterBuilder {
             behind: 4 << 20,
             way: IoWay::Buffered,
             mode: 0o666,
+            links: Links::default(),
             durability: Durability::default(),
             expected: 0,
         }
@@ -95,6 +100,12 @@ impl FileWriterBuilder {
         self
     }
 
+    /// Whether the path may end in a symbolic link; [`Links::Follow`] by default.
+    pub fn links(mut self, links: Links) -> Self {
+        self.links = links;
+        self
+    }
+
     /// What [`finish`](FileWriter::finish) waits for; [`Durability::Cached`] by default.
     pub fn durability(mut self, durability: Durability) -> Self {
         self.durability = durability;
@@ -119,11 +130,55 @@ impl FileWriterBuilder {
     /// [`InvalidInput`](io::ErrorKind::InvalidInput) if the settings make no sense, or the file has
     /// no offsets, as a pipe.
     pub fn create(self, path: impl AsRef<Path>) -> io::Result<FileWriter> {
-        let mut options = FileHandle::options();
-        options.write(true).create(true).truncate(true).mode(self.mode).way(self.way);
-        options.read(self.way == IoWay::Automatic);
-        let file = options.open(path)?;
+        let file = self.options().create(true).truncate(true).open(path)?;
         self.build(file, Placement::Open)
+    }
+
+    /// Writes a new file that takes the place of another, or of none, when it is
+    /// [finished](FileWriter::finish). Until then the other is as it was, and nobody finds a part
+    /// of the new one. Waits for open(2).
+    ///
+    /// Meanwhile the new file is in the same directory, under a hidden name, `.NAME.RANDOM.tmp`. It
+    /// is removed if it is not finished; only a process that is killed leaves it behind. It gets
+    /// the permissions of the file that it replaces, if there is one, but no access control list,
+    /// nor other extended attributes.
+    ///
+    /// A symbolic link is replaced itself, as by rename(2), and what it leads to stays as it is;
+    /// [`Links::Refuse`] makes that an error. Directories, devices and pipes are not replaced.
+    ///
+    /// # Errors
+    ///
+    /// As for [`create`](Self::create).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::fs;
+    /// use std::io::Write;
+    /// use reapool::{Dispatcher, Durability, FileWriter};
+    ///
+    /// let (directory, dispatcher) = (tempfile::tempdir()?, Dispatcher::new()?);
+    /// let path = directory.path().join("settings");
+    /// fs::write(&path, "old")?;
+    /// let builder = FileWriter::builder(&dispatcher).durability(Durability::Synced);
+    /// let mut writer = builder.replace(&path)?;
+    /// writer.write_all(b"new")?;
+    /// assert_eq!(fs::read(&path)?, b"old");
+    /// writer.finish()?;
+    /// assert_eq!(fs::read(&path)?, b"new");
+    /// assert_eq!(fs::read_dir(directory.path())?.count(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn replace(self, path: impl AsRef<Path>) -> io::Result<FileWriter> {
+        let (replacement, file) = Replacement::begin(path.as_ref(), &self.options())?;
+        self.build(file, Placement::InPlaceOf(replacement))
+    }
+
+    fn options(&self) -> OpenOptions {
+        let mut options = FileHandle::options();
+        options.write(true).mode(self.mode).way(self.way).links(self.links);
+        options.read(self.way == IoWay::Automatic);
+        options
     }
 
     /// Writes a file that is open, from its beginning. Others may use the handle too.
@@ -191,18 +246,23 @@ fn invalid(message: &str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, message)
 }
 
-impl Submitter {
-    /// Settings of a [`FileWriter`]: a `Write` that does not wait for each of its writes.
+impl FileWriter {
+    /// Settings of a writer whose writes this dispatcher performs: a [`Dispatcher`], a
+    /// [`LoopDispatcher`], or a [`Submitter`] of one.
+    ///
+    /// [`Dispatcher`]: crate::Dispatcher
+    /// [`LoopDispatcher`]: crate::LoopDispatcher
+    /// [`Submitter`]: crate::Submitter
     ///
     /// # Examples
     ///
     /// ```
     /// use std::io::Write;
-    /// use reapool::Dispatcher;
+    /// use reapool::{Dispatcher, FileWriter};
     ///
     /// let (directory, dispatcher) = (tempfile::tempdir()?, Dispatcher::new()?);
     /// let path = directory.path().join("zeros");
-    /// let mut writer = dispatcher.submitter().writer().create(&path)?;
+    /// let mut writer = FileWriter::builder(&dispatcher).create(&path)?;
     /// for _ in 0..100 {
     ///     writer.write_all(&[0; 50_000])?;
     /// }
@@ -210,8 +270,8 @@ impl Submitter {
     /// assert_eq!(path.metadata()?.len(), 5_000_000);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn writer(&self) -> FileWriterBuilder {
-        FileWriterBuilder::new(&self.pipeline)
+    pub fn builder(jobs: &impl AsRef<Submitter>) -> FileWriterBuilder {
+        FileWriterBuilder::new(&jobs.as_ref().pipeline)
     }
 }
 

@@ -14,7 +14,7 @@ use crate::streams::user::User;
 use crate::streams::write_behind::WriteBehind;
 use crate::sync::Arc;
 use crate::sys::descriptor::{file_size_limit, set_len};
-use crate::writer::settings::Lengths;
+use crate::writer::lengths::Lengths;
 
 /// A file that is written directly is made longer by at least so much.
 const STEP: u64 = 16 << 20;

@@ -1,31 +1,33 @@
 //! A file to be written by pushing bytes at it: `Write` over writes that are behind the user.
 //!
 //! `filling` has the buffer that the user fills, and `streams/write_behind.rs` the writes.
-//! `placement` is what becomes of the file at its end. `settings` are what the user says, and
-//! `builder` opens a writer.
+//! `placement` is what becomes of the file at its end. `lengths` says how much is written at a
+//! time, and `builder` opens a writer.
 
 pub(crate) mod builder;
 mod filling;
+mod lengths;
 mod placement;
-pub(crate) mod settings;
 
 use std::fmt;
 use std::io::{self, Write};
 use std::task::{Context, Poll, ready};
 
 use crate::file::FileHandle;
+use crate::file::durability::Durability;
 use crate::streams::user::User;
 use crate::writer::filling::Filling;
 use crate::writer::placement::Placement;
-use crate::writer::settings::Durability;
 
 /// Writes a file in order, without waiting for each write.
 ///
 /// Bytes are copied into buffers. Full ones go to the kernel, several at a time, while the user
-/// produces the next. [`Submitter::writer`](crate::Submitter::writer) makes one, with its settings.
+/// produces the next. [`builder`](Self::builder) has its settings.
 ///
 /// **Call [`finish`](Self::finish)**: it writes what is left, waits for all writes, and tells what
-/// went wrong with any of them. A writer that is dropped before leaves the file as far as it got.
+/// went wrong with any of them. A writer that is dropped before, also while a panic unwinds, leaves
+/// the file as far as it got. If it was to [replace](crate::FileWriterBuilder::replace) another,
+/// nothing is left of it, and the other is as it was.
 /// [`flush`](Write::flush) waits for all writes, too, and the file may then be written on; with
 /// direct I/O, it may have some zeros at its end until `finish`.
 ///
@@ -45,13 +47,13 @@ use crate::writer::settings::Durability;
 ///
 /// ```
 /// use std::io::Write;
-/// use reapool::Dispatcher;
+/// use reapool::{Dispatcher, FileReader, FileWriter};
 ///
 /// let (directory, dispatcher) = (tempfile::tempdir()?, Dispatcher::new()?);
 /// let path = directory.path().join("copy");
-/// let submitter = dispatcher.submitter();
-/// let mut writer = submitter.writer().create(&path)?;
-/// let bytes = std::io::copy(&mut submitter.reader().open("Cargo.toml")?, &mut writer)?;
+/// let mut writer = FileWriter::builder(&dispatcher).create(&path)?;
+/// let mut reader = FileReader::builder(&dispatcher).open("Cargo.toml")?;
+/// let bytes = std::io::copy(&mut reader, &mut writer)?;
 /// assert_eq!(writer.finish()?, bytes);
 /// assert_eq!(std::fs::read(path)?, std::fs::read("Cargo.toml")?);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -141,11 +143,11 @@ impl FileWriter {
     ///
     /// ```
     /// use std::future::poll_fn;
-    /// use reapool::Dispatcher;
+    /// use reapool::{Dispatcher, FileWriter};
     ///
     /// let (directory, dispatcher) = (tempfile::tempdir()?, Dispatcher::new()?);
     /// let path = directory.path().join("hello");
-    /// let mut writer = dispatcher.submitter().writer().create(&path)?;
+    /// let mut writer = FileWriter::builder(&dispatcher).create(&path)?;
     /// futures::executor::block_on(async {
     ///     let count = poll_fn(|context| writer.poll_write(context, b"hello")).await?;
     ///     assert_eq!(count, 5);

@@ -4,13 +4,16 @@ use std::io;
 use std::os::fd::AsFd;
 
 use crate::file::FileHandle;
-use crate::sys::descriptor::{set_len, sync_all};
-use crate::writer::settings::Durability;
+use crate::file::durability::Durability;
+use crate::file::replacement::Replacement;
+use crate::sys::descriptor::{set_len, sync};
 
 /// Where a file is while it is written.
 pub(crate) enum Placement {
     /// Under its name, or wherever its user has opened it.
     Open,
+    /// Under a temporary name, which it has until it is complete.
+    InPlaceOf(Replacement),
 }
 
 impl Placement {
@@ -25,11 +28,10 @@ impl Placement {
         if let Some(len) = len {
             set_len(file.as_fd(), len)?;
         }
-        if durability == Durability::Synced {
-            sync_all(file.as_fd())?;
-        }
-        match self {
-            Self::Open => Ok(()),
+        match (self, durability) {
+            (Self::InPlaceOf(replacement), _) => replacement.commit(durability),
+            (Self::Open, Durability::Synced) => sync(file.as_fd()),
+            (Self::Open, Durability::Cached) => Ok(()),
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::io::{ErrorKind, Read, Write};
 use std::task::{Context, Waker};
 
-use reapool::{FileHandle, IoWay};
+use reapool::{FileHandle, FileReader, FileWriter, IoWay};
 
 use crate::disk::{Faulty, Op, Rule};
 use crate::support::{Tended, builder, contents, watched};
@@ -24,7 +24,8 @@ fn an_error_of_any_write_is_told_by_the_end() {
                 let range = offset..offset + CHUNK as u64;
                 disk.rule(Rule::on(Op::Write).of("file").within(range).times(1).errno(errno));
                 let submitter = jobs.submitter();
-                let mut writer = submitter.writer().way(way).chunk(CHUNK).create(&path).unwrap();
+                let mut writer =
+                    FileWriter::builder(&submitter).way(way).chunk(CHUNK).create(&path).unwrap();
                 let told = match writer.write_all(&contents(0..LEN)) {
                     Err(error) => error,
                     Ok(()) => writer.finish().unwrap_err(),
@@ -47,7 +48,7 @@ fn writes_that_are_cut_short_go_on() {
         let jobs = Tended::new(builder());
         let path = disk.file("file", 0);
         disk.rule(Rule::on(Op::Write).of("file").every(3).short(5000));
-        let mut writer = jobs.submitter().writer().chunk(CHUNK).create(&path).unwrap();
+        let mut writer = FileWriter::builder(&*jobs).chunk(CHUNK).create(&path).unwrap();
         writer.write_all(&contents(0..LEN + 1)).unwrap();
         assert_eq!(writer.finish().unwrap(), LEN + 1);
         disk.clear();
@@ -67,7 +68,7 @@ fn after_an_error_a_reader_tries_again_at_the_same_place() {
                 let range = offset..offset + CHUNK as u64;
                 disk.rule(Rule::on(Op::Read).of("file").within(range).errno(libc::EIO));
                 let file = FileHandle::options().read(true).way(way).open(&path).unwrap();
-                let mut reader = jobs.submitter().reader().chunk(CHUNK).over(file).unwrap();
+                let mut reader = FileReader::builder(&*jobs).chunk(CHUNK).over(file).unwrap();
                 let mut found = Vec::new();
                 for _ in 0..2 {
                     let error = reader.read_to_end(&mut found).unwrap_err();
@@ -91,7 +92,8 @@ fn a_block_that_a_flush_has_written_in_part_is_not_written_again_before_that_has
         disk.rule(Rule::on(Op::Write).of("file").times(1).held(&hold));
         let path = disk.file("file", 0);
         let submitter = jobs.submitter();
-        let mut writer = submitter.writer().way(IoWay::DirectOrBuffered).create(&path).unwrap();
+        let mut writer =
+            FileWriter::builder(&submitter).way(IoWay::DirectOrBuffered).create(&path).unwrap();
         assert!(writer.file().is_direct());
         let mut context = Context::from_waker(Waker::noop());
         for at in 0..10 {

@@ -2,6 +2,8 @@
 
 use std::io::{ErrorKind, Read, Write};
 
+use reapool::{FileReader, FileWriter};
+
 use crate::support::alone::alone;
 use crate::support::cache::forget;
 use crate::support::child::{first_failure, in_child};
@@ -15,7 +17,7 @@ fn a_reader_is_refused_in_a_child_and_goes_on_in_the_parent() {
     let (directory, jobs) = (scratch(), Tended::new(support::builder()));
     let path = known_file(directory.path(), "known", LEN);
     forget(&path);
-    let mut reader = jobs.submitter().reader().open(&path).unwrap();
+    let mut reader = FileReader::builder(&*jobs).open(&path).unwrap();
     let mut found = vec![0; 100_000];
     reader.read_exact(&mut found).unwrap();
     let mut reader = Some(reader);
@@ -35,7 +37,7 @@ fn a_writer_is_refused_in_a_child_and_goes_on_in_the_parent() {
     let _alone = alone();
     let (directory, jobs) = (scratch(), Tended::new(support::builder()));
     let path = directory.path().join("file");
-    let writer = jobs.submitter().writer().chunk(4096).create(&path).unwrap();
+    let writer = FileWriter::builder(&*jobs).chunk(4096).create(&path).unwrap();
     let mut writer = Some(writer);
     let half = LEN / 2;
     writer.as_mut().unwrap().write_all(&contents(0..half)).unwrap();

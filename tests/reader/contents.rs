@@ -28,7 +28,9 @@ fn with_all_ways(path: &Path, jobs: &Submitter, check: impl Fn(FileReader)) {
                     forget(path);
                 }
                 let file = open(path).unwrap();
-                check(jobs.reader().chunk(chunk).read_ahead(ahead).over(file).unwrap());
+                check(
+                    FileReader::builder(&jobs).chunk(chunk).read_ahead(ahead).over(file).unwrap(),
+                );
             }
         }
     }
@@ -60,7 +62,7 @@ fn a_range_is_a_file_of_its_own() {
             [0..300_000, 1..2, 4096..8192, 5000..299_999, 7..7, 299_990..400_000, 400_000..400_010]
         {
             let expected = contents(range.start.min(300_000)..range.end.min(300_000));
-            let mut reader = jobs.submitter().reader().range(range.clone()).open(&path).unwrap();
+            let mut reader = FileReader::builder(&*jobs).range(range.clone()).open(&path).unwrap();
             let mut found = Vec::new();
             reader.read_to_end(&mut found).unwrap();
             assert!(found == expected, "{range:?}");
@@ -74,9 +76,9 @@ fn a_range_is_a_file_of_its_own() {
             reader.open(&path).unwrap().read_to_end(&mut found).unwrap();
             found
         };
-        assert!(read(jobs.submitter().reader().range(299_000..)) == contents(299_000..300_000));
-        assert!(read(jobs.submitter().reader().range(..=10)) == contents(0..11));
-        assert!(read(jobs.submitter().reader().range(..)) == contents(0..300_000));
+        assert!(read(FileReader::builder(&*jobs).range(299_000..)) == contents(299_000..300_000));
+        assert!(read(FileReader::builder(&*jobs).range(..=10)) == contents(0..11));
+        assert!(read(FileReader::builder(&*jobs).range(..)) == contents(0..300_000));
     });
 }
 
@@ -116,7 +118,7 @@ proptest! {
         if !cached {
             forget(&path);
         }
-        let builder = jobs.submitter().reader().chunk(chunk).read_ahead(ahead).range(start..end);
+        let builder = FileReader::builder(&*jobs).chunk(chunk).read_ahead(ahead).range(start..end);
         let mut reader = builder.over(OPEN[way](&path).unwrap()).unwrap();
         let mut cursor = Cursor::new(contents(start.min(len)..end.max(start).min(len)));
         for ask in asks {
@@ -159,7 +161,7 @@ fn a_file_that_changes_is_read_as_it_is_when_the_reader_gets_there() {
             let path = known_file(directory.path(), "known", 1_000_000);
             let file = open(&path).unwrap();
             let mut reader =
-                jobs.submitter().reader().chunk(8192).read_ahead(0).over(file).unwrap();
+                FileReader::builder(&*jobs).chunk(8192).read_ahead(0).over(file).unwrap();
             reader.read_exact(&mut [0; 100]).unwrap();
             File::options().write(true).open(&path).unwrap().set_len(500_001).unwrap();
             let mut rest = Vec::new();
@@ -182,8 +184,7 @@ fn a_file_that_does_not_tell_its_size_is_read_to_its_end() {
     watched(|| {
         let jobs = Tended::new(support::builder());
         let mut found = String::new();
-        jobs.submitter()
-            .reader()
+        FileReader::builder(&*jobs)
             .open("/proc/self/maps")
             .unwrap()
             .read_to_string(&mut found)
@@ -198,22 +199,22 @@ fn what_cannot_be_read_so_is_refused_at_once() {
     let fifo = directory.path().join("fifo");
     make_fifo(&fifo);
     let fifo = File::options().read(true).write(true).open(&fifo).unwrap();
-    let error = jobs.submitter().reader().over(FileHandle::from(fifo)).unwrap_err();
+    let error = FileReader::builder(&*jobs).over(FileHandle::from(fifo)).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidInput);
     assert!(error.to_string().contains("pipe"), "{error}");
 
     let path = known_file(directory.path(), "known", 10);
     for chunk in [0, (1 << 30) + 1] {
-        let error = jobs.submitter().reader().chunk(chunk).open(&path).unwrap_err();
+        let error = FileReader::builder(&*jobs).chunk(chunk).open(&path).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidInput);
         assert!(error.to_string().contains("`chunk`"), "{error}");
     }
-    let error = jobs.submitter().reader().open(directory.path().join("gone")).unwrap_err();
+    let error = FileReader::builder(&*jobs).open(directory.path().join("gone")).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound);
     assert!(error.to_string().contains("gone"), "{error}");
 
     let write_only = FileHandle::from(File::options().write(true).open(&path).unwrap());
-    let mut reader = jobs.submitter().reader().over(write_only).unwrap();
+    let mut reader = FileReader::builder(&*jobs).over(write_only).unwrap();
     for _ in 0..2 {
         let error = reader.read(&mut [0]).unwrap_err();
         assert_eq!(error.raw_os_error().or(Some(libc::EBADF)), Some(libc::EBADF), "{error}");
@@ -225,7 +226,7 @@ fn a_direct_handle_that_others_use_stays_direct() {
     let (directory, jobs) = (scratch(), Tended::new(support::builder()));
     let path = known_file(directory.path(), "known", 100_000);
     let Some(file) = support::open_direct(&path) else { return };
-    let mut reader = jobs.submitter().reader().over(file.clone()).unwrap();
+    let mut reader = FileReader::builder(&*jobs).over(file.clone()).unwrap();
     reader.read_exact(&mut [0; 10]).unwrap();
     File::options().write(true).open(&path).unwrap().set_len(70_001).unwrap();
     let end = reader.read_to_end(&mut Vec::new());

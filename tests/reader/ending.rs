@@ -4,6 +4,8 @@ use std::fs::File;
 use std::io::{self, BufRead, Read};
 use std::thread;
 
+use reapool::FileReader;
+
 use crate::support::cache::forget;
 use crate::support::{self, Drops, Tended, contents, known_file, scratch, watched};
 
@@ -18,7 +20,7 @@ fn a_dropped_reader_leaves_nothing() {
             forget(&path);
             let closed = Drops::default();
             let file = closed.file(File::open(&path).unwrap());
-            let mut reader = jobs.submitter().reader().over(file).unwrap();
+            let mut reader = FileReader::builder(&*jobs).over(file).unwrap();
             let mut some = vec![0; taken];
             reader.read_exact(&mut some).unwrap();
             assert!(some == contents(0..taken as u64));
@@ -36,7 +38,7 @@ fn after_a_shutdown_a_reader_says_so() {
         let path = known_file(directory.path(), "known", LEN);
         forget(&path);
         let jobs = Tended::new(support::builder());
-        let mut reader = jobs.submitter().reader().chunk(4096).read_ahead(0).open(&path).unwrap();
+        let mut reader = FileReader::builder(&*jobs).chunk(4096).read_ahead(0).open(&path).unwrap();
         reader.fill_buf().unwrap();
         drop(jobs);
         forget(&path);
@@ -58,7 +60,7 @@ fn a_shutdown_does_not_wait_until_readers_are_at_the_end() {
         let jobs = Tended::new(support::builder().depth(1).workers(1));
         // More than one, so that reads are outstanding all the time.
         let read = |_| {
-            let mut reader = jobs.submitter().reader().open(&path).unwrap();
+            let mut reader = FileReader::builder(&*jobs).open(&path).unwrap();
             thread::spawn(move || io::copy(&mut reader, &mut io::sink()).unwrap_err())
         };
         let readers: Vec<_> = (0..8).map(read).collect();
@@ -85,7 +87,7 @@ fn after_a_shutdown_what_has_come_and_what_is_cached_can_be_read() {
         }
         forget(&path);
         let jobs = Tended::new(support::builder());
-        let mut reader = jobs.submitter().reader().chunk(65_536).open(&path).unwrap();
+        let mut reader = FileReader::builder(&*jobs).chunk(65_536).open(&path).unwrap();
         let mut found = vec![0; 500_000];
         reader.read_exact(&mut found).unwrap();
         jobs.quiesce();

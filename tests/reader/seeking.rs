@@ -3,6 +3,8 @@
 use std::fs::File;
 use std::io::{BufRead, ErrorKind, Read, Seek, SeekFrom, Write};
 
+use reapool::FileReader;
+
 use crate::support::cache::{evict, is_on_device};
 use crate::support::{self, Tended, contents, known_file, scratch, skipped, watched};
 
@@ -11,7 +13,7 @@ fn a_seek_within_the_buffer_costs_nothing() {
     watched(|| {
         let (directory, jobs) = (scratch(), Tended::new(support::builder()));
         let path = known_file(directory.path(), "known", 50_000);
-        let mut reader = jobs.submitter().reader().open(&path).unwrap();
+        let mut reader = FileReader::builder(&*jobs).open(&path).unwrap();
         assert_eq!(reader.fill_buf().unwrap().len(), 50_000);
         jobs.quiesce();
         let before = jobs.stats().accepted;
@@ -36,7 +38,7 @@ fn who_seeks_reads_little_in_vain() {
         if !evict(&path) {
             return skipped("eviction: the file's pages stay in the page cache");
         }
-        let mut reader = jobs.submitter().reader().open(&path).unwrap();
+        let mut reader = FileReader::builder(&*jobs).open(&path).unwrap();
         for place in (0..64_u64).rev() {
             let at = (place << 17) + 5;
             reader.seek(SeekFrom::Start(at)).unwrap();
@@ -57,7 +59,7 @@ fn who_seeks_reads_little_in_vain() {
 fn seeks_to_nowhere_are_refused_and_change_nothing() {
     let (directory, jobs) = (scratch(), Tended::new(support::builder()));
     let path = known_file(directory.path(), "known", 50_000);
-    let mut reader = jobs.submitter().reader().range(1000..).open(&path).unwrap();
+    let mut reader = FileReader::builder(&*jobs).range(1000..).open(&path).unwrap();
     reader.seek(SeekFrom::Start(5)).unwrap();
     for to in [
         SeekFrom::Current(-6),
@@ -88,7 +90,7 @@ fn behind_what_was_the_end_a_seek_finds_what_is_there_by_now() {
         let grow = |range: std::ops::Range<u64>| {
             File::options().append(true).open(&path).unwrap().write_all(&contents(range)).unwrap();
         };
-        let mut reader = jobs.submitter().reader().open(&path).unwrap();
+        let mut reader = FileReader::builder(&*jobs).open(&path).unwrap();
         let mut found = Vec::new();
         reader.read_to_end(&mut found).unwrap();
         grow(100..104);
@@ -100,7 +102,7 @@ fn behind_what_was_the_end_a_seek_finds_what_is_there_by_now() {
             assert!(found == contents(rest));
         }
         // The buffer is still there, and is kept.
-        let mut reader = jobs.submitter().reader().open(&path).unwrap();
+        let mut reader = FileReader::builder(&*jobs).open(&path).unwrap();
         reader.read_exact(&mut [0; 104]).unwrap();
         grow(104..50_000);
         reader.seek(SeekFrom::Current(-1)).unwrap();
@@ -117,10 +119,10 @@ fn positions_that_offsets_cannot_say_are_behind_the_end() {
         let path = known_file(directory.path(), "known", 50_000);
         let most = i64::MAX as u64;
         for at in [1 << 62, most - 100, most, most + 1, u64::MAX - 100_000, u64::MAX - 1] {
-            let mut reader = jobs.submitter().reader().open(&path).unwrap();
+            let mut reader = FileReader::builder(&*jobs).open(&path).unwrap();
             assert_eq!(reader.seek(SeekFrom::Start(at)).unwrap(), at);
             assert_eq!(reader.read(&mut [0]).unwrap(), 0, "at {at}");
-            let mut reader = jobs.submitter().reader().range(at..).open(&path).unwrap();
+            let mut reader = FileReader::builder(&*jobs).range(at..).open(&path).unwrap();
             assert_eq!(reader.read(&mut [0]).unwrap(), 0, "from {at} on");
             reader.seek(SeekFrom::Start(0)).unwrap();
             assert_eq!(reader.read(&mut [0]).unwrap(), 0, "from {at} on");
@@ -137,7 +139,7 @@ fn nothing_is_read_behind_a_range() {
         for range in [0..10, 4096..8192, 0..65_536, 1_000_000..1_065_536] {
             support::cache::forget(&path);
             let before = jobs.stats().accepted;
-            let mut reader = jobs.submitter().reader().range(range.clone()).open(&path).unwrap();
+            let mut reader = FileReader::builder(&*jobs).range(range.clone()).open(&path).unwrap();
             let mut found = Vec::new();
             reader.read_to_end(&mut found).unwrap();
             assert!(found == contents(range.clone()));

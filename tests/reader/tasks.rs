@@ -34,7 +34,7 @@ fn any_executor_reads_files() {
         let read = |jobs: Submitter, path: PathBuf| async move {
             forget(&path);
             for _ in 0..2 {
-                let mut reader = jobs.reader().open(&path).unwrap();
+                let mut reader = FileReader::builder(&jobs).open(&path).unwrap();
                 assert!(read_to_end(&mut reader).await.unwrap() == contents(0..LEN));
                 std::fs::read(&path).unwrap();
             }
@@ -54,7 +54,7 @@ fn the_task_that_polled_last_is_woken_once() {
         if !evict(&path) {
             return skipped("eviction: the file's pages stay in the page cache");
         }
-        let mut reader = jobs.submitter().reader().open(&path).unwrap();
+        let mut reader = FileReader::builder(&*jobs).open(&path).unwrap();
         let (first, second) = (Task::new(), Task::new());
         let poll = |reader: &mut FileReader, task: &Arc<Task>| {
             let waker = Waker::from(Arc::clone(task));
@@ -83,7 +83,7 @@ fn a_reader_is_dropped_while_a_task_waits() {
         let path = known_file(directory.path(), "known", LEN);
         for _ in 0..100 {
             forget(&path);
-            let mut reader = jobs.submitter().reader().open(&path).unwrap();
+            let mut reader = FileReader::builder(&*jobs).open(&path).unwrap();
             let task = Task::new();
             let waker = Waker::from(Arc::clone(&task));
             let _ = reader.poll_fill_buf(&mut Context::from_waker(&waker));

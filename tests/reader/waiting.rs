@@ -3,7 +3,7 @@
 use std::io::{BufRead, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
-use reapool::{Dispatcher, Job};
+use reapool::{Dispatcher, FileReader, Job};
 
 use crate::support::cache::{evict, is_on_device};
 use crate::support::event_loop::TendedLoop;
@@ -29,7 +29,7 @@ fn the_only_worker_is_refused_and_reads_what_is_cached() {
     watched(|| {
         let (directory, jobs) = (scratch(), Tended::new(support::builder().workers(1)));
         let Some(path) = cold_file(directory.path(), "known") else { return };
-        let mut reader = jobs.submitter().reader().open(&path).unwrap();
+        let mut reader = FileReader::builder(&*jobs).open(&path).unwrap();
         let refused =
             jobs.spawn(Job::nop(move || (reader.read(&mut [0]).map_err(|e| e.kind()), reader)));
         let (read, mut reader) = refused.unwrap().join().unwrap();
@@ -48,7 +48,7 @@ fn a_worker_beside_others_may_wait() {
     watched(|| {
         let (directory, jobs) = (scratch(), Tended::new(support::builder().workers(2)));
         let Some(path) = cold_file(directory.path(), "known") else { return };
-        let mut reader = jobs.submitter().reader().open(&path).unwrap();
+        let mut reader = FileReader::builder(&*jobs).open(&path).unwrap();
         let all = move || {
             let mut found = Vec::new();
             reader.read_to_end(&mut found).map(|_| found).map_err(|error| error.kind())
@@ -63,9 +63,10 @@ fn of_two_workers_that_wait_one_is_refused() {
     watched(|| {
         let (directory, jobs) = (scratch(), Tended::new(support::builder().workers(2)));
         let paths = ["one", "two"].map(|name| cold_file(directory.path(), name));
-        let both = paths.map(|path| path.map(|path| jobs.submitter().reader().open(path).unwrap()));
+        let both =
+            paths.map(|path| path.map(|path| FileReader::builder(&*jobs).open(path).unwrap()));
         let [Some(one), Some(two)] = both else { return };
-        let read = |mut reader: reapool::FileReader| {
+        let read = |mut reader: FileReader| {
             move || {
                 let mut found = Vec::new();
                 reader.read_to_end(&mut found).map(|_| found).map_err(|error| error.kind())
@@ -88,7 +89,7 @@ fn blocking_work_may_wait_as_long_as_a_blocking_thread_is_left() {
             let builder = support::builder().workers(1).blocking_threads(threads);
             let (directory, jobs) = (scratch(), Tended::new(builder));
             let Some(path) = cold_file(directory.path(), "known") else { return };
-            let mut reader = jobs.submitter().reader().open(&path).unwrap();
+            let mut reader = FileReader::builder(&*jobs).open(&path).unwrap();
             let work = move || {
                 let mut found = Vec::new();
                 reader.read_to_end(&mut found).map(|_| found).map_err(|error| error.kind())
@@ -108,7 +109,7 @@ fn the_owner_of_an_event_loop_is_refused_and_others_read() {
         let (directory, mut jobs) = (scratch(), TendedLoop::new(Dispatcher::builder().depth(8)));
         let Some(path) = cold_file(directory.path(), "known") else { return };
         jobs.run(1).unwrap();
-        let mut reader = jobs.submitter().reader().open(&path).unwrap();
+        let mut reader = FileReader::builder(&*jobs).open(&path).unwrap();
         assert_eq!(reader.read(&mut [0]).unwrap_err().kind(), ErrorKind::Deadlock);
         let other = std::thread::spawn(move || {
             let mut found = Vec::new();
@@ -137,7 +138,7 @@ fn what_is_cached_is_read_to_its_end_without_a_wait() {
             }
             // Now and then the kernel says of cached data that it would have to wait.
             let is_read = |_| {
-                let mut reader = jobs.submitter().reader().open(&path).unwrap();
+                let mut reader = FileReader::builder(&*jobs).open(&path).unwrap();
                 let read = move || {
                     let mut found = Vec::new();
                     reader.read_to_end(&mut found).is_ok() && found == contents(0..len)

@@ -5,7 +5,7 @@ use std::io::{ErrorKind, Write};
 use std::os::unix::fs::PermissionsExt;
 
 use proptest::prelude::*;
-use reapool::{Durability, FileHandle, IoWay};
+use reapool::{Durability, FileHandle, FileWriter, IoWay};
 
 use crate::support::{
     self, Tended, contents, known_file, make_fifo, open_direct, scratch, watched,
@@ -36,7 +36,7 @@ proptest! {
         let (directory, jobs) = (scratch(), Tended::new(support::builder().depth(4).workers(1)));
         let path = known_file(directory.path(), "file", before);
         let durability = if synced { Durability::Synced } else { Durability::Cached };
-        let builder = jobs.submitter().writer().way(WAYS[way]).chunk(chunk).write_behind(behind);
+        let builder = FileWriter::builder(&*jobs).way(WAYS[way]).chunk(chunk).write_behind(behind);
         let builder = builder.durability(durability).expected_len(expected);
         let mut writer = builder.create(&path).unwrap();
         let mut len = 0;
@@ -72,7 +72,7 @@ fn large_files_are_written_by_each_way_with_several_writes_under_way() {
         let (path, len) = (directory.path().join("file"), 40_000_001 / support::scale() as u64);
         let bytes = contents(0..len);
         for way in WAYS {
-            let mut writer = jobs.submitter().writer().way(way).create(&path).unwrap();
+            let mut writer = FileWriter::builder(&*jobs).way(way).create(&path).unwrap();
             for piece in bytes.chunks(77_777) {
                 writer.write_all(piece).unwrap();
             }
@@ -87,7 +87,7 @@ fn of_an_open_file_what_is_not_written_over_stays() {
     let (directory, jobs) = (scratch(), Tended::new(support::builder()));
     let path = known_file(directory.path(), "file", 300_000);
     let file = FileHandle::options().read(true).write(true).open(&path).unwrap();
-    let mut writer = jobs.submitter().writer().chunk(4096).over(file.clone()).unwrap();
+    let mut writer = FileWriter::builder(&*jobs).chunk(4096).over(file.clone()).unwrap();
     writer.write_all(&[7; 100_001]).unwrap();
     writer.finish().unwrap();
     let found = fs::read(&path).unwrap();
@@ -100,7 +100,7 @@ fn what_is_appended_is_in_order() {
     let (directory, jobs) = (scratch(), Tended::new(support::builder()));
     let path = known_file(directory.path(), "file", 1000);
     let file = FileHandle::options().append(true).open(&path).unwrap();
-    let mut writer = jobs.submitter().writer().chunk(4096).over(file).unwrap();
+    let mut writer = FileWriter::builder(&*jobs).chunk(4096).over(file).unwrap();
     for start in (1000..301_000).step_by(1000) {
         writer.write_all(&contents(start..start + 1000)).unwrap();
     }
@@ -115,7 +115,7 @@ fn what_cannot_be_written_so_is_refused_at_once() {
     make_fifo(&fifo);
     let fifo = File::options().read(true).write(true).open(&fifo).unwrap();
     let path = known_file(directory.path(), "file", 10);
-    let writer = || jobs.submitter().writer();
+    let writer = || FileWriter::builder(&*jobs);
     let refused = [
         (writer().over(FileHandle::from(fifo)), "pipe"),
         (writer().chunk(0).create(directory.path().join("new")), "`chunk`"),
@@ -136,7 +136,7 @@ fn what_cannot_be_written_so_is_refused_at_once() {
 fn a_new_file_has_its_permissions() {
     let (directory, jobs) = (scratch(), Tended::new(support::builder()));
     let path = directory.path().join("file");
-    jobs.submitter().writer().mode(0o600).create(&path).unwrap().finish().unwrap();
+    FileWriter::builder(&*jobs).mode(0o600).create(&path).unwrap().finish().unwrap();
     assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
     assert_eq!(path.metadata().unwrap().len(), 0);
 }
@@ -147,7 +147,7 @@ fn the_first_error_is_told_once_and_the_file_is_lost() {
         let (directory, jobs) = (scratch(), Tended::new(support::builder()));
         let path = known_file(directory.path(), "file", 10);
         let read_only = FileHandle::open_buffered(&path).unwrap();
-        let mut writer = jobs.submitter().writer().chunk(4096).over(read_only).unwrap();
+        let mut writer = FileWriter::builder(&*jobs).chunk(4096).over(read_only).unwrap();
         let first = loop {
             if let Err(error) = writer.write(&[0; 4096]) {
                 break error;

@@ -3,6 +3,8 @@
 use std::fs::{self, File};
 use std::io::Write;
 
+use reapool::FileWriter;
+
 use crate::support::{self, Drops, Tended, contents, scratch, watched};
 
 #[test]
@@ -13,7 +15,7 @@ fn a_dropped_writer_leaves_the_file_as_far_as_it_got() {
             let path = directory.path().join(given.to_string());
             let closed = Drops::default();
             let file = closed.file(File::create(&path).unwrap());
-            let mut writer = jobs.submitter().writer().chunk(4096).over(file).unwrap();
+            let mut writer = FileWriter::builder(&*jobs).chunk(4096).over(file).unwrap();
             writer.write_all(&contents(0..given)).unwrap();
             drop(writer);
             jobs.quiesce();
@@ -29,7 +31,7 @@ fn after_a_shutdown_a_writer_says_so() {
     watched(|| {
         let directory = scratch();
         let jobs = Tended::new(support::builder());
-        let mut writer = jobs.submitter().writer().create(directory.path().join("file")).unwrap();
+        let mut writer = FileWriter::builder(&*jobs).create(directory.path().join("file")).unwrap();
         writer.write_all(&[1; 10]).unwrap();
         drop(jobs);
         for _ in 0..2 {

@@ -4,6 +4,7 @@
 
 mod contents;
 mod ending;
+mod replacing;
 #[path = "../support/mod.rs"]
 mod support;
 mod tasks;

@@ -28,7 +28,8 @@ fn any_executor_writes_files() {
         let (directory, jobs) = (scratch(), Tended::new(support::builder()));
         let write = |jobs: Submitter, path: PathBuf| async move {
             for way in [IoWay::Buffered, IoWay::DirectOrBuffered] {
-                let mut writer = jobs.writer().chunk(4096).way(way).create(&path).unwrap();
+                let mut writer =
+                    FileWriter::builder(&jobs).chunk(4096).way(way).create(&path).unwrap();
                 write_all(&mut writer, &contents(0..1001)).await.unwrap();
                 poll_fn(|context| writer.poll_flush(context)).await.unwrap();
                 assert!(fs::read(&path).unwrap()[..1001] == contents(0..1001));
@@ -46,7 +47,7 @@ fn a_flush_that_is_given_up_is_no_obstacle() {
     watched(|| {
         let (directory, jobs) = (scratch(), Tended::new(support::builder()));
         let path = directory.path().join("file");
-        let builder = jobs.submitter().writer().way(IoWay::DirectOrBuffered);
+        let builder = FileWriter::builder(&*jobs).way(IoWay::DirectOrBuffered);
         let mut writer = builder.create(&path).unwrap();
         let task = Waker::from(Task::new());
         let mut context = Context::from_waker(&task);
@@ -68,7 +69,7 @@ fn a_writer_is_dropped_while_a_task_waits() {
         let path = directory.path().join("file");
         let bytes = contents(0..LEN);
         for _ in 0..20 {
-            let mut writer = jobs.submitter().writer().chunk(4096).create(&path).unwrap();
+            let mut writer = FileWriter::builder(&*jobs).chunk(4096).create(&path).unwrap();
             let task = Task::new();
             let waker = Waker::from(Arc::clone(&task));
             let mut context = Context::from_waker(&waker);

@@ -21,7 +21,7 @@ fn the_only_worker_is_refused_and_another_thread_goes_on() {
     watched(|| {
         let (directory, jobs) = (scratch(), Tended::new(support::builder().workers(1)));
         let path = directory.path().join("file");
-        let builder = jobs.submitter().writer().chunk(4096).write_behind(8192);
+        let builder = FileWriter::builder(&*jobs).chunk(4096).write_behind(8192);
         let mut writer = builder.create(&path).unwrap();
         let work = move || (give_all(&mut writer), writer);
         let (given, mut writer) = jobs.spawn(Job::nop(work)).unwrap().join().unwrap();
@@ -36,7 +36,7 @@ fn a_worker_beside_others_may_wait() {
     watched(|| {
         let (directory, jobs) = (scratch(), Tended::new(support::builder().workers(2)));
         let path = directory.path().join("file");
-        let mut writer = jobs.submitter().writer().chunk(4096).create(&path).unwrap();
+        let mut writer = FileWriter::builder(&*jobs).chunk(4096).create(&path).unwrap();
         let given = jobs.spawn(Job::nop(move || give_all(&mut writer))).unwrap().join().unwrap();
         assert_eq!(given, Ok(LEN));
         assert!(fs::read(&path).unwrap() == contents(0..LEN));
@@ -50,7 +50,7 @@ fn blocking_work_may_wait_as_long_as_a_blocking_thread_is_left() {
             let builder = support::builder().workers(1).blocking_threads(threads);
             let (directory, jobs) = (scratch(), Tended::new(builder));
             let path = directory.path().join("file");
-            let mut writer = jobs.submitter().writer().chunk(4096).create(&path).unwrap();
+            let mut writer = FileWriter::builder(&*jobs).chunk(4096).create(&path).unwrap();
             let work = Job::blocking(move || give_all(&mut writer), |given| given);
             let given = jobs.spawn(work).unwrap().join().unwrap();
             assert_eq!(given, if threads > 1 { Ok(LEN) } else { Err(ErrorKind::Deadlock) });
@@ -64,7 +64,7 @@ fn the_owner_of_an_event_loop_is_refused_and_others_write() {
         let (directory, mut jobs) = (scratch(), TendedLoop::new(Dispatcher::builder().depth(8)));
         let path = directory.path().join("file");
         jobs.run(1).unwrap();
-        let mut writer = jobs.submitter().writer().create(&path).unwrap();
+        let mut writer = FileWriter::builder(&*jobs).create(&path).unwrap();
         writer.write_all(b"").unwrap();
         writer.write_all(&contents(0..10)).unwrap();
         assert_eq!(writer.finish().unwrap_err().kind(), ErrorKind::Deadlock);

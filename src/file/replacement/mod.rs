@@ -2,8 +2,6 @@
 //! nobody ever finds a part of it. `temporary` is that name, and `permissions` are those of the
 //! file that was there. No bytes are moved here.
 
-#![cfg_attr(not(test), expect(dead_code, reason = "nothing in the crate replaces files yet"))]
-
 mod permissions;
 mod temporary;
 #[cfg(test)]
@@ -17,6 +15,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use crate::file::durability::Durability;
 use crate::file::handle::FileHandle;
 use crate::file::links::Links;
 use crate::file::metadata::{FileKind, Metadata};
@@ -47,18 +46,6 @@ pub(crate) struct Replacement {
     links: Links,
     /// Of the file that was there at the beginning.
     permissions: Option<Permissions>,
-}
-
-/// What outlives a crash of the system.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Durability {
-    /// Nothing is waited for. After a crash the file may be the old one, the new one, or, on some
-    /// file systems, one of which contents are missing.
-    None,
-    /// The file is the old one or the new one, and as soon as [`Replacement::commit`] has returned
-    /// it is the new one: the contents are synced before it gets its name, and the directory
-    /// afterwards.
-    Synced,
 }
 
 impl Replacement {
@@ -146,7 +133,7 @@ impl Replacement {
     /// Syncs the file, if that is asked for. The directory is opened, which can fail, before
     /// anything is renamed.
     fn sync(&self, durability: Durability) -> io::Result<Option<OwnedFd>> {
-        if durability == Durability::None {
+        if durability == Durability::Cached {
             return Ok(None);
         }
         let flags = libc::O_RDONLY | libc::O_DIRECTORY;

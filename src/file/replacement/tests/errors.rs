@@ -11,9 +11,10 @@ use std::path::Path;
 use super::{
     as_stranger, filled, is_root, names, public, refusal, scratch, set_mode, system_error,
 };
+use crate::file::durability::Durability;
 use crate::file::links::Links;
 use crate::file::options::OpenOptions;
-use crate::file::replacement::{Durability, Replacement};
+use crate::file::replacement::Replacement;
 
 #[test]
 fn links_are_replaced_themselves_or_refused() {
@@ -30,7 +31,7 @@ fn links_are_replaced_themselves_or_refused() {
         assert!(error.to_string().contains("symbolic link"), "{error}");
         assert_eq!(names(&directory), ["file", "other"]);
 
-        filled(&target, "new").commit(Durability::None).unwrap();
+        filled(&target, "new").commit(Durability::Cached).unwrap();
         assert!(fs::symlink_metadata(&target).unwrap().is_file());
         assert_eq!(fs::read(&target).unwrap(), b"new");
         assert_eq!(fs::read(&other).unwrap(), b"other");
@@ -40,7 +41,7 @@ fn links_are_replaced_themselves_or_refused() {
         fs::remove_file(&target).unwrap();
         let (replacement, _file) = Replacement::begin(&target, &options).unwrap();
         symlink(destination, &target).unwrap();
-        let error = replacement.commit(Durability::None).unwrap_err();
+        let error = replacement.commit(Durability::Cached).unwrap_err();
         assert_eq!(system_error(&error), Some(libc::ELOOP));
         fs::remove_file(&target).unwrap();
     }
@@ -110,7 +111,7 @@ fn a_directory_need_not_be_readable_unless_it_is_synced() {
     // To write and to search it is enough.
     set_mode(directory.path(), 0o333);
     let error = as_stranger(|| {
-        filled(&target, "new").commit(Durability::None).unwrap();
+        filled(&target, "new").commit(Durability::Cached).unwrap();
         filled(&target, "newer").commit(Durability::Synced).unwrap_err()
     });
     set_mode(directory.path(), 0o755);
@@ -167,7 +168,7 @@ fn a_temporary_file_that_was_taken_away_is_an_error() {
 fn a_directory_that_is_removed_meanwhile_is_an_error() {
     let (directory, _) = scratch();
     let inner = directory.path().join("inner");
-    for durability in [Durability::None, Durability::Synced] {
+    for durability in [Durability::Cached, Durability::Synced] {
         fs::create_dir(&inner).unwrap();
         let replacement = filled(&inner.join("file"), "new");
         fs::remove_dir_all(&inner).unwrap();

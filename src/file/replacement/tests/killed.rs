@@ -11,8 +11,9 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use crate::file::durability::Durability;
 use crate::file::options::OpenOptions;
-use crate::file::replacement::{Durability, Replacement};
+use crate::file::replacement::Replacement;
 
 /// Where the child replaces a file, the version with which it begins, and after how many bytes of
 /// progress it waits to be killed.
@@ -82,7 +83,8 @@ fn replace(target: &Path, version: u64, progress: &mut Progress) {
         file.write_all_at(block, (number * BLOCK) as u64).unwrap();
         progress.tell(WRITTEN);
     }
-    let durability = if version.is_multiple_of(4) { Durability::Synced } else { Durability::None };
+    let durability =
+        if version.is_multiple_of(4) { Durability::Synced } else { Durability::Cached };
     replacement.commit(durability).unwrap();
     progress.tell(COMMITTED);
 }

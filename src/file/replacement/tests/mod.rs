@@ -19,7 +19,8 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
-use super::{Durability, Replacement};
+use super::Replacement;
+use crate::file::durability::Durability;
 use crate::file::handle::FileHandle;
 use crate::file::io_way::IoWay;
 use crate::file::open_error::OpenError;
@@ -103,7 +104,7 @@ fn is_root() -> bool {
 
 #[test]
 fn a_file_is_the_old_one_until_it_is_the_new_one() {
-    for durability in [Durability::None, Durability::Synced] {
+    for durability in [Durability::Cached, Durability::Synced] {
         let (directory, target) = scratch();
         fs::write(&target, "old").unwrap();
         let old = File::open(&target).unwrap();
@@ -177,7 +178,7 @@ fn what_the_options_say_of_opening_has_no_meaning() {
     let readable = File::from(file.as_fd().try_clone_to_owned().unwrap());
     readable.read_exact_at(&mut bytes, 0).unwrap();
     assert_eq!(&bytes, b"new");
-    replacement.commit(Durability::None).unwrap();
+    replacement.commit(Durability::Cached).unwrap();
 
     options.custom_flags(libc::O_PATH);
     let error = Replacement::begin(&target, &options).err().unwrap();
@@ -192,7 +193,7 @@ fn names_of_any_bytes_and_lengths_are_replaced() {
     for name in all {
         let target = directory.path().join(OsStr::from_bytes(name));
         for contents in ["old", "new"] {
-            filled(&target, contents).commit(Durability::None).unwrap();
+            filled(&target, contents).commit(Durability::Cached).unwrap();
             assert_eq!(fs::read(&target).unwrap(), contents.as_bytes());
         }
         fs::remove_file(target).unwrap();
@@ -219,9 +220,9 @@ fn of_two_at_once_the_last_one_stays() {
     let (directory, target) = scratch();
     let [first, second] = ["first", "second"].map(|contents| filled(&target, contents));
     assert_eq!(names(&directory).len(), 2);
-    second.commit(Durability::None).unwrap();
+    second.commit(Durability::Cached).unwrap();
     assert_eq!(fs::read(&target).unwrap(), b"second");
-    first.commit(Durability::None).unwrap();
+    first.commit(Durability::Cached).unwrap();
     assert_eq!(fs::read(&target).unwrap(), b"first");
     assert_eq!(names(&directory), ["file"]);
 }
@@ -235,7 +236,7 @@ fn many_at_once_leave_one_whole_file() {
             scope.spawn(move || {
                 for _ in 0..50 {
                     let contents = format!("{number}").repeat(100);
-                    filled(target, &contents).commit(Durability::None).unwrap();
+                    filled(target, &contents).commit(Durability::Cached).unwrap();
                 }
             });
         }

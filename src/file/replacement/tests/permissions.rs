@@ -7,8 +7,9 @@ use std::path::Path;
 use super::{
     STRANGER, as_stranger, begin, filled, is_root, mode, public, scratch, set_mode, write,
 };
+use crate::file::durability::Durability;
 use crate::file::options::OpenOptions;
-use crate::file::replacement::{Durability, Replacement};
+use crate::file::replacement::Replacement;
 
 #[test]
 fn permissions_are_those_of_the_file_that_is_replaced() {
@@ -19,19 +20,19 @@ fn permissions_are_those_of_the_file_that_is_replaced() {
         let (replacement, file) = begin(&target).unwrap();
         assert_eq!(file.metadata().unwrap().mode & 0o7077, 0, "its owner's alone");
         write(&file, "new");
-        replacement.commit(Durability::None).unwrap();
+        replacement.commit(Durability::Cached).unwrap();
         assert_eq!(mode(&target), permissions);
     }
     // They are those that it has in the end.
     set_mode(&target, 0o644);
     let replacement = filled(&target, "new");
     set_mode(&target, 0o604);
-    replacement.commit(Durability::None).unwrap();
+    replacement.commit(Durability::Cached).unwrap();
     assert_eq!(mode(&target), 0o604);
     // Or had at the beginning, if it is gone.
     let replacement = filled(&target, "new");
     fs::remove_file(&target).unwrap();
-    replacement.commit(Durability::None).unwrap();
+    replacement.commit(Durability::Cached).unwrap();
     assert_eq!(mode(&target), 0o604);
 }
 
@@ -43,7 +44,7 @@ fn a_file_that_was_not_there_has_the_mode_of_the_options() {
         let mut options = OpenOptions::new();
         options.mode(bits);
         let (replacement, _file) = Replacement::begin(&target, &options).unwrap();
-        replacement.commit(Durability::None).unwrap();
+        replacement.commit(Durability::Cached).unwrap();
         // The umask is taken from it, whatever that is.
         options.write(true).create_new(true).open(&other).unwrap();
         assert_eq!(mode(&target), mode(&other));
@@ -60,7 +61,7 @@ fn owner_and_group_are_kept_where_that_is_allowed() {
     fs::write(&target, "old").unwrap();
     chown(&target, Some(STRANGER), Some(STRANGER + 1)).unwrap();
     set_mode(&target, 0o6754);
-    filled(&target, "new").commit(Durability::None).unwrap();
+    filled(&target, "new").commit(Durability::Cached).unwrap();
     let owners = |path: &Path| fs::metadata(path).map(|it| (it.uid(), it.gid())).unwrap();
     assert_eq!(owners(&target), (STRANGER, STRANGER + 1));
     assert_eq!(mode(&target), 0o6754);
@@ -73,7 +74,7 @@ fn owner_and_group_are_kept_where_that_is_allowed() {
     chown(&target, Some(STRANGER), Some(0)).unwrap();
     let bits = replacement.file.metadata().unwrap().mode;
     set_mode(&target, bits);
-    replacement.commit(Durability::None).unwrap();
+    replacement.commit(Durability::Cached).unwrap();
     assert_eq!((owners(&target), mode(&target)), ((STRANGER, 0), bits));
     assert_ne!(bits & 0o4000, 0);
 
@@ -83,7 +84,7 @@ fn owner_and_group_are_kept_where_that_is_allowed() {
         chown(&target, Some(0), None).unwrap();
         set_mode(&target, bits);
         set_mode(directory.path(), 0o777);
-        as_stranger(|| filled(&target, "strange").commit(Durability::None)).unwrap();
+        as_stranger(|| filled(&target, "strange").commit(Durability::Cached)).unwrap();
         assert_eq!(owners(&target), (STRANGER, 0));
         assert_eq!(mode(&target), expected);
     }

@@ -12,7 +12,7 @@ use std::path::Path;
 
 use super::errors::assert_refused;
 use super::{begin, filled, is_root, mode, names, scratch, set_mode, system_error};
-use crate::file::replacement::Durability;
+use crate::file::durability::Durability;
 
 /// What a forked child ended with that did this.
 fn in_child(action: impl FnOnce() -> bool) -> i32 {
@@ -76,12 +76,12 @@ fn a_forked_child_has_no_part_in_it() {
     });
     assert_eq!(dropped, 0);
     let committed = in_child(|| {
-        let error = replacement.take().unwrap().commit(Durability::None).unwrap_err();
+        let error = replacement.take().unwrap().commit(Durability::Cached).unwrap_err();
         error.kind() == io::ErrorKind::Unsupported && names(&directory).len() == 2
     });
     assert_eq!(committed, 0);
     assert_eq!(fs::read(&target).unwrap(), b"old");
-    replacement.take().unwrap().commit(Durability::None).unwrap();
+    replacement.take().unwrap().commit(Durability::Cached).unwrap();
     assert_eq!(fs::read(&target).unwrap(), b"new");
     assert_eq!(names(&directory), ["file"]);
 }
@@ -167,7 +167,7 @@ fn a_file_that_is_not_on_the_device_does_not_get_the_name() {
         assert_eq!(system_error(&error), Some(libc::EIO));
         assert!(error.to_string().contains("was not replaced: sync of the new file"), "{error}");
         assert_eq!(fs::read(&target).unwrap(), b"old");
-        second.commit(Durability::None).unwrap();
+        second.commit(Durability::Cached).unwrap();
         true
     });
     assert_eq!(status, 0);

@@ -1,15 +1,4 @@
-//! What a writer is told: how much it writes at a time, and when a file is finished.
-
-/// What the end of a writer waits for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Durability {
-    /// The kernel has the data. It is lost if the system goes down before it is written out.
-    #[default]
-    Cached,
-    /// The device has the data, and what it takes to find it in the file: fsync(2).
-    Synced,
-}
+//! How much a writer writes at a time.
 
 /// How much is written at a time, and how many writes are under way.
 #[derive(Clone, Copy, Debug)]
