@@ -52,7 +52,7 @@ use crate::pipeline::wakeups::owner::OwnerWakeups;
 use crate::pipeline::wakeups::workers::WorkerWakeups;
 use crate::sync::MutexGuard;
 use crate::sys::fork::ForkMark;
-use crate::wait::waiting_threads::{WaitingThread, WaitingThreads};
+use crate::wait::waiting_threads::{Wait, WaitingThreads};
 use crate::wait::wake;
 use crate::wait::worker_mark::{self, Role};
 
@@ -69,6 +69,8 @@ pub(crate) struct Pipeline {
     /// Workers and blocking threads that wait for results of this dispatcher's runs.
     waiting_workers: WaitingThreads,
     waiting_blocking_threads: WaitingThreads,
+    /// Those of both, whose jobs keep their slots meanwhile.
+    waiting_slots: WaitingThreads,
 }
 
 /// The threads that run the callbacks.
@@ -114,6 +116,7 @@ impl Pipeline {
             reaper_deaf: AtomicBool::new(false),
             waiting_workers: WaitingThreads::of(workers),
             waiting_blocking_threads: WaitingThreads::of(blocking_threads),
+            waiting_slots: WaitingThreads::of(limits.depth as usize),
         });
         let service: Arc<dyn BlockingService> = pipeline.clone();
         pipeline.launcher.blocking.serve(Arc::downgrade(&service));
@@ -162,13 +165,14 @@ impl Pipeline {
 
     /// Lets the calling thread wait for results of a run of this dispatcher, as long as the value
     /// exists. `None` if it must not: it runs a callback or blocking work, and every other thread
-    /// that could do so waits already.
-    pub(crate) fn wait_for_results(&self) -> Option<Option<WaitingThread<'_>>> {
-        match self.role_here() {
-            None => Some(None),
-            Some(Role::Worker) => self.waiting_workers.wait().map(Some),
-            Some(Role::BlockingThread) => self.waiting_blocking_threads.wait().map(Some),
-        }
+    /// that could do so waits already, or a job that waits has every other slot.
+    pub(crate) fn wait_for_results(&self) -> Option<Wait<'_>> {
+        let threads = match self.role_here() {
+            None => return Some(Wait::Outside),
+            Some(Role::Worker) => &self.waiting_workers,
+            Some(Role::BlockingThread) => &self.waiting_blocking_threads,
+        };
+        Some(Wait::Inside { _thread: threads.wait()?, _slot: self.waiting_slots.wait()? })
     }
 
     /// Whether the job that the calling thread waits for might have to be run by itself.

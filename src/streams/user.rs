@@ -4,7 +4,7 @@ use std::io;
 use std::task::Waker;
 
 use crate::pipeline::Pipeline;
-use crate::wait::waiting_threads::WaitingThread;
+use crate::wait::waiting_threads::Wait;
 
 /// How the user waits.
 #[derive(Clone, Copy)]
@@ -17,7 +17,7 @@ pub(crate) enum User<'a> {
 
 /// Lets the calling thread wait for jobs of the dispatcher as long as the value exists. An error if
 /// it must not: nobody might be left to bring what it waits for.
-pub(crate) fn may_wait(pipeline: &Pipeline) -> io::Result<Option<WaitingThread<'_>>> {
+pub(crate) fn may_wait(pipeline: &Pipeline) -> io::Result<Wait<'_>> {
     let waiting =
         if pipeline.wakeups().is_owner_here() { None } else { pipeline.wait_for_results() };
     waiting.ok_or_else(|| {

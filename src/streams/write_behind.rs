@@ -5,6 +5,7 @@
 
 use std::io;
 use std::mem;
+use std::os::fd::AsFd;
 use std::sync::Weak;
 use std::task::Poll;
 
@@ -15,6 +16,7 @@ use crate::pipeline::Pipeline;
 use crate::pool::pool_buf::PoolBuf;
 use crate::streams::user::{User, check_fork, is_shut_down, may_wait, shut_down};
 use crate::sync::{Arc, Condvar, Mutex, lock};
+use crate::sys::descriptor::set_len;
 use crate::wait::{TaskWaker, wake};
 
 pub(crate) struct WriteBehind {
@@ -32,6 +34,8 @@ struct State {
     failure: Failure,
     /// Of the task that waits for a write to end.
     waker: Option<TaskWaker>,
+    /// See [`WriteBehind::cut_when_over`].
+    cut_to: Option<u64>,
 }
 
 /// Whether a write has failed, for good.
@@ -61,8 +65,8 @@ impl WriteBehind {
         &self.file
     }
 
-    /// Begins to write a buffer.
-    pub(crate) fn begin(&self, buffer: PoolBuf, offset: u64) -> io::Result<()> {
+    /// Begins to write a buffer. If it can't, the next wait tells.
+    pub(crate) fn begin(&self, buffer: PoolBuf, offset: u64) {
         let own = self.own();
         let job = Job::write(&self.file, buffer, offset, move |done| {
             let Completion { result, buffer, file, .. } = done;
@@ -70,32 +74,48 @@ impl WriteBehind {
             drop((buffer, file));
             own.end(result.err());
         });
-        self.post(job.exact())
+        self.post(job.exact());
     }
 
-    /// Begins work on the file that may block: a blocking thread does it.
+    /// Begins work on the file that may block: a blocking thread does it. If it can't, the next
+    /// wait tells.
     pub(crate) fn begin_work(
         &self,
         work: impl FnOnce(&FileHandle) -> io::Result<()> + Send + 'static,
-    ) -> io::Result<()> {
+    ) {
         let (own, file) = (self.own(), self.file.clone());
-        self.post(Job::blocking(move || work(&file), move |done| own.end(done.err())))
+        self.post(Job::blocking(move || work(&file), move |done| own.end(done.err())));
     }
 
-    fn post(&self, job: Job) -> io::Result<()> {
-        check_fork(&self.pipeline)?;
+    fn post(&self, job: Job) {
         lock(&self.state).under_way += 1;
         let is_shut_down = is_shut_down(&self.pipeline);
         let refused = if is_shut_down { Some(job) } else { self.pipeline.post(job).err() };
-        if refused.is_none() {
-            return Ok(());
+        if refused.is_some() {
+            let mut state = lock(&self.state);
+            state.under_way -= 1;
+            state.failure = Failure::ShutDown;
         }
-        let mut state = lock(&self.state);
-        state.under_way -= 1;
-        state.failure = Failure::ShutDown;
-        drop(state);
         drop(refused);
-        Err(shut_down())
+    }
+
+    /// An error if this is a forked child, or a write has failed.
+    pub(crate) fn check(&self) -> io::Result<()> {
+        check_fork(&self.pipeline)?;
+        lock(&self.state).outcome(usize::MAX).unwrap_or(Ok(()))
+    }
+
+    /// The file is lost: the next wait tells why. The first reason stays.
+    pub(crate) fn fail(&self, error: io::Error) {
+        lock(&self.state).fail(error);
+    }
+
+    /// The file is not finished. It is cut to this length when no write is under way, and nobody
+    /// has this.
+    pub(crate) fn cut_when_over(&self, len: u64) {
+        if !self.pipeline.is_forked() {
+            lock(&self.state).cut_to = Some(len);
+        }
     }
 
     fn own(&self) -> Arc<Self> {
@@ -105,8 +125,8 @@ impl WriteBehind {
     fn end(&self, error: Option<io::Error>) {
         let mut state = lock(&self.state);
         state.under_way -= 1;
-        if let (Some(error), Failure::None) = (error, &state.failure) {
-            state.failure = Failure::New(error);
+        if let Some(error) = error {
+            state.fail(error);
         }
         let waker = state.waker.take();
         drop(state);
@@ -145,7 +165,28 @@ impl WriteBehind {
     }
 }
 
+impl Drop for WriteBehind {
+    fn drop(&mut self) {
+        let cut_to = lock(&self.state).cut_to;
+        if let (Some(len), false) = (cut_to, self.pipeline.is_forked()) {
+            let file = self.file.clone();
+            // Nobody is left who could be told of an error, nor if the dispatcher has ended.
+            let cut = Job::blocking(move || drop(set_len(file.as_fd(), len)), drop);
+            let _ = self.pipeline.post(cut);
+        }
+    }
+}
+
 impl State {
+    fn fail(&mut self, error: io::Error) {
+        if let Failure::None = self.failure {
+            // Who is told that a write was interrupted would try again, for ever.
+            let is_interrupted = error.kind() == io::ErrorKind::Interrupted;
+            let error = if is_interrupted { io::Error::other(error) } else { error };
+            self.failure = Failure::New(error);
+        }
+    }
+
     /// Whether the wait until no more than `most` writes are under way is over, and how.
     fn outcome(&mut self, most: usize) -> Option<io::Result<()>> {
         match mem::replace(&mut self.failure, Failure::None) {
@@ -160,7 +201,7 @@ impl State {
             }
             Failure::Told(kind) => {
                 self.failure = Failure::Told(kind);
-                Some(Err(io::Error::new(kind, "an earlier write of this file has failed")))
+                Some(Err(io::Error::new(kind, "an earlier step of writing this file has failed")))
             }
         }
     }

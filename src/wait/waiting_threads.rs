@@ -12,6 +12,14 @@ pub(crate) struct WaitingThreads {
 /// One of the threads that wait.
 pub(crate) struct WaitingThread<'a>(&'a WaitingThreads);
 
+/// A thread that waits for what others have to do, as long as the value exists.
+pub(crate) enum Wait<'a> {
+    /// It is none of those others.
+    Outside,
+    /// It is one of them, and its own job occupies a slot meanwhile.
+    Inside { _thread: WaitingThread<'a>, _slot: WaitingThread<'a> },
+}
+
 impl WaitingThreads {
     /// None of so many threads waits.
     pub(crate) fn of(threads: usize) -> Self {

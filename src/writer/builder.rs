@@ -14,6 +14,7 @@ use crate::file::options::OpenOptions;
 use crate::file::replacement::Replacement;
 use crate::pipeline::Pipeline;
 use crate::pool::BufferPool;
+use crate::streams::user::{check_fork, is_shut_down, shut_down};
 use crate::submit::Submitter;
 use crate::sync::Arc;
 use crate::writer::FileWriter;
@@ -122,7 +123,7 @@ impl FileWriterBuilder {
     /// Creates a file, or truncates one that is there, and writes it. Waits for open(2).
     ///
     /// While it is written directly, the file may be longer than what was written to it, until
-    /// [`finish`](FileWriter::finish).
+    /// [`finish`](FileWriter::finish). A block device is not written directly.
     ///
     /// # Errors
     ///
@@ -130,7 +131,13 @@ impl FileWriterBuilder {
     /// [`InvalidInput`](io::ErrorKind::InvalidInput) if the settings make no sense, or the file has
     /// no offsets, as a pipe.
     pub fn create(self, path: impl AsRef<Path>) -> io::Result<FileWriter> {
-        let file = self.options().create(true).truncate(true).open(path)?;
+        self.check()?;
+        let path = path.as_ref();
+        let mut file = self.options().create(true).truncate(true).open(path)?;
+        if self.way == IoWay::DirectOrBuffered && file.kind() == FileKind::BlockDevice {
+            // What is written last may be a part of a block.
+            file = self.options().way(IoWay::Buffered).open(path)?;
+        }
         self.build(file, Placement::Open)
     }
 
@@ -170,6 +177,7 @@ impl FileWriterBuilder {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn replace(self, path: impl AsRef<Path>) -> io::Result<FileWriter> {
+        self.check()?;
         let (replacement, file) = Replacement::begin(path.as_ref(), &self.options())?;
         self.build(file, Placement::InPlaceOf(replacement))
     }
@@ -195,11 +203,28 @@ impl FileWriterBuilder {
         if file.is_direct() {
             // Nobody knows what may be behind the last byte.
             return Err(invalid(
-                "a writer of a handle goes through the page cache: open the file \
-                                buffered, or have the writer create it",
+                "a writer of a handle goes through the page cache: open the file buffered, or have \
+                 the writer create it",
             ));
         }
         self.build(file, Placement::Open)
+    }
+
+    /// Finds out what can be found out before a file is created or truncated.
+    fn check(&self) -> io::Result<()> {
+        check_fork(&self.pipeline)?;
+        if is_shut_down(&self.pipeline) {
+            return Err(shut_down());
+        }
+        self.check_settings(Lengths::BLOCK)?;
+        pool(Lengths::new(Lengths::BLOCK, self.chunk, self.behind)).map(drop)
+    }
+
+    fn check_settings(&self, block: usize) -> io::Result<()> {
+        if !(1..=CHUNK_MAX).contains(&self.chunk) || block > CHUNK_MAX {
+            return Err(invalid("`chunk` must be between 1 byte and 1 GiB"));
+        }
+        Ok(())
     }
 
     fn build(self, file: FileHandle, placement: Placement) -> io::Result<FileWriter> {
@@ -209,20 +234,18 @@ impl FileWriterBuilder {
             ));
         }
         let block = Alignment { memory: Lengths::BLOCK, ..file.alignment() }.step();
-        if !(1..=CHUNK_MAX).contains(&self.chunk) || block > CHUNK_MAX {
-            return Err(invalid("`chunk` must be between 1 byte and 1 GiB"));
-        }
+        self.check_settings(block)?;
         // Each write at the end must find the one before it there.
         let behind = if file.appends() { 0 } else { self.behind };
         let lengths = Lengths::new(block, self.chunk, behind);
         let pool = pool(lengths)?;
         if file.is_direct() && file.kind() != FileKind::Regular {
             return Err(invalid(
-                "a device is written directly by jobs, or by a writer through the \
-                                page cache: set another way",
+                "a device is written directly by jobs, or by a writer through the page cache: set \
+                 another way",
             ));
         }
-        let filling = Filling::new(&self.pipeline, file, pool, lengths, self.expected)?;
+        let filling = Filling::new(&self.pipeline, file, pool, lengths, self.expected);
         Ok(FileWriter::new(filling, placement, self.durability))
     }
 }

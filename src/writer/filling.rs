@@ -44,7 +44,7 @@ impl Filling {
         pool: BufferPool,
         lengths: Lengths,
         expected: u64,
-    ) -> io::Result<Self> {
+    ) -> Self {
         let is_reserved = file.is_direct() && file.kind() == FileKind::Regular;
         let mut filling = Self {
             writes: WriteBehind::new(pipeline, file),
@@ -57,9 +57,9 @@ impl Filling {
             end: None,
         };
         if is_reserved && expected > 0 {
-            filling.reserve(expected)?;
+            filling.expect(expected);
         }
-        Ok(filling)
+        filling
     }
 
     pub(crate) fn writes(&self) -> &WriteBehind {
@@ -80,8 +80,17 @@ impl Filling {
         self.reserved.map(|_| self.position())
     }
 
+    /// The file is not finished. It loses what was added to it ahead of its writes.
+    pub(crate) fn give_up(&self) {
+        if self.reserved.is_some() {
+            let written = self.offset + self.flushed as u64;
+            self.writes.cut_when_over(self.end.map_or(written, |end| end.min(written)));
+        }
+    }
+
     /// Copies bytes into the buffer, as many as there is room for.
     pub(crate) fn poll_write(&mut self, user: User<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.writes.check()?;
         if bytes.is_empty() {
             return Poll::Ready(Ok(0));
         }
@@ -101,13 +110,14 @@ impl Filling {
         if self.is_full() && self.flushed == 0 {
             // Nothing is to be waited for: there was room for this write before its buffer was
             // leased.
-            ready!(self.poll_send(user))?;
+            self.send();
         }
         Poll::Ready(Ok(count))
     }
 
     /// Writes what there is, and waits for all writes.
     pub(crate) fn poll_flush(&mut self, user: User<'_>) -> Poll<io::Result<()>> {
+        self.writes.check()?;
         match self.buffer.as_deref().map_or(0, <[u8]>::len) {
             len if len == self.flushed => {}
             len if self.reserved.is_some() && len % self.lengths.block() > 0 => {
@@ -120,6 +130,7 @@ impl Filling {
 
     /// Begins to write what is left. Nothing comes after it.
     pub(crate) fn poll_end(&mut self, user: User<'_>) -> Poll<io::Result<()>> {
+        self.writes.check()?;
         self.end = Some(self.position());
         if self.buffer.as_deref().map_or(0, <[u8]>::len) > self.flushed {
             ready!(self.poll_send(user))?;
@@ -143,12 +154,17 @@ impl Filling {
         if self.flushed > 0 {
             ready!(self.writes.poll_under_way(0, user))?;
         }
-        let Some(buffer) = self.buffer.take() else { return Poll::Ready(Ok(())) };
-        self.flushed = 0;
-        let len = buffer.len() as u64;
-        self.begin(buffer)?;
-        self.offset += len;
+        self.send();
         Poll::Ready(Ok(()))
+    }
+
+    fn send(&mut self) {
+        if let Some(buffer) = self.buffer.take() {
+            self.flushed = 0;
+            let len = buffer.len() as u64;
+            self.begin(buffer);
+            self.offset += len;
+        }
     }
 
     /// Begins to write the buffer, and keeps the part of a block at its end, for the block is not
@@ -162,19 +178,21 @@ impl Filling {
         let whole = buffer.len() / self.lengths.block() * self.lengths.block();
         self.flushed = next.append(&buffer[whole..]);
         self.buffer = Some(next);
-        self.begin(buffer)?;
+        self.begin(buffer);
         self.offset += whole as u64;
         Poll::Ready(Ok(()))
     }
 
     /// Begins to write a buffer where it goes. A direct write has whole blocks: what it writes too
     /// much is cut off at the end.
-    fn begin(&mut self, mut buffer: PoolBuf) -> io::Result<()> {
+    fn begin(&mut self, mut buffer: PoolBuf) {
         if self.reserved.is_some() {
             buffer.resize(buffer.len().next_multiple_of(self.lengths.block()));
-            self.reserve(self.offset + buffer.len() as u64)?;
+            if let Err(error) = self.reserve(self.offset + buffer.len() as u64) {
+                return self.writes.fail(error);
+            }
         }
-        self.writes.begin(buffer, self.offset)
+        self.writes.begin(buffer, self.offset);
     }
 
     /// Makes the file longer, ahead of its writes: not often, as that waits for those under way.
@@ -182,9 +200,24 @@ impl Filling {
         let Some(reserved) = self.reserved.filter(|&reserved| reserved < needed) else {
             return Ok(());
         };
-        // Beyond the limit, the process would get a signal, and it may need no more than this.
-        let len = needed.max(STEP).max(reserved.saturating_mul(2));
-        let len = len.min(file_size_limit().max(needed));
+        let ample = needed.max(STEP).max(reserved.saturating_mul(2)).min(file_size_limit());
+        if ample > needed && self.set_reserved(ample).is_ok() {
+            return Ok(());
+        }
+        // It may be that only so much can be had.
+        self.set_reserved(needed)
+    }
+
+    /// Gives the file the length that it is expected to have, if that can be had.
+    fn expect(&mut self, len: u64) {
+        let _ = self.set_reserved(len.min(file_size_limit()));
+    }
+
+    fn set_reserved(&mut self, len: u64) -> io::Result<()> {
+        if len > file_size_limit() {
+            // The call would say so too, but by a signal that ends the process.
+            return Err(io::Error::from_raw_os_error(libc::EFBIG));
+        }
         set_len(self.file().as_fd(), len)?;
         self.reserved = Some(len);
         Ok(())

@@ -32,16 +32,22 @@ use crate::writer::placement::Placement;
 /// direct I/O, it may have some zeros at its end until `finish`.
 ///
 /// A write blocks while as many are under way as may be. [`poll_write`](Self::poll_write) and its
-/// like are for tasks. In a callback or in blocking work of its own dispatcher, what would have to
-/// wait is refused with an error of the kind [`Deadlock`](io::ErrorKind::Deadlock), if all other
-/// threads of the dispatcher that could complete the writes wait already; nothing is lost by that,
-/// and another thread can go on.
+/// like are for tasks.
+///
+/// In a callback or in blocking work of its own dispatcher, what would have to wait is refused with
+/// an error of the kind [`Deadlock`](io::ErrorKind::Deadlock), if all other threads of the
+/// dispatcher that could complete the writes wait already. Nothing is lost by that: another thread
+/// can go on from the [`position`](Self::position).
 ///
 /// # Errors
 ///
-/// Those of the writes, such as a full device, a little later than the bytes were given: from the
-/// next call that waits. After the first error the file is lost, and each further call says so. A
-/// write that the kernel cuts short goes on with the rest.
+/// Those of the writes, such as a full device, a little later than the bytes were given. After the
+/// first error of a write the file is lost, and each further call says so. A write that the kernel
+/// cuts short goes on with the rest.
+///
+/// A direct file is made longer ahead of its writes, now and then, by the thread or task that gives
+/// the bytes, which waits for ftruncate(2). A writer that is dropped cuts it to what was written; a
+/// process that ends first leaves it longer, by up to as much again, and at least 16 MiB.
 ///
 /// # Examples
 ///
@@ -71,6 +77,8 @@ pub struct FileWriter {
 enum Stage {
     /// It is written on.
     Open,
+    /// What is left is to be written.
+    Ending,
     /// All writes are under way, or over.
     Written,
     /// A blocking thread completes the file.
@@ -98,8 +106,9 @@ impl FileWriter {
     /// Writes what is left, waits until all is written, and completes the file as its settings say.
     /// Returns the number of bytes that were given.
     ///
-    /// After an error of the kind [`Deadlock`](io::ErrorKind::Deadlock) it can be called again, on
-    /// another thread. When it has succeeded, further calls return the same.
+    /// From the first call on, nothing more can be written. After an error of the kind
+    /// [`Deadlock`](io::ErrorKind::Deadlock) it can be called again, on another thread. When it has
+    /// succeeded, further calls return the same.
     ///
     /// # Errors
     ///
@@ -162,6 +171,9 @@ impl FileWriter {
 
     fn poll_finish_as(&mut self, user: User<'_>) -> Poll<io::Result<u64>> {
         if self.stage == Stage::Open {
+            self.stage = Stage::Ending;
+        }
+        if self.stage == Stage::Ending {
             ready!(self.filling.poll_end(user))?;
             self.stage = Stage::Written;
         }
@@ -170,7 +182,7 @@ impl FileWriter {
             if let Some(placement) = self.placement.take() {
                 let (len, durability) = (self.filling.len_to_set(), self.durability);
                 let complete = move |file: &FileHandle| placement.complete(file, len, durability);
-                self.filling.writes().begin_work(complete)?;
+                self.filling.writes().begin_work(complete);
             }
             self.stage = Stage::Completing;
         }
@@ -184,6 +196,14 @@ impl FileWriter {
             return Ok(());
         }
         Err(io::Error::new(io::ErrorKind::InvalidInput, "the writer has been told to finish"))
+    }
+}
+
+impl Drop for FileWriter {
+    fn drop(&mut self) {
+        if let Some(Placement::Open) = self.placement {
+            self.filling.give_up();
+        }
     }
 }
 

@@ -107,3 +107,48 @@ fn a_block_that_a_flush_has_written_in_part_is_not_written_again_before_that_has
         assert!(std::fs::read(&path).unwrap() == contents(0..10));
     });
 }
+
+#[test]
+fn a_file_that_cannot_be_made_longer_is_lost_and_no_call_says_otherwise() {
+    watched(|| {
+        let Some(disk) = Faulty::mount() else { return };
+        let jobs = Tended::new(builder());
+        for (given, flush) in [(100, false), (10_000, true), (1 << 20, false)] {
+            let path = disk.file("file", 0);
+            let builder = FileWriter::builder(&*jobs).way(IoWay::DirectOrBuffered).chunk(CHUNK);
+            let mut writer = builder.create(&path).unwrap();
+            // Neither ample room, nor just as much as is needed.
+            disk.rule(Rule::on(Op::SetLength).of("file").times(2).errno(libc::ENOSPC));
+            let bytes = contents(0..given);
+            let mut told = bytes.chunks(1000).find_map(|piece| writer.write_all(piece).err());
+            if flush {
+                told = told.or_else(|| writer.flush().err());
+            }
+            let told = told.or_else(|| writer.finish().err()).unwrap();
+            assert_eq!(told.kind(), ErrorKind::StorageFull, "{told}");
+            assert!(writer.write(&[1]).is_err() && writer.flush().is_err());
+            assert!(writer.finish().is_err() && writer.finish().is_err());
+            drop(writer);
+            jobs.quiesce();
+            disk.clear();
+        }
+    });
+}
+
+#[test]
+fn an_interrupted_write_is_no_reason_to_try_for_ever() {
+    watched(|| {
+        let Some(disk) = Faulty::mount() else { return };
+        let jobs = Tended::new(builder());
+        let path = disk.file("file", 0);
+        disk.rule(Rule::on(Op::Write).of("file").times(4).errno(libc::EINTR));
+        let builder = FileWriter::builder(&*jobs).way(IoWay::DirectOrBuffered).chunk(4096);
+        let mut writer = builder.create(&path).unwrap();
+        // Threads do it again, and AIO tells.
+        let told = match writer.write_all(&contents(0..LEN)) {
+            Err(error) => Some(error),
+            Ok(()) => writer.finish().err(),
+        };
+        assert!(told.is_none_or(|told| told.kind() != ErrorKind::Interrupted));
+    });
+}

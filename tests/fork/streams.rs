@@ -2,7 +2,7 @@
 
 use std::io::{ErrorKind, Read, Write};
 
-use reapool::{FileReader, FileWriter};
+use reapool::{FileReader, FileWriter, IoWay};
 
 use crate::support::alone::alone;
 use crate::support::cache::forget;
@@ -35,23 +35,27 @@ fn a_reader_is_refused_in_a_child_and_goes_on_in_the_parent() {
 #[test]
 fn a_writer_is_refused_in_a_child_and_goes_on_in_the_parent() {
     let _alone = alone();
-    let (directory, jobs) = (scratch(), Tended::new(support::builder()));
-    let path = directory.path().join("file");
-    let writer = FileWriter::builder(&*jobs).chunk(4096).create(&path).unwrap();
-    let mut writer = Some(writer);
-    let half = LEN / 2;
-    writer.as_mut().unwrap().write_all(&contents(0..half)).unwrap();
-    let status = in_child(&mut || {
-        let mut writer = writer.take().unwrap();
-        let written = writer.write_all(&[0; 100_000]).unwrap_err();
-        let finished = writer.finish().unwrap_err();
-        drop(writer);
-        let is_refused = |error: std::io::Error| error.kind() == ErrorKind::Unsupported;
-        first_failure(&[is_refused(written), is_refused(finished)])
-    });
-    assert_eq!(status, Some(0));
-    let mut writer = writer.unwrap();
-    writer.write_all(&contents(half..LEN)).unwrap();
-    assert_eq!(writer.finish().unwrap(), LEN);
-    assert!(std::fs::read(&path).unwrap() == contents(0..LEN));
+    for way in [IoWay::Buffered, IoWay::DirectOrBuffered] {
+        let (directory, jobs) = (scratch(), Tended::new(support::builder()));
+        let path = directory.path().join("file");
+        let writer = FileWriter::builder(&*jobs).way(way).chunk(4096).create(&path).unwrap();
+        let mut writer = Some(writer);
+        let half = LEN / 2;
+        writer.as_mut().unwrap().write_all(&contents(0..half)).unwrap();
+        let before = path.metadata().unwrap().len();
+        let status = in_child(&mut || {
+            let mut writer = writer.take().unwrap();
+            let written = writer.write_all(&vec![0; 20 << 20]).unwrap_err();
+            let finished = writer.finish().unwrap_err();
+            drop(writer);
+            let is_refused = |error: std::io::Error| error.kind() == ErrorKind::Unsupported;
+            let is_as_it_was = path.metadata().unwrap().len() <= before.max(half);
+            first_failure(&[is_refused(written), is_refused(finished), is_as_it_was])
+        });
+        assert_eq!(status, Some(0));
+        let mut writer = writer.unwrap();
+        writer.write_all(&contents(half..LEN)).unwrap();
+        assert_eq!(writer.finish().unwrap(), LEN);
+        assert!(std::fs::read(&path).unwrap() == contents(0..LEN), "{way:?}");
+    }
 }

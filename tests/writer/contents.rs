@@ -127,6 +127,10 @@ fn what_cannot_be_written_so_is_refused_at_once() {
         assert_eq!(error.kind(), ErrorKind::InvalidInput);
         assert!(error.to_string().contains(word), "{error}");
     }
+    for builder in [writer().chunk(0), writer().write_behind(usize::MAX)] {
+        assert_eq!(builder.create(&path).unwrap_err().kind(), ErrorKind::InvalidInput);
+        assert!(fs::read(&path).unwrap() == contents(0..10), "nothing was truncated");
+    }
     let error = writer().create(directory.path().join("no/such")).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound);
     assert!(error.to_string().contains("no/such"), "{error}");

@@ -76,3 +76,28 @@ fn the_owner_of_an_event_loop_is_refused_and_others_write() {
         assert!(fs::read(&path).unwrap() == contents(0..10));
     });
 }
+
+#[test]
+fn those_that_wait_leave_a_slot() {
+    watched(|| {
+        let directory = scratch();
+        for (depth, workers, blocking_threads) in [(1, 2, 2), (2, 1, 4)] {
+            let builder = support::builder().depth(depth).workers(workers);
+            let jobs = Tended::new(builder.blocking_threads(blocking_threads));
+            let give = |number: usize| {
+                let path = directory.path().join(format!("{depth}-{number}"));
+                let mut writer = FileWriter::builder(&*jobs).chunk(4096).create(path).unwrap();
+                move || give_all(&mut writer)
+            };
+            let handles: Vec<_> = if depth == 1 {
+                vec![jobs.spawn(Job::nop(give(0))).unwrap()]
+            } else {
+                let work = |number| Job::blocking(give(number), |given| given);
+                (0..2).map(|number| jobs.spawn(work(number)).unwrap()).collect()
+            };
+            for given in handles.into_iter().map(|handle| handle.join().unwrap()) {
+                assert!(matches!(given, Ok(LEN) | Err(ErrorKind::Deadlock)), "{given:?}");
+            }
+        }
+    });
+}
