@@ -301,6 +301,8 @@
 //! |---|---|---|
 //! | `bytes` | `Bytes` as a buffer of writes, `BytesMut` also of reads ([`IoBuf`]) | bytes |
 //! | `futures-core` | `Stream` for [`FilesStream`] | futures-core |
+//! | `futures-io` | `AsyncRead`, `AsyncBufRead`, `AsyncSeek` for [`FileReader`], `AsyncWrite` for [`FileWriter`], as the crate futures has them | futures-io |
+//! | `tokio` | the same, as tokio has them | tokio |
 
 #[cfg(not(target_os = "linux"))]
 compile_error!("reapool is built on Linux native AIO and runs on Linux only");

@@ -1,11 +1,13 @@
 //! A file to be pulled: `Read`, `BufRead` and `Seek` over reads that are ahead of the user.
 //!
 //! `reads` has the reads, which workers bring, and the wait for them. `lengths` says how much is
-//! read at a time. `builder` opens a reader.
+//! read at a time. `builder` opens a reader. `tasks` has the traits of libraries for tasks.
 
 pub(crate) mod builder;
 mod lengths;
 mod reads;
+#[cfg(any(feature = "futures-io", feature = "tokio"))]
+mod tasks;
 
 use std::fmt;
 use std::io::{self, BufRead, Read, Seek, SeekFrom};
@@ -43,7 +45,10 @@ use crate::sync::Arc;
 ///   it to where it is. Of a file that is changed meanwhile, it may give bytes that are as old as
 ///   the read-ahead; the first read that is issued after the change sees it.
 ///
-/// A read blocks until its bytes have come; [`poll_fill_buf`](Self::poll_fill_buf) is for tasks.
+/// A read blocks until its bytes have come. [`poll_fill_buf`](Self::poll_fill_buf) is for tasks,
+/// and so are `AsyncRead`, `AsyncBufRead` and `AsyncSeek`: tokio's with the feature `tokio`, and
+/// those of the crate futures with `futures-io`.
+///
 /// In a callback or in blocking work of its own dispatcher, a read that would have to wait is
 /// refused with an error of the kind [`Deadlock`](io::ErrorKind::Deadlock), if all other threads of
 /// the dispatcher that could bring the bytes wait already. So it is always if there is one worker.
@@ -67,6 +72,25 @@ use crate::sync::Arc;
 /// let reader = FileReader::builder(&dispatcher).open("Cargo.toml")?;
 /// let sections = reader.lines().filter(|line| matches!(line, Ok(line) if line.starts_with('[')));
 /// assert!(sections.count() > 3);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// A decoder that takes a `BufRead` reads straight from the buffers that the kernel has filled:
+///
+/// ```
+/// use std::io::{BufRead, BufReader, Write};
+/// use flate2::{Compression, bufread::MultiGzDecoder, write::GzEncoder};
+/// use reapool::{Dispatcher, FileReader};
+///
+/// let (directory, dispatcher) = (tempfile::tempdir()?, Dispatcher::new()?);
+/// let path = directory.path().join("lines.gz");
+/// let mut encoder = GzEncoder::new(std::fs::File::create(&path)?, Compression::fast());
+/// encoder.write_all(&b"a line\n".repeat(100_000))?;
+/// encoder.finish()?;
+///
+/// let compressed = FileReader::builder(&dispatcher).open(&path)?;
+/// let lines = BufReader::new(MultiGzDecoder::new(compressed)).lines();
+/// assert_eq!(lines.count(), 100_000);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct FileReader {

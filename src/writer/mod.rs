@@ -2,12 +2,14 @@
 //!
 //! `filling` has the buffer that the user fills, and `streams/write_behind.rs` the writes.
 //! `placement` is what becomes of the file at its end. `lengths` says how much is written at a
-//! time, and `builder` opens a writer.
+//! time, and `builder` opens a writer. `tasks` has the traits of libraries for tasks.
 
 pub(crate) mod builder;
 mod filling;
 mod lengths;
 mod placement;
+#[cfg(any(feature = "futures-io", feature = "tokio"))]
+mod tasks;
 
 use std::fmt;
 use std::io::{self, Write};
@@ -32,7 +34,8 @@ use crate::writer::placement::Placement;
 /// direct I/O, it may have some zeros at its end until `finish`.
 ///
 /// A write blocks while as many are under way as may be. [`poll_write`](Self::poll_write) and its
-/// like are for tasks.
+/// like are for tasks, and so is `AsyncWrite`: tokio's with the feature `tokio`, and that of the
+/// crate futures with `futures-io`.
 ///
 /// In a callback or in blocking work of its own dispatcher, what would have to wait is refused with
 /// an error of the kind [`Deadlock`](io::ErrorKind::Deadlock), if all other threads of the
@@ -62,6 +65,23 @@ use crate::writer::placement::Placement;
 /// let bytes = std::io::copy(&mut reader, &mut writer)?;
 /// assert_eq!(writer.finish()?, bytes);
 /// assert_eq!(std::fs::read(path)?, std::fs::read("Cargo.toml")?);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// A file is compressed beside itself, and the result has its name only when it is complete:
+///
+/// ```
+/// use flate2::{Compression, write::GzEncoder};
+/// use reapool::{Dispatcher, FileReader, FileWriter};
+///
+/// let (directory, dispatcher) = (tempfile::tempdir()?, Dispatcher::new()?);
+/// let path = directory.path().join("manifest.gz");
+/// let mut reader = FileReader::builder(&dispatcher).open("Cargo.toml")?;
+/// let writer = FileWriter::builder(&dispatcher).replace(&path)?;
+/// let mut encoder = GzEncoder::new(writer, Compression::fast());
+/// std::io::copy(&mut reader, &mut encoder)?;
+/// let bytes = encoder.finish()?.finish()?;
+/// assert_eq!(bytes, path.metadata()?.len());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct FileWriter {

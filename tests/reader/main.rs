@@ -4,6 +4,8 @@
 
 mod contents;
 mod ending;
+#[cfg(all(feature = "futures-io", feature = "tokio"))]
+mod libraries;
 mod seeking;
 #[path = "../support/mod.rs"]
 mod support;

@@ -83,3 +83,42 @@ fn a_writer_is_dropped_while_a_task_waits() {
         }
     });
 }
+
+#[cfg(feature = "tokio")]
+#[test]
+fn tokio_writes() {
+    use tokio::io::AsyncWriteExt;
+    watched(|| {
+        let (directory, jobs) = (scratch(), Tended::new(support::builder()));
+        let path = directory.path().join("file");
+        let mut writer = FileWriter::builder(&*jobs).chunk(4096).replace(&path).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            writer.write_all(&contents(0..1001)).await.unwrap();
+            writer.flush().await.unwrap();
+            writer.write_all(&contents(1001..LEN)).await.unwrap();
+            assert!(!path.exists());
+            writer.shutdown().await.unwrap();
+        });
+        assert!(fs::read(&path).unwrap() == contents(0..LEN));
+    });
+}
+
+#[cfg(feature = "futures-io")]
+#[test]
+fn futures_write() {
+    use futures::io::AsyncWriteExt;
+    watched(|| {
+        let (directory, jobs) = (scratch(), Tended::new(support::builder()));
+        let path = directory.path().join("file");
+        let mut writer = FileWriter::builder(&*jobs).chunk(4096).replace(&path).unwrap();
+        futures::executor::block_on(async {
+            writer.write_all(&contents(0..1001)).await.unwrap();
+            writer.flush().await.unwrap();
+            writer.write_all(&contents(1001..LEN)).await.unwrap();
+            assert!(!path.exists());
+            writer.close().await.unwrap();
+        });
+        assert!(fs::read(&path).unwrap() == contents(0..LEN));
+    });
+}
