@@ -33,8 +33,9 @@ fn without_rules_it_is_a_good_file_system() {
     assert!(names.eq(["a", "new"]));
     fs::remove_file(&path).unwrap();
     assert_eq!(errno(File::open(&path)), Some(libc::ENOENT));
-    let counts = [Op::Sync, Op::SetLength, Op::Close].map(|op| disk.count(op));
-    assert_eq!(counts, [1, 2, 3]);
+    assert_eq!([Op::Sync, Op::SetLength].map(|op| disk.count(op)), [1, 2]);
+    // The servers of other tests that begin meanwhile have copies of descriptors, and close them.
+    assert!(disk.count(Op::Close) >= 3);
 }
 
 #[test]
