@@ -108,6 +108,9 @@ struct PoolState {
     idle: usize,
     /// A thread has been woken or started and has not looked into the queue yet.
     coming: bool,
+    /// Threads in the user's start handler, each of which then takes a request. What the handler
+    /// waits for, and what is queued beside, is for other threads.
+    starting: usize,
     /// The threads are to end.
     dismissed: bool,
     /// Handles of threads, and of some that have ended.
@@ -204,7 +207,7 @@ impl BlockingPool {
 
     /// Makes sure that a thread comes for what is queued. False if there is no thread.
     fn wake_one(&self, state: &mut PoolState) -> bool {
-        if state.coming || state.queue.is_empty() {
+        if state.coming || state.queue.len() <= state.starting {
             return true;
         }
         if state.idle > 0 {
@@ -221,8 +224,8 @@ impl BlockingPool {
     fn run(&self, service: &dyn BlockingService, number: usize, handlers: ThreadHandlers) {
         let _guard = AbortOnUnwind;
         let thread = DispatcherThread { kind: ThreadKind::Blocking, number };
-        let went = service
-            .run_handler(&mut || handlers.started(thread))
+        let went = self
+            .run_start_handler(service, &handlers, thread)
             .then(|| self.work(service))
             .then(|| service.run_handler(&mut || handlers.ends(thread)))
             // Last, so that no two threads have the number.
@@ -232,6 +235,27 @@ impl BlockingPool {
             // The child doesn't run the parent's destructors.
             AfterWork::Forked => mem::forget(handlers),
         }
+    }
+
+    /// Runs the user's handler for the start of the calling thread. Other threads come meanwhile.
+    fn run_start_handler(
+        &self,
+        service: &dyn BlockingService,
+        handlers: &ThreadHandlers,
+        thread: DispatcherThread,
+    ) -> AfterWork {
+        if handlers.start.is_none() {
+            return AfterWork::GoOn;
+        }
+        let mut state = self.lock();
+        state.coming = false;
+        state.starting += 1;
+        self.wake_one(&mut state);
+        drop(state);
+        service.run_handler(&mut || handlers.started(thread)).then(|| {
+            self.lock().starting -= 1;
+            AfterWork::GoOn
+        })
     }
 
     fn free(&self, number: usize) -> AfterWork {

@@ -15,7 +15,7 @@ pub struct DispatcherThread {
     pub kind: ThreadKind,
     /// Its number among the threads of its kind, from 0, as in its name. No two have the same at a
     /// time. Blocking threads come and go, and one that is started gets the number of one that has
-    /// ended.
+    /// ended. While exit handlers run, there may be as many numbers more as there are such threads.
     pub number: usize,
 }
 

@@ -58,6 +58,7 @@ use std::sync::Arc;
 ///
 /// - `stable_ptr` and [`initialised`](Self::initialised) return the same values each time, on any
 ///   thread, also after the value has been moved;
+/// - [`as_bytes`](Self::as_bytes), where it is not the provided one, returns just these bytes;
 /// - `stable_ptr` is not null, and the `initialised` bytes from there on are initialised, in one
 ///   allocation, and changed only through this value (memory that several owners share is never
 ///   changed);

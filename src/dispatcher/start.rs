@@ -97,7 +97,10 @@ fn run_worker(
 ) {
     let _guard = AbortOnUnwind;
     handlers.started(thread);
-    if !pipeline.is_forked() {
+    if pipeline.is_forked() {
+        // Its channel's lock may be held for ever.
+        mem::forget(coming);
+    } else {
         drop(coming);
         worker::run(pipeline, thread.number);
     }

@@ -9,7 +9,7 @@ impl Builder {
     /// What the names of the threads begin with; `aio` by default. They are called `aio-reaper`,
     /// `aio-worker-0` and so on, and `aio-blocking-0` and so on.
     ///
-    /// Tools show the first 15 bytes of a name, so a prefix of at most 4 bytes leaves room for the
+    /// Tools show the first 15 bytes of a name, so a prefix of at most 3 bytes leaves room for the
     /// rest. A prefix with a zero byte is refused when the dispatcher is built.
     pub fn thread_name(mut self, prefix: impl Into<String>) -> Self {
         self.threads.prefix = prefix.into();
@@ -30,7 +30,7 @@ impl Builder {
     ///
     /// [`build`](Self::build) returns when it has returned on all workers, so it must not wait for
     /// what comes after that. Blocking threads are started later, when they are needed; the job
-    /// that needs one waits for the handler.
+    /// that one is started for waits for the handler, and so does a shutdown.
     ///
     /// A panic of the handler goes to the panic hook. Otherwise it is dropped: it is not counted,
     /// and the thread goes on. Waiting for the dispatcher's jobs is refused in a handler, as in a

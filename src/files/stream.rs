@@ -11,8 +11,8 @@ use crate::files::run::{FileResult, FilesRun, FilesStopper};
 /// one. It belongs to no runtime.
 ///
 /// Made by [`FilesRun::into_stream`]. The results are those that the run's iterator would give, in
-/// the order that was asked for. A task that waits occupies no thread, so it may wait in callbacks
-/// of the dispatcher too.
+/// the order that was asked for. A poll never blocks, so an executor may poll it in callbacks of
+/// the dispatcher too; to block there until it is ready, with `block_on`, may last for ever.
 ///
 /// With the feature `futures-core` it is a `Stream`.
 ///

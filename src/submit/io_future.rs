@@ -37,7 +37,8 @@ use crate::sync::Instant;
 /// | the operation | keeps | until |
 /// |---|---|---|
 /// | waits for room | nothing: it is dropped with the future | |
-/// | waits for a slot, or for a blocking thread | its buffer, and its place among the outstanding jobs | it has been done, or, with [`start_within`](Self::start_within), its deadline |
+/// | waits for a slot | its buffer, and its place among the outstanding jobs | it has been done, or, with [`start_within`](Self::start_within), its deadline and then an idle worker |
+/// | waits for a blocking thread | these, and a slot | the same |
 /// | has started | these, and a slot | the kernel answers |
 ///
 /// So a service that must answer in time does three things. It gives operations both limits, as in
@@ -53,7 +54,7 @@ use crate::sync::Instant;
 /// use reapool::{BufferPool, Dispatcher, FileHandle, Job};
 /// use tokio::time::timeout;
 ///
-/// let dispatcher = Dispatcher::builder().depth(1).backlog(8).build()?;
+/// let dispatcher = Dispatcher::builder().depth(1).backlog(8).workers(2).build()?;
 /// let pool = BufferPool::builder().build()?;
 /// let file = FileHandle::open_buffered("Cargo.toml")?;
 /// // Stands for a device that doesn't answer: it keeps the only slot.

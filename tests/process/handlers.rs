@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, mpsc};
+use std::sync::{Arc, Barrier, Mutex, OnceLock, mpsc};
 use std::thread;
 
 use reapool::{
@@ -69,6 +69,28 @@ fn handlers_run_on_each_thread_before_and_after_everything_else() {
         };
         assert_eq!(sorted(&started), sorted(&ended), "when it is shut down, all have ended");
         assert!(started.lock().unwrap().len() > 3, "also a blocking thread");
+    });
+}
+
+#[test]
+fn a_start_handler_keeps_other_blocking_threads_from_nothing() {
+    const THREADS: usize = 4;
+    let _alone = alone();
+    watched(|| {
+        // Each waits for the others.
+        let meeting = Arc::new(Barrier::new(THREADS));
+        let meet = move |thread: DispatcherThread| {
+            if thread.kind == ThreadKind::Blocking {
+                meeting.wait();
+            }
+        };
+        let builder = support::builder().workers(1).blocking_threads(THREADS).start_handler(meet);
+        let dispatcher = builder.build().unwrap();
+        let jobs: Vec<_> = (0..THREADS)
+            .map(|number| dispatcher.spawn(Job::blocking(move || number, |it| it)).unwrap())
+            .collect();
+        assert!(jobs.into_iter().map(|job| job.join().unwrap()).eq(0..THREADS));
+        dispatcher.shutdown().unwrap();
     });
 }
 
