@@ -13,11 +13,10 @@ use crate::files::settings::{BLOCK, Order, Policy, Settings};
 use crate::files::shared::FilesShared;
 use crate::pipeline::Pipeline;
 use crate::pool::BufferPool;
+use crate::pool::builder::CLASS_MAX;
 use crate::pool::error::PoolBuildError;
 use crate::sys::descriptor;
 
-/// The largest chunk: what one buffer of a pool can have.
-const CHUNK_MAX: usize = 1 << 30;
 /// File descriptors that are left to the rest of the program.
 const SPARE_FILES: usize = 64;
 
@@ -254,10 +253,10 @@ fn at_least_one(setting: &'static str, value: usize) -> Result<(), FilesError> {
 
 /// A size as a multiple of a block; an error if it is too large.
 fn rounded(setting: &'static str, value: usize) -> Result<usize, FilesError> {
-    if value <= CHUNK_MAX - 2 * BLOCK {
+    if value <= CLASS_MAX - 2 * BLOCK {
         return Ok(value.next_multiple_of(BLOCK));
     }
-    let reason = format!("it must be at most {}", CHUNK_MAX - 2 * BLOCK);
+    let reason = format!("it must be at most {}", CLASS_MAX - 2 * BLOCK);
     Err(FilesError::InvalidConfig { setting, value, reason })
 }
 

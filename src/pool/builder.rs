@@ -9,7 +9,7 @@ use crate::pool::slabs::Slabs;
 pub(super) const SIZE_UNIT: usize = 4096;
 
 /// One read or write transfers just under 2 GiB at most.
-const CLASS_MAX: usize = 1 << 30;
+pub(crate) const CLASS_MAX: usize = 1 << 30;
 const CLASSES_MAX: usize = 64;
 /// The address space of a process on x86-64. Slabs are numbered with 32 bits.
 const CAPACITY_MAX: usize = match 1_usize.checked_shl(47) {
@@ -83,6 +83,16 @@ impl PoolBuilder {
     pub fn huge_pages(mut self, huge_pages: HugePages) -> Self {
         self.huge_pages = huge_pages;
         self
+    }
+
+    /// Buffers of these sizes, multiples of 4096, and capacity for so many of each at a time.
+    pub(crate) fn holding<const N: usize>(self, buffers: [(usize, usize); N]) -> Self {
+        let bytes = |(size, count): (usize, usize)| {
+            let slab = Slab::len_for(size);
+            count.div_ceil(slab / size).saturating_mul(slab)
+        };
+        let capacity = buffers.map(bytes).into_iter().fold(0, usize::saturating_add);
+        self.classes(buffers.map(|(size, _)| size)).capacity(capacity)
     }
 
     /// Buffers up to this size are in ordinary pages: if only a few are taken, they take up no huge

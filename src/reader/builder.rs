@@ -6,23 +6,15 @@ use std::ops::{Bound, Range, RangeBounds};
 use std::path::Path;
 
 use crate::file::FileHandle;
-use crate::file::alignment::Alignment;
-use crate::file::metadata::FileKind;
 use crate::pipeline::Pipeline;
-use crate::pool::BufferPool;
 use crate::reader::FileReader;
-use crate::reader::lengths::{LEAST, Lengths};
+use crate::reader::lengths::Lengths;
+use crate::streams::sizes::Sizes;
 use crate::submit::Submitter;
 use crate::sync::Arc;
 
-/// Reads are multiples of this, or of the file's alignment if that is larger.
-const BLOCK: usize = 4096;
-/// The longest read.
-const CHUNK_MAX: usize = 1 << 30;
-/// A pool has its memory in pieces of this size.
-const SLAB: usize = 2 << 20;
 /// Nothing is read from here on: offsets are signed, and a read must have an end.
-const OFFSET_END: u64 = i64::MAX as u64 - 2 * CHUNK_MAX as u64;
+const OFFSET_END: u64 = i64::MAX as u64 - 2 * Sizes::CHUNK_MAX as u64;
 
 /// Settings of a [`FileReader`].
 ///
@@ -123,39 +115,14 @@ impl FileReaderBuilder {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn over(self, file: FileHandle) -> io::Result<FileReader> {
-        if !matches!(file.kind(), FileKind::Regular | FileKind::BlockDevice) {
-            return Err(invalid(
-                "a reader is for regular files and block devices; a pipe, for one, has no offsets",
-            ));
-        }
-        let block = Alignment { memory: BLOCK, ..file.alignment() }.step();
-        if !(1..=CHUNK_MAX).contains(&self.chunk) || block > CHUNK_MAX {
-            return Err(invalid("`chunk` must be between 1 byte and 1 GiB"));
-        }
+        let sizes = Sizes::of(&file, self.chunk)?;
         let size = file.size()?;
-        let lengths = Lengths::new(block, self.chunk, self.read_ahead);
-        let pool = pool(lengths)?;
+        let lengths = Lengths::new(sizes, self.read_ahead);
+        let pool = sizes.pool(lengths.buffers(), lengths.buffers())?;
         let Range { start, end } = self.range;
         let range = start..end.min(OFFSET_END).max(start);
         Ok(FileReader::new(&self.pipeline, pool, file, size, range, lengths))
     }
-}
-
-/// The memory of a reader: for its first reads, and for long ones.
-fn pool(lengths: Lengths) -> io::Result<BufferPool> {
-    let first = lengths.most().min(LEAST.next_multiple_of(lengths.block()));
-    let slabs = |len: usize| {
-        let buffers_in_slab = (SLAB / len).max(1);
-        lengths.buffers().div_ceil(buffers_in_slab).saturating_mul(len.next_multiple_of(SLAB))
-    };
-    let more = if first < lengths.most() { slabs(lengths.most()) } else { 0 };
-    let pool = BufferPool::builder().ordinary_up_to(first).classes([first, lengths.most()]);
-    let pool = pool.capacity(slabs(first).saturating_add(more)).build();
-    pool.map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))
-}
-
-fn invalid(message: &str) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidInput, message)
 }
 
 impl FileReader {

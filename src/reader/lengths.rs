@@ -1,36 +1,26 @@
 //! How much a reader reads at a time, and how far ahead. It begins small, for those who want a few
 //! bytes here and there, and grows with those who read on.
 
-/// Of the first read.
-pub(crate) const LEAST: usize = 64 << 10;
+use crate::streams::sizes::Sizes;
 
-/// All in bytes, and multiples of the block.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Lengths {
-    block: usize,
+    sizes: Sizes,
+    /// Of a read, in bytes.
     len: usize,
-    most: usize,
     /// How many reads are under way at a time.
     reads: usize,
     most_reads: usize,
 }
 
 impl Lengths {
-    /// For reads of up to `chunk` bytes, and `ahead` bytes that are read ahead.
-    pub(crate) fn new(block: usize, chunk: usize, ahead: usize) -> Self {
-        let most = chunk.next_multiple_of(block);
-        let mut lengths = Self { block, len: 0, most, reads: 0, most_reads: (ahead / most).max(1) };
-        lengths.begin_small();
-        lengths
+    /// For so many bytes that are read ahead.
+    pub(crate) fn new(sizes: Sizes, ahead: usize) -> Self {
+        Self { sizes, len: sizes.first(), reads: 1, most_reads: sizes.chunks_in(ahead) }
     }
 
     pub(crate) fn block(self) -> usize {
-        self.block
-    }
-
-    /// Of the longest read.
-    pub(crate) fn most(self) -> usize {
-        self.most
+        self.sizes.block()
     }
 
     /// How many buffers there are at a time: with the one that the user has, and a longer one while
@@ -45,24 +35,24 @@ impl Lengths {
     }
 
     pub(crate) fn grow(&mut self) {
-        self.len = (self.len * 2).min(self.most);
+        self.len = (self.len * 2).min(self.sizes.chunk());
         self.reads = (self.reads * 2).min(self.most_reads);
     }
 
     pub(crate) fn begin_small(&mut self) {
-        self.len = LEAST.next_multiple_of(self.block).min(self.most);
-        self.reads = 1;
+        (self.len, self.reads) = (self.sizes.first(), 1);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::Lengths;
+    use crate::streams::sizes::Sizes;
 
     #[test]
     fn they_begin_small_and_grow_up_to_the_chunk() {
-        let mut lengths = Lengths::new(4096, 1 << 20, 4 << 20);
-        assert_eq!((lengths.most(), lengths.buffers()), (1 << 20, 6));
+        let mut lengths = Lengths::new(Sizes::before(1 << 20).unwrap(), 4 << 20);
+        assert_eq!((lengths.sizes.chunk(), lengths.buffers()), (1 << 20, 6));
         for (len, reads) in [(64, 1), (128, 2), (256, 4), (512, 4), (1024, 4), (1024, 4_usize)] {
             assert_eq!(lengths.now(), (len << 10, (len << 10) * reads));
             lengths.grow();
@@ -78,7 +68,7 @@ mod tests {
             (4096, 5000, 1 << 20, (8192, 2 * 8192)),
             (1 << 20, 4096, 4096, (1 << 20, 1 << 20)),
         ] {
-            let mut lengths = Lengths::new(block, chunk, ahead);
+            let mut lengths = Lengths::new(Sizes::checked(block, chunk).unwrap(), ahead);
             lengths.grow();
             assert_eq!(lengths.now(), now);
         }

@@ -20,6 +20,7 @@ use crate::pool::BufferPool;
 use crate::reader::lengths::Lengths;
 use crate::reader::reads::Reads;
 use crate::streams::read_ahead::ReadChunk;
+use crate::streams::user::{User, blocking};
 use crate::streams::window::Next;
 use crate::sync::Arc;
 
@@ -162,11 +163,17 @@ impl FileReader {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn poll_fill_buf(&mut self, context: &mut Context<'_>) -> Poll<io::Result<&[u8]>> {
+        self.poll_chunk(User::Task(context.waker())).map_ok(|()| self.available())
+    }
+
+    /// Waits until there is something, or the end.
+    fn poll_chunk(&mut self, user: User<'_>) -> Poll<io::Result<()>> {
         while self.needs_chunk() {
-            let chunk = ready!(self.reads.poll_next(context.waker()))?;
-            self.take(chunk);
+            let chunk = ready!(self.reads.poll_next(user))?;
+            self.at_end = chunk.next == Next::End;
+            self.chunk = Some(chunk);
         }
-        Poll::Ready(Ok(self.available()))
+        Poll::Ready(Ok(()))
     }
 
     /// What is left of the chunk.
@@ -188,11 +195,6 @@ impl FileReader {
         }
         self.chunk = None;
         !self.at_end && self.position < self.range.end
-    }
-
-    fn take(&mut self, chunk: ReadChunk) {
-        self.at_end = chunk.next == Next::End;
-        self.chunk = Some(chunk);
     }
 
     /// Keeps the chunk if the position is within it.
@@ -229,10 +231,7 @@ impl Read for FileReader {
 
 impl BufRead for FileReader {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        while self.needs_chunk() {
-            let chunk = self.reads.wait_next()?;
-            self.take(chunk);
-        }
+        blocking(self.poll_chunk(User::Thread))?;
         Ok(self.available())
     }
 

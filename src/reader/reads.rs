@@ -4,7 +4,7 @@ use std::io;
 use std::mem;
 use std::sync::Weak;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Poll, Waker};
+use std::task::{Poll, ready};
 
 use crate::file::FileHandle;
 use crate::pipeline::Pipeline;
@@ -15,7 +15,7 @@ use crate::streams::budget::{Budget, Place, Waiter};
 use crate::streams::error::{Halt, StreamError};
 use crate::streams::read_ahead::{ReadAhead, ReadChunk, ReadOwner};
 use crate::streams::source::{AfterMiss, Sharing, Source, Way};
-use crate::streams::user::{check_fork, is_shut_down, may_wait, shut_down};
+use crate::streams::user::{Awaited, User, check_fork, is_shut_down, shut_down};
 use crate::streams::window::{Next, Reply, Window};
 use crate::sync::{Arc, Condvar, Mutex, lock};
 use crate::wait::{TaskWaker, wake};
@@ -94,38 +94,14 @@ impl Reads {
         }
     }
 
-    /// The next chunk. Waits until it has come.
-    pub(crate) fn wait_next(&self) -> io::Result<ReadChunk> {
-        if let Some(chunk) = self.try_next()? {
-            return Ok(chunk);
-        }
-        let _waiting = may_wait(&self.pipeline)?;
+    /// The next chunk, when it has come.
+    pub(crate) fn poll_next(&self, user: User<'_>) -> Poll<io::Result<ReadChunk>> {
         loop {
-            let mut state = lock(&self.state);
-            while !state.has_news() {
-                state = self.arrived.wait(state).unwrap_or_else(|poisoned| poisoned.into_inner());
-            }
-            drop(state);
             if let Some(chunk) = self.try_next()? {
-                return Ok(chunk);
+                return Poll::Ready(Ok(chunk));
             }
+            ready!(user.poll_news(&self.pipeline, &self.state, &self.arrived, State::has_news))?;
         }
-    }
-
-    /// The next chunk, if it has come. Otherwise the task is woken when it has.
-    pub(crate) fn poll_next(&self, waker: &Waker) -> Poll<io::Result<ReadChunk>> {
-        if let Some(chunk) = self.try_next()? {
-            return Poll::Ready(Ok(chunk));
-        }
-        // Cloning runs the executor's code, so not under the lock. The chunk may come meanwhile.
-        let fresh = TaskWaker::of(waker);
-        let mut state = lock(&self.state);
-        let stale = state.waker.replace(fresh);
-        let own = if state.has_news() { state.waker.take() } else { None };
-        drop(state);
-        drop(stale);
-        wake(own);
-        Poll::Pending
     }
 
     fn try_next(&self) -> io::Result<Option<ReadChunk>> {
@@ -240,6 +216,12 @@ impl State {
 
     fn has_news(&self) -> bool {
         self.failed.is_some() || self.ahead.window().has_next()
+    }
+}
+
+impl Awaited for State {
+    fn waker(&mut self) -> &mut Option<TaskWaker> {
+        &mut self.waker
     }
 }
 

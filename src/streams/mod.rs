@@ -8,6 +8,7 @@
 pub(crate) mod budget;
 pub(crate) mod error;
 pub(crate) mod read_ahead;
+pub(crate) mod sizes;
 pub(crate) mod source;
 pub(crate) mod user;
 pub(crate) mod window;

@@ -7,14 +7,14 @@ use std::io;
 use std::mem;
 use std::os::fd::AsFd;
 use std::sync::Weak;
-use std::task::Poll;
+use std::task::{Poll, ready};
 
 use crate::file::FileHandle;
 use crate::job::Job;
 use crate::job::completion::Completion;
 use crate::pipeline::Pipeline;
 use crate::pool::pool_buf::PoolBuf;
-use crate::streams::user::{User, check_fork, is_shut_down, may_wait, shut_down};
+use crate::streams::user::{Awaited, User, check_fork, is_shut_down, shut_down};
 use crate::sync::{Arc, Condvar, Mutex, lock};
 use crate::sys::descriptor::set_len;
 use crate::wait::{TaskWaker, wake};
@@ -137,31 +137,19 @@ impl WriteBehind {
     /// Waits until no more than `most` writes are under way. An error if one has failed.
     pub(crate) fn poll_under_way(&self, most: usize, user: User<'_>) -> Poll<io::Result<()>> {
         check_fork(&self.pipeline)?;
-        if let Some(outcome) = lock(&self.state).outcome(most) {
-            return Poll::Ready(outcome);
-        }
-        match user {
-            User::Thread => {
-                let _waiting = may_wait(&self.pipeline)?;
-                let mut state = lock(&self.state);
-                loop {
-                    if let Some(outcome) = state.outcome(most) {
-                        return Poll::Ready(outcome);
-                    }
-                    state = self.ended.wait(state).unwrap_or_else(|poison| poison.into_inner());
-                }
+        loop {
+            if let Some(outcome) = lock(&self.state).outcome(most) {
+                return Poll::Ready(outcome);
             }
-            User::Task(waker) => {
-                // Cloning runs the executor's code, so not under the lock.
-                let fresh = TaskWaker::of(waker);
-                let mut state = lock(&self.state);
-                let stale = state.waker.replace(fresh);
-                let outcome = state.outcome(most);
-                drop(state);
-                drop(stale);
-                outcome.map_or(Poll::Pending, Poll::Ready)
-            }
+            let has_news = |state: &State| state.is_over(most);
+            ready!(user.poll_news(&self.pipeline, &self.state, &self.ended, has_news))?;
         }
+    }
+}
+
+impl Awaited for State {
+    fn waker(&mut self) -> &mut Option<TaskWaker> {
+        &mut self.waker
     }
 }
 
@@ -187,7 +175,12 @@ impl State {
         }
     }
 
-    /// Whether the wait until no more than `most` writes are under way is over, and how.
+    /// Whether the wait until no more than `most` writes are under way is over.
+    fn is_over(&self, most: usize) -> bool {
+        self.under_way <= most || !matches!(self.failure, Failure::None)
+    }
+
+    /// How the wait until no more than `most` writes are under way is over, if it is.
     fn outcome(&mut self, most: usize) -> Option<io::Result<()>> {
         match mem::replace(&mut self.failure, Failure::None) {
             Failure::None => (self.under_way <= most).then_some(Ok(())),

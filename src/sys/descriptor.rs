@@ -40,10 +40,30 @@ pub(crate) fn set_status_flags(fd: BorrowedFd<'_>, flags: c_int) -> io::Result<(
 
 /// How many descriptors the process may have: the soft limit `RLIMIT_NOFILE`.
 pub(crate) fn limit() -> usize {
+    usize::try_from(soft_limit(libc::RLIMIT_NOFILE)).unwrap_or(usize::MAX)
+}
+
+/// How long a file may be that this process writes: the soft limit `RLIMIT_FSIZE`.
+pub(crate) fn file_size_limit() -> u64 {
+    soft_limit(libc::RLIMIT_FSIZE)
+}
+
+#[cfg(target_env = "gnu")]
+type RlimitResource = libc::__rlimit_resource_t;
+#[cfg(not(target_env = "gnu"))]
+type RlimitResource = c_int;
+
+/// What the process may have of something, by getrlimit(2).
+fn soft_limit(resource: RlimitResource) -> u64 {
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: the kernel writes one `rlimit` through the pointer, which is to a live local.
-    let ret = unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, ptr::from_mut(&mut limit)) };
-    if ret < 0 { usize::MAX } else { usize::try_from(limit.rlim_cur).unwrap_or(usize::MAX) }
+    let ret = unsafe { libc::getrlimit(resource, ptr::from_mut(&mut limit)) };
+    // A `rlim_t` has 32 bits on some targets.
+    fn wide(count: impl Into<u64>) -> u64 {
+        count.into()
+    }
+    let is_limited = ret == 0 && limit.rlim_cur != libc::RLIM_INFINITY;
+    if is_limited { wide(limit.rlim_cur) } else { u64::MAX }
 }
 
 /// Makes an eventfd whose counter begins at `counter`, with these flags and `EFD_CLOEXEC`:
@@ -80,19 +100,6 @@ fn with_std<T>(fd: BorrowedFd<'_>, action: impl FnOnce(&File) -> io::Result<T>) 
     // and the file is never dropped, so it is not closed here.
     let file = ManuallyDrop::new(unsafe { File::from_raw_fd(fd.as_raw_fd()) });
     action(&file)
-}
-
-/// How long a file may be that this process writes: the soft limit `RLIMIT_FSIZE`.
-pub(crate) fn file_size_limit() -> u64 {
-    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-    // SAFETY: the kernel writes one `rlimit` through the pointer, which is to a live local.
-    let ret = unsafe { libc::getrlimit(libc::RLIMIT_FSIZE, &raw mut limit) };
-    // A `rlim_t` has 32 bits on some targets.
-    fn wide(bytes: impl Into<u64>) -> u64 {
-        bytes.into()
-    }
-    let is_limited = ret == 0 && limit.rlim_cur != libc::RLIM_INFINITY;
-    if is_limited { wide(limit.rlim_cur) } else { u64::MAX }
 }
 
 /// Makes a file longer, by a hole, or shorter.

@@ -5,7 +5,6 @@ use std::io;
 use std::path::Path;
 
 use crate::file::FileHandle;
-use crate::file::alignment::Alignment;
 use crate::file::durability::Durability;
 use crate::file::io_way::IoWay;
 use crate::file::links::Links;
@@ -14,18 +13,13 @@ use crate::file::options::OpenOptions;
 use crate::file::replacement::Replacement;
 use crate::pipeline::Pipeline;
 use crate::pool::BufferPool;
+use crate::streams::sizes::{Sizes, invalid};
 use crate::streams::user::{check_fork, is_shut_down, shut_down};
 use crate::submit::Submitter;
 use crate::sync::Arc;
 use crate::writer::FileWriter;
 use crate::writer::filling::Filling;
-use crate::writer::lengths::Lengths;
 use crate::writer::placement::Placement;
-
-/// The longest write.
-const CHUNK_MAX: usize = 1 << 30;
-/// A pool has its memory in pieces of this size.
-const SLAB: usize = 2 << 20;
 
 /// Settings of a [`FileWriter`].
 ///
@@ -216,57 +210,30 @@ impl FileWriterBuilder {
         if is_shut_down(&self.pipeline) {
             return Err(shut_down());
         }
-        self.check_settings(Lengths::BLOCK)?;
-        pool(Lengths::new(Lengths::BLOCK, self.chunk, self.behind)).map(drop)
-    }
-
-    fn check_settings(&self, block: usize) -> io::Result<()> {
-        if !(1..=CHUNK_MAX).contains(&self.chunk) || block > CHUNK_MAX {
-            return Err(invalid("`chunk` must be between 1 byte and 1 GiB"));
-        }
-        Ok(())
+        let sizes = Sizes::before(self.chunk)?;
+        pool(sizes, sizes.chunks_in(self.behind)).map(drop)
     }
 
     fn build(self, file: FileHandle, placement: Placement) -> io::Result<FileWriter> {
-        if !matches!(file.kind(), FileKind::Regular | FileKind::BlockDevice) {
-            return Err(invalid(
-                "a writer is for regular files and block devices; a pipe, for one, has no offsets",
-            ));
-        }
-        let block = Alignment { memory: Lengths::BLOCK, ..file.alignment() }.step();
-        self.check_settings(block)?;
+        let sizes = Sizes::of(&file, self.chunk)?;
         // Each write at the end must find the one before it there.
-        let behind = if file.appends() { 0 } else { self.behind };
-        let lengths = Lengths::new(block, self.chunk, behind);
-        let pool = pool(lengths)?;
+        let under_way = if file.appends() { 1 } else { sizes.chunks_in(self.behind) };
+        let pool = pool(sizes, under_way)?;
         if file.is_direct() && file.kind() != FileKind::Regular {
             return Err(invalid(
                 "a device is written directly by jobs, or by a writer through the page cache: set \
                  another way",
             ));
         }
-        let filling = Filling::new(&self.pipeline, file, pool, lengths, self.expected);
-        Ok(FileWriter::new(filling, placement, self.durability))
+        let filling = Filling::new(&self.pipeline, file, pool, sizes, under_way);
+        Ok(FileWriter::new(filling.expecting(self.expected), placement, self.durability))
     }
 }
 
-fn pool(lengths: Lengths) -> io::Result<BufferPool> {
-    let slabs = |len: usize, buffers: usize| {
-        let buffers_in_slab = (SLAB / len).max(1);
-        buffers.div_ceil(buffers_in_slab).saturating_mul(len.next_multiple_of(SLAB))
-    };
-    // Beside those under way: that which the user fills, and one for what a flush has written in
-    // part.
-    let chunks = slabs(lengths.chunk(), lengths.under_way().saturating_add(2));
-    let first = if lengths.first() < lengths.chunk() { slabs(lengths.first(), 1) } else { 0 };
-    let pool = BufferPool::builder().ordinary_up_to(lengths.first());
-    let pool = pool.classes([lengths.first(), lengths.chunk()]);
-    let pool = pool.capacity(chunks.saturating_add(first)).build();
-    pool.map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))
-}
-
-fn invalid(message: &str) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidInput, message)
+/// Beside the writes under way there are the chunk that the user fills, and one for what a flush
+/// has written in part.
+fn pool(sizes: Sizes, under_way: usize) -> io::Result<BufferPool> {
+    sizes.pool(1, under_way.saturating_add(2))
 }
 
 impl FileWriter {

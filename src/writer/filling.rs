@@ -10,11 +10,11 @@ use crate::pipeline::Pipeline;
 use crate::pool::BufferPool;
 use crate::pool::pool_buf::PoolBuf;
 use crate::streams::budget::as_io_error;
+use crate::streams::sizes::Sizes;
 use crate::streams::user::User;
 use crate::streams::write_behind::WriteBehind;
 use crate::sync::Arc;
 use crate::sys::descriptor::{file_size_limit, set_len};
-use crate::writer::lengths::Lengths;
 
 /// A file that is written directly is made longer by at least so much.
 const STEP: u64 = 16 << 20;
@@ -22,7 +22,9 @@ const STEP: u64 = 16 << 20;
 pub(crate) struct Filling {
     writes: Arc<WriteBehind>,
     pool: BufferPool,
-    lengths: Lengths,
+    sizes: Sizes,
+    /// How many writes may be under way.
+    under_way: usize,
     /// Not empty.
     buffer: Option<PoolBuf>,
     /// Where the buffer goes.
@@ -42,24 +44,29 @@ impl Filling {
         pipeline: &Arc<Pipeline>,
         file: FileHandle,
         pool: BufferPool,
-        lengths: Lengths,
-        expected: u64,
+        sizes: Sizes,
+        under_way: usize,
     ) -> Self {
         let is_reserved = file.is_direct() && file.kind() == FileKind::Regular;
-        let mut filling = Self {
+        Self {
             writes: WriteBehind::new(pipeline, file),
             pool,
-            lengths,
+            sizes,
+            under_way,
             buffer: None,
             offset: 0,
             flushed: 0,
             reserved: is_reserved.then_some(0),
             end: None,
-        };
-        if is_reserved && expected > 0 {
-            filling.expect(expected);
         }
-        filling
+    }
+
+    /// Gives the file the length that it is expected to have, if that can be had.
+    pub(crate) fn expecting(mut self, len: u64) -> Self {
+        if self.reserved.is_some() && len > 0 {
+            let _ = self.set_reserved(len.min(file_size_limit()));
+        }
+        self
     }
 
     pub(crate) fn writes(&self) -> &WriteBehind {
@@ -100,8 +107,7 @@ impl Filling {
         let mut buffer = match self.buffer.take() {
             Some(buffer) => buffer,
             None => {
-                let len =
-                    if self.offset == 0 { self.lengths.first() } else { self.lengths.chunk() };
+                let len = if self.offset == 0 { self.sizes.first() } else { self.sizes.chunk() };
                 ready!(self.poll_lease(user, len))?
             }
         };
@@ -120,7 +126,7 @@ impl Filling {
         self.writes.check()?;
         match self.buffer.as_deref().map_or(0, <[u8]>::len) {
             len if len == self.flushed => {}
-            len if self.reserved.is_some() && len % self.lengths.block() > 0 => {
+            len if self.reserved.is_some() && len % self.sizes.block() > 0 => {
                 ready!(self.poll_send_part(user))?;
             }
             _ => ready!(self.poll_send(user))?,
@@ -145,7 +151,7 @@ impl Filling {
 
     /// A buffer of which the write will have room.
     fn poll_lease(&self, user: User<'_>, len: usize) -> Poll<io::Result<PoolBuf>> {
-        ready!(self.writes.poll_under_way(self.lengths.under_way() - 1, user))?;
+        ready!(self.writes.poll_under_way(self.under_way - 1, user))?;
         Poll::Ready(self.pool.try_acquire(len).map_err(as_io_error))
     }
 
@@ -173,9 +179,9 @@ impl Filling {
         if self.flushed > 0 {
             ready!(self.writes.poll_under_way(0, user))?;
         }
-        let mut next = ready!(self.poll_lease(user, self.lengths.chunk()))?;
+        let mut next = ready!(self.poll_lease(user, self.sizes.chunk()))?;
         let Some(buffer) = self.buffer.take() else { return Poll::Ready(Ok(())) };
-        let whole = buffer.len() / self.lengths.block() * self.lengths.block();
+        let whole = buffer.len() / self.sizes.block() * self.sizes.block();
         self.flushed = next.append(&buffer[whole..]);
         self.buffer = Some(next);
         self.begin(buffer);
@@ -187,7 +193,7 @@ impl Filling {
     /// much is cut off at the end.
     fn begin(&mut self, mut buffer: PoolBuf) {
         if self.reserved.is_some() {
-            buffer.resize(buffer.len().next_multiple_of(self.lengths.block()));
+            buffer.resize(buffer.len().next_multiple_of(self.sizes.block()));
             if let Err(error) = self.reserve(self.offset + buffer.len() as u64) {
                 return self.writes.fail(error);
             }
@@ -206,11 +212,6 @@ impl Filling {
         }
         // It may be that only so much can be had.
         self.set_reserved(needed)
-    }
-
-    /// Gives the file the length that it is expected to have, if that can be had.
-    fn expect(&mut self, len: u64) {
-        let _ = self.set_reserved(len.min(file_size_limit()));
     }
 
     fn set_reserved(&mut self, len: u64) -> io::Result<()> {

@@ -1,12 +1,11 @@
 //! A file to be written by pushing bytes at it: `Write` over writes that are behind the user.
 //!
 //! `filling` has the buffer that the user fills, and `streams/write_behind.rs` the writes.
-//! `placement` is what becomes of the file at its end. `lengths` says how much is written at a
-//! time, and `builder` opens a writer. `tasks` has the traits of libraries for tasks.
+//! `placement` is what becomes of the file at its end. `builder` opens a writer. `tasks` has the
+//! traits of libraries for tasks.
 
 pub(crate) mod builder;
 mod filling;
-mod lengths;
 mod placement;
 #[cfg(any(feature = "futures-io", feature = "tokio"))]
 mod tasks;
@@ -17,7 +16,7 @@ use std::task::{Context, Poll, ready};
 
 use crate::file::FileHandle;
 use crate::file::durability::Durability;
-use crate::streams::user::User;
+use crate::streams::user::{User, blocking};
 use crate::writer::filling::Filling;
 use crate::writer::placement::Placement;
 
@@ -134,7 +133,7 @@ impl FileWriter {
     ///
     /// As for [writes](FileWriter#errors), and those of ftruncate(2), fsync(2) and rename(2).
     pub fn finish(&mut self) -> io::Result<u64> {
-        waited(self.poll_finish_as(User::Thread))
+        blocking(self.poll_finish_as(User::Thread))
     }
 
     /// As [`write`](Write::write), but for tasks: instead of blocking, it has the task woken when
@@ -230,20 +229,12 @@ impl Drop for FileWriter {
 impl Write for FileWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.check_open()?;
-        waited(self.filling.poll_write(User::Thread, bytes))
+        blocking(self.filling.poll_write(User::Thread, bytes))
     }
 
     fn flush(&mut self) -> io::Result<()> {
         self.check_open()?;
-        waited(self.filling.poll_flush(User::Thread))
-    }
-}
-
-/// The outcome for a thread, which has waited for it.
-fn waited<T>(outcome: Poll<io::Result<T>>) -> io::Result<T> {
-    match outcome {
-        Poll::Ready(outcome) => outcome,
-        Poll::Pending => unreachable!("a thread waits"),
+        blocking(self.filling.poll_flush(User::Thread))
     }
 }
 

@@ -1,6 +1,6 @@
 //! Readers and writers of files whose file system fails in the middle.
 
-use std::io::{ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::task::{Context, Waker};
 
 use reapool::{FileHandle, FileReader, FileWriter, IoWay};
@@ -11,6 +11,11 @@ use crate::support::{Tended, builder, contents, watched};
 const LEN: u64 = 1 << 20;
 const CHUNK: usize = 64 << 10;
 const WAYS: [IoWay; 2] = [IoWay::Buffered, IoWay::DirectOrBuffered];
+
+/// What a writer says of writes that go wrong, by its end; `None` if it says nothing.
+fn told_by_the_end(writer: &mut FileWriter) -> Option<io::Error> {
+    writer.write_all(&contents(0..LEN)).err().or_else(|| writer.finish().err())
+}
 
 #[test]
 fn an_error_of_any_write_is_told_by_the_end() {
@@ -26,11 +31,8 @@ fn an_error_of_any_write_is_told_by_the_end() {
                 let submitter = jobs.submitter();
                 let mut writer =
                     FileWriter::builder(&submitter).way(way).chunk(CHUNK).create(&path).unwrap();
-                let told = match writer.write_all(&contents(0..LEN)) {
-                    Err(error) => error,
-                    Ok(()) => writer.finish().unwrap_err(),
-                };
-                let kind = std::io::Error::from_raw_os_error(errno).kind();
+                let told = told_by_the_end(&mut writer).unwrap();
+                let kind = io::Error::from_raw_os_error(errno).kind();
                 assert_eq!(told.kind(), kind, "{way:?} at {offset}: {told}");
                 assert!(writer.finish().is_err(), "it does not come right any more");
                 drop(writer);
@@ -73,7 +75,7 @@ fn after_an_error_a_reader_tries_again_at_the_same_place() {
                 for _ in 0..2 {
                     let error = reader.read_to_end(&mut found).unwrap_err();
                     assert_ne!(error.kind(), ErrorKind::Deadlock, "{error}");
-                    assert_eq!(error.kind(), std::io::Error::from_raw_os_error(libc::EIO).kind());
+                    assert_eq!(error.kind(), io::Error::from_raw_os_error(libc::EIO).kind());
                 }
                 assert!(found.len() as u64 <= offset + CHUNK as u64);
                 disk.clear();
@@ -145,10 +147,7 @@ fn an_interrupted_write_is_no_reason_to_try_for_ever() {
         let builder = FileWriter::builder(&*jobs).way(IoWay::DirectOrBuffered).chunk(4096);
         let mut writer = builder.create(&path).unwrap();
         // Threads do it again, and AIO tells.
-        let told = match writer.write_all(&contents(0..LEN)) {
-            Err(error) => Some(error),
-            Ok(()) => writer.finish().err(),
-        };
+        let told = told_by_the_end(&mut writer);
         assert!(told.is_none_or(|told| told.kind() != ErrorKind::Interrupted));
     });
 }
