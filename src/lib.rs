@@ -366,6 +366,7 @@ pub use file::access::Access;
 pub use file::alignment::Alignment;
 pub use file::borrowed::BorrowedFile;
 pub use file::durability::Durability;
+pub use file::existing::Existing;
 pub use file::handle::FileHandle;
 pub use file::history::ReadHistory;
 pub use file::io_way::IoWay;

@@ -6,6 +6,7 @@ pub(crate) mod access;
 pub(crate) mod alignment;
 pub(crate) mod borrowed;
 pub(crate) mod durability;
+pub(crate) mod existing;
 pub(crate) mod filesystem;
 pub(crate) mod handle;
 pub(crate) mod history;

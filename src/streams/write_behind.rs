@@ -16,7 +16,7 @@ use crate::pipeline::Pipeline;
 use crate::pool::pool_buf::PoolBuf;
 use crate::streams::user::{Awaited, User, check_fork, is_shut_down, shut_down};
 use crate::sync::{Arc, Condvar, Mutex, lock};
-use crate::sys::descriptor::set_len;
+use crate::sys::descriptor::{set_len, write_all_at};
 use crate::wait::{TaskWaker, wake};
 
 pub(crate) struct WriteBehind {
@@ -85,6 +85,36 @@ impl WriteBehind {
     ) {
         let (own, file) = (self.own(), self.file.clone());
         self.post(Job::blocking(move || work(&file), move |done| own.end(done.err())));
+    }
+
+    /// Whether the user's thread does itself what it would only wait for: it may block, and no
+    /// write is under way that it would have to wait for first.
+    pub(crate) fn is_best_done_by(&self, user: User<'_>) -> bool {
+        user.may_block(&self.pipeline)
+            && !is_shut_down(&self.pipeline)
+            && lock(&self.state).under_way == 0
+    }
+
+    /// Writes a buffer on the calling thread.
+    pub(crate) fn write_here(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        self.note(write_all_at(self.file.as_fd(), bytes, offset))
+    }
+
+    /// Does work on the file on the calling thread, which may block.
+    pub(crate) fn work_here(
+        &self,
+        work: impl FnOnce(&FileHandle) -> io::Result<()>,
+    ) -> io::Result<()> {
+        self.note(work(&self.file))
+    }
+
+    /// The outcome of something that was done on the user's thread. If that has failed, the file is
+    /// lost.
+    fn note(&self, outcome: io::Result<()>) -> io::Result<()> {
+        if let Err(error) = outcome {
+            self.fail(error);
+        }
+        self.check()
     }
 
     fn post(&self, job: Job) {

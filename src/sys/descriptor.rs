@@ -10,7 +10,7 @@ use std::fs::{File, Metadata, Permissions};
 use std::io;
 use std::mem::ManuallyDrop;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::ptr;
 use std::time::Duration;
 
@@ -92,6 +92,11 @@ pub(crate) fn set_mode(fd: BorrowedFd<'_>, mode: u32) -> io::Result<()> {
 /// Waits until what was written is on the device, for as long as that takes: fsync(2).
 pub(crate) fn sync(fd: BorrowedFd<'_>) -> io::Result<()> {
     with_std(fd, File::sync_all)
+}
+
+/// Writes all of these bytes at an offset, and waits for the device if need be: pwrite(2).
+pub(crate) fn write_all_at(fd: BorrowedFd<'_>, bytes: &[u8], offset: u64) -> io::Result<()> {
+    with_std(fd, |file| file.write_all_at(bytes, offset))
 }
 
 /// Has the standard library do something with an open file, which it does not close.

@@ -53,6 +53,29 @@ pub(crate) fn rename_in(directory: BorrowedFd<'_>, from: &CStr, to: &CStr) -> io
     if ret < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
+/// Gives a file another name in its directory that nothing has: renameat2(2). Where the file system
+/// can't do that, the file has both names for a moment: linkat(2), unlinkat(2).
+pub(crate) fn rename_to_free_name(
+    directory: BorrowedFd<'_>,
+    from: &CStr,
+    to: &CStr,
+) -> io::Result<()> {
+    let fd = directory.as_raw_fd();
+    let (number, flag) = (libc::SYS_renameat2, libc::RENAME_NOREPLACE);
+    // The call itself, as not every C library has a function for it.
+    // SAFETY: both names end with a zero byte, and the directory is open.
+    let ret = unsafe { libc::syscall(number, fd, from.as_ptr(), fd, to.as_ptr(), flag) };
+    let error = if ret < 0 { io::Error::last_os_error() } else { return Ok(()) };
+    if !matches!(error.raw_os_error(), Some(libc::EINVAL | libc::ENOSYS | libc::EPERM)) {
+        return Err(error);
+    }
+    // SAFETY: both names end with a zero byte, and the directory is open.
+    if unsafe { libc::linkat(fd, from.as_ptr(), fd, to.as_ptr(), 0) } < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    remove_in(directory, from)
+}
+
 /// Removes a name that is not a directory's: unlinkat(2).
 pub(crate) fn remove_in(directory: BorrowedFd<'_>, name: &CStr) -> io::Result<()> {
     // SAFETY: the name ends with a zero byte, and the directory is open.

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use crate::file::FileHandle;
 use crate::file::durability::Durability;
+use crate::file::existing::Existing;
 use crate::file::io_way::IoWay;
 use crate::file::links::Links;
 use crate::file::metadata::FileKind;
@@ -48,6 +49,7 @@ pub struct FileWriterBuilder {
     links: Links,
     durability: Durability,
     expected: u64,
+    existing: Existing,
 }
 
 impl FileWriterBuilder {
@@ -61,6 +63,7 @@ impl FileWriterBuilder {
             links: Links::default(),
             durability: Durability::default(),
             expected: 0,
+            existing: Existing::default(),
         }
     }
 
@@ -111,6 +114,13 @@ impl FileWriterBuilder {
     /// length ahead of its writes, so that none has to make it longer, which would block.
     pub fn expected_len(mut self, bytes: u64) -> Self {
         self.expected = bytes;
+        self
+    }
+
+    /// What [`replace`](Self::replace) does with a file that is there; [`Existing::Replace`] by
+    /// default.
+    pub fn existing(mut self, existing: Existing) -> Self {
+        self.existing = existing;
         self
     }
 
@@ -172,7 +182,8 @@ impl FileWriterBuilder {
     /// ```
     pub fn replace(self, path: impl AsRef<Path>) -> io::Result<FileWriter> {
         self.check()?;
-        let (replacement, file) = Replacement::begin(path.as_ref(), &self.options())?;
+        let (path, options) = (path.as_ref(), self.options());
+        let (replacement, file) = Replacement::begin(path, &options, self.existing)?;
         self.build(file, Placement::InPlaceOf(replacement))
     }
 

@@ -138,6 +138,12 @@ impl Filling {
     pub(crate) fn poll_end(&mut self, user: User<'_>) -> Poll<io::Result<()>> {
         self.writes.check()?;
         self.end = Some(self.position());
+        let is_here = self.reserved.is_none() && self.writes.is_best_done_by(user);
+        if let Some(buffer) = self.buffer.take_if(|_| is_here) {
+            // The user would wait for it anyway.
+            self.writes.write_here(&buffer, self.offset)?;
+            return Poll::Ready(Ok(()));
+        }
         if self.buffer.as_deref().map_or(0, <[u8]>::len) > self.flushed {
             ready!(self.poll_send(user))?;
         }

@@ -198,16 +198,25 @@ impl FileWriter {
         }
         if self.stage == Stage::Written {
             ready!(self.filling.writes().poll_under_way(0, user))?;
-            if let Some(placement) = self.placement.take() {
-                let (len, durability) = (self.filling.len_to_set(), self.durability);
-                let complete = move |file: &FileHandle| placement.complete(file, len, durability);
-                self.filling.writes().begin_work(complete);
-            }
+            self.begin_completing(user)?;
             self.stage = Stage::Completing;
         }
         ready!(self.filling.writes().poll_under_way(0, user))?;
         self.stage = Stage::Finished;
         Poll::Ready(Ok(self.position()))
+    }
+
+    /// Completes the file here if the calling thread may block, else on a blocking thread.
+    fn begin_completing(&mut self, user: User<'_>) -> io::Result<()> {
+        let Some(placement) = self.placement.take() else { return Ok(()) };
+        let (len, durability, writes) =
+            (self.filling.len_to_set(), self.durability, self.filling.writes());
+        let complete = move |file: &FileHandle| placement.complete(file, len, durability);
+        if writes.is_best_done_by(user) {
+            return writes.work_here(complete);
+        }
+        writes.begin_work(complete);
+        Ok(())
     }
 
     fn check_open(&self) -> io::Result<()> {

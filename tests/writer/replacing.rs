@@ -1,12 +1,12 @@
 //! Files that take the place of others: the old one is there until the new one is complete.
 
 use std::fs;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
-use reapool::{Durability, FileWriter, IoWay, Links};
+use reapool::{Durability, Existing, FileWriter, IoWay, Links};
 
 use crate::support::{self, Tended, contents, known_file, scratch, watched};
 
@@ -107,5 +107,29 @@ fn links_are_replaced_or_refused_and_directories_refused() {
         writer.finish().unwrap();
         assert!(fs::read(&path).unwrap() == contents(0..100));
         assert!(!link.is_symlink() && fs::read(&link).unwrap() == b"new");
+    });
+}
+
+#[test]
+fn a_file_that_is_there_is_refused_at_the_beginning_or_at_the_end() {
+    watched(|| {
+        let (directory, jobs) = (scratch(), Tended::new(support::builder()));
+        let path = directory.path().join("file");
+        let begin = || FileWriter::builder(&*jobs).existing(Existing::Refuse).replace(&path);
+        let mut first = begin().unwrap();
+        let mut second = begin().unwrap();
+        first.write_all(b"first").unwrap();
+        second.write_all(b"second").unwrap();
+        first.finish().unwrap();
+        for _ in 0..2 {
+            let error = second.finish().unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::AlreadyExists, "{error}");
+        }
+        drop(second);
+        let error = begin().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::AlreadyExists);
+        assert!(error.to_string().contains("file"), "{error}");
+        assert_eq!(names(directory.path()), ["file"]);
+        assert_eq!(fs::read(&path).unwrap(), b"first");
     });
 }

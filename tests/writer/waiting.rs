@@ -2,8 +2,9 @@
 
 use std::fs;
 use std::io::{ErrorKind, Write};
+use std::path::Path;
 
-use reapool::{Dispatcher, FileWriter, Job};
+use reapool::{Dispatcher, Durability, FileWriter, Job};
 
 use crate::support::event_loop::TendedLoop;
 use crate::support::{self, Tended, contents, scratch, watched};
@@ -99,5 +100,36 @@ fn those_that_wait_leave_a_slot() {
                 assert!(matches!(given, Ok(LEN) | Err(ErrorKind::Deadlock)), "{given:?}");
             }
         }
+    });
+}
+
+/// Through the page cache, a thread writes what is left at the end, and completes the file. It
+/// would only wait for another to do so.
+#[test]
+fn a_small_file_takes_no_job_and_no_other_thread() {
+    watched(|| {
+        let (directory, jobs) = (scratch(), Tended::new(support::builder().workers(1)));
+        let path = directory.path().join("file");
+        for durability in [Durability::Cached, Durability::Synced] {
+            for replaces in [false, true] {
+                let before = jobs.stats().accepted;
+                let builder = FileWriter::builder(&*jobs).durability(durability);
+                let begin = |path: &Path| match replaces {
+                    true => builder.replace(path),
+                    false => builder.create(path),
+                };
+                let mut writer = begin(&path).unwrap();
+                writer.write_all(&contents(0..10_000)).unwrap();
+                assert_eq!(writer.finish().unwrap(), 10_000);
+                assert_eq!(writer.finish().unwrap(), 10_000, "told again");
+                assert!(fs::read(&path).unwrap() == contents(0..10_000));
+                assert_eq!(jobs.stats().accepted, before, "{durability:?}, {replaces}");
+            }
+        }
+        // So the only worker can do it, too.
+        let mut writer = FileWriter::builder(&*jobs).create(&path).unwrap();
+        let work = move || writer.write_all(b"by a worker").and_then(|()| writer.finish());
+        assert_eq!(jobs.run(Job::nop(work)).unwrap().unwrap(), 11);
+        assert_eq!(fs::read(&path).unwrap(), b"by a worker");
     });
 }

@@ -16,6 +16,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use crate::file::durability::Durability;
+use crate::file::existing::Existing;
 use crate::file::handle::FileHandle;
 use crate::file::links::Links;
 use crate::file::metadata::{FileKind, Metadata};
@@ -44,6 +45,7 @@ pub(crate) struct Replacement {
     /// As it was given, for messages.
     target: PathBuf,
     links: Links,
+    existing: Existing,
     /// Of the file that was there at the beginning.
     permissions: Option<Permissions>,
 }
@@ -70,6 +72,7 @@ impl Replacement {
     pub(crate) fn begin(
         target: &Path,
         options: &OpenOptions,
+        existing: Existing,
     ) -> Result<(Self, FileHandle), OpenError> {
         let options = options.for_replacement();
         let failed = |explanation| move |source| OpenError::new(target, source, explanation);
@@ -84,6 +87,9 @@ impl Replacement {
             let explanation = options.explanation(&source);
             failed(explanation)(source)
         })?;
+        if existing == Existing::Refuse && replaced.is_some() {
+            return Err(failed(None)(io::Error::from_raw_os_error(libc::EEXIST)));
+        }
         let mode = if replaced.is_some() { 0o600 } else { options.mode_of_new() };
         let explanation = Some("this is about a temporary file in its directory");
         let (temporary, fd) = Temporary::create(directory, &name, options.flags(), mode)
@@ -93,7 +99,7 @@ impl Replacement {
             failed(explanation)(source)
         })?;
         let (handle, target) = (file.clone(), target.to_owned());
-        Ok((Self { temporary, file, name, target, links, permissions: replaced }, handle))
+        Ok((Self { temporary, file, name, target, links, existing, permissions: replaced }, handle))
     }
 
     /// Gives the file its name, in the place of what has that. What was written to the file has to
@@ -113,7 +119,7 @@ impl Replacement {
         }
         self.take_over_permissions()?;
         let directory = self.sync(durability)?;
-        let renamed = self.temporary.rename_to(&self.name);
+        let renamed = self.temporary.rename_to(&self.name, self.existing);
         renamed.map_err(|source| self.failed(Step::Rename, source))?;
         let Some(directory) = directory else { return Ok(()) };
         sync(directory.as_fd()).map_err(|source| self.failed(Step::SyncDirectory, source))

@@ -6,8 +6,9 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::process;
 
+use crate::file::existing::Existing;
 use crate::file::metadata::{FileId, Metadata};
-use crate::sys::directory::{open_in, remove_in, rename_in};
+use crate::sys::directory::{open_in, remove_in, rename_in, rename_to_free_name};
 use crate::sys::fork::ForkMark;
 
 /// How many bytes of the target's name a temporary name has at most, so that it is shorter than any
@@ -85,9 +86,13 @@ impl Temporary {
         self.fork_mark.is_forked()
     }
 
-    /// Gives the file its name for good, in the place of what had that.
-    pub(super) fn rename_to(&mut self, name: &CStr) -> io::Result<()> {
-        rename_in(self.directory.as_fd(), &self.name, name)?;
+    /// Gives the file its name for good, in the place of what had that, if it may be replaced.
+    pub(super) fn rename_to(&mut self, name: &CStr, existing: Existing) -> io::Result<()> {
+        let (directory, own) = (self.directory.as_fd(), &self.name);
+        match existing {
+            Existing::Replace => rename_in(directory, own, name)?,
+            Existing::Refuse => rename_to_free_name(directory, own, name)?,
+        }
         self.presence = Presence::Renamed;
         Ok(())
     }

@@ -12,6 +12,7 @@ use super::{
     as_stranger, filled, is_root, names, public, refusal, scratch, set_mode, system_error,
 };
 use crate::file::durability::Durability;
+use crate::file::existing::Existing;
 use crate::file::links::Links;
 use crate::file::options::OpenOptions;
 use crate::file::replacement::Replacement;
@@ -26,7 +27,7 @@ fn links_are_replaced_themselves_or_refused() {
         symlink(destination, &target).unwrap();
         let mut options = OpenOptions::new();
         options.links(Links::Refuse);
-        let error = Replacement::begin(&target, &options).err().unwrap();
+        let error = Replacement::begin(&target, &options, Existing::Replace).err().unwrap();
         assert_eq!(error.raw_os_error(), Some(libc::ELOOP));
         assert!(error.to_string().contains("symbolic link"), "{error}");
         assert_eq!(names(&directory), ["file", "other"]);
@@ -39,7 +40,8 @@ fn links_are_replaced_themselves_or_refused() {
 
         // A link that is made meanwhile.
         fs::remove_file(&target).unwrap();
-        let (replacement, _file) = Replacement::begin(&target, &options).unwrap();
+        let (replacement, _file) =
+            Replacement::begin(&target, &options, Existing::Replace).unwrap();
         symlink(destination, &target).unwrap();
         let error = replacement.commit(Durability::Cached).unwrap_err();
         assert_eq!(system_error(&error), Some(libc::ELOOP));

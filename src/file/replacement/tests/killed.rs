@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use crate::file::durability::Durability;
+use crate::file::existing::Existing;
 use crate::file::options::OpenOptions;
 use crate::file::replacement::Replacement;
 
@@ -76,7 +77,8 @@ impl Progress {
 }
 
 fn replace(target: &Path, version: u64, progress: &mut Progress) {
-    let (replacement, file) = Replacement::begin(target, &OpenOptions::new()).unwrap();
+    let (replacement, file) =
+        Replacement::begin(target, &OpenOptions::new(), Existing::Replace).unwrap();
     progress.tell(BEGUN);
     let file = File::from(file.as_fd().try_clone_to_owned().unwrap());
     for (number, block) in contents(version).chunks(BLOCK).enumerate() {

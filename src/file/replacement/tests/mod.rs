@@ -21,6 +21,7 @@ use tempfile::TempDir;
 
 use super::Replacement;
 use crate::file::durability::Durability;
+use crate::file::existing::Existing;
 use crate::file::handle::FileHandle;
 use crate::file::io_way::IoWay;
 use crate::file::open_error::OpenError;
@@ -54,7 +55,7 @@ fn names(directory: impl AsRef<Path>) -> Vec<String> {
 }
 
 fn begin(target: &Path) -> Result<(Replacement, FileHandle), OpenError> {
-    Replacement::begin(target, &OpenOptions::new())
+    Replacement::begin(target, &OpenOptions::new(), Existing::Replace)
 }
 
 /// Begins, and fills the new file.
@@ -156,7 +157,8 @@ fn the_way_of_io_is_the_options() {
         options.way(way);
         let opened =
             FileHandle::options().read(true).write(true).create(true).way(way).open(&target);
-        let (_replacement, file) = Replacement::begin(&target, &options).unwrap();
+        let (_replacement, file) =
+            Replacement::begin(&target, &options, Existing::Replace).unwrap();
         let opened = opened.unwrap();
         assert_eq!(file.is_direct(), opened.is_direct());
         assert_eq!(file.is_automatic(), opened.is_automatic());
@@ -171,7 +173,7 @@ fn what_the_options_say_of_opening_has_no_meaning() {
     fs::write(&target, "old").unwrap();
     let mut options = OpenOptions::new();
     options.append(true).truncate(true).create(true);
-    let (replacement, file) = Replacement::begin(&target, &options).unwrap();
+    let (replacement, file) = Replacement::begin(&target, &options, Existing::Replace).unwrap();
     write(&file, "new");
     assert!(!file.appends());
     let mut bytes = [0; 3];
@@ -181,7 +183,7 @@ fn what_the_options_say_of_opening_has_no_meaning() {
     replacement.commit(Durability::Cached).unwrap();
 
     options.custom_flags(libc::O_PATH);
-    let error = Replacement::begin(&target, &options).err().unwrap();
+    let error = Replacement::begin(&target, &options, Existing::Replace).err().unwrap();
     assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
 }
 

@@ -8,6 +8,7 @@ use super::{
     STRANGER, as_stranger, begin, filled, is_root, mode, public, scratch, set_mode, write,
 };
 use crate::file::durability::Durability;
+use crate::file::existing::Existing;
 use crate::file::options::OpenOptions;
 use crate::file::replacement::Replacement;
 
@@ -43,7 +44,8 @@ fn a_file_that_was_not_there_has_the_mode_of_the_options() {
     for bits in [0o666, 0o640, 0o777] {
         let mut options = OpenOptions::new();
         options.mode(bits);
-        let (replacement, _file) = Replacement::begin(&target, &options).unwrap();
+        let (replacement, _file) =
+            Replacement::begin(&target, &options, Existing::Replace).unwrap();
         replacement.commit(Durability::Cached).unwrap();
         // The umask is taken from it, whatever that is.
         options.write(true).create_new(true).open(&other).unwrap();
@@ -69,7 +71,7 @@ fn owner_and_group_are_kept_where_that_is_allowed() {
     // Set-id bits that both have are lost with the first owner, and given again.
     fs::remove_file(&target).unwrap();
     let (replacement, _file) =
-        Replacement::begin(&target, OpenOptions::new().mode(0o4755)).unwrap();
+        Replacement::begin(&target, OpenOptions::new().mode(0o4755), Existing::Replace).unwrap();
     fs::write(&target, "old").unwrap();
     chown(&target, Some(STRANGER), Some(0)).unwrap();
     let bits = replacement.file.metadata().unwrap().mode;
