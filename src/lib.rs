@@ -74,6 +74,7 @@
 //! | an event loop, and little to do in callbacks | [`LoopDispatcher`] | the loop's thread | the loop, for as long as callbacks take |
 //! | pipes, sockets, timers next to files | [`Job::poll`], in any of these | as above | nobody; it holds a slot |
 //! | paths, and no wish for any of this | [`Files`] | a worker | the thread that takes results |
+//! | pairs of paths, and a function that makes one file of the other | [`Files::convert`] | a converter | the thread that takes results |
 //! | a function that takes a [`Read`](std::io::Read) or a [`Write`](std::io::Write) | [`FileReader`], [`FileWriter`] | | the thread that reads or writes |
 //!
 //! - **Callbacks and `drain`** cost least: no value is handed over, and only workers are woken.
@@ -377,6 +378,11 @@ pub use file::options::OpenOptions;
 pub use files::Files;
 pub use files::builder::FilesBuilder;
 pub use files::chunk::Chunk;
+pub use files::convert::converted::Converted;
+pub use files::convert::pair::PairEntry;
+pub use files::convert::source_file::SourceFile;
+pub use files::convert::target_file::TargetFile;
+pub use files::convert::targets::Targets;
 pub use files::entry::PathEntry;
 pub use files::error::{FileError, FileErrorKind, FileOperation, FilesError};
 pub use files::fold::IntoFlow;

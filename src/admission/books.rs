@@ -123,6 +123,17 @@ impl Books {
         Ok(())
     }
 
+    /// Has something count as outstanding that is no job and needs no slot, until it is finished.
+    /// False if nobody would wait for it any more.
+    pub(crate) fn hold(&mut self) -> bool {
+        if self.flags.is_ending() {
+            return false;
+        }
+        self.uncounted += 1;
+        self.tally.accepted += 1;
+        true
+    }
+
     /// Takes the next job out, with the slot that it has or gets.
     #[inline]
     pub(super) fn take_next(&mut self, view: &JobView) -> Option<(u32, Job)> {

@@ -8,7 +8,7 @@ use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::pool::{BlockingPool, BlockingRequest, ReplyTo};
+use super::request::{BlockingPool, BlockingRequest, ReplyTo};
 use super::transfer::perform;
 use crate::engine::backend::Backend;
 use crate::engine::operation::Operation;

@@ -1,6 +1,6 @@
-//! The blocking threads, a bounded set, and the queue of requests in front of them.
+//! A bounded set of threads that may wait, and the queue of requests in front of them.
 //!
-//! Jobs that are queued here occupy slots, so the number of slots bounds the queue. Threads start
+//! It has no bound on the queue: those who push requests have one. Threads start
 //! when they are needed and end when they have had nothing to do for a while. Waking a thread takes
 //! longer than many a system call, so the pool wakes one at a time. That thread wakes the next if
 //! it finds more than it takes itself. A thread that has finished a request looks for another
@@ -18,8 +18,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use super::threads::{DispatcherThread, ThreadHandlers, ThreadKind, ThreadSettings};
-use crate::engine::Request;
-use crate::sync::{Arc, Condvar, Instant, Mutex, MutexGuard, lock};
+use crate::sync::{Arc, Condvar, Mutex, MutexGuard, lock};
 use crate::sys::signals;
 use crate::unwind::AbortOnUnwind;
 use crate::wait::limit::WaitLimit;
@@ -27,22 +26,6 @@ use crate::wait::limit::WaitLimit;
 /// How long a thread waits for something to do before it ends. Tests of the inside let it wait for
 /// ever, so that they hang if a thread is not told to end.
 const KEEP_ALIVE: Duration = Duration::from_secs(if cfg!(test) { u64::MAX } else { 1 });
-
-/// Something for a blocking thread to do, for the job in the slot with the request's token.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct BlockingRequest {
-    pub(crate) request: Request,
-    /// How many bytes of a plain read have been read already, from the page cache.
-    pub(crate) done: usize,
-    pub(crate) reply_to: ReplyTo,
-}
-
-impl BlockingRequest {
-    /// Whether it is to be ended instead of begun.
-    pub(crate) fn is_overdue(&self, now: Instant) -> bool {
-        self.done == 0 && self.request.deadline.is_some_and(|deadline| deadline <= now)
-    }
-}
 
 impl AfterWork {
     /// Goes on, unless this is a forked child.
@@ -54,19 +37,16 @@ impl AfterWork {
     }
 }
 
-/// The receiver of the result.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum ReplyTo {
-    /// The workers get the job.
-    Workers,
-    /// The engine gets the event: it had accepted the request.
-    Engine,
+/// Something for a thread of a pool to do.
+pub(crate) trait PoolRequest: Send + 'static {
+    /// Whether it is one of the pool's [jobs](ThreadPool::jobs).
+    fn is_job(&self) -> bool;
 }
 
 /// The user of the threads, which knows how to perform a request.
-pub(crate) trait BlockingService: Send + Sync {
+pub(crate) trait PoolService<R>: Send + Sync {
     /// Performs a request on the calling thread and sends the result where it belongs.
-    fn perform(&self, request: &BlockingRequest) -> AfterWork;
+    fn perform(&self, request: R) -> AfterWork;
 
     /// Runs a handler of the user's for the calling thread, which is about to serve requests, or
     /// has served the last.
@@ -83,25 +63,25 @@ pub(crate) enum AfterWork {
     Forked,
 }
 
-pub(crate) struct BlockingPool {
+pub(crate) struct ThreadPool<R: PoolRequest> {
+    kind: ThreadKind,
     /// The most threads.
     limit: usize,
     /// Without the handlers, which are in the state.
     settings: ThreadSettings,
     /// For the threads, which share the pool.
     this: Weak<Self>,
-    service: OnceLock<Weak<dyn BlockingService>>,
+    service: OnceLock<Weak<dyn PoolService<R>>>,
     /// How many jobs that workers are to get are in the queue or with threads. For jobs in the
     /// queue it changes under the lock.
     jobs: AtomicUsize,
-    state: Mutex<PoolState>,
+    state: Mutex<PoolState<R>>,
     /// Idle threads wait here.
     wake_up: Condvar,
 }
 
-#[derive(Default)]
-struct PoolState {
-    queue: VecDeque<BlockingRequest>,
+struct PoolState<R> {
+    queue: VecDeque<R>,
     /// Threads that have been started and have not ended.
     threads: usize,
     /// Threads that wait to be woken.
@@ -123,23 +103,28 @@ struct PoolState {
     handlers: ThreadHandlers,
 }
 
-impl BlockingPool {
-    pub(crate) fn new(limit: usize, mut settings: ThreadSettings) -> Arc<Self> {
+impl<R: PoolRequest> ThreadPool<R> {
+    pub(crate) fn of_kind(
+        kind: ThreadKind,
+        limit: usize,
+        mut settings: ThreadSettings,
+    ) -> Arc<Self> {
         let handlers = mem::take(&mut settings.handlers);
         Arc::new_cyclic(|this| Self {
+            kind,
             limit,
             settings,
             this: Weak::clone(this),
             service: OnceLock::new(),
             jobs: AtomicUsize::new(0),
-            state: Mutex::new(PoolState { handlers, ..PoolState::default() }),
+            state: Mutex::new(PoolState::new(handlers)),
             wake_up: Condvar::new(),
         })
     }
 
     /// Sets the service that performs requests. The caller does so before it pushes the first
     /// request.
-    pub(crate) fn serve(&self, service: Weak<dyn BlockingService>) {
+    pub(crate) fn serve(&self, service: Weak<dyn PoolService<R>>) {
         self.service.get_or_init(|| service);
     }
 
@@ -153,6 +138,11 @@ impl BlockingPool {
         self.lock().threads
     }
 
+    /// How the threads are started, with the handlers, unless these are gone.
+    pub(crate) fn thread_settings(&self) -> ThreadSettings {
+        ThreadSettings { handlers: self.lock().handlers.clone(), ..self.settings.clone() }
+    }
+
     /// How many jobs are in the queue or with threads. Requests of the engine do not count.
     pub(crate) fn jobs(&self) -> usize {
         // All accesses are relaxed: a thread that knows of a job's end sees its subtraction too.
@@ -161,33 +151,30 @@ impl BlockingPool {
 
     /// Takes note that the job of a request is about to be sent to the workers. From then on the
     /// blocking threads don't count it any more.
-    pub(crate) fn job_leaves(&self, request: &BlockingRequest) {
-        let job = usize::from(request.reply_to == ReplyTo::Workers);
-        self.jobs.fetch_sub(job, Ordering::Relaxed);
+    pub(crate) fn job_leaves(&self, request: &R) {
+        self.jobs.fetch_sub(usize::from(request.is_job()), Ordering::Relaxed);
     }
 
     /// Queues requests. False, and nothing queued, if there is no thread and none can be started.
-    pub(crate) fn push(&self, requests: impl IntoIterator<Item = BlockingRequest>) -> bool {
+    pub(crate) fn push(&self, requests: impl IntoIterator<Item = R>) -> bool {
         let mut state = self.lock();
         for request in requests {
-            let job = usize::from(request.reply_to == ReplyTo::Workers);
-            self.jobs.fetch_add(job, Ordering::Relaxed);
+            self.jobs.fetch_add(usize::from(request.is_job()), Ordering::Relaxed);
             state.queue.push_back(request);
         }
         if self.wake_one(&mut state) {
             return true;
         }
         // Without a thread the queue was empty before.
-        state.queue.clear();
+        let refused = mem::take(&mut state.queue);
         self.jobs.store(0, Ordering::Relaxed);
+        drop(state);
+        drop(refused);
         false
     }
 
     /// Takes a request out of the queue that no thread has begun.
-    pub(crate) fn take_queued(
-        &self,
-        wanted: impl Fn(&BlockingRequest) -> bool,
-    ) -> Option<BlockingRequest> {
+    pub(crate) fn take_queued(&self, wanted: impl Fn(&R) -> bool) -> Option<R> {
         let mut state = self.lock();
         let position = state.queue.iter().position(wanted)?;
         let request = state.queue.remove(position)?;
@@ -195,18 +182,18 @@ impl BlockingPool {
         Some(request)
     }
 
-    /// Takes all requests out of the queue that are overdue by now.
-    pub(crate) fn take_overdue(&self, now: Instant) -> VecDeque<BlockingRequest> {
+    /// Takes all of these requests out of the queue.
+    pub(crate) fn take_all_queued(&self, wanted: impl Fn(&R) -> bool) -> VecDeque<R> {
         let mut state = self.lock();
         let queue = mem::take(&mut state.queue).into_iter();
-        let (overdue, rest) = queue.partition::<VecDeque<_>, _>(|request| request.is_overdue(now));
+        let (taken, rest) = queue.partition::<VecDeque<_>, _>(wanted);
         state.queue = rest;
-        overdue.iter().for_each(|request| self.job_leaves(request));
-        overdue
+        taken.iter().for_each(|request| self.job_leaves(request));
+        taken
     }
 
     /// Makes sure that a thread comes for what is queued. False if there is no thread.
-    fn wake_one(&self, state: &mut PoolState) -> bool {
+    fn wake_one(&self, state: &mut PoolState<R>) -> bool {
         if state.coming || state.queue.len() <= state.starting {
             return true;
         }
@@ -221,9 +208,9 @@ impl BlockingPool {
     }
 
     /// The body of a thread.
-    fn run(&self, service: &dyn BlockingService, number: usize, handlers: ThreadHandlers) {
+    fn run(&self, service: &dyn PoolService<R>, number: usize, handlers: ThreadHandlers) {
         let _guard = AbortOnUnwind;
-        let thread = DispatcherThread { kind: ThreadKind::Blocking, number };
+        let thread = DispatcherThread { kind: self.kind, number };
         let went = self
             .run_start_handler(service, &handlers, thread)
             .then(|| self.work(service))
@@ -240,7 +227,7 @@ impl BlockingPool {
     /// Runs the user's handler for the start of the calling thread. Other threads come meanwhile.
     fn run_start_handler(
         &self,
-        service: &dyn BlockingService,
+        service: &dyn PoolService<R>,
         handlers: &ThreadHandlers,
         thread: DispatcherThread,
     ) -> AfterWork {
@@ -264,14 +251,14 @@ impl BlockingPool {
     }
 
     /// Serves requests until there has been none for a while or the pool is dismissed.
-    fn work(&self, service: &dyn BlockingService) -> AfterWork {
+    fn work(&self, service: &dyn PoolService<R>) -> AfterWork {
         let mut state = self.lock();
         state.coming = false;
         loop {
             while let Some(request) = state.queue.pop_front() {
                 self.wake_one(&mut state);
                 drop(state);
-                if service.perform(&request) == AfterWork::Forked {
+                if service.perform(request) == AfterWork::Forked {
                     return AfterWork::Forked;
                 }
                 state = self.lock();
@@ -285,7 +272,7 @@ impl BlockingPool {
     }
 
     /// Waits to be woken: not for long, and not if the threads are to end.
-    fn wait<'a>(&'a self, mut state: MutexGuard<'a, PoolState>) -> MutexGuard<'a, PoolState> {
+    fn wait<'a>(&'a self, mut state: MutexGuard<'a, PoolState<R>>) -> MutexGuard<'a, PoolState<R>> {
         let limit = WaitLimit::after(KEEP_ALIVE);
         state.idle += 1;
         let mut is_over = false;
@@ -324,14 +311,14 @@ impl BlockingPool {
     }
 
     /// Starts a thread, under the lock. So nobody finds the thread gone before its handle is here.
-    fn start(&self, state: &mut PoolState) -> io::Result<()> {
+    fn start(&self, state: &mut PoolState<R>) -> io::Result<()> {
         let service = self.service.get().and_then(Weak::upgrade);
         let (Some(service), Some(pool)) = (service, self.this.upgrade()) else {
             return Err(io::Error::other("the dispatcher is gone"));
         };
         let number = state.free_numbers.pop().unwrap_or(state.next_number);
         let handlers = state.handlers.clone();
-        let name = DispatcherThread { kind: ThreadKind::Blocking, number };
+        let name = DispatcherThread { kind: self.kind, number };
         let mut builder = thread::Builder::new().name(self.settings.name(name));
         if let Some(bytes) = self.settings.stack_size {
             builder = builder.stack_size(bytes);
@@ -353,7 +340,24 @@ impl BlockingPool {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, PoolState> {
+    fn lock(&self) -> MutexGuard<'_, PoolState<R>> {
         lock(&self.state)
+    }
+}
+
+impl<R> PoolState<R> {
+    fn new(handlers: ThreadHandlers) -> Self {
+        Self {
+            queue: VecDeque::new(),
+            threads: 0,
+            idle: 0,
+            coming: false,
+            starting: 0,
+            dismissed: false,
+            handles: Vec::new(),
+            free_numbers: Vec::new(),
+            next_number: 0,
+            handlers,
+        }
     }
 }

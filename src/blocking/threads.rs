@@ -29,6 +29,9 @@ pub enum ThreadKind {
     /// [`Job::blocking`](crate::Job::blocking). It is started when it is needed, and ends when it
     /// has had nothing to do for a second.
     Blocking,
+    /// It runs the functions of [`Files::convert`](crate::Files::convert), which may wait for
+    /// files. There are as many as workers; they start and end as blocking threads do.
+    Converter,
 }
 
 pub(crate) type ThreadHandler = Arc<dyn Fn(DispatcherThread) + Send + Sync>;
@@ -80,6 +83,7 @@ impl ThreadSettings {
         match kind {
             ThreadKind::Worker => format!("{prefix}-worker-{number}"),
             ThreadKind::Blocking => format!("{prefix}-blocking-{number}"),
+            ThreadKind::Converter => format!("{prefix}-convert-{number}"),
         }
     }
 }

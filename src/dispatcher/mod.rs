@@ -92,7 +92,7 @@ pub(crate) fn check_wait(pipeline: &Pipeline) -> Result<(), DrainError> {
     if pipeline.is_forked() {
         return Err(DrainError::Forked);
     }
-    if pipeline.is_worker_here() { Err(DrainError::InCallback) } else { Ok(()) }
+    if pipeline.is_outstanding_here() { Err(DrainError::InCallback) } else { Ok(()) }
 }
 
 fn drain_until(pipeline: &Pipeline, limit: WaitLimit) -> Result<(), DrainError> {
@@ -241,7 +241,7 @@ impl Dispatcher {
                 let _ = worker.join();
             }
         }
-        pipeline.launcher().blocking().join();
+        pipeline.launcher().join_threads();
     }
 
     pub(crate) fn pipeline(&self) -> &Arc<Pipeline> {
@@ -263,7 +263,7 @@ impl Drop for Dispatcher {
             return;
         }
         self.pipeline().close();
-        if !self.pipeline().is_worker_here() {
+        if !self.pipeline().is_outstanding_here() {
             self.pipeline().admission().wait_until_quiet(WaitLimit::NEVER);
             self.join_threads(Reaper::leave);
         }

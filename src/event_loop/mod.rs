@@ -326,7 +326,7 @@ impl LoopDispatcher {
         self.is_over = true;
         let launcher = self.pipeline().launcher();
         launcher.engine().close();
-        launcher.blocking().join();
+        launcher.join_threads();
         Ok(())
     }
 

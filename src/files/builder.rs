@@ -7,6 +7,8 @@ use std::sync::Arc;
 use crate::dispatcher::Dispatcher;
 use crate::file::history::ReadHistory;
 use crate::file::links::Links;
+use crate::files::convert::room::ConvertRoom;
+use crate::files::convert::targets::Targets;
 use crate::files::error::FilesError;
 use crate::files::opener::Lookup;
 use crate::files::settings::{BLOCK, Order, Policy, Settings};
@@ -59,6 +61,7 @@ impl FilesBuilder {
             results: 4096,
             whole_limit: None,
             history: None,
+            targets: Targets::new(),
         };
         Self { pipeline: Arc::clone(dispatcher.pipeline()), settings }
     }
@@ -199,6 +202,12 @@ impl FilesBuilder {
         self
     }
 
+    /// How [`Files::convert`](crate::Files::convert) writes its targets.
+    pub fn targets(mut self, targets: Targets) -> Self {
+        self.settings.targets = targets;
+        self
+    }
+
     /// Checks and rounds the settings, and makes what the runs share for them.
     pub(super) fn shared(self) -> Result<FilesShared, FilesError> {
         let Self { pipeline, mut settings } = self;
@@ -217,7 +226,8 @@ impl FilesBuilder {
             let path = settings.beneath.clone().unwrap_or_default();
             FilesError::Beneath { path, source }
         })?;
-        Ok(FilesShared::new(pipeline, settings, pool, lookup))
+        let room = ConvertRoom::new(&pipeline, &settings)?;
+        Ok(FilesShared::new(pipeline, settings, pool, lookup, room))
     }
 }
 

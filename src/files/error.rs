@@ -23,6 +23,10 @@ pub enum FileOperation {
     Read,
     /// Running the user's callback.
     Callback,
+    /// Creating the target of a conversion.
+    Create,
+    /// Writing the target: its contents, or what gives it its name.
+    Write,
     /// Waiting for the run's next result.
     Take,
 }
@@ -35,6 +39,8 @@ impl fmt::Display for FileOperation {
             Self::Stat => "stat",
             Self::Read => "read",
             Self::Callback => "process",
+            Self::Create => "create",
+            Self::Write => "write",
             Self::Take => "take",
         })
     }
@@ -99,6 +105,9 @@ pub struct FileError {
     pub index: u64,
     /// The path, as it was given. It is empty if the iterator had an error in its place.
     pub path: PathBuf,
+    /// The path of the file that was to be made of it, if it was to be
+    /// [converted](crate::Files::convert).
+    pub target: Option<PathBuf>,
     /// The operation that failed.
     pub operation: FileOperation,
     /// How many bytes, from the file's beginning, the user's callbacks had got by then.
@@ -116,7 +125,7 @@ impl FileError {
                       own, or give the dispatcher more workers or blocking threads";
         let failure =
             Failure::new(FileOperation::Take, FileErrorKind::InCallback, io::Error::other(reason));
-        failure.of(IndexedPath { index: u64::MAX, path: PathBuf::new() }, 0)
+        failure.of(IndexedPath::none(u64::MAX), 0)
     }
 
     /// Whether the iterator of paths panicked. This is the error of no entry that was found.
@@ -203,8 +212,9 @@ impl Failure {
 
     /// The error of this file, of which the callbacks consumed `offset` bytes.
     pub(crate) fn of(self, file: IndexedPath, offset: u64) -> FileError {
-        let (Self { operation, kind, source }, IndexedPath { index, path }) = (self, file);
-        FileError { index, path, operation, offset, source, kind }
+        let Self { operation, kind, source } = self;
+        let IndexedPath { index, path, target } = file;
+        FileError { index, path, target, operation, offset, source, kind }
     }
 }
 

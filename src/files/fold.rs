@@ -1,20 +1,16 @@
-//! The user's callbacks for each file, as one trait.
+//! The user's callbacks for each file that is handed on in chunks, as one trait.
 
 use std::marker::PhantomData;
 use std::ops::ControlFlow;
 
 use crate::files::chunk::Chunk;
+use crate::files::consumer::Consumer;
 use crate::files::info::{FileInfo, WholeFile};
 use crate::files::settings::BLOCK;
 
 /// Makes a file's result of its chunks.
-pub(crate) trait Fold: Send + Sync + 'static {
+pub(crate) trait Fold: Consumer {
     type State: Send + 'static;
-    type Output: Send + 'static;
-
-    /// How many bytes of a file of this size one read asks for, if `usual` is the size of a chunk.
-    /// If the file is too large, the error is the largest size that is allowed.
-    fn request_len(&self, size: u64, usual: usize) -> Result<usize, usize>;
 
     /// Whether a chunk of this length, which is not known to be the last, is of no use: all of the
     /// file is wanted in one chunk. The file is read again then, in a longer one.
@@ -71,6 +67,22 @@ pub(crate) struct Streaming<B, C, E, S, R> {
     pub(crate) types: PhantomData<fn(S) -> R>,
 }
 
+impl<B, C, E, S, R, T> Consumer for Streaming<B, C, E, S, R>
+where
+    B: Fn(&FileInfo) -> S + Send + Sync + 'static,
+    C: Fn(&mut S, Chunk) -> R + Send + Sync + 'static,
+    E: Fn(S, &FileInfo) -> T + Send + Sync + 'static,
+    S: Send + 'static,
+    R: IntoFlow + 'static,
+    T: Send + 'static,
+{
+    type Output = T;
+
+    fn request_len(&self, _size: u64, usual: usize) -> Result<usize, usize> {
+        Ok(usual)
+    }
+}
+
 impl<B, C, E, S, R, T> Fold for Streaming<B, C, E, S, R>
 where
     B: Fn(&FileInfo) -> S + Send + Sync + 'static,
@@ -81,11 +93,6 @@ where
     T: Send + 'static,
 {
     type State = S;
-    type Output = T;
-
-    fn request_len(&self, _size: u64, usual: usize) -> Result<usize, usize> {
-        Ok(usual)
-    }
 
     fn begin(&self, file: &FileInfo) -> S {
         (self.begin)(file)
@@ -110,12 +117,11 @@ pub(crate) struct Whole<F> {
     pub(crate) limit: usize,
 }
 
-impl<F, T> Fold for Whole<F>
+impl<F, T> Consumer for Whole<F>
 where
     F: Fn(WholeFile) -> T + Send + Sync + 'static,
     T: Send + 'static,
 {
-    type State = Option<Chunk>;
     type Output = T;
 
     fn request_len(&self, size: u64, usual: usize) -> Result<usize, usize> {
@@ -129,6 +135,14 @@ where
             _ => Err(self.limit),
         }
     }
+}
+
+impl<F, T> Fold for Whole<F>
+where
+    F: Fn(WholeFile) -> T + Send + Sync + 'static,
+    T: Send + 'static,
+{
+    type State = Option<Chunk>;
 
     fn is_too_little(&self, len: usize) -> bool {
         len <= self.limit

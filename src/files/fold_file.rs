@@ -4,7 +4,7 @@ use std::sync::{Arc, Weak};
 use std::time::Instant;
 
 use crate::file::access::Access;
-use crate::file::alignment::Alignment;
+use crate::files::begin::{Begin, Ready};
 use crate::files::error::{Failure, FileOperation};
 use crate::files::fold::Fold;
 use crate::files::info::FileInfo;
@@ -13,8 +13,7 @@ use crate::files::paths::IndexedPath;
 use crate::files::reading::{Action, Folded, Reading, Settled, Then, TimeSlice, fold_chunk};
 use crate::files::run::Processed;
 use crate::files::run_core::{RunCore, TIME_SLICE};
-use crate::files::scheduler::event::EndedBy;
-use crate::files::settings::BLOCK;
+use crate::files::scheduler::event::{EndedBy, Event};
 use crate::job::Job;
 use crate::pool::pool_buf::PoolBuf;
 use crate::streams::budget::Waiter;
@@ -36,13 +35,6 @@ pub(crate) struct FoldFile<F: Fold> {
 }
 
 impl<F: Fold> FoldFile<F> {
-    /// Begins to read a file.
-    pub(crate) fn start(core: &Arc<RunCore<F>>, opened: Opened) {
-        if let Some(file) = Self::new(core, opened, None) {
-            file.step_elsewhere();
-        }
-    }
-
     /// A file whose first read may have been done; the caller is to have it step. `None` if the
     /// file is too large: then it has its result.
     pub(crate) fn new(
@@ -52,16 +44,12 @@ impl<F: Fold> FoldFile<F> {
     ) -> Option<Arc<Self>> {
         let (shared, settings) = (&core.shared, &core.shared.settings);
         let size = opened.size;
-        // Direct I/O may need larger blocks than those that buffers are multiples of.
-        let block = match opened.info.metadata().direct_io.alignment() {
-            direct if opened.source.may_be_direct() => Alignment { memory: BLOCK, ..direct }.step(),
-            _ => BLOCK,
-        };
+        let block = opened.block();
         let most = shared.budget.largest() / block * block;
         let in_blocks = |len: usize| len.next_multiple_of(block).min(most);
         let usual = settings.chunk.min(CACHED_CHUNK);
-        let lens = core.fold.request_len(size, usual).and_then(|cached| {
-            Ok((in_blocks(cached), in_blocks(core.fold.request_len(size, settings.chunk)?)))
+        let lens = core.consumer.request_len(size, usual).and_then(|cached| {
+            Ok((in_blocks(cached), in_blocks(core.consumer.request_len(size, settings.chunk)?)))
         });
         let (cached_len, device_len) = match lens {
             Ok(lens) => lens,
@@ -141,7 +129,7 @@ impl<F: Fold> FoldFile<F> {
             let then = Then::Ended(Err(Failure::halted(halt, FileOperation::Read)));
             return Some(Folded { consumed: chunk.offset, state, then });
         }
-        if chunk.next != Next::End && self.core.fold.is_too_little(chunk.count) {
+        if chunk.next != Next::End && self.core.consumer.is_too_little(chunk.count) {
             return Some(Folded { consumed: 0, state, then: Then::ReadAll(chunk.count) });
         }
         self.core.counts.add_bytes(chunk.count);
@@ -156,25 +144,25 @@ impl<F: Fold> FoldFile<F> {
     }
 
     /// Closes the file and delivers its result.
-    fn deliver(&self, (reads, state, outcome): Settled<F>) {
+    fn deliver(&self, (mut reads, state, outcome): Settled<F>) {
         let (size, bytes) = (reads.window().size(), reads.window().consumed());
-        let restarts = reads.restarts();
-        let source = reads.into_source();
-        let access = source.access();
-        let Source { file, fallback, .. } = source;
+        let (access, fallback, restarts) = reads.take_outcome();
         self.core.shared.counters.add_read(access, fallback.as_ref(), restarts);
         // The file and the state are given back before another file is begun, as memory was before.
-        self.core.close(file);
+        self.core.close(reads.into_file());
         let Some(()) = self.core.drop_user(state, bytes) else { return };
         if let (Some(history), Access::Direct) = (self.core.shared.history(), access)
             && bytes >= size
         {
             history.read_whole(self.info.metadata().id(), size);
         }
-        let (index, path) = (self.info.index(), self.info.path().to_owned());
+        let file = self.info.clone().into_indexed_path();
         let result = match outcome {
-            Ok(value) => Ok(Processed { index, path, value, bytes, size, access, fallback }),
-            Err(failure) => Err(failure.of(IndexedPath { index, path }, bytes)),
+            Ok(value) => {
+                let IndexedPath { index, path, .. } = file;
+                Ok(Processed { index, path, value, bytes, size, access, fallback })
+            }
+            Err(failure) => Err(failure.of(file, bytes)),
         };
         self.core.deliver(EndedBy::Other, result);
     }
@@ -203,4 +191,61 @@ impl<F: Fold> Waiter for FoldFile<F> {
     fn abandon(self: Arc<Self>) {
         self.give_up();
     }
+}
+
+impl<F: Fold> Begin for F {
+    type Ready = Arc<FoldFile<F>>;
+
+    fn begin_whole(core: &Arc<RunCore<Self>>, opened: Opened, count: usize, buffer: PoolBuf) {
+        fold_whole(core, opened, count, buffer);
+    }
+
+    fn begin(core: &Arc<RunCore<Self>>, opened: Opened) {
+        if let Some(file) = FoldFile::new(core, opened, None) {
+            file.step_elsewhere();
+        }
+    }
+
+    fn begin_read(
+        core: &Arc<RunCore<Self>>,
+        opened: Opened,
+        first: Reply<PoolBuf>,
+    ) -> Option<Self::Ready> {
+        FoldFile::new(core, opened, Some(first))
+    }
+}
+
+impl<F: Fold> Ready for Arc<FoldFile<F>> {
+    fn step(self) {
+        FoldFile::step(&self);
+    }
+
+    fn step_elsewhere(&self) {
+        FoldFile::step_elsewhere(self);
+    }
+}
+
+/// Runs the user's callbacks on a file that was read in one go.
+fn fold_whole<F: Fold>(core: &Arc<RunCore<F>>, opened: Opened, count: usize, buffer: PoolBuf) {
+    let Opened { source: Source { file, fallback, .. }, info, size } = opened;
+    drop(file);
+    core.shared.counters.add_read(Access::Cached, fallback.as_ref(), 0);
+    core.tell(Event::CallbacksBegun);
+    let chunk = ReadChunk { offset: 0, count, buffer, next: Next::End };
+    let Some(folded) = fold_chunk(core, &info, None, chunk) else { return };
+    let Folded { consumed, state, then: Then::Ended(outcome) } = folded else {
+        unreachable!("nothing follows its only chunk")
+    };
+    let Some(()) = core.drop_user(state, consumed) else { return };
+    let file = info.into_indexed_path();
+    let result = match outcome {
+        Ok(value) => {
+            core.counts.add_bytes(count);
+            let IndexedPath { index, path, .. } = file;
+            let (bytes, access) = (consumed, Access::Cached);
+            Ok(Processed { index, path, value, bytes, size, access, fallback })
+        }
+        Err(failure) => Err(failure.of(file, consumed)),
+    };
+    core.deliver(EndedBy::InlineCallbacks, result);
 }

@@ -4,15 +4,15 @@
 #![expect(unsafe_code, reason = "forks, and waits for the child")]
 
 use std::marker::PhantomData;
-use std::path::PathBuf;
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 use std::{iter, thread};
 
+use super::begin::Begin;
 use super::chunk::Chunk;
-use super::fold::{Fold, Streaming, Whole};
+use super::fold::{Streaming, Whole};
 use super::info::FileInfo;
-use super::paths::PathIterator;
+use super::paths::{ListedPath, PathIterator};
 use super::run_core::RunCore;
 use super::steps::job_for;
 use super::{Files, FilesBuilder};
@@ -60,7 +60,7 @@ impl Fork {
 }
 
 /// Runs with paths and callbacks that fork, with the scheduler locked meanwhile.
-fn assert_child_ends<F: Fold>(
+fn assert_child_ends<F: Begin>(
     settings: impl FnOnce(FilesBuilder) -> FilesBuilder,
     user: impl FnOnce(Fork) -> (PathIterator, F),
 ) {
@@ -84,7 +84,9 @@ fn a_child_of_the_iterator_ends_whatever_is_locked() {
     assert_child_ends(
         |settings| settings,
         |fork| {
-            let paths = iter::from_fn(move || fork.fork().then(|| Ok("Cargo.toml".into())));
+            let paths = iter::from_fn(move || {
+                fork.fork().then(|| Ok(ListedPath::source("Cargo.toml".into())))
+            });
             (Box::new(paths), Whole { function: |_| (), limit: 100 })
         },
     );
@@ -95,7 +97,8 @@ fn a_child_of_finish_ends_whatever_is_locked() {
     // Read by one worker in one go, and in chunks.
     for chunk in [1 << 20, 4096] {
         let user = |fork: Fork| {
-            let paths: PathIterator = Box::new(iter::once(Ok(PathBuf::from("src/lib.rs"))));
+            let paths: PathIterator =
+                Box::new(iter::once(Ok(ListedPath::source("src/lib.rs".into()))));
             let finish = move |(), _: &FileInfo| _ = fork.fork();
             let chunk = |_: &mut (), _: Chunk| ();
             (paths, Streaming { begin: |_: &FileInfo| (), chunk, finish, types: PhantomData })

@@ -23,22 +23,29 @@ pub struct FileInfo {
 struct Facts {
     index: u64,
     path: PathBuf,
+    target: Option<PathBuf>,
     metadata: Metadata,
 }
 
 impl FileInfo {
-    pub(crate) fn new(index: u64, path: PathBuf, metadata: Metadata) -> Self {
-        Self { facts: Arc::new(Facts { index, path, metadata }) }
+    pub(crate) fn new(path: IndexedPath, metadata: Metadata) -> Self {
+        let IndexedPath { index, path, target } = path;
+        Self { facts: Arc::new(Facts { index, path, target, metadata }) }
     }
 
     /// The path and its position, copied only if somebody else keeps a clone.
     pub(crate) fn into_indexed_path(self) -> IndexedPath {
         let index = self.facts.index;
-        let path = match Arc::try_unwrap(self.facts) {
-            Ok(facts) => facts.path,
-            Err(shared) => shared.path.clone(),
+        let (path, target) = match Arc::try_unwrap(self.facts) {
+            Ok(facts) => (facts.path, facts.target),
+            Err(shared) => (shared.path.clone(), shared.target.clone()),
         };
-        IndexedPath { index, path }
+        IndexedPath { index, path, target }
+    }
+
+    /// The path of the file that is made of it; empty if none is.
+    pub(crate) fn target(&self) -> &Path {
+        self.facts.target.as_deref().unwrap_or(Path::new(""))
     }
 
     /// Its position among the run's paths, from 0.

@@ -9,14 +9,20 @@
 //!                            └─> steps (open) ─> streams/read_ahead ───┘   (reading)
 //! ```
 //!
+//! What a run does with a file that was opened is its `consumer`'s affair: `begin` is where it
+//! begins. A `fold` hands its chunks to callbacks; `convert` makes another file of it.
+//!
 //! `fold_file` keeps the reads and `reading` under one lock; `run` is what the user sees.
 //!
 //! A run needs no thread of its own, and nothing in it waits: the thread that ends a file, or takes
 //! a result, tells the scheduler, and begins the steps that it answers with (`RunCore::tell`).
 //! `RunCore` is the part of a run that its threads share; `steps` carries out the steps.
 
+mod begin;
 pub(crate) mod builder;
 pub(crate) mod chunk;
+mod consumer;
+pub(crate) mod convert;
 pub(crate) mod entry;
 pub(crate) mod error;
 pub(crate) mod fold;
@@ -41,16 +47,24 @@ mod steps;
 pub(crate) mod stream;
 
 use std::fmt;
+use std::io;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
 use crate::dispatcher::Dispatcher;
+use begin::Begin;
 use builder::FilesBuilder;
 use chunk::Chunk;
+use convert::Convert;
+use convert::converted::Converted;
+use convert::pair::PairEntry;
+use convert::source_file::SourceFile;
+use convert::target_file::TargetFile;
 use entry::PathEntry;
 use error::FilesError;
-use fold::{Fold, IntoFlow, Streaming, Whole};
+use fold::{IntoFlow, Streaming, Whole};
 use info::{FileInfo, WholeFile};
+use paths::{ListedPath, PathIterator};
 use run::FilesRun;
 use run_core::RunCore;
 use shared::FilesShared;
@@ -291,15 +305,89 @@ impl Files {
         self.start(paths, Streaming { begin, chunk, finish, types: PhantomData })
     }
 
+    /// Makes a file of each: reads the source, runs `function`, and writes the target. Each pair
+    /// has one result, when all of this is done.
+    ///
+    /// `function` reads a [`SourceFile`], which is read ahead of it, and writes a [`TargetFile`],
+    /// which is written behind it. It may wait for both: it runs on threads of its own, as many as
+    /// the dispatcher has workers. The threads' [kind](crate::ThreadKind) is `Converter`.
+    ///
+    /// A target is written under a temporary name in its directory, as by
+    /// [`FileWriterBuilder::replace`](crate::FileWriterBuilder::replace), and gets its name when it
+    /// is complete. So no part of a file is ever found under that name, and a file that is there
+    /// stays as it is until then. If the function returns an error or panics, if a read or a write
+    /// fails, or if the run ends, nothing is left of the target, and no other file is concerned.
+    /// Only a process that is killed leaves temporary files, `.NAME.RANDOM.tmp`, behind. A target
+    /// may be its own source.
+    ///
+    /// [`FilesBuilder::targets`] has the settings for writing. The policy holds for it, too: with
+    /// [`Policy::Automatic`](crate::Policy::Automatic), targets of files of at least 8 MiB are
+    /// written directly where the file system has direct I/O, and others through the page cache.
+    /// Memory is bounded by [`memory`](FilesBuilder::memory) and
+    /// [`Targets::memory`](crate::Targets::memory), and descriptors by
+    /// [`open_files`](FilesBuilder::open_files): a file in progress counts for three.
+    ///
+    /// # Blocking
+    ///
+    /// As for [`read`](Self::read). In the function, waiting for other jobs of the dispatcher is
+    /// allowed; waiting until none is outstanding is refused, as in callbacks.
+    ///
+    /// # Panics
+    ///
+    /// As for [`read`](Self::read).
+    ///
+    /// # Examples
+    ///
+    /// Compresses files beside themselves, and counts those that failed:
+    ///
+    /// ```
+    /// use std::io;
+    /// use flate2::{Compression, write::GzEncoder};
+    /// use reapool::{Dispatcher, Files};
+    /// # let directory = tempfile::tempdir()?;
+    /// # let directory = directory.path();
+    /// # std::fs::copy("Cargo.toml", directory.join("a"))?;
+    ///
+    /// let dispatcher = Dispatcher::new()?;
+    /// let pairs = std::fs::read_dir(directory)?.map(|entry| {
+    ///     let path = entry?.path();
+    ///     io::Result::Ok((path.clone(), path.with_added_extension("gz")))
+    /// });
+    /// let run = Files::new(&dispatcher)?.convert(pairs, |source, target| {
+    ///     let mut encoder = GzEncoder::new(target, Compression::fast());
+    ///     io::copy(source, &mut encoder)?;
+    ///     encoder.finish()?;
+    ///     Ok(())
+    /// });
+    /// let errors = run.filter(Result::is_err).count();
+    /// # assert_eq!(errors, 0);
+    /// # assert!(directory.join("a.gz").exists());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn convert<P, F, T>(&self, pairs: P, function: F) -> FilesRun<Converted<T>>
+    where
+        P: IntoIterator<Item: PairEntry + 'static>,
+        P::IntoIter: Send + 'static,
+        F: Fn(&mut SourceFile, &mut TargetFile) -> io::Result<T> + Send + Sync + 'static,
+        T: Send + 'static,
+    {
+        let pairs = pairs.into_iter().map(|pair| pair.into_pair().map(ListedPath::pair));
+        self.run(Box::new(pairs), Convert(function))
+    }
+
     fn start<P, F>(&self, paths: P, fold: F) -> FilesRun<F::Output>
     where
         P: IntoIterator<Item: PathEntry + 'static>,
         P::IntoIter: Send + 'static,
-        F: Fold,
+        F: Begin,
     {
-        let paths = paths.into_iter().map(PathEntry::into_path);
+        let paths = paths.into_iter().map(|path| path.into_path().map(ListedPath::source));
+        self.run(Box::new(paths), fold)
+    }
+
+    fn run<C: Begin>(&self, paths: PathIterator, consumer: C) -> FilesRun<C::Output> {
         let shared = Arc::clone(&self.shared);
-        FilesRun::new(RunCore::start(shared, Box::new(paths), fold, job_for))
+        FilesRun::new(RunCore::start(shared, paths, consumer, job_for))
     }
 
     /// The counters of all runs so far.

@@ -7,11 +7,12 @@ use std::sync::atomic::AtomicU64;
 
 use crate::blocking::{read_cached_until, read_waiting};
 use crate::file::FileHandle;
+use crate::file::alignment::Alignment;
 use crate::file::filesystem::Storage;
 use crate::file::metadata::{DirectIo, FileKind, Metadata};
 use crate::file::residency::{CacheLook, Residency};
+use crate::files::consumer::Consumer;
 use crate::files::error::{Failure, FileError, FileErrorKind, FileOperation};
-use crate::files::fold::Fold;
 use crate::files::info::FileInfo;
 use crate::files::opener::NoWaitOpener;
 use crate::files::paths::IndexedPath;
@@ -47,9 +48,9 @@ impl Opened {
     pub(crate) fn read_cached(
         &self,
         shared: &FilesShared,
-        fold: &impl Fold,
+        consumer: &impl Consumer,
     ) -> Option<Reply<PoolBuf>> {
-        let len = self.whole_len(shared, fold)?;
+        let len = self.whole_len(shared, consumer)?;
         let mut buffer = shared.budget.try_lease(len)?;
         let file = &self.source.file;
         let count = read_cached_until(file, CacheLook::Try, &mut buffer, len, 0, self.size)?;
@@ -61,9 +62,9 @@ impl Opened {
     pub(crate) fn read_waiting(
         &mut self,
         shared: &FilesShared,
-        fold: &impl Fold,
+        consumer: &impl Consumer,
     ) -> Option<Reply<PoolBuf>> {
-        let len = self.whole_len(shared, fold)?;
+        let len = self.whole_len(shared, consumer)?;
         let mut buffer = shared.budget.try_lease(len)?;
         // One read is enough: it asks for more than the file has.
         self.source.way = Way::Device;
@@ -71,12 +72,21 @@ impl Opened {
         Some(Reply::whole(len, result.map(|count| (count, buffer))))
     }
 
+    /// What its reads are multiples of. Direct I/O may need larger blocks than those that buffers
+    /// are multiples of.
+    pub(crate) fn block(&self) -> usize {
+        match self.info.metadata().direct_io.alignment() {
+            direct if self.source.may_be_direct() => Alignment { memory: BLOCK, ..direct }.step(),
+            _ => BLOCK,
+        }
+    }
+
     /// How many bytes to ask for to get all of the file and see its end.
-    fn whole_len(&self, shared: &FilesShared, fold: &impl Fold) -> Option<usize> {
+    fn whole_len(&self, shared: &FilesShared, consumer: &impl Consumer) -> Option<usize> {
         if self.source.file.is_direct() {
             return None;
         }
-        let most = fold.request_len(self.size, shared.settings.chunk).ok()?;
+        let most = consumer.request_len(self.size, shared.settings.chunk).ok()?;
         let len = usize::try_from(self.size / BLOCK as u64 + 1).ok()?.checked_mul(BLOCK)?;
         (len <= most).then_some(len)
     }
@@ -153,7 +163,7 @@ fn examine(
     };
     match fd.and_then(handle_of) {
         Ok((file, metadata, size)) => {
-            let info = FileInfo::new(path.index, path.path, metadata);
+            let info = FileInfo::new(path, metadata);
             let (sharing, way) = (Sharing::Alone, Way::Device);
             Ok(Opened { source: Source { file, sharing, way, fallback: None }, info, size })
         }

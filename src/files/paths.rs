@@ -8,13 +8,41 @@ use crate::sync::{Mutex, lock};
 use crate::unwind::{catch, discard};
 
 /// An error stands in the place of a path.
-pub(crate) type PathIterator = Box<dyn Iterator<Item = io::Result<PathBuf>> + Send>;
+pub(crate) type PathIterator = Box<dyn Iterator<Item = io::Result<ListedPath>> + Send>;
+
+/// A path as the iterator has given it.
+#[derive(Debug)]
+pub(crate) struct ListedPath {
+    pub(crate) path: PathBuf,
+    /// Of the file that is made of it, if one is.
+    pub(crate) target: Option<PathBuf>,
+}
 
 /// A path, and its position among the run's paths.
 #[derive(Debug)]
 pub(crate) struct IndexedPath {
     pub(crate) index: u64,
     pub(crate) path: PathBuf,
+    pub(crate) target: Option<PathBuf>,
+}
+
+impl ListedPath {
+    /// To be read.
+    pub(crate) fn source(path: PathBuf) -> Self {
+        Self { path, target: None }
+    }
+
+    /// To be converted.
+    pub(crate) fn pair((path, target): (PathBuf, PathBuf)) -> Self {
+        Self { path, target: Some(target) }
+    }
+}
+
+impl IndexedPath {
+    /// What stands in the place of a path that was not given.
+    pub(crate) fn none(index: u64) -> Self {
+        Self { index, path: PathBuf::new(), target: None }
+    }
 }
 
 /// The iterator; `None` once it was dropped.
@@ -26,7 +54,7 @@ impl Paths {
     }
 
     /// Runs the user's iterator, which may take its time and may panic. `None` if it has ended.
-    pub(crate) fn next(&self) -> Option<io::Result<PathBuf>> {
+    pub(crate) fn next(&self) -> Option<io::Result<ListedPath>> {
         lock(&self.0).as_mut()?.next()
     }
 

@@ -63,6 +63,9 @@ pub struct FilesProgressSnapshot {
     pub failed: u64,
     /// Bytes given to the user's callbacks.
     pub bytes: u64,
+    /// Bytes that the user's function has written to targets, if files are
+    /// [converted](crate::Files::convert).
+    pub written: u64,
     /// Time since the run began, up to its end if it has ended.
     pub elapsed: Duration,
     /// Bytes a second, lately: between two snapshots that are at least half a second apart, or
@@ -80,6 +83,7 @@ pub(crate) struct Counts {
     done: AtomicU64,
     failed: AtomicU64,
     bytes: AtomicU64,
+    written: AtomicU64,
     listing: Mutex<Listing>,
     rate: Mutex<Rate>,
 }
@@ -104,6 +108,7 @@ impl Counts {
             done: AtomicU64::new(0),
             failed: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
+            written: AtomicU64::new(0),
             listing: Mutex::default(),
             rate: Mutex::default(),
         }
@@ -121,6 +126,10 @@ impl Counts {
 
     pub(crate) fn add_bytes(&self, bytes: usize) {
         self.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    pub(crate) fn add_written(&self, bytes: usize) {
+        self.written.fetch_add(bytes as u64, Ordering::Relaxed);
     }
 
     /// No more paths are taken, for this reason.
@@ -157,6 +166,7 @@ impl FilesProgress {
             done,
             failed,
             bytes,
+            written: counts.written.load(Ordering::Relaxed),
             elapsed,
             bytes_per_second: rate.bytes_per_second,
             files_per_second: rate.files_per_second,

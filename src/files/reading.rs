@@ -5,6 +5,7 @@ use std::mem;
 use std::ops::ControlFlow;
 
 use crate::files::chunk::Chunk;
+use crate::files::consumer::Consumer;
 use crate::files::error::{Failure, FileOperation};
 use crate::files::fold::{Enough, Fold};
 use crate::files::info::FileInfo;
@@ -14,7 +15,7 @@ use crate::streams::read_ahead::{ReadAhead, ReadChunk};
 use crate::streams::window::Next;
 
 /// How a file ended for the user.
-pub(crate) type Outcome<F> = Result<<F as Fold>::Output, Failure>;
+pub(crate) type Outcome<F> = Result<<F as Consumer>::Output, Failure>;
 
 /// The outcome of the callbacks for one chunk.
 pub(crate) struct Folded<F: Fold> {
@@ -46,10 +47,10 @@ pub(crate) fn fold_chunk<F: Fold>(
     let ReadChunk { offset, count, buffer, next } = chunk;
     let end = offset + count as u64;
     let folded = core.shared.run_user(|| {
-        let mut state = state.unwrap_or_else(|| core.fold.begin(info));
+        let mut state = state.unwrap_or_else(|| core.consumer.begin(info));
         let flow = match count {
             0 => ControlFlow::Continue(()),
-            _ => core.fold.chunk(&mut state, Chunk::new(buffer, offset)),
+            _ => core.consumer.chunk(&mut state, Chunk::new(buffer, offset)),
         };
         (state, flow)
     })?;
@@ -65,7 +66,7 @@ pub(crate) fn fold_chunk<F: Fold>(
             (Some(state), Then::Ended(Err(Failure::too_large(end, limit))))
         }
         (ControlFlow::Break(Enough::Satisfied), _) | (_, Next::End) => {
-            let finished = core.shared.run_user(|| core.fold.finish(state, info))?;
+            let finished = core.shared.run_user(|| core.consumer.finish(state, info))?;
             let panicked = |payload| core.panicked(payload, FileOperation::Callback, end);
             (None, Then::Ended(finished.map_err(panicked)))
         }

@@ -187,7 +187,6 @@ impl<T> State<T> {
 #[cfg(test)]
 mod tests {
     use std::io;
-    use std::path::PathBuf;
 
     use super::{FileResult, Results, WAKE_AT};
     use crate::files::error::{Failure, FileOperation};
@@ -196,7 +195,7 @@ mod tests {
 
     fn result(index: u64) -> FileResult<()> {
         let failure = Failure::io(FileOperation::Read, io::Error::other("a test"));
-        Err(failure.of(IndexedPath { index, path: PathBuf::new() }, 0))
+        Err(failure.of(IndexedPath::none(index), 0))
     }
 
     fn indices(results: &Results<()>) -> Vec<u64> {

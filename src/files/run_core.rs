@@ -2,15 +2,14 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use crate::engine::operation::Operation;
 use crate::file::FileHandle;
+use crate::files::consumer::Consumer;
 use crate::files::error::{Failure, FileError, FileErrorKind, FileOperation};
-use crate::files::fold::Fold;
 use crate::files::open::Begun;
 use crate::files::paths::{IndexedPath, PathIterator, Paths};
 use crate::files::progress::{Counts, FilesProgress, Listing};
@@ -29,11 +28,11 @@ pub(crate) const TIME_SLICE: Duration = Duration::from_millis(1);
 
 /// Makes the job that carries out a step. It is given to the run, as the code behind it uses this
 /// file.
-pub(crate) type JobFor<F> = fn(Arc<RunCore<F>>, Step) -> Job;
+pub(crate) type JobFor<C> = fn(Arc<RunCore<C>>, Step) -> Job;
 
-pub(crate) struct RunCore<F: Fold> {
+pub(crate) struct RunCore<C: Consumer> {
     pub(super) shared: Arc<FilesShared>,
-    pub(super) fold: F,
+    pub(super) consumer: C,
     pub(super) scheduler: Mutex<Scheduler>,
     pub(super) counts: Arc<Counts>,
     pub(super) paths: Paths,
@@ -43,29 +42,30 @@ pub(crate) struct RunCore<F: Fold> {
     pub(super) stand_by: Condvar,
     /// Files that are done with.
     to_close: Mutex<Vec<FileHandle>>,
-    results: Results<F::Output>,
+    results: Results<C::Output>,
     /// Why no more files are read. The first reason stays.
     halt: OnceLock<Halt>,
-    job_for: JobFor<F>,
+    job_for: JobFor<C>,
 }
 
-impl<F: Fold> RunCore<F> {
+impl<C: Consumer> RunCore<C> {
     pub(crate) fn start(
         shared: Arc<FilesShared>,
         paths: PathIterator,
-        fold: F,
-        job_for: JobFor<F>,
+        consumer: C,
+        job_for: JobFor<C>,
     ) -> Arc<Self> {
         let settings = &shared.settings;
         let bounds = Bounds {
+            descriptors: C::DESCRIPTORS,
             files: settings.files_at_once,
             results: settings.results,
-            open_files: settings.open_files,
+            open_files: settings.open_files.max(C::DESCRIPTORS),
             inline_steps: shared.pipeline.wakeups().workers().sleepers().workers(),
             openers: shared.pipeline.launcher().blocking().limit(),
         };
         let core = Arc::new(Self {
-            fold,
+            consumer,
             scheduler: Mutex::new(Scheduler::new(bounds)),
             counts: Arc::new(Counts::new()),
             paths: Paths::new(paths),
@@ -130,7 +130,7 @@ impl<F: Fold> RunCore<F> {
     }
 
     /// A file has its result.
-    pub(crate) fn deliver(self: &Arc<Self>, by: EndedBy, result: FileResult<F::Output>) {
+    pub(crate) fn deliver(self: &Arc<Self>, by: EndedBy, result: FileResult<C::Output>) {
         if !matches!(&result, Err(error) if error.ends_listing()) {
             self.counts.add_end(result.is_ok());
         }
@@ -217,7 +217,7 @@ impl<F: Fold> RunCore<F> {
             return self.drop_user(error, 0);
         };
         let failure = Failure::io(FileOperation::List, error);
-        self.fail(IndexedPath { index, path: PathBuf::new() }, failure);
+        self.fail(IndexedPath::none(index), failure);
         Some(())
     }
 
@@ -232,7 +232,7 @@ impl<F: Fold> RunCore<F> {
         });
         if let Some((index, steps)) = ended {
             self.begin(steps);
-            self.fail(IndexedPath { index, path: PathBuf::new() }, failure);
+            self.fail(IndexedPath::none(index), failure);
         }
     }
 
@@ -269,13 +269,13 @@ impl<F: Fold> RunCore<F> {
 
 /// A forked child returns from each at once: locks may be held for ever, by threads that don't
 /// exist there.
-impl<F: Fold> RunControl<F::Output> for RunCore<F> {
-    fn take_results(self: Arc<Self>) -> Option<VecDeque<FileResult<F::Output>>> {
+impl<C: Consumer> RunControl<C::Output> for RunCore<C> {
+    fn take_results(self: Arc<Self>) -> Option<VecDeque<FileResult<C::Output>>> {
         if self.shared.pipeline.is_forked() {
             return Some(VecDeque::new());
         }
         self.check_shutdown();
-        match self.shared.pipeline.wait_for_results() {
+        match C::may_wait(&self.shared.pipeline) {
             Some(_waiting) => Some(self.results.take()),
             None => self.results.take_ready(),
         }
@@ -284,7 +284,7 @@ impl<F: Fold> RunControl<F::Output> for RunCore<F> {
     fn poll_results(
         self: Arc<Self>,
         context: &mut Context<'_>,
-    ) -> Poll<VecDeque<FileResult<F::Output>>> {
+    ) -> Poll<VecDeque<FileResult<C::Output>>> {
         if self.shared.pipeline.is_forked() {
             return Poll::Ready(VecDeque::new());
         }

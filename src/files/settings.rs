@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use crate::file::history::ReadHistory;
 use crate::file::links::Links;
+use crate::files::convert::targets::Targets;
 
 /// Buffers are aligned to this, and their sizes are multiples of it.
 pub(crate) const BLOCK: usize = 4096;
@@ -25,6 +26,7 @@ pub(crate) struct Settings {
     /// `None`: 16 MiB, or a quarter of the memory if that is less.
     pub(crate) whole_limit: Option<usize>,
     pub(crate) history: Option<ReadHistory>,
+    pub(crate) targets: Targets,
 }
 
 impl Settings {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::file::filesystem::FileSystems;
 use crate::file::history::ReadHistory;
+use crate::files::convert::room::ConvertRoom;
 use crate::files::opener::{Lookup, NoWaitOpener};
 use crate::files::settings::{Policy, Settings};
 use crate::files::stats::Counters;
@@ -19,6 +20,8 @@ pub(crate) struct FilesShared {
     pub(super) counters: Counters,
     pub(super) lookup: Lookup,
     pub(super) file_systems: FileSystems,
+    /// For conversions.
+    pub(super) room: ConvertRoom,
 }
 
 impl FilesShared {
@@ -27,12 +30,14 @@ impl FilesShared {
         settings: Settings,
         pool: BufferPool,
         lookup: Lookup,
+        room: ConvertRoom,
     ) -> Self {
         Self {
             budget: Budget::new(pool, Arc::clone(&pipeline)),
             counters: Counters::default(),
             file_systems: FileSystems::default(),
             lookup,
+            room,
             pipeline,
             settings,
         }

@@ -5,9 +5,8 @@ use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::file::residency::Residency;
+use crate::files::begin::{Begin, Ready};
 use crate::files::error::{Failure, FileError, FileOperation};
-use crate::files::fold::Fold;
-use crate::files::fold_file::FoldFile;
 use crate::files::inline::run_inline;
 use crate::files::open::{Begun, Opened, OpenedNow, choose_way, open, open_now};
 use crate::files::paths::IndexedPath;
@@ -29,7 +28,7 @@ const PROBE_EVERY: u64 = 32;
 type Batch = (usize, BatchEnd);
 
 /// The job that carries out a step.
-pub(crate) fn job_for<F: Fold>(core: Arc<RunCore<F>>, step: Step) -> Job {
+pub(crate) fn job_for<C: Begin>(core: Arc<RunCore<C>>, step: Step) -> Job {
     let later = Arc::clone(&core);
     let begin = move |batch| begin_batch(&later, batch);
     match step {
@@ -64,7 +63,7 @@ pub(crate) fn job_for<F: Fold>(core: Arc<RunCore<F>>, step: Step) -> Job {
 }
 
 /// Waits until what others leave undone can't wait any longer, or is done.
-fn stand_by<F: Fold>(core: &Arc<RunCore<F>>) {
+fn stand_by<C: Begin>(core: &Arc<RunCore<C>>) {
     let begin = Instant::now();
     let mut scheduler = lock(&core.scheduler);
     while scheduler.is_stand_by_needed()
@@ -82,7 +81,7 @@ fn stand_by<F: Fold>(core: &Arc<RunCore<F>>) {
 ///
 /// The iterator may be long in coming up with a path, and may wait for the result of the one
 /// before. So each path is begun, by others, before the next is asked for.
-fn list<F: Fold>(core: &Arc<RunCore<F>>) {
+fn list<C: Begin>(core: &Arc<RunCore<C>>) {
     while core.schedule(|scheduler| scheduler.wants_path()) {
         let Some(path) = core.shared.run_user(|| core.paths.next()) else { return };
         match path {
@@ -118,7 +117,7 @@ fn list<F: Fold>(core: &Arc<RunCore<F>>) {
 }
 
 /// Opens files; on a blocking thread.
-fn open_batch<F: Fold>(core: &Arc<RunCore<F>>) -> Batch {
+fn open_batch<C: Begin>(core: &Arc<RunCore<C>>) -> Batch {
     let (mut files, mut end) = (0, BatchEnd::InTime);
     if core.shared.pipeline.is_forked() {
         // The iterator of paths, which ran before this, has forked.
@@ -143,7 +142,7 @@ fn open_batch<F: Fold>(core: &Arc<RunCore<F>>) -> Batch {
     (files, end)
 }
 
-fn open_one<F: Fold>(core: &Arc<RunCore<F>>, mut path: IndexedPath) -> Result<Begun, FileError> {
+fn open_one<C: Begin>(core: &Arc<RunCore<C>>, mut path: IndexedPath) -> Result<Begun, FileError> {
     if let Some(halt) = core.halted() {
         return Err(Failure::halted(halt, FileOperation::Open).of(path, 0));
     }
@@ -159,22 +158,22 @@ fn open_one<F: Fold>(core: &Arc<RunCore<F>>, mut path: IndexedPath) -> Result<Be
     let mut opened = open(&core.shared, path)?;
     choose_way(&core.shared, &mut opened);
     let is_cached = matches!(opened.source.way, Way::Cached(AfterMiss::Direct(_)));
-    let cached = if is_cached { opened.read_cached(&core.shared, &core.fold) } else { None };
-    let first = cached.or_else(|| opened.read_waiting(&core.shared, &core.fold));
+    let cached = if is_cached { opened.read_cached(&core.shared, &core.consumer) } else { None };
+    let first = cached.or_else(|| opened.read_waiting(&core.shared, &core.consumer));
     Ok((opened, first))
 }
 
-fn read_probe<F: Fold>(core: &Arc<RunCore<F>>, mut opened: Opened) -> Begun {
+fn read_probe<C: Begin>(core: &Arc<RunCore<C>>, mut opened: Opened) -> Begun {
     choose_way(&core.shared, &mut opened);
-    let cached = opened.read_cached(&core.shared, &core.fold);
+    let cached = opened.read_cached(&core.shared, &core.consumer);
     let residency = if cached.is_some() { Residency::Cached } else { Residency::Cold };
     core.tell(Event::Probed(residency));
-    let first = cached.or_else(|| opened.read_waiting(&core.shared, &core.fold));
+    let first = cached.or_else(|| opened.read_waiting(&core.shared, &core.consumer));
     (opened, first)
 }
 
 /// Begins with the files that were opened, by this step and perhaps by others; on a worker.
-fn begin_batch<F: Fold>(core: &Arc<RunCore<F>>, (count, end): Batch) {
+fn begin_batch<C: Begin>(core: &Arc<RunCore<C>>, (count, end): Batch) {
     if core.shared.pipeline.is_forked() {
         // The iterator has forked; without blocking threads, a worker ran it.
         return;
@@ -192,14 +191,14 @@ fn begin_batch<F: Fold>(core: &Arc<RunCore<F>>, (count, end): Batch) {
     for begun in files {
         match begun {
             Err(error) => core.deliver(EndedBy::Other, Err(error)),
-            Ok((opened, None)) => FoldFile::start(core, opened),
-            Ok((opened, first)) => ready.extend(FoldFile::new(core, opened, first)),
+            Ok((opened, None)) => C::begin(core, opened),
+            Ok((opened, Some(first))) => ready.extend(C::begin_read(core, opened, first)),
         }
     }
     core.begin(steps);
     // The user's callbacks may be slow: one file here, the others wherever there is a worker.
     let here = ready.pop();
-    ready.iter().for_each(FoldFile::step_elsewhere);
+    ready.iter().for_each(Ready::step_elsewhere);
     if let Some(file) = here {
         file.step();
     }

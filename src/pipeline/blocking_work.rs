@@ -1,4 +1,5 @@
-//! Performs the requests of the blocking threads: the work of a blocking job, or a transfer.
+//! Performs the requests of the blocking threads (the work of a blocking job, or a transfer), and
+//! errands.
 //!
 //! Safety: performs transfers that requests in the pool's queue describe; the slots keep the jobs.
 
@@ -9,30 +10,45 @@ use std::sync::atomic::Ordering;
 
 use super::Pipeline;
 use super::completed::Completed;
-use crate::blocking::{AfterWork, BlockingRequest, BlockingService, ReplyTo, perform};
+use crate::blocking::{AfterWork, BlockingRequest, Errand, PoolService, ReplyTo, perform};
 use crate::engine::Event;
 use crate::engine::operation::Operation;
 use crate::job::stopped::CancelReason;
 use crate::sync::Instant;
 use crate::wait::worker_mark::{self, Role};
 
-impl BlockingService for Pipeline {
-    fn perform(&self, request: &BlockingRequest) -> AfterWork {
+impl PoolService<BlockingRequest> for Pipeline {
+    fn perform(&self, request: BlockingRequest) -> AfterWork {
         if request.request.transfer.operation == Operation::Blocking {
-            return work(self, request);
+            return work(self, &request);
         }
-        transfer(self, request);
+        transfer(self, &request);
         AfterWork::GoOn
     }
 
     fn run_handler(&self, handler: &mut dyn FnMut()) -> AfterWork {
-        // The rules for callbacks hold for handlers, too.
-        self.with_role(Role::BlockingThread, || {
-            worker_mark::begin_callback();
-            handler();
-        });
+        run_handler(self, Role::BlockingThread, handler)
+    }
+}
+
+impl PoolService<Errand> for Pipeline {
+    fn perform(&self, errand: Errand) -> AfterWork {
+        self.with_role(Role::Converter, || errand.run());
         if self.is_forked() { AfterWork::Forked } else { AfterWork::GoOn }
     }
+
+    fn run_handler(&self, handler: &mut dyn FnMut()) -> AfterWork {
+        run_handler(self, Role::Converter, handler)
+    }
+}
+
+fn run_handler(pipeline: &Pipeline, role: Role, handler: &mut dyn FnMut()) -> AfterWork {
+    // The rules for callbacks hold for handlers, too.
+    pipeline.with_role(role, || {
+        worker_mark::begin_callback();
+        handler();
+    });
+    if pipeline.is_forked() { AfterWork::Forked } else { AfterWork::GoOn }
 }
 
 /// Performs a transfer, and sends the job to the workers or its result to the engine.

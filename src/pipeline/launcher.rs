@@ -20,7 +20,9 @@ use crate::admission::Admission;
 use crate::admission::batch::{Batch, CacheRequest};
 use crate::admission::counters::Counters;
 use crate::admission::slots::Slots;
-use crate::blocking::{BlockingPool, BlockingRequest, CacheRead, ReplyTo, read_cached};
+use crate::blocking::{
+    BlockingPool, BlockingRequest, CacheRead, Errand, ReplyTo, ThreadPool, read_cached,
+};
 use crate::engine::backend::Backend;
 use crate::engine::errno::{SubmitAction, submit_action};
 use crate::engine::operation::Operation;
@@ -37,6 +39,7 @@ pub(crate) struct Launcher {
     pub(super) engine: Box<dyn Engine>,
     pub(super) slots: Slots,
     pub(super) blocking: Arc<BlockingPool>,
+    pub(super) converters: Arc<ThreadPool<Errand>>,
     /// For jobs that the reaper doesn't see. It is taken away when the threads are told to end. The
     /// channel is then disconnected as soon as the reaper has dropped its own sender.
     completed: Mutex<Option<Sender<Completed>>>,
@@ -57,13 +60,13 @@ impl Launcher {
     pub(super) fn new(
         engine: Box<dyn Engine>,
         slots: Slots,
-        blocking: Arc<BlockingPool>,
+        (blocking, converters): (Arc<BlockingPool>, Arc<ThreadPool<Errand>>),
         completed: Sender<Completed>,
         counters: Arc<Counters>,
         wakeups: Wakeups,
     ) -> Self {
         let completed = Mutex::new(Some(completed));
-        Self { engine, slots, blocking, completed, counters, wakeups }
+        Self { engine, slots, blocking, converters, completed, counters, wakeups }
     }
 
     pub(crate) fn engine(&self) -> &dyn Engine {
@@ -72,6 +75,16 @@ impl Launcher {
 
     pub(crate) fn blocking(&self) -> &BlockingPool {
         &self.blocking
+    }
+
+    pub(crate) fn converters(&self) -> &ThreadPool<Errand> {
+        &self.converters
+    }
+
+    /// Waits for the threads of both pools to end. They have been told to.
+    pub(crate) fn join_threads(&self) {
+        self.blocking.join();
+        self.converters.join();
     }
 
     pub(crate) fn counters(&self) -> &Counters {
@@ -326,9 +339,10 @@ impl Launcher {
     }
 
     /// Gives up the sender, so that the workers end after the jobs that are on the channel, and
-    /// tells the blocking threads to end.
+    /// tells the threads of both pools to end.
     pub(super) fn stop(&self) {
         lock(&self.completed).take();
         self.blocking.dismiss();
+        self.converters.dismiss();
     }
 }

@@ -26,6 +26,7 @@ mod watch;
 pub(crate) mod worker;
 
 use std::cell::Cell;
+use std::mem;
 use std::ptr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -39,7 +40,7 @@ use crate::admission::counters::Outcome;
 use crate::admission::limits::Limits;
 use crate::admission::slots::Slots;
 use crate::admission::{Admission, Filled, Filler};
-use crate::blocking::{BlockingPool, BlockingService};
+use crate::blocking::{BlockingPool, BlockingRequest, Errand, PoolService, ThreadKind, ThreadPool};
 use crate::engine::Engine;
 use crate::job::Job;
 use crate::pipeline::completed::Completed;
@@ -66,11 +67,13 @@ pub(crate) struct Pipeline {
     panics: Arc<PanicSink>,
     /// The reaper could not be told to end. Set by the thread that tried.
     reaper_deaf: AtomicBool,
-    /// Workers and blocking threads that wait for results of this dispatcher's runs.
+    /// Workers and blocking threads that wait for jobs.
     waiting_workers: WaitingThreads,
     waiting_blocking_threads: WaitingThreads,
     /// Those of both, whose jobs keep their slots meanwhile.
     waiting_slots: WaitingThreads,
+    /// Threads that do errands and wait for others.
+    waiting_converters: WaitingThreads,
 }
 
 /// The threads that run the callbacks.
@@ -107,19 +110,31 @@ impl Pipeline {
             }
         };
         let (slots, blocking_threads) = (Slots::new(limits.depth), blocking.limit());
+        let converters =
+            ThreadPool::of_kind(ThreadKind::Converter, workers, blocking.thread_settings());
         let pipeline = Arc::new(Self {
             fork_mark: ForkMark::of_this_process(),
             admission: Admission::new(limits, engine.backend()),
-            launcher: Launcher::new(engine, slots, blocking, sender.clone(), counters, wakeups),
+            launcher: Launcher::new(
+                engine,
+                slots,
+                (blocking, converters),
+                sender.clone(),
+                counters,
+                wakeups,
+            ),
             completed,
             panics: Arc::new(PanicSink::new(panic_handler)),
             reaper_deaf: AtomicBool::new(false),
             waiting_workers: WaitingThreads::of(workers),
             waiting_blocking_threads: WaitingThreads::of(blocking_threads),
             waiting_slots: WaitingThreads::of(limits.depth as usize),
+            waiting_converters: WaitingThreads::of(workers),
         });
-        let service: Arc<dyn BlockingService> = pipeline.clone();
+        let service: Arc<dyn PoolService<BlockingRequest>> = pipeline.clone();
         pipeline.launcher.blocking.serve(Arc::downgrade(&service));
+        let service: Arc<dyn PoolService<Errand>> = pipeline.clone();
+        pipeline.launcher.converters.serve(Arc::downgrade(&service));
         (pipeline, sender)
     }
 
@@ -156,6 +171,11 @@ impl Pipeline {
     /// Whether the calling thread is one of this pipeline's workers, or a blocking thread that does
     /// a blocking job's work.
     pub(crate) fn is_worker_here(&self) -> bool {
+        self.role_here().is_some_and(Role::completes_jobs)
+    }
+
+    /// Whether the calling thread does something of this pipeline's that is outstanding meanwhile.
+    pub(crate) fn is_outstanding_here(&self) -> bool {
         self.role_here().is_some()
     }
 
@@ -163,16 +183,24 @@ impl Pipeline {
         worker_mark::role_in(ptr::from_ref(self).addr())
     }
 
-    /// Lets the calling thread wait for results of a run of this dispatcher, as long as the value
-    /// exists. `None` if it must not: it runs a callback or blocking work, and every other thread
-    /// that could do so waits already, or a job that waits has every other slot.
-    pub(crate) fn wait_for_results(&self) -> Option<Wait<'_>> {
+    /// Lets the calling thread wait for jobs of this dispatcher, as long as the value exists.
+    /// `None` if it must not: it runs a callback or blocking work, and every other thread that
+    /// could do so waits already, or a job that waits has every other slot.
+    pub(crate) fn wait_for_jobs(&self) -> Option<Wait<'_>> {
         let threads = match self.role_here() {
-            None => return Some(Wait::Outside),
+            None | Some(Role::Converter) => return Some(Wait::Outside),
             Some(Role::Worker) => &self.waiting_workers,
             Some(Role::BlockingThread) => &self.waiting_blocking_threads,
         };
         Some(Wait::Inside { _thread: threads.wait()?, _slot: self.waiting_slots.wait()? })
+    }
+
+    /// The same for errands. `None` also if it does one, and all others of its kind wait already.
+    pub(crate) fn wait_for_errands(&self) -> Option<Wait<'_>> {
+        if self.role_here() == Some(Role::Converter) {
+            return Some(Wait::InErrand { _thread: self.waiting_converters.wait()? });
+        }
+        self.wait_for_jobs()
     }
 
     /// Whether the job that the calling thread waits for might have to be run by itself.
@@ -284,6 +312,21 @@ impl Pipeline {
         let _ = BATCH.try_with(|kept| kept.set(batch));
     }
 
+    /// Has a thread of its own do something that may wait for jobs. It counts as a job that is
+    /// outstanding. False if no thread can be started, or nobody is to wait for it any more.
+    pub(crate) fn run_errand(self: &Arc<Self>, work: impl FnOnce() + Send + 'static) -> bool {
+        if self.is_forked() || !self.admission.lock().hold() {
+            return false;
+        }
+        let held = Held(Arc::clone(self));
+        let errand = Errand::new(move || {
+            work();
+            // In a forked child, locks may be held for ever.
+            if held.0.is_forked() { mem::forget(held) } else { drop(held) }
+        });
+        self.launcher.converters.push([errand])
+    }
+
     /// Ends a job whose callback has returned, and frees its slot, if it had one.
     pub(crate) fn finish(&self, slot: Option<u32>, outcome: Outcome) -> FillNow {
         let mut books = self.admission.lock();
@@ -303,6 +346,17 @@ impl Pipeline {
         let mut books = self.admission.lock();
         books.resume(index, job);
         self.wakeups().when_to_fill(&books)
+    }
+}
+
+/// Something that is outstanding, as a job is, as long as this exists.
+struct Held(Arc<Pipeline>);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let outcome = Outcome { failed: false, short: false, uncounted: true };
+        // It frees no slot, so there is nothing to fill.
+        let _ = self.0.finish(None, outcome);
     }
 }
 

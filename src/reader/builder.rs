@@ -9,12 +9,12 @@ use crate::file::FileHandle;
 use crate::pipeline::Pipeline;
 use crate::reader::FileReader;
 use crate::reader::lengths::Lengths;
+use crate::reader::reads::{OFFSET_END, Reads};
+use crate::streams::budget::Budget;
 use crate::streams::sizes::Sizes;
+use crate::streams::source::{AfterMiss, Sharing, Source, Way};
 use crate::submit::Submitter;
 use crate::sync::Arc;
-
-/// Nothing is read from here on: offsets are signed, and a read must have an end.
-const OFFSET_END: u64 = i64::MAX as u64 - 2 * Sizes::CHUNK_MAX as u64;
 
 /// Settings of a [`FileReader`].
 ///
@@ -121,7 +121,14 @@ impl FileReaderBuilder {
         let pool = sizes.pool(lengths.buffers(), lengths.buffers())?;
         let Range { start, end } = self.range;
         let range = start..end.min(OFFSET_END).max(start);
-        Ok(FileReader::new(&self.pipeline, pool, file, size, range, lengths))
+        // A handle that is automatic or buffered finds its way for each read.
+        let cached = Way::Cached(AfterMiss::PageCache);
+        let way = if file.is_direct() { Way::Device } else { cached };
+        let source = Source { file: file.clone(), sharing: Sharing::Shared, way, fallback: None };
+        let budget = Budget::new(pool, Arc::clone(&self.pipeline));
+        let reads = Reads::new(&self.pipeline, budget, source, (size, range.end), lengths, None);
+        reads.seek(start / sizes.block() as u64 * sizes.block() as u64, size);
+        Ok(FileReader::new(reads, file, sizes.block(), range))
     }
 }
 

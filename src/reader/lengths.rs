@@ -19,6 +19,13 @@ impl Lengths {
         Self { sizes, len: sizes.first(), reads: 1, most_reads: sizes.chunks_in(ahead) }
     }
 
+    /// The same for a file that is likely to be read from its beginning to its end: it does not
+    /// begin small.
+    pub(crate) fn of_whole(sizes: Sizes, ahead: usize, len: usize) -> Self {
+        let most_reads = sizes.chunks_in(ahead);
+        Self { sizes, len: len.min(sizes.chunk()), reads: most_reads, most_reads }
+    }
+
     pub(crate) fn block(self) -> usize {
         self.sizes.block()
     }

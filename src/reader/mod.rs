@@ -12,16 +12,20 @@ mod tasks;
 use std::fmt;
 use std::io::{self, BufRead, Read, Seek, SeekFrom};
 use std::ops::Range;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 
 use crate::file::FileHandle;
+use crate::file::access::Access;
 use crate::pipeline::Pipeline;
-use crate::pool::BufferPool;
+use crate::pool::pool_buf::PoolBuf;
 use crate::reader::lengths::Lengths;
-use crate::reader::reads::Reads;
+use crate::reader::reads::{IN_ORDER, OFFSET_END, Reads};
+use crate::streams::budget::Budget;
 use crate::streams::read_ahead::ReadChunk;
+use crate::streams::sizes::Sizes;
+use crate::streams::source::{Source, Way};
 use crate::streams::user::{User, blocking};
-use crate::streams::window::Next;
+use crate::streams::window::{Next, Reply};
 use crate::sync::Arc;
 
 /// Reads a file, or a range of it, in order, while the next reads are under way.
@@ -108,25 +112,66 @@ pub struct FileReader {
     at_end: bool,
 }
 
+/// The arrival of a reader's first chunk, which can be waited for while another thread may take the
+/// reader.
+pub(crate) struct Arrival(Arc<Reads>);
+
+impl Arrival {
+    /// Ready when the chunk has come, or an error instead.
+    pub(crate) fn poll(&self, waker: &Waker) -> Poll<io::Result<()>> {
+        self.0.poll_arrival(waker)
+    }
+}
+
 impl FileReader {
-    fn new(
-        pipeline: &Arc<Pipeline>,
-        pool: BufferPool,
-        file: FileHandle,
-        size: u64,
-        range: Range<u64>,
-        lengths: Lengths,
-    ) -> Self {
-        let reads = Reads::new(pipeline, pool, &file, size, range.end, lengths);
-        let (block, position) = (lengths.block() as u64, range.start);
-        reads.seek(position / block * block, size);
+    fn new(reads: Arc<Reads>, file: FileHandle, block: usize, range: Range<u64>) -> Self {
+        let (block, position) = (block as u64, range.start);
         Self { reads, file, block, chunk: None, position, range, at_end: false }
+    }
+
+    /// Reads all of a file of so many bytes, of which a first read may have been done. It reads no
+    /// more than a chunk ahead until it [goes on](Self::go_on_with).
+    pub(crate) fn of_opened(
+        pipeline: &Arc<Pipeline>,
+        budget: &Arc<Budget>,
+        source: Source,
+        size: u64,
+        sizes: Sizes,
+        first: Option<Reply<PoolBuf>>,
+    ) -> Self {
+        let (file, budget) = (source.file.clone(), Arc::clone(budget));
+        let lengths = Lengths::of_whole(sizes, 0, first_len(source.way));
+        let reads = Reads::new(pipeline, budget, source, (size, OFFSET_END), lengths, first);
+        Self::new(reads, file, sizes.block(), 0..OFFSET_END)
+    }
+
+    /// The arrival of the first chunk.
+    pub(crate) fn arrival(&self) -> Arrival {
+        Arrival(Arc::clone(&self.reads))
+    }
+
+    /// Reads chunks of these sizes ahead from now on, so many bytes, in memory of this budget.
+    pub(crate) fn go_on_with(&self, budget: &Arc<Budget>, sizes: Sizes, ahead: usize) {
+        let len = first_len(self.reads.way());
+        self.reads.go_on_with(budget, Lengths::of_whole(sizes, ahead, len));
+    }
+
+    /// How the file is read, why not with direct I/O if it should be, and how often it was read
+    /// anew. Only the first call has the reason.
+    pub(crate) fn take_outcome(&self) -> (Access, Option<io::Error>, u64) {
+        self.reads.take_outcome()
     }
 
     /// The file that is read.
     #[must_use]
     pub fn file(&self) -> &FileHandle {
         &self.file
+    }
+
+    /// What is left of the chunk that is there, without a wait for the next.
+    #[must_use]
+    pub fn buffer(&self) -> &[u8] {
+        self.available()
     }
 
     /// The bytes that are there, up to a chunk of them. Waits for some if there are none. It is
@@ -213,6 +258,15 @@ impl FileReader {
         }
         (self.position, self.at_end) = (position, false);
         Ok(())
+    }
+}
+
+/// How many bytes a read asks for, at most, in a file that is read from its beginning to its end:
+/// what is in the page cache stays in a core's cache until the user has seen it.
+fn first_len(way: Way) -> usize {
+    match way {
+        Way::Cached(_) => IN_ORDER,
+        Way::Device => usize::MAX,
     }
 }
 

@@ -4,24 +4,27 @@ use std::io;
 use std::mem;
 use std::sync::Weak;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Poll, ready};
+use std::task::{Poll, Waker, ready};
 
-use crate::file::FileHandle;
+use crate::file::access::Access;
 use crate::pipeline::Pipeline;
-use crate::pool::BufferPool;
 use crate::pool::pool_buf::PoolBuf;
 use crate::reader::lengths::Lengths;
 use crate::streams::budget::{Budget, Place, Waiter};
 use crate::streams::error::{Halt, StreamError};
 use crate::streams::read_ahead::{ReadAhead, ReadChunk, ReadOwner};
-use crate::streams::source::{AfterMiss, Sharing, Source, Way};
+use crate::streams::sizes::Sizes;
+use crate::streams::source::{Source, Way};
 use crate::streams::user::{Awaited, User, check_fork, is_shut_down, shut_down};
 use crate::streams::window::{Next, Reply, Window};
 use crate::sync::{Arc, Condvar, Mutex, lock};
 use crate::wait::{TaskWaker, wake};
 
 /// Reads grow up to this length when one follows the other, and further when the user has to wait.
-const IN_ORDER: usize = 256 << 10;
+pub(crate) const IN_ORDER: usize = 256 << 10;
+
+/// Nothing is read from here on: offsets are signed, and a read must have an end.
+pub(crate) const OFFSET_END: u64 = i64::MAX as u64 - 2 * Sizes::CHUNK_MAX as u64;
 
 /// The reads of one reader.
 pub(crate) struct Reads {
@@ -49,25 +52,22 @@ struct State {
 }
 
 impl Reads {
-    /// For a file of so many bytes, which is read up to `end`.
+    /// For a file of so many bytes, which is read up to `end`, and of which a first read may have
+    /// been done.
     pub(crate) fn new(
         pipeline: &Arc<Pipeline>,
-        pool: BufferPool,
-        file: &FileHandle,
-        size: u64,
-        end: u64,
+        budget: Arc<Budget>,
+        source: Source,
+        (size, end): (u64, u64),
         lengths: Lengths,
+        first: Option<Reply<PoolBuf>>,
     ) -> Arc<Self> {
-        let budget = Budget::new(pool, Arc::clone(pipeline));
         let (len, ahead) = lengths.now();
         let limit = end.checked_next_multiple_of(lengths.block() as u64).unwrap_or(u64::MAX);
         let window = Window::new(size, len, lengths.block(), ahead).up_to(limit);
-        // A handle that is automatic or buffered finds its way for each read.
-        let cached = Way::Cached(AfterMiss::PageCache);
-        let (file, way) = (file.clone(), if file.is_direct() { Way::Device } else { cached });
-        let source = Source { file, sharing: Sharing::Shared, way, fallback: None };
+        let way = source.way;
         Arc::new_cyclic(|owner: &Weak<Self>| {
-            let ahead = ReadAhead::new(source, window, len, None, budget, owner.clone());
+            let ahead = ReadAhead::new(source, window, len, first, budget, owner.clone());
             let state = State {
                 ahead,
                 way,
@@ -92,6 +92,40 @@ impl Reads {
         if !self.pipeline.is_forked() {
             self.update(|state| state.seek(offset, size));
         }
+    }
+
+    /// Reads as far ahead as it may. Ready when the next chunk has come, or an error instead.
+    pub(crate) fn poll_arrival(&self, waker: &Waker) -> Poll<io::Result<()>> {
+        self.update(|state| {
+            if let Err(error) = state.issue_if_needed() {
+                state.failed.get_or_insert(error);
+            }
+        });
+        let user = User::Task(waker);
+        user.poll_news(&self.pipeline, &self.state, &self.arrived, State::has_news)
+    }
+
+    /// From now on these lengths are read ahead, in memory of this budget. No read waits for memory
+    /// of the old one.
+    pub(crate) fn go_on_with(&self, budget: &Arc<Budget>, lengths: Lengths) {
+        if !self.pipeline.is_forked() {
+            self.update(|state| {
+                state.ahead.set_budget(Arc::clone(budget));
+                state.lengths = lengths;
+                state.set_lengths();
+            });
+        }
+    }
+
+    /// How the file is read from where the reader begins.
+    pub(crate) fn way(&self) -> Way {
+        lock(&self.state).way
+    }
+
+    /// How the file is read, why not with direct I/O if it should be, and how often it was read
+    /// anew. Only the first call has the reason.
+    pub(crate) fn take_outcome(&self) -> (Access, Option<io::Error>, u64) {
+        self.update(|state| state.ahead.take_outcome())
     }
 
     /// The next chunk, when it has come.

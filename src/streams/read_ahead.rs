@@ -5,6 +5,8 @@ use std::mem;
 use std::sync::{Arc, Weak};
 
 use crate::blocking::{read_cached_until, read_waiting};
+use crate::file::FileHandle;
+use crate::file::access::Access;
 use crate::file::residency::CacheLook;
 use crate::job::Job;
 use crate::job::completion::Completion;
@@ -315,6 +317,12 @@ impl ReadAhead {
         self.window.set_lengths(len, ahead);
     }
 
+    /// From now on buffers come from another budget. The file waits for none of the old one.
+    pub(crate) fn set_budget(&mut self, budget: Arc<Budget>) {
+        debug_assert!(!self.waiting, "it would be called by the old budget");
+        self.budget = budget;
+    }
+
     /// Whether reads are issued before their chunks are wanted.
     pub(crate) fn is_ahead(&self) -> bool {
         self.source.way == Way::Device
@@ -335,14 +343,14 @@ impl ReadAhead {
         }
     }
 
-    /// How often the file was read anew from some offset on, because it had changed.
-    pub(crate) fn restarts(&self) -> u64 {
-        self.restarts
+    /// How the file is read, why not with direct I/O if it should be, and how often it was read
+    /// anew from some offset on, because it had changed. Only the first call has the reason.
+    pub(crate) fn take_outcome(&mut self) -> (Access, Option<io::Error>, u64) {
+        (self.source.access(), self.source.fallback.take(), self.restarts)
     }
 
-    /// The file, as it was read in the end.
-    pub(crate) fn into_source(self) -> Source {
-        self.source
+    pub(crate) fn into_file(self) -> FileHandle {
+        self.source.file
     }
 }
 
@@ -489,7 +497,7 @@ mod tests {
         assert_eq!(rig.reads.window.in_flight(), 4, "it is read ahead as before");
         let again = rig.replies.recv().unwrap();
         assert_eq!((again.request.offset % LEN as u64, again.result.unwrap().0), (0, LEN));
-        assert_eq!(rig.reads.restarts(), 0, "the file has not changed");
+        assert_eq!(rig.reads.restarts, 0, "the file has not changed");
     }
 
     /// Tries until a file was read as expected: now and then the kernel says of cached data that it

@@ -75,7 +75,7 @@ pub(crate) fn blocking<T>(outcome: Poll<io::Result<T>>) -> io::Result<T> {
 /// Lets the calling thread wait for jobs of the dispatcher as long as the value exists. An error if
 /// it must not: nobody might be left to bring what it waits for.
 fn may_wait(pipeline: &Pipeline) -> io::Result<Wait<'_>> {
-    let waiting = if pipeline.wakeups().is_owner_here() { None } else { pipeline.wait_for_results() };
+    let waiting = if pipeline.wakeups().is_owner_here() { None } else { pipeline.wait_for_jobs() };
     waiting.ok_or_else(|| {
         let message = "this would wait, in a callback or blocking work of its own dispatcher, for \
                        a transfer that this thread may have to complete: use a thread of your own";

@@ -16,6 +16,8 @@ pub(crate) struct WaitingThread<'a>(&'a WaitingThreads);
 pub(crate) enum Wait<'a> {
     /// It is none of those others.
     Outside,
+    /// It does an errand, and those others are of the same kind.
+    InErrand { _thread: WaitingThread<'a> },
     /// It is one of them, and its own job occupies a slot meanwhile.
     Inside { _thread: WaitingThread<'a>, _slot: WaitingThread<'a> },
 }

@@ -15,6 +15,19 @@ pub(crate) enum Role {
     Worker,
     /// A blocking thread that does a blocking job's work.
     BlockingThread,
+    /// A thread that does an errand. It completes no job, so it may wait for jobs; but it counts as
+    /// outstanding, so it can't wait until nothing is.
+    Converter,
+}
+
+impl Role {
+    /// Whether it may be this thread that completes what is waited for.
+    pub(crate) fn completes_jobs(self) -> bool {
+        match self {
+            Self::Worker | Self::BlockingThread => true,
+            Self::Converter => false,
+        }
+    }
 }
 
 /// Whose callbacks a thread runs: the address of the pipeline.
@@ -44,9 +57,9 @@ pub(crate) fn role_in(address: usize) -> Option<Role> {
     Some(role)
 }
 
-/// Whether the calling thread is a worker of any dispatcher.
+/// Whether the calling thread completes jobs of any dispatcher.
 pub(crate) fn is_any_worker() -> bool {
-    MARK.with(Cell::get).is_some()
+    MARK.with(Cell::get).is_some_and(|Mark(_, role)| role.completes_jobs())
 }
 
 /// Runs `work` with the calling thread marked as one that runs callbacks. The mark lasts no longer:

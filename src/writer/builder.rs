@@ -50,6 +50,8 @@ pub struct FileWriterBuilder {
     durability: Durability,
     expected: u64,
     existing: Existing,
+    /// Memory that it has together with others, whose buffers are chunks.
+    shared: Option<BufferPool>,
 }
 
 impl FileWriterBuilder {
@@ -64,6 +66,7 @@ impl FileWriterBuilder {
             durability: Durability::default(),
             expected: 0,
             existing: Existing::default(),
+            shared: None,
         }
     }
 
@@ -121,6 +124,13 @@ impl FileWriterBuilder {
     /// default.
     pub fn existing(mut self, existing: Existing) -> Self {
         self.existing = existing;
+        self
+    }
+
+    /// Takes buffers from a pool that has one for each writer at least, besides one that is free:
+    /// who waits for one holds at most one, and others get on.
+    pub(crate) fn sharing(mut self, pool: BufferPool) -> Self {
+        self.shared = Some(pool);
         self
     }
 
@@ -222,14 +232,20 @@ impl FileWriterBuilder {
             return Err(shut_down());
         }
         let sizes = Sizes::before(self.chunk)?;
-        pool(sizes, sizes.chunks_in(self.behind)).map(drop)
+        match self.shared {
+            Some(_) => Ok(()),
+            None => pool(sizes, sizes.chunks_in(self.behind)).map(drop),
+        }
     }
 
     fn build(self, file: FileHandle, placement: Placement) -> io::Result<FileWriter> {
         let sizes = Sizes::of(&file, self.chunk)?;
         // Each write at the end must find the one before it there.
         let under_way = if file.appends() { 1 } else { sizes.chunks_in(self.behind) };
-        let pool = pool(sizes, under_way)?;
+        let pool = match self.shared {
+            Some(pool) => pool,
+            None => pool(sizes, under_way)?,
+        };
         if file.is_direct() && file.kind() != FileKind::Regular {
             return Err(invalid(
                 "a device is written directly by jobs, or by a writer through the page cache: set \

@@ -158,7 +158,12 @@ impl Filling {
     /// A buffer of which the write will have room.
     fn poll_lease(&self, user: User<'_>, len: usize) -> Poll<io::Result<PoolBuf>> {
         ready!(self.writes.poll_under_way(self.under_way - 1, user))?;
-        Poll::Ready(self.pool.try_acquire(len).map_err(as_io_error))
+        let buffer = match user {
+            // It waits if the memory is shared with other writers.
+            User::Thread => self.pool.acquire(len),
+            User::Task(_) => self.pool.try_acquire(len),
+        };
+        Poll::Ready(buffer.map_err(as_io_error))
     }
 
     /// Begins to write the buffer.

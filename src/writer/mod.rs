@@ -219,6 +219,15 @@ impl FileWriter {
         Ok(())
     }
 
+    /// Begins to finish the file: what is left is written, on the calling thread if it may block
+    /// and nothing else is under way.
+    pub(crate) fn write_rest(&mut self) -> io::Result<()> {
+        self.stage = Stage::Ending;
+        blocking(self.filling.poll_end(User::Thread))?;
+        self.stage = Stage::Written;
+        Ok(())
+    }
+
     fn check_open(&self) -> io::Result<()> {
         if self.stage == Stage::Open {
             return Ok(());

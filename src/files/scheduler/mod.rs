@@ -12,10 +12,9 @@ mod orders;
 mod tests;
 
 use std::collections::VecDeque;
-use std::path::PathBuf;
 
 use crate::file::residency::Residency;
-use crate::files::paths::IndexedPath;
+use crate::files::paths::{IndexedPath, ListedPath};
 use closes::Closes;
 use event::{EndedBy, Event, Step, Steps, Taker};
 use openers::{BatchEnd, Expectation, Openers};
@@ -24,12 +23,14 @@ use openers::{BatchEnd, Expectation, Openers};
 const LIST_AT: usize = 16;
 
 /// The most that may be going on at a time.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Bounds {
     pub(crate) files: usize,
     pub(crate) results: usize,
-    /// In progress, or to be closed.
+    /// Descriptors of files that are in progress, or to be closed.
     pub(crate) open_files: usize,
+    /// How many of them a file in progress has.
+    pub(crate) descriptors: usize,
     pub(crate) inline_steps: usize,
     pub(crate) openers: usize,
 }
@@ -174,7 +175,7 @@ impl Scheduler {
 
     /// The iterator has given a path. If no more paths are taken by now, it is dropped. `count`
     /// counts it before anybody can take it.
-    pub(crate) fn listed(&mut self, path: PathBuf, count: impl FnOnce()) -> Steps {
+    pub(crate) fn listed(&mut self, path: ListedPath, count: impl FnOnce()) -> Steps {
         if self.no_more_paths {
             return Steps::default();
         }
@@ -193,9 +194,10 @@ impl Scheduler {
         Some(self.add_entry())
     }
 
-    fn add_path(&mut self, path: PathBuf) {
+    fn add_path(&mut self, path: ListedPath) {
         let index = self.add_entry();
-        self.listed.push_back(IndexedPath { index, path });
+        let ListedPath { path, target } = path;
+        self.listed.push_back(IndexedPath { index, path, target });
     }
 
     /// The index of an entry that is in progress from now on.
@@ -305,10 +307,10 @@ impl Scheduler {
         self.for_blocking.len() + listed
     }
 
-    /// How many more files may be open.
+    /// How many more files there is room for among the descriptors.
     fn spare_files(&self) -> usize {
-        let open = self.in_progress + self.closes.open();
-        self.bounds.open_files.saturating_sub(open)
+        let open = self.in_progress * self.bounds.descriptors + self.closes.open();
+        self.bounds.open_files.saturating_sub(open) / self.bounds.descriptors
     }
 
     /// Whether there are paths that no inline step is going to take.

@@ -14,6 +14,7 @@ use super::event::{EndedBy, Event, Step, Steps, Taker};
 use super::openers::{BatchEnd, OPEN_AT_ONCE};
 use super::{Bounds, Scheduler};
 use crate::file::residency::Residency;
+use crate::files::paths::ListedPath;
 
 /// A thread of the run, or a file, by its next move.
 #[derive(Debug)]
@@ -175,7 +176,7 @@ impl World<'_> {
             _ => {
                 self.rest -= 1;
                 self.listed += 1;
-                let steps = self.scheduler.listed(PathBuf::new(), || ());
+                let steps = self.scheduler.listed(ListedPath::source(PathBuf::new()), || ());
                 self.begin(steps);
             }
         }
@@ -249,7 +250,8 @@ impl World<'_> {
         assert_eq!(scheduler.in_progress, self.listed - self.ended);
         assert!(scheduler.in_progress <= bounds.files);
         assert!(scheduler.undelivered <= bounds.results);
-        assert!(scheduler.in_progress + scheduler.closes.open() <= bounds.open_files);
+        let open = scheduler.in_progress * bounds.descriptors + scheduler.closes.open();
+        assert!(open <= bounds.open_files);
         let count =
             |wanted: fn(&Actor) -> bool| self.actors.iter().filter(|actor| wanted(actor)).count();
         let inline = count(|actor| matches!(actor, Actor::Inline | Actor::Callbacks));
@@ -285,11 +287,13 @@ fn run(bounds: Bounds, paths: usize, choices: &[u8]) {
 }
 
 fn bounds() -> impl Strategy<Value = Bounds> {
-    (1..6_usize, 1..6_usize, 1..8_usize, 1..4_usize, 1..4_usize).prop_map(
-        |(files, results, open_files, inline_steps, openers)| Bounds {
+    let descriptors = 1..4_usize;
+    (1..6_usize, 1..6_usize, 1..8_usize, 1..4_usize, 1..4_usize, descriptors).prop_map(
+        |(files, results, open_files, inline_steps, openers, descriptors)| Bounds {
+            descriptors,
             files: files.min(open_files),
             results,
-            open_files,
+            open_files: open_files.max(descriptors),
             inline_steps,
             openers,
         },

@@ -8,10 +8,17 @@ use super::event::{EndedBy, Event, Step, Taker};
 use super::openers::{BatchEnd, OPEN_AT_ONCE, STREAK};
 use super::{Bounds, Scheduler};
 use crate::file::residency::Residency;
+use crate::files::paths::ListedPath;
 use crate::sync::{Mutex, lock};
 
-const BOUNDS: Bounds =
-    Bounds { files: 64, results: 100, open_files: 1000, inline_steps: 2, openers: 4 };
+const BOUNDS: Bounds = Bounds {
+    files: 64,
+    results: 100,
+    open_files: 1000,
+    inline_steps: 2,
+    openers: 4,
+    descriptors: 1,
+};
 
 /// A scheduler with all of its paths, this many, and no step begun.
 fn scheduler_with(paths: u64, bounds: Bounds) -> Scheduler {
@@ -38,7 +45,7 @@ fn wanted_after(scheduler: &mut Scheduler, event: Event) -> Option<Step> {
 }
 
 fn add(scheduler: &mut Scheduler) -> Option<Step> {
-    scheduler.add_path(PathBuf::new());
+    scheduler.add_path(ListedPath::source(PathBuf::new()));
     scheduler.wanted()
 }
 
@@ -87,10 +94,10 @@ fn a_path_is_counted_before_anybody_can_take_it() {
         counted.set(counted.get() + 1);
         assert!(scheduler.try_lock().is_err(), "somebody may have it");
     };
-    let steps = lock(&scheduler).listed(PathBuf::new(), count);
+    let steps = lock(&scheduler).listed(ListedPath::source(PathBuf::new()), count);
     assert!(!steps.is_empty(), "who listed may be long in asking for the next");
     let _ = lock(&scheduler).on(Event::ListingEnded);
-    assert!(lock(&scheduler).listed(PathBuf::new(), count).is_empty());
+    assert!(lock(&scheduler).listed(ListedPath::source(PathBuf::new()), count).is_empty());
     assert_eq!(counted.get(), 1, "only what is taken");
 }
 

@@ -1,0 +1,118 @@
+//! The memory of conversions. Which thread waits for which part of it is decided here, so that no
+//! two wait for each other.
+//!
+//! A file has memory from three places, one after the other:
+//!
+//! - Its first chunk is read into the memory of all runs, before a converter has it. Files that
+//!   wait for a converter may use up all of it.
+//! - The converters' reads have memory that only they take. A function that waits for a chunk has
+//!   none of it, and files that wait for a converter can't hold it up.
+//! - So have their writes. A function fills at most one buffer at a time. There is one more than
+//!   there are converters, so if one waits, a buffer is being written and comes back.
+//!
+//! So a function that waits for a chunk may keep a buffer that it fills, and one that waits for a
+//! buffer may keep a chunk.
+
+use std::io;
+use std::sync::Arc;
+
+use crate::file::io_way::IoWay;
+use crate::files::convert::targets::Targets;
+use crate::files::error::FilesError;
+use crate::files::info::FileInfo;
+use crate::files::settings::{BLOCK, Policy, Settings};
+use crate::pipeline::Pipeline;
+use crate::pool::BufferPool;
+use crate::reader::FileReader;
+use crate::streams::budget::Budget;
+use crate::streams::sizes::{Sizes, invalid};
+use crate::writer::FileWriter;
+use crate::writer::builder::FileWriterBuilder;
+
+/// The least chunk, and how many chunks a converter has at least: two to read, and two to write.
+const LEAST: usize = 64 << 10;
+const CHUNKS: usize = 4;
+
+const MEMORY: usize = 32 << 20;
+
+/// Targets of files of this size, in bytes, are written directly if the policy is automatic: as
+/// direct reads do, that spares the page cache.
+const LARGE: u64 = 8 << 20;
+
+pub(crate) struct ConvertRoom {
+    reads: Arc<Budget>,
+    writer: FileWriterBuilder,
+    targets: Targets,
+    chunk: usize,
+    /// How many bytes of a file are read ahead, and how many are written behind.
+    ahead: usize,
+    policy: Policy,
+}
+
+impl ConvertRoom {
+    pub(crate) fn new(pipeline: &Arc<Pipeline>, settings: &Settings) -> Result<Self, FilesError> {
+        let converters = pipeline.launcher().converters().limit();
+        let least = LEAST * CHUNKS * converters;
+        let targets = settings.targets.clone();
+        let memory = targets.memory.unwrap_or(MEMORY.max(least));
+        let failed = |reason| {
+            let setting = "memory of targets";
+            FilesError::InvalidConfig { setting, value: memory, reason }
+        };
+        if memory < least {
+            let reason = format!("{converters} workers take at least {least}");
+            return Err(failed(reason));
+        }
+        // The largest power of two of which there are enough.
+        let most = 1 << (memory / CHUNKS / converters).ilog2();
+        let chunk = settings.chunk.min(most);
+        let count = memory / 2 / chunk;
+        let pool = || BufferPool::builder().holding([(chunk, count)]).build();
+        let reads = pool().map_err(|error| failed(error.to_string()))?;
+        let writes = pool().map_err(|error| failed(error.to_string()))?;
+        let ahead = settings.read_ahead.min(count / converters * chunk).max(chunk);
+        let writer = FileWriterBuilder::new(pipeline)
+            .chunk(chunk)
+            .write_behind(ahead)
+            .mode(targets.mode)
+            .durability(targets.durability)
+            .existing(targets.existing)
+            .sharing(writes);
+        let reads = Budget::new(reads, Arc::clone(pipeline));
+        Ok(Self { reads, writer, targets, chunk, ahead, policy: settings.policy })
+    }
+
+    pub(crate) fn targets(&self) -> &Targets {
+        &self.targets
+    }
+
+    /// Has the file read ahead, as far as a converter may.
+    pub(crate) fn read_ahead(&self, reader: &FileReader, block: usize) -> io::Result<()> {
+        let largest = self.reads.largest() / block * block;
+        if largest == 0 {
+            return Err(invalid("direct I/O on it takes larger blocks than `chunk`"));
+        }
+        let sizes = Sizes::checked(block, self.chunk.min(largest))?;
+        reader.go_on_with(&self.reads, sizes, self.ahead);
+        Ok(())
+    }
+
+    /// Begins to write the target of a file.
+    pub(crate) fn begin_target(&self, info: &FileInfo, size: u64) -> io::Result<FileWriter> {
+        let is_direct = match self.policy {
+            Policy::Direct => true,
+            Policy::Buffered => false,
+            Policy::Automatic => size >= LARGE,
+        };
+        let way = if is_direct { IoWay::DirectOrBuffered } else { IoWay::Buffered };
+        let expected = if is_direct { size } else { 0 };
+        self.writer.clone().way(way).expected_len(expected).replace(info.target())
+    }
+}
+
+/// The sizes of the first read of a file, whose reads are multiples of this block.
+pub(crate) fn first_sizes(settings: &Settings, block: usize, largest: usize) -> io::Result<Sizes> {
+    let chunk = settings.chunk.next_multiple_of(block).min(largest / block * block);
+    debug_assert!(block >= BLOCK);
+    Sizes::checked(block, chunk)
+}

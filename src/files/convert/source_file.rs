@@ -1,0 +1,116 @@
+//! A file that a function converts, to be read by it.
+
+use std::fmt;
+use std::io::{self, BufRead, Read, Seek, SeekFrom};
+
+use crate::files::convert::watch::RunWatch;
+use crate::files::info::FileInfo;
+use crate::reader::FileReader;
+use crate::sync::Arc;
+
+/// The file that a function of [`Files::convert`](crate::Files::convert) reads.
+///
+/// It is read ahead of the function. Reading waits where the bytes have not come, which is allowed
+/// in that function. It is a [`BufRead`] whose buffer is the one that was read into.
+///
+/// When the run is stopped, or the dispatcher shut down, it gives what is left of its buffer, and
+/// then an error, for the function to return.
+pub struct SourceFile {
+    reader: FileReader,
+    info: FileInfo,
+    run: Arc<dyn RunWatch>,
+    /// How many bytes the function has got, and how many of them the run knows of.
+    bytes: u64,
+    counted: u64,
+    /// A read has failed.
+    has_failed: bool,
+}
+
+impl SourceFile {
+    pub(super) fn new(reader: FileReader, info: FileInfo, run: Arc<dyn RunWatch>) -> Self {
+        Self { reader, info, run, bytes: 0, counted: 0, has_failed: false }
+    }
+
+    /// Path, metadata, and position among the run's pairs.
+    #[must_use]
+    pub fn info(&self) -> &FileInfo {
+        &self.info
+    }
+
+    pub(super) fn into_reader(self) -> FileReader {
+        self.reader
+    }
+
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    pub(super) fn has_failed(&self) -> bool {
+        self.has_failed
+    }
+
+    /// Tells the run what the function has got.
+    pub(super) fn count(&mut self) {
+        self.run.counts().add_bytes((self.bytes - self.counted) as usize);
+        self.counted = self.bytes;
+    }
+
+    /// Looks after the run before each chunk.
+    fn before_read(&mut self) -> io::Result<()> {
+        if !self.reader.buffer().is_empty() {
+            return Ok(());
+        }
+        self.count();
+        Arc::clone(&self.run).check()
+    }
+
+    fn note<T>(&mut self, outcome: io::Result<T>) -> io::Result<T> {
+        self.has_failed |= outcome.is_err();
+        outcome
+    }
+}
+
+impl Read for SourceFile {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.before_read()?;
+        let outcome = self.reader.read(buffer);
+        let count = self.note(outcome)?;
+        self.bytes += count as u64;
+        Ok(count)
+    }
+}
+
+impl BufRead for SourceFile {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        self.before_read()?;
+        let outcome = self.reader.fill_buf();
+        self.has_failed |= outcome.is_err();
+        outcome
+    }
+
+    fn consume(&mut self, count: usize) {
+        let count = count.min(self.reader.buffer().len());
+        self.reader.consume(count);
+        self.bytes += count as u64;
+    }
+}
+
+impl Seek for SourceFile {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let outcome = self.reader.seek(to);
+        self.note(outcome)
+    }
+
+    fn stream_position(&mut self) -> io::Result<u64> {
+        self.reader.stream_position()
+    }
+}
+
+impl fmt::Debug for SourceFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SourceFile")
+            .field("info", &self.info)
+            .field("reader", &self.reader)
+            .finish_non_exhaustive()
+    }
+}

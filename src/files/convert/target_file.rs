@@ -1,0 +1,134 @@
+//! The file that a function makes, to be written by it.
+
+use std::error::Error;
+use std::fmt;
+use std::io::{self, Write};
+use std::path::Path;
+
+use crate::file::FileHandle;
+use crate::file::shown::Shown;
+use crate::files::convert::watch::RunWatch;
+use crate::files::info::FileInfo;
+use crate::sync::Arc;
+use crate::writer::FileWriter;
+
+/// The file that a function of [`Files::convert`](crate::Files::convert) writes.
+///
+/// Bytes are written behind the function. It gets its name when the function has returned and all
+/// is written. If the function returns an error or panics, nothing is left of it.
+///
+/// After the first error of a write the file is lost, and the pair's result is an error, whatever
+/// the function returns.
+pub struct TargetFile {
+    writer: FileWriter,
+    info: FileInfo,
+    run: Arc<dyn RunWatch>,
+    /// A write has failed.
+    has_failed: bool,
+    end: End,
+}
+
+/// What becomes of the file when the function has returned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// It gets its name.
+    Finished,
+    /// Nothing is left of it.
+    Discarded,
+}
+
+impl TargetFile {
+    pub(super) fn new(writer: FileWriter, info: FileInfo, run: Arc<dyn RunWatch>) -> Self {
+        Self { writer, info, run, has_failed: false, end: End::Finished }
+    }
+
+    /// The path, as it was given.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        self.info.target()
+    }
+
+    /// The file, which has a temporary name as yet: to give it permissions or times, for example.
+    /// Writes are this target's own affair.
+    #[must_use]
+    pub fn file(&self) -> &FileHandle {
+        self.writer.file()
+    }
+
+    /// How many bytes were written to it.
+    #[must_use]
+    pub fn position(&self) -> u64 {
+        self.writer.position()
+    }
+
+    /// No file is to be made after all: what was written is dropped when the function returns, and
+    /// what has the target's path stays. The result says so:
+    /// [`Converted::written`](crate::Converted::written) is `None`.
+    pub fn discard(&mut self) {
+        self.end = End::Discarded;
+    }
+
+    pub(super) fn has_failed(&self) -> bool {
+        self.has_failed
+    }
+
+    pub(super) fn into_parts(self) -> (FileWriter, End) {
+        (self.writer, self.end)
+    }
+
+    fn note<T>(&mut self, outcome: io::Result<T>) -> io::Result<T> {
+        outcome.map_err(|error| {
+            self.has_failed = true;
+            of_target(self.info.target(), error)
+        })
+    }
+}
+
+impl Write for TargetFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let outcome = self.writer.write(bytes);
+        let count = self.note(outcome)?;
+        self.run.counts().add_written(count);
+        Ok(count)
+    }
+
+    /// Does nothing: all is written at the end, and no sooner does anybody see it.
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl fmt::Debug for TargetFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TargetFile")
+            .field("path", &self.path())
+            .field("writer", &self.writer)
+            .finish_non_exhaustive()
+    }
+}
+
+/// An error of the system, with the target that it is about. Others name it themselves.
+pub(super) fn of_target(target: &Path, source: io::Error) -> io::Error {
+    if source.raw_os_error().is_none() {
+        return source;
+    }
+    io::Error::new(source.kind(), TargetError { target: target.into(), source })
+}
+
+#[derive(Debug)]
+struct TargetError {
+    target: Box<Path>,
+    source: io::Error,
+}
+
+impl fmt::Display for TargetError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", Shown(&self.target), self.source)
+    }
+}
+
+impl Error for TargetError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&self.source)
+    }
+}

@@ -1,0 +1,81 @@
+//! How the files that a run makes are written.
+
+use crate::file::durability::Durability;
+use crate::file::existing::Existing;
+
+/// How [`Files::convert`](crate::Files::convert) writes its targets.
+///
+/// # Examples
+///
+/// ```
+/// use std::io;
+/// use reapool::{Dispatcher, Durability, Existing, Files, Targets};
+///
+/// let (directory, dispatcher) = (tempfile::tempdir()?, Dispatcher::new()?);
+/// let targets = Targets::new().durability(Durability::Synced).existing(Existing::Refuse);
+/// let files = Files::builder(&dispatcher).targets(targets).build()?;
+/// let pairs = [("Cargo.toml", directory.path().join("copy"))];
+/// // The first run makes a copy, and the second refuses to replace it.
+/// for expected in [true, false] {
+///     let mut run = files.convert(pairs.clone(), |source, target| io::copy(source, target));
+///     assert_eq!(run.next().unwrap().is_ok(), expected);
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "settings do nothing until they are given to a builder"]
+pub struct Targets {
+    pub(super) durability: Durability,
+    pub(super) existing: Existing,
+    pub(super) mode: u32,
+    /// `None`: as much as is sensible for the number of threads.
+    pub(super) memory: Option<usize>,
+}
+
+impl Targets {
+    /// The default settings.
+    pub fn new() -> Self {
+        Self {
+            durability: Durability::default(),
+            existing: Existing::default(),
+            mode: 0o666,
+            memory: None,
+        }
+    }
+
+    /// What a file's result waits for; [`Durability::Cached`] by default. With
+    /// [`Durability::Synced`], the next files are converted while others are synced.
+    pub fn durability(mut self, durability: Durability) -> Self {
+        self.durability = durability;
+        self
+    }
+
+    /// What becomes of files that are there; [`Existing::Replace`] by default.
+    pub fn existing(mut self, existing: Existing) -> Self {
+        self.existing = existing;
+        self
+    }
+
+    /// The permissions of targets that replace no file; `0o666` by default. The process's umask is
+    /// taken from them. Others get those of the file that they replace.
+    pub fn mode(mut self, mode: u32) -> Self {
+        self.mode = mode;
+        self
+    }
+
+    /// How many bytes the buffers of all files together may have that functions are at, or that are
+    /// being written; 32 MiB by default, or 256 KiB for each worker if that is more. Half of it is
+    /// for reading ahead of functions, and half for writing behind them; each half is rounded up to
+    /// a multiple of 2 MiB. This is beside [`FilesBuilder::memory`](crate::FilesBuilder::memory),
+    /// which has the beginnings of files that wait for a thread.
+    pub fn memory(mut self, bytes: usize) -> Self {
+        self.memory = Some(bytes);
+        self
+    }
+}
+
+impl Default for Targets {
+    fn default() -> Self {
+        Self::new()
+    }
+}
