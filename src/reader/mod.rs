@@ -80,6 +80,23 @@ use crate::sync::Arc;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
+/// The lines of a large file, counted without a copy of any:
+///
+/// ```
+/// use std::io::BufRead;
+/// use reapool::{Dispatcher, FileReader};
+///
+/// let dispatcher = Dispatcher::new()?;
+/// let mut reader = FileReader::builder(&dispatcher).open("Cargo.toml")?;
+/// let mut lines = 0;
+/// while let count @ 1.. = reader.fill_buf()?.len() {
+///     lines += memchr::memchr_iter(b'\n', reader.buffer()).count();
+///     reader.consume(count);
+/// }
+/// assert!(lines > 50);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// A decoder that takes a `BufRead` reads straight from the buffers that the kernel has filled:
 ///
 /// ```
