@@ -4,6 +4,7 @@
 
 pub(crate) mod access;
 pub(crate) mod alignment;
+pub(crate) mod attributes;
 pub(crate) mod borrowed;
 pub(crate) mod durability;
 pub(crate) mod existing;

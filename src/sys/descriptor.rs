@@ -6,7 +6,7 @@
 #![expect(unsafe_code, reason = "system calls that std doesn't have")]
 
 use std::ffi::c_int;
-use std::fs::{File, Metadata, Permissions};
+use std::fs::{File, FileTimes, Metadata, Permissions};
 use std::io;
 use std::mem::ManuallyDrop;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
@@ -87,6 +87,11 @@ pub(crate) fn std_metadata(fd: BorrowedFd<'_>) -> io::Result<Metadata> {
 /// Sets the permission, set-id and sticky bits: fchmod(2).
 pub(crate) fn set_mode(fd: BorrowedFd<'_>, mode: u32) -> io::Result<()> {
     with_std(fd, |file| file.set_permissions(Permissions::from_mode(mode)))
+}
+
+/// Sets the times of the last access and the last change: futimens(2).
+pub(crate) fn set_times(fd: BorrowedFd<'_>, times: FileTimes) -> io::Result<()> {
+    with_std(fd, |file| file.set_times(times))
 }
 
 /// Waits until what was written is on the device, for as long as that takes: fsync(2).

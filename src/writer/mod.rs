@@ -11,10 +11,13 @@ mod placement;
 mod tasks;
 
 use std::fmt;
+use std::fs::{FileTimes, Permissions};
 use std::io::{self, Write};
+use std::mem;
 use std::task::{Context, Poll, ready};
 
 use crate::file::FileHandle;
+use crate::file::attributes::Attributes;
 use crate::file::durability::Durability;
 use crate::streams::user::{User, blocking};
 use crate::writer::filling::Filling;
@@ -88,6 +91,7 @@ pub struct FileWriter {
     /// `None` once a blocking thread has it.
     placement: Option<Placement>,
     durability: Durability,
+    attributes: Attributes,
     stage: Stage,
 }
 
@@ -107,7 +111,8 @@ enum Stage {
 
 impl FileWriter {
     fn new(filling: Filling, placement: Placement, durability: Durability) -> Self {
-        Self { filling, placement: Some(placement), durability, stage: Stage::Open }
+        let (placement, attributes) = (Some(placement), Attributes::default());
+        Self { filling, placement, durability, attributes, stage: Stage::Open }
     }
 
     /// The file that is written.
@@ -120,6 +125,38 @@ impl FileWriter {
     #[must_use]
     pub fn position(&self) -> u64 {
         self.filling.position()
+    }
+
+    /// The permissions that the file gets when it is [finished](Self::finish), before it is synced
+    /// or has its name. The umask is not taken from them, and they go before those of a file that
+    /// is replaced.
+    pub fn set_permissions(&mut self, permissions: Permissions) {
+        self.attributes.set_permissions(permissions);
+    }
+
+    /// The times that the file gets when it is [finished](Self::finish), before it is synced or has
+    /// its name: any write after they were set would change them.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::fs::{self, FileTimes};
+    /// use std::io::Write;
+    /// use reapool::{Dispatcher, FileWriter};
+    ///
+    /// let (directory, dispatcher) = (tempfile::tempdir()?, Dispatcher::new()?);
+    /// let path = directory.path().join("copy");
+    /// let source = fs::metadata("Cargo.toml")?;
+    /// let mut writer = FileWriter::builder(&dispatcher).replace(&path)?;
+    /// writer.set_permissions(source.permissions());
+    /// writer.set_times(FileTimes::new().set_modified(source.modified()?));
+    /// writer.write_all(&fs::read("Cargo.toml")?)?;
+    /// writer.finish()?;
+    /// assert_eq!(fs::metadata(path)?.modified()?, source.modified()?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn set_times(&mut self, times: FileTimes) {
+        self.attributes.set_times(times);
     }
 
     /// Writes what is left, waits until all is written, and completes the file as its settings say.
@@ -211,7 +248,9 @@ impl FileWriter {
         let Some(placement) = self.placement.take() else { return Ok(()) };
         let (len, durability, writes) =
             (self.filling.len_to_set(), self.durability, self.filling.writes());
-        let complete = move |file: &FileHandle| placement.complete(file, len, durability);
+        let attributes = mem::take(&mut self.attributes);
+        let complete =
+            move |file: &FileHandle| placement.complete(file, len, attributes, durability);
         if writes.is_best_done_by(user) {
             return writes.work_here(complete);
         }

@@ -4,6 +4,7 @@ use std::io;
 use std::os::fd::AsFd;
 
 use crate::file::FileHandle;
+use crate::file::attributes::Attributes;
 use crate::file::durability::Durability;
 use crate::file::replacement::Replacement;
 use crate::sys::descriptor::{set_len, sync};
@@ -23,15 +24,19 @@ impl Placement {
         self,
         file: &FileHandle,
         len: Option<u64>,
+        attributes: Attributes,
         durability: Durability,
     ) -> io::Result<()> {
         if let Some(len) = len {
             set_len(file.as_fd(), len)?;
         }
-        match (self, durability) {
-            (Self::InPlaceOf(replacement), _) => replacement.commit(durability),
-            (Self::Open, Durability::Synced) => sync(file.as_fd()),
-            (Self::Open, Durability::Cached) => Ok(()),
+        if let Self::InPlaceOf(replacement) = self {
+            return replacement.with(attributes).commit(durability);
+        }
+        attributes.give_to(file.as_fd())?;
+        match durability {
+            Durability::Synced => sync(file.as_fd()),
+            Durability::Cached => Ok(()),
         }
     }
 }

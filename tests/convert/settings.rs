@@ -5,11 +5,13 @@ use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, SystemTime};
 
-use reapool::{Existing, FileOperation, Files, FilesError, Targets};
+use reapool::{Durability, Existing, FileOperation, Files, FilesError, Targets};
 
 use crate::support::files::{
-    CHUNK, all, dispatcher, files_of, modest, only, open_below, patterned, small_files,
+    CHUNK, POLICIES, all, dispatcher, files_of, modest, only, open_below, patterned, small_files,
+    successes,
 };
 use crate::support::{eventually, scratch};
 use crate::{add_one, names, pairs};
@@ -108,5 +110,31 @@ fn functions_run_on_as_many_threads_as_there_are_workers() {
         assert!(all(run).iter().all(Result::is_ok));
         let most = most.load(Ordering::SeqCst);
         assert!((1..=workers).contains(&most), "{most} at a time, with {workers} workers");
+    }
+}
+
+#[test]
+fn a_target_has_the_permissions_and_times_that_its_function_has_set() {
+    let (directory, targets) = (scratch(), scratch());
+    let sources = files_of(directory.path(), &[0, 10, 40 * CHUNK]);
+    let long_ago = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000);
+    let dispatcher = dispatcher(2);
+    for policy in POLICIES {
+        for durability in [Durability::Cached, Durability::Synced] {
+            let settings = Targets::new().durability(durability);
+            let files = modest(&dispatcher).policy(policy).targets(settings).build().unwrap();
+            let run = files.convert(pairs(&sources, targets.path()), move |source, target| {
+                // Before the first write, and though they forbid all.
+                target.set_permissions(fs::Permissions::from_mode(0o400));
+                target.set_times(fs::FileTimes::new().set_modified(long_ago));
+                add_one(source, target)
+            });
+            for done in successes(run) {
+                let metadata = done.value.target.metadata().unwrap();
+                assert_eq!(metadata.modified().unwrap(), long_ago, "{policy:?} {durability:?}");
+                assert_eq!(metadata.permissions().mode() & 0o7777, 0o400);
+                assert_eq!(Some(metadata.len()), done.value.written);
+            }
+        }
     }
 }

@@ -15,6 +15,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use crate::file::attributes::Attributes;
 use crate::file::durability::Durability;
 use crate::file::existing::Existing;
 use crate::file::handle::FileHandle;
@@ -48,6 +49,8 @@ pub(crate) struct Replacement {
     existing: Existing,
     /// Of the file that was there at the beginning.
     permissions: Option<Permissions>,
+    /// What the file is to have instead, and besides.
+    attributes: Attributes,
 }
 
 impl Replacement {
@@ -99,7 +102,16 @@ impl Replacement {
             failed(explanation)(source)
         })?;
         let (handle, target) = (file.clone(), target.to_owned());
-        Ok((Self { temporary, file, name, target, links, existing, permissions: replaced }, handle))
+        let attributes = Attributes::default();
+        let permissions = replaced;
+        let replacement =
+            Self { temporary, file, name, target, links, existing, permissions, attributes };
+        Ok((replacement, handle))
+    }
+
+    /// The same, with these attributes instead of those of the file that is replaced.
+    pub(crate) fn with(self, attributes: Attributes) -> Self {
+        Self { attributes, ..self }
     }
 
     /// Gives the file its name, in the place of what has that. What was written to the file has to
@@ -117,7 +129,7 @@ impl Replacement {
             let source = io::Error::new(io::ErrorKind::Unsupported, "it is the parent's");
             return Err(self.failed(Step::Process, source));
         }
-        self.take_over_permissions()?;
+        self.give_attributes()?;
         let directory = self.sync(durability)?;
         let renamed = self.temporary.rename_to(&self.name, self.existing);
         renamed.map_err(|source| self.failed(Step::Rename, source))?;
@@ -125,15 +137,19 @@ impl Replacement {
         sync(directory.as_fd()).map_err(|source| self.failed(Step::SyncDirectory, source))
     }
 
-    /// Gives the file the permissions of that which is replaced. Writing would take set-id bits
-    /// away, so this is done when it is over.
-    fn take_over_permissions(&self) -> io::Result<()> {
+    /// Gives the file its attributes, or the permissions of that which is replaced. Writing would
+    /// take set-id bits away, so this is done when it is over.
+    fn give_attributes(&self) -> io::Result<()> {
         let replaced = look(self.temporary.directory(), &self.name, self.links)
             .map_err(|source| self.failed(Step::Look, source))?;
         // Of a file that is gone by now, they are known from the beginning.
-        let Some(permissions) = replaced.or(self.permissions) else { return Ok(()) };
-        let given = permissions.give_to(self.file.as_fd());
-        given.map_err(|source| self.failed(Step::Permissions, source))
+        let file = self.file.as_fd();
+        let given = match replaced.or(self.permissions) {
+            Some(permissions) if !self.attributes.have_permissions() => permissions.give_to(file),
+            _ => Ok(()),
+        };
+        let given = given.and_then(|()| self.attributes.give_to(file));
+        given.map_err(|source| self.failed(Step::Attributes, source))
     }
 
     /// Syncs the file, if that is asked for. The directory is opened, which can fail, before
@@ -193,7 +209,7 @@ fn look(directory: BorrowedFd<'_>, name: &CStr, links: Links) -> io::Result<Opti
 enum Step {
     Process,
     Look,
-    Permissions,
+    Attributes,
     OpenDirectory,
     SyncFile,
     Rename,
@@ -214,7 +230,7 @@ impl fmt::Display for CommitError {
         let failed = match self.step {
             Step::Process => "this process began nothing",
             Step::Look => "what has the name now can't be replaced",
-            Step::Permissions => "giving the new file its permissions failed",
+            Step::Attributes => "giving the new file its permissions and times failed",
             Step::OpenDirectory => "opening its directory, to sync that, failed",
             Step::SyncFile => "sync of the new file failed",
             Step::Rename => "rename of the new file failed",

@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::fmt;
+use std::fs::{FileTimes, Permissions};
 use std::io::{self, Write};
 use std::path::Path;
 
@@ -48,8 +49,18 @@ impl TargetFile {
         self.info.target()
     }
 
-    /// The file, which has a temporary name as yet: to give it permissions or times, for example.
-    /// Writes are this target's own affair.
+    /// The permissions that the file gets when all is written, before it has its name, instead of
+    /// those of the [settings](crate::Targets::mode) or of the file that it replaces.
+    pub fn set_permissions(&mut self, permissions: Permissions) {
+        self.writer.set_permissions(permissions);
+    }
+
+    /// The times that the file gets when all is written, before it has its name.
+    pub fn set_times(&mut self, times: FileTimes) {
+        self.writer.set_times(times);
+    }
+
+    /// The file, which has a temporary name as yet. Its bytes are this target's own affair.
     #[must_use]
     pub fn file(&self) -> &FileHandle {
         self.writer.file()
