@@ -6,7 +6,7 @@
 
 pub(crate) mod builder;
 mod filling;
-mod placement;
+pub(crate) mod placement;
 #[cfg(any(feature = "futures-io", feature = "tokio"))]
 mod tasks;
 
@@ -21,7 +21,7 @@ use crate::file::attributes::Attributes;
 use crate::file::durability::Durability;
 use crate::streams::user::{User, blocking};
 use crate::writer::filling::Filling;
-use crate::writer::placement::Placement;
+use crate::writer::placement::{Completion, Placement};
 
 /// Writes a file in order, without waiting for each write.
 ///
@@ -245,17 +245,35 @@ impl FileWriter {
 
     /// Completes the file here if the calling thread may block, else on a blocking thread.
     fn begin_completing(&mut self, user: User<'_>) -> io::Result<()> {
-        let Some(placement) = self.placement.take() else { return Ok(()) };
-        let (len, durability, writes) =
-            (self.filling.len_to_set(), self.durability, self.filling.writes());
-        let attributes = mem::take(&mut self.attributes);
-        let complete =
-            move |file: &FileHandle| placement.complete(file, len, attributes, durability);
+        let Some(completion) = self.take_completion() else { return Ok(()) };
+        let writes = self.filling.writes();
         if writes.is_best_done_by(user) {
-            return writes.work_here(complete);
+            return writes.work_here(|_| completion.carry_out());
         }
-        writes.begin_work(complete);
+        writes.begin_work(|_| completion.carry_out());
         Ok(())
+    }
+
+    /// What is to be done when all is written, for the first who asks.
+    fn take_completion(&mut self) -> Option<Completion> {
+        Some(Completion {
+            placement: self.placement.take()?,
+            file: self.file().clone(),
+            len: self.filling.len_to_set(),
+            attributes: mem::take(&mut self.attributes),
+            durability: self.durability,
+        })
+    }
+
+    /// The end of the file, when all of it is written. The caller carries it out.
+    pub(crate) fn poll_completion(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<io::Result<Completion>> {
+        ready!(self.filling.writes().poll_under_way(0, User::Task(context.waker())))?;
+        self.stage = Stage::Finished;
+        let completion = self.take_completion();
+        Poll::Ready(completion.ok_or_else(|| io::Error::other("it was carried out before")))
     }
 
     /// Begins to finish the file: what is left is written, on the calling thread if it may block

@@ -6,8 +6,42 @@ use std::os::fd::AsFd;
 use crate::file::FileHandle;
 use crate::file::attributes::Attributes;
 use crate::file::durability::Durability;
-use crate::file::replacement::Replacement;
+use crate::file::replacement::{Renamed, Replacement};
 use crate::sys::descriptor::{set_len, sync};
+
+/// The end of a file of which all is written, to be carried out by a thread that may block.
+pub(crate) struct Completion {
+    pub(super) placement: Placement,
+    pub(super) file: FileHandle,
+    /// The file's length, if it was made longer ahead of its writes.
+    pub(super) len: Option<u64>,
+    pub(super) attributes: Attributes,
+    pub(super) durability: Durability,
+}
+
+impl Completion {
+    /// Completes the file. Waits for the device.
+    pub(crate) fn carry_out(self) -> io::Result<()> {
+        self.take_name()?.map_or(Ok(()), Renamed::sync)
+    }
+
+    /// The same, but the directory of a file that has a new name is still to be synced, if that is
+    /// asked for.
+    pub(crate) fn take_name(self) -> io::Result<Option<Renamed>> {
+        let Self { placement, file, len, attributes, durability } = self;
+        if let Some(len) = len {
+            set_len(file.as_fd(), len)?;
+        }
+        if let Placement::InPlaceOf(replacement) = placement {
+            return replacement.with(attributes).take_name(durability);
+        }
+        attributes.give_to(file.as_fd())?;
+        match durability {
+            Durability::Synced => sync(file.as_fd()).map(|()| None),
+            Durability::Cached => Ok(None),
+        }
+    }
+}
 
 /// Where a file is while it is written.
 pub(crate) enum Placement {
@@ -15,28 +49,4 @@ pub(crate) enum Placement {
     Open,
     /// Under a temporary name, which it has until it is complete.
     InPlaceOf(Replacement),
-}
-
-impl Placement {
-    /// Completes the file. `len` is its length, if it was made longer ahead of its writes. Waits
-    /// for the device.
-    pub(crate) fn complete(
-        self,
-        file: &FileHandle,
-        len: Option<u64>,
-        attributes: Attributes,
-        durability: Durability,
-    ) -> io::Result<()> {
-        if let Some(len) = len {
-            set_len(file.as_fd(), len)?;
-        }
-        if let Self::InPlaceOf(replacement) = self {
-            return replacement.with(attributes).commit(durability);
-        }
-        attributes.give_to(file.as_fd())?;
-        match durability {
-            Durability::Synced => sync(file.as_fd()),
-            Durability::Cached => Ok(()),
-        }
-    }
 }

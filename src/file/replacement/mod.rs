@@ -114,17 +114,23 @@ impl Replacement {
         Self { attributes, ..self }
     }
 
+    /// Gives the file its name, and syncs the directory, if that is asked for.
+    #[cfg(test)]
+    pub(crate) fn commit(self, durability: Durability) -> io::Result<()> {
+        self.take_name(durability)?.map_or(Ok(()), Renamed::sync)
+    }
+
     /// Gives the file its name, in the place of what has that. What was written to the file has to
     /// be complete.
     ///
-    /// It blocks, with [`Durability::Synced`] until the device has all of the file.
+    /// It blocks, with [`Durability::Synced`] until the device has all of the file. The directory
+    /// is still to be synced then.
     ///
     /// # Errors
     ///
     /// They name the target, and say what failed; their source is the system's error. The temporary
-    /// file is gone then, and the target as it was. There is one exception: if the directory can't
-    /// be synced, the target has been replaced, and the error says so.
-    pub(crate) fn commit(mut self, durability: Durability) -> io::Result<()> {
+    /// file is gone then, and the target as it was.
+    pub(crate) fn take_name(mut self, durability: Durability) -> io::Result<Option<Renamed>> {
         if self.temporary.is_forked() {
             let source = io::Error::new(io::ErrorKind::Unsupported, "it is the parent's");
             return Err(self.failed(Step::Process, source));
@@ -133,8 +139,8 @@ impl Replacement {
         let directory = self.sync(durability)?;
         let renamed = self.temporary.rename_to(&self.name, self.existing);
         renamed.map_err(|source| self.failed(Step::Rename, source))?;
-        let Some(directory) = directory else { return Ok(()) };
-        sync(directory.as_fd()).map_err(|source| self.failed(Step::SyncDirectory, source))
+        let target = self.target.clone();
+        Ok(directory.map(|directory| Renamed { directory, target }))
     }
 
     /// Gives the file its attributes, or the permissions of that which is replaced. Writing would
@@ -167,6 +173,29 @@ impl Replacement {
 
     fn failed(&self, step: Step, source: io::Error) -> io::Error {
         let target = self.target.clone();
+        io::Error::new(source.kind(), CommitError { step, target, source })
+    }
+}
+
+/// A file that has its name. When its directory is synced, it has that for good.
+pub(crate) struct Renamed {
+    directory: OwnedFd,
+    target: PathBuf,
+}
+
+impl Renamed {
+    pub(crate) fn directory(&self) -> BorrowedFd<'_> {
+        self.directory.as_fd()
+    }
+
+    /// Syncs the directory.
+    pub(crate) fn sync(self) -> io::Result<()> {
+        sync(self.directory()).map_err(|source| self.sync_failed(source))
+    }
+
+    /// The error of a sync of the directory, with what it means.
+    pub(crate) fn sync_failed(&self, source: io::Error) -> io::Error {
+        let (step, target) = (Step::SyncDirectory, self.target.clone());
         io::Error::new(source.kind(), CommitError { step, target, source })
     }
 }

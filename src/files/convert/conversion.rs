@@ -161,7 +161,7 @@ impl<X: Transform> Conversion<X> {
     }
 
     fn finish_here(&self, mut writer: FileWriter, done: Processed<X::Output>) {
-        let finished = writer.finish();
+        let finished = writer.finish().map(drop);
         // The last descriptors are closed before another file is begun.
         drop(writer);
         deliver_finished(&self.core, &self.info, finished, done);

@@ -1,6 +1,7 @@
-//! The end of a target that waits for the device: no thread waits for it, so many files are synced
-//! at a time.
+//! The end of a target that waits for the device: no converter waits for it, so many files are
+//! synced at a time.
 
+use std::io;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 
@@ -11,12 +12,13 @@ use crate::files::run_core::RunCore;
 use crate::job::Job;
 use crate::sync::{Mutex, lock};
 use crate::writer::FileWriter;
+use crate::writer::placement::Completion;
 
 /// A target to be finished, and the result of its file then.
 pub(super) struct Finishing<X: Transform> {
     core: Arc<RunCore<X>>,
     info: FileInfo,
-    /// Until it is finished.
+    /// Until all of it is written.
     rest: Mutex<Option<(FileWriter, Processed<X::Output>)>>,
 }
 
@@ -34,17 +36,38 @@ impl<X: Transform> Finishing<X> {
         Arc::new(Self { core, info, rest }).step();
     }
 
-    /// Goes on as far as possible without waiting.
+    /// Goes on when all of it is written. If it is not yet, the last write calls this again.
     fn step(self: &Arc<Self>) {
         let waker = Waker::from(Arc::clone(self));
         let mut place = lock(&self.rest);
         let Some((writer, _)) = &mut *place else { return };
-        let Poll::Ready(finished) = writer.poll_finish(&mut Context::from_waker(&waker)) else {
-            return;
-        };
+        let polled = writer.poll_completion(&mut Context::from_waker(&waker));
+        let Poll::Ready(completion) = polled else { return };
         let Some((writer, done)) = place.take() else { return };
         drop(place);
         drop(writer);
+        match completion {
+            Ok(completion) => self.complete(completion, done),
+            Err(error) => self.deliver(Err(error), done),
+        }
+    }
+
+    /// Syncs the target and gives it its name, on a blocking thread.
+    fn complete(self: &Arc<Self>, completion: Completion, done: Processed<X::Output>) {
+        let own = Arc::clone(self);
+        let work = move || match completion.take_name() {
+            Ok(Some(renamed)) => {
+                let core = Arc::clone(&own.core);
+                let then = move |synced| own.deliver(synced, done);
+                core.shared.room.directory_syncs().sync(renamed, Box::new(then));
+            }
+            other => own.deliver(other.map(drop), done),
+        };
+        // Refused only when nothing is outstanding any more, and this file is.
+        let _ = self.core.shared.pipeline.post(Job::blocking(work, |()| ()));
+    }
+
+    fn deliver(&self, finished: io::Result<()>, done: Processed<X::Output>) {
         deliver_finished(&self.core, &self.info, finished, done);
     }
 }

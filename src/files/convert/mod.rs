@@ -8,6 +8,7 @@
 
 pub(crate) mod conversion;
 pub(crate) mod converted;
+mod directory_syncs;
 mod finishing;
 mod outcome;
 pub(crate) mod pair;

@@ -29,11 +29,11 @@ pub(crate) trait Transform: Consumer<Output = Converted<Self::Value>> {
 pub(super) fn deliver_finished<X: Transform>(
     core: &Arc<RunCore<X>>,
     info: &FileInfo,
-    finished: io::Result<u64>,
+    finished: io::Result<()>,
     done: Processed<X::Output>,
 ) {
     let result = match finished {
-        Ok(_) => Ok(done),
+        Ok(()) => Ok(done),
         Err(error) => {
             let Processed { value: Converted { value, .. }, bytes, .. } = done;
             let Some(()) = core.drop_user(value, bytes) else { return };

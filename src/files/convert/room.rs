@@ -17,6 +17,7 @@ use std::io;
 use std::sync::Arc;
 
 use crate::file::io_way::IoWay;
+use crate::files::convert::directory_syncs::DirectorySyncs;
 use crate::files::convert::targets::Targets;
 use crate::files::error::FilesError;
 use crate::files::info::FileInfo;
@@ -47,6 +48,7 @@ pub(crate) struct ConvertRoom {
     /// How many bytes of a file are read ahead, and how many are written behind.
     ahead: usize,
     policy: Policy,
+    directory_syncs: DirectorySyncs,
 }
 
 impl ConvertRoom {
@@ -79,11 +81,16 @@ impl ConvertRoom {
             .existing(targets.existing)
             .sharing(writes);
         let reads = Budget::new(reads, Arc::clone(pipeline));
-        Ok(Self { reads, writer, targets, chunk, ahead, policy: settings.policy })
+        let (policy, directory_syncs) = (settings.policy, DirectorySyncs::default());
+        Ok(Self { reads, writer, targets, chunk, ahead, policy, directory_syncs })
     }
 
     pub(crate) fn targets(&self) -> &Targets {
         &self.targets
+    }
+
+    pub(crate) fn directory_syncs(&self) -> &DirectorySyncs {
+        &self.directory_syncs
     }
 
     /// Has the file read ahead, as far as a converter may.
