@@ -5,8 +5,8 @@
 
 use std::io;
 use std::mem;
-use std::os::fd::AsFd;
-use std::sync::Weak;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::{OnceLock, Weak};
 use std::task::{Poll, ready};
 
 use crate::file::FileHandle;
@@ -16,12 +16,16 @@ use crate::pipeline::Pipeline;
 use crate::pool::pool_buf::PoolBuf;
 use crate::streams::user::{Awaited, User, check_fork, is_shut_down, shut_down};
 use crate::sync::{Arc, Condvar, Mutex, lock};
-use crate::sys::descriptor::{set_len, write_all_at};
+use crate::sys::descriptor::{open_again, set_len, write_all_at};
 use crate::wait::{TaskWaker, wake};
 
 pub(crate) struct WriteBehind {
     pipeline: Arc<Pipeline>,
     file: FileHandle,
+    /// The same open file, if direct I/O on it was switched off.
+    switched: OnceLock<FileHandle>,
+    /// The file, opened once more without direct I/O, if it has refused a direct write.
+    buffered: OnceLock<OwnedFd>,
     state: Mutex<State>,
     /// The user's thread waits here for a write to end.
     ended: Condvar,
@@ -55,6 +59,8 @@ impl WriteBehind {
         Arc::new_cyclic(|own| Self {
             pipeline: Arc::clone(pipeline),
             file,
+            switched: OnceLock::new(),
+            buffered: OnceLock::new(),
             state: Mutex::default(),
             ended: Condvar::new(),
             own: own.clone(),
@@ -62,19 +68,49 @@ impl WriteBehind {
     }
 
     pub(crate) fn file(&self) -> &FileHandle {
-        &self.file
+        self.switched.get().unwrap_or(&self.file)
+    }
+
+    /// Has all writes go through the page cache. None is under way.
+    pub(crate) fn use_page_cache(&self) -> io::Result<()> {
+        let file = self.file.with_direct(false)?;
+        self.switched.get_or_init(|| file);
+        Ok(())
     }
 
     /// Begins to write a buffer. If it can't, the next wait tells.
     pub(crate) fn begin(&self, buffer: PoolBuf, offset: u64) {
         let own = self.own();
-        let job = Job::write(&self.file, buffer, offset, move |done| {
+        let job = Job::write(self.file(), buffer, offset, move |done| {
             let Completion { result, buffer, file, .. } = done;
-            // Who waits for this finds the buffer in its pool.
-            drop((buffer, file));
-            own.end(result.err());
+            match result {
+                Err(error) if error.raw_os_error() == Some(libc::EINVAL) && file.is_direct() => {
+                    // Some file systems open files with O_DIRECT and then refuse to write them.
+                    own.begin_buffered(buffer, offset);
+                    own.end(None);
+                }
+                result => {
+                    // Who waits for this finds the buffer in its pool.
+                    drop((buffer, file));
+                    own.end(result.err());
+                }
+            }
         });
         self.post(job.exact());
+    }
+
+    /// Begins to write a buffer through the page cache, though the file is direct.
+    fn begin_buffered(&self, buffer: PoolBuf, offset: u64) {
+        let own = self.own();
+        self.begin_work(move |_| write_all_at(own.buffered()?, &buffer, offset));
+    }
+
+    fn buffered(&self) -> io::Result<BorrowedFd<'_>> {
+        if self.buffered.get().is_none() {
+            let file = open_again(self.file.as_fd())?;
+            self.buffered.get_or_init(|| file);
+        }
+        Ok(self.buffered.get().expect("it was just set").as_fd())
     }
 
     /// Begins work on the file that may block: a blocking thread does it. If it can't, the next

@@ -89,6 +89,12 @@ pub(crate) fn set_mode(fd: BorrowedFd<'_>, mode: u32) -> io::Result<()> {
     with_std(fd, |file| file.set_permissions(Permissions::from_mode(mode)))
 }
 
+/// Opens the same file once more for writing, without its flags.
+pub(crate) fn open_again(fd: BorrowedFd<'_>) -> io::Result<OwnedFd> {
+    let path = format!("/proc/self/fd/{}", fd.as_raw_fd());
+    File::options().write(true).open(path).map(OwnedFd::from)
+}
+
 /// Sets the times of the last access and the last change: futimens(2).
 pub(crate) fn set_times(fd: BorrowedFd<'_>, times: FileTimes) -> io::Result<()> {
     with_std(fd, |file| file.set_times(times))

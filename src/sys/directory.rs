@@ -54,7 +54,8 @@ pub(crate) fn rename_in(directory: BorrowedFd<'_>, from: &CStr, to: &CStr) -> io
 }
 
 /// Gives a file another name in its directory that nothing has: renameat2(2). Where the file system
-/// can't do that, the file has both names for a moment: linkat(2), unlinkat(2).
+/// can't do that, the file has both names for a moment: linkat(2), unlinkat(2). Where it has no
+/// links either, an empty file takes the name, and is replaced.
 pub(crate) fn rename_to_free_name(
     directory: BorrowedFd<'_>,
     from: &CStr,
@@ -70,10 +71,15 @@ pub(crate) fn rename_to_free_name(
         return Err(error);
     }
     // SAFETY: both names end with a zero byte, and the directory is open.
-    if unsafe { libc::linkat(fd, from.as_ptr(), fd, to.as_ptr(), 0) } < 0 {
-        return Err(io::Error::last_os_error());
+    if unsafe { libc::linkat(fd, from.as_ptr(), fd, to.as_ptr(), 0) } == 0 {
+        return remove_in(directory, from);
     }
-    remove_in(directory, from)
+    let error = io::Error::last_os_error();
+    if !matches!(error.raw_os_error(), Some(libc::EPERM | libc::ENOSYS | libc::EOPNOTSUPP)) {
+        return Err(error);
+    }
+    open_in(directory, to, libc::O_WRONLY | libc::O_CREAT | libc::O_EXCL, 0o600)?;
+    rename_in(directory, from, to).inspect_err(|_| _ = remove_in(directory, to))
 }
 
 /// Removes a name that is not a directory's: unlinkat(2).

@@ -204,9 +204,17 @@ impl Filling {
     /// much is cut off at the end.
     fn begin(&mut self, mut buffer: PoolBuf) {
         if self.reserved.is_some() {
-            buffer.resize(buffer.len().next_multiple_of(self.sizes.block()));
-            if let Err(error) = self.reserve(self.offset + buffer.len() as u64) {
-                return self.writes.fail(error);
+            let len = buffer.len().next_multiple_of(self.sizes.block());
+            match self.reserve(self.offset + len as u64) {
+                Ok(()) => buffer.resize(len),
+                Err(error) if self.reserved == Some(0) && is_impossible(&error) => {
+                    // The kernel makes the file longer as it is written.
+                    if let Err(error) = self.writes.use_page_cache() {
+                        return self.writes.fail(error);
+                    }
+                    self.reserved = None;
+                }
+                Err(error) => return self.writes.fail(error),
             }
         }
         self.writes.begin(buffer, self.offset);
@@ -234,4 +242,10 @@ impl Filling {
         self.reserved = Some(len);
         Ok(())
     }
+}
+
+/// Whether a file's length can't be set at all, whatever it is.
+fn is_impossible(error: &io::Error) -> bool {
+    let number = error.raw_os_error();
+    matches!(number, Some(libc::EPERM | libc::EINVAL | libc::ENOSYS | libc::EOPNOTSUPP))
 }

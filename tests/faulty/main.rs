@@ -3,6 +3,7 @@
 //! The tests run side by side, each with a file system of its own. None of them may fork: the
 //! servers' threads would be missing in the child.
 
+mod conversions;
 mod disk;
 mod files;
 mod hostile_answers;

@@ -151,3 +151,50 @@ fn an_interrupted_write_is_no_reason_to_try_for_ever() {
         assert!(told.is_none_or(|told| told.kind() != ErrorKind::Interrupted));
     });
 }
+
+/// As on file systems that open files with `O_DIRECT` and then refuse to write them.
+#[test]
+fn what_is_refused_as_a_direct_write_goes_through_the_page_cache() {
+    watched(|| {
+        let Some(disk) = Faulty::mount() else { return };
+        let jobs = Tended::new(builder());
+        for refused_for_good in [false, true] {
+            let path = disk.file("file", 0);
+            let builder = FileWriter::builder(&*jobs).way(IoWay::DirectOrBuffered).chunk(CHUNK);
+            let mut writer = builder.create(&path).unwrap();
+            assert!(writer.file().is_direct());
+            let rule = Rule::on(Op::Write).of("file").errno(libc::EINVAL);
+            disk.rule(if refused_for_good { rule } else { rule.times(1) });
+            let told = told_by_the_end(&mut writer);
+            disk.clear();
+            if refused_for_good {
+                assert_eq!(told.unwrap().raw_os_error(), Some(libc::EINVAL));
+            } else {
+                assert!(told.is_none(), "{told:?}");
+                assert!(std::fs::read(&path).unwrap() == contents(0..LEN));
+            }
+            drop(writer);
+            jobs.quiesce();
+        }
+    });
+}
+
+#[test]
+fn where_a_length_can_not_be_set_ahead_the_page_cache_takes_all() {
+    watched(|| {
+        let Some(disk) = Faulty::mount() else { return };
+        let jobs = Tended::new(builder());
+        for errno in [libc::EPERM, libc::EINVAL, libc::ENOSYS, libc::EOPNOTSUPP] {
+            let path = disk.file("file", 0);
+            let builder = FileWriter::builder(&*jobs).way(IoWay::DirectOrBuffered).chunk(CHUNK);
+            let mut writer = builder.create(&path).unwrap();
+            assert!(writer.file().is_direct());
+            disk.rule(Rule::on(Op::SetLength).of("file").errno(errno));
+            writer.write_all(&contents(0..LEN + 1)).unwrap();
+            assert!(!writer.file().is_direct());
+            assert_eq!(writer.finish().unwrap(), LEN + 1, "{errno}");
+            disk.clear();
+            assert!(std::fs::read(&path).unwrap() == contents(0..LEN + 1));
+        }
+    });
+}

@@ -4,7 +4,9 @@
 use std::fs::{self, File};
 use std::path::Path;
 
-use reapool::{AlignedBuf, Completion, Dispatcher, FileHandle, Job};
+use reapool::{
+    AlignedBuf, Completion, Dispatcher, Durability, FileHandle, Files, Job, Policy, Targets,
+};
 
 const MIB: usize = 1 << 20;
 /// Beside what is full, there is room for so much.
@@ -170,5 +172,54 @@ fn what_is_full_is_told_with_what_was_written() {
     for sector in [512, 4096] {
         let Some(device) = Loop::new(MIB as u64, sector) else { return };
         exceed(device.path(), open_direct(device.path()));
+    }
+}
+
+/// Some of the targets fit. The others are errors, and nothing is left of them.
+#[test]
+fn targets_for_which_there_is_no_room_are_errors_and_leave_nothing() {
+    let sources = support::scratch();
+    let pairs = |mount: &Mount| -> Vec<_> {
+        let name = |number: usize| format!("file-{number}");
+        let source = |number| support::known_file(sources.path(), &name(number), MIB as u64 / 2);
+        (0..40).map(|number| (source(number), mount.path().join(name(number)))).collect()
+    };
+    for durability in [Durability::Cached, Durability::Synced] {
+        for policy in [Policy::Buffered, Policy::Direct] {
+            for is_ext4 in [false, true] {
+                let mount = match is_ext4 {
+                    true => Mount::of(FileSystem::Ext4),
+                    false => Mount::tmpfs(8 << 20),
+                };
+                let Some(mount) = mount else { return };
+                let _filler = is_ext4.then(|| fill(mount.path(), 8 << 20));
+                let dispatcher = dispatcher();
+                let settings = Targets::new().durability(durability);
+                let files = Files::builder(&dispatcher).policy(policy).targets(settings);
+                let run = files.build().unwrap().convert(pairs(&mount), std::io::copy);
+                let what = format!("{durability:?} {policy:?} {is_ext4}");
+                let (mut good, mut bad) = (0, 0);
+                for result in run {
+                    match result {
+                        Ok(done) => {
+                            good += 1;
+                            let found = fs::read(done.value.target).unwrap();
+                            assert!(found == contents(0..MIB as u64 / 2), "{what}");
+                        }
+                        Err(error) => {
+                            bad += 1;
+                            let kind = error.source.kind();
+                            assert_eq!(kind, std::io::ErrorKind::StorageFull, "{what}: {error}");
+                        }
+                    }
+                }
+                assert!(good > 0 && bad > 0, "{what}: {good} and {bad}");
+                let left = fs::read_dir(mount.path()).unwrap().filter(|entry| {
+                    let name = entry.as_ref().unwrap().file_name();
+                    name.to_str().unwrap().contains("file-")
+                });
+                assert_eq!(left.count(), good, "{what}");
+            }
+        }
     }
 }

@@ -17,7 +17,7 @@ use crate::file::existing::Existing;
 /// let pairs = [("Cargo.toml", directory.path().join("copy"))];
 /// // The first run makes a copy, and the second refuses to replace it.
 /// for expected in [true, false] {
-///     let mut run = files.convert(pairs.clone(), |source, target| io::copy(source, target));
+///     let mut run = files.convert(pairs.clone(), io::copy);
 ///     assert_eq!(run.next().unwrap().is_ok(), expected);
 /// }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
