@@ -4,10 +4,11 @@
 use std::fmt;
 use std::fs::{self, File, FileTimes, Permissions};
 use std::io;
+use std::os::fd::AsFd;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::time::SystemTime;
 
-use reapool::Metadata;
+use reapool::{Metadata, TargetFile};
 
 const MODE_BITS: u32 = 0o7777;
 const SET_ID_BITS: u32 = 0o6000;
@@ -63,12 +64,35 @@ impl Attributes {
 
     fn permit(&self, copy: &File) -> io::Result<()> {
         let own = copy.metadata()?;
-        let mut mode = self.mode;
-        if (own.uid(), own.gid()) != self.owner {
-            mode &= !SET_ID_BITS;
-        }
+        let mode = self.mode_beside(&own);
         let set = copy.set_permissions(Permissions::from_mode(mode));
         // The copy may have them already, where all files have the same.
         set.or_else(|error| if own.mode() & MODE_BITS == mode { Ok(()) } else { Err(error) })
+    }
+
+    /// The mode for a copy with this owner.
+    fn mode_beside(&self, own: &fs::Metadata) -> u32 {
+        let is_the_same = (own.uid(), own.gid()) == self.owner;
+        if is_the_same { self.mode } else { self.mode & !SET_ID_BITS }
+    }
+
+    /// Has a copy get them when it is complete. Until then nobody else is to use it, so this only
+    /// tries whether it could have them, and returns what it can't.
+    pub(crate) fn keep(&self, copy: &mut TargetFile) -> io::Result<Vec<NotKept>> {
+        let file = File::from(copy.file().as_fd().try_clone_to_owned()?);
+        let own = file.metadata()?;
+        let mut not_kept = Vec::new();
+        let times = FileTimes::new().set_accessed(self.accessed).set_modified(self.modified);
+        match file.set_times(times) {
+            Ok(()) => copy.set_times(times),
+            Err(error) => not_kept.push(NotKept { what: "times", error }),
+        }
+        let mode = self.mode_beside(&own);
+        match file.set_permissions(own.permissions()) {
+            Ok(()) => copy.set_permissions(Permissions::from_mode(mode)),
+            Err(_) if own.mode() & MODE_BITS == mode => {}
+            Err(error) => not_kept.push(NotKept { what: "permissions", error }),
+        }
+        Ok(not_kept)
     }
 }

@@ -1,90 +1,51 @@
-//! Copies files: each chunk that is read of a file goes to its target.
+//! Copies files: what is read of a source is written to its target.
 
 use std::fs;
-use std::io;
-use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::mpsc::{Receiver, sync_channel};
+use std::io::{self, BufRead, Write};
+use std::path::Path;
 
 use blake3::{Hash, Hasher};
-use reapool::{Chunk, FileInfo};
+use reapool::{FileInfo, SourceFile, TargetFile};
 
-use crate::attributes::NotKept;
-use crate::partial::Place;
+use crate::attributes::{Attributes, NotKept};
 use crate::roots::Roots;
-use crate::target::{Manner, Target};
 
 /// How all files are copied.
 pub(crate) struct Copier {
     pub(crate) roots: Roots,
-    pub(crate) manner: Manner,
-    pub(crate) overwrite: bool,
     /// Checksums are wanted.
     pub(crate) verify: bool,
 }
 
-/// A file that is being read.
-pub(crate) struct Copying {
-    /// The path of the source.
-    source: PathBuf,
-    target: Arc<Target>,
-    hasher: Option<Hasher>,
-    /// How many bytes have been read.
-    total: u64,
-    outcome: Receiver<io::Result<Vec<NotKept>>>,
-}
-
-/// A file that has been read. Its writes may be under way.
+/// What is to be said about a file that was copied.
 pub(crate) struct Copied {
-    /// Comes when the target has its name. The sender is dropped if that will never be.
-    outcome: Receiver<io::Result<Vec<NotKept>>>,
-    hash: Option<Hash>,
-    /// The source has changed since it was opened.
-    changed: bool,
-}
-
-/// What is not as it should be about a file that was copied.
-pub(crate) struct Remarks {
+    /// Of what was read, if it was wanted.
+    pub(crate) hash: Option<Hash>,
     pub(crate) not_kept: Vec<NotKept>,
     /// The source has changed since it was opened.
     pub(crate) changed: bool,
 }
 
 impl Copier {
-    pub(crate) fn begin(&self, file: &FileInfo) -> io::Result<Copying> {
-        let place = Place { path: self.roots.target_of(file.path()), overwrite: self.overwrite };
-        let (sender, outcome) = sync_channel(1);
-        let target = Target::create(self.manner.clone(), place, file.metadata(), sender)?;
-        let source = self.roots.source_of(file.path());
-        Ok(Copying { source, target, hasher: self.verify.then(Hasher::new), total: 0, outcome })
-    }
-}
-
-impl Copying {
-    pub(crate) fn chunk(&mut self, chunk: Chunk) -> ControlFlow<()> {
-        if let Some(hasher) = &mut self.hasher {
-            hasher.update(&chunk);
+    pub(crate) fn copy(
+        &self,
+        source: &mut SourceFile,
+        target: &mut TargetFile,
+    ) -> io::Result<Copied> {
+        let not_kept = Attributes::from(source.info().metadata()).keep(target)?;
+        let mut hasher = self.verify.then(Hasher::new);
+        while let count @ 1.. = source.fill_buf()?.len() {
+            let bytes = source.buffer();
+            if let Some(hasher) = &mut hasher {
+                hasher.update(bytes);
+            }
+            target.write_all(bytes)?;
+            source.consume(count);
         }
-        self.total = chunk.offset() + chunk.len() as u64;
-        if self.target.write(chunk) { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-    }
-
-    pub(crate) fn finish(self, file: &FileInfo) -> Copied {
-        let Self { source, target, hasher, total, outcome } = self;
-        let changed = total != file.metadata().size || !is_unchanged(&source, file);
-        target.finish(total);
-        Copied { outcome, hash: hasher.map(|hasher| hasher.finalize()), changed }
-    }
-}
-
-impl Copied {
-    /// Blocks until the target has its name. Returns the checksum, if it was wanted, and what is to
-    /// be said about the copy.
-    pub(crate) fn wait(self) -> io::Result<(Option<Hash>, Remarks)> {
-        let given_up = |_| Err(io::Error::other("given up because of an internal error"));
-        let not_kept = self.outcome.recv().unwrap_or_else(given_up)?;
-        Ok((self.hash, Remarks { not_kept, changed: self.changed }))
+        let file = source.info();
+        let changed = target.position() != file.metadata().size
+            || !is_unchanged(&self.roots.source_of(file.path()), file);
+        Ok(Copied { hash: hasher.map(|hasher| hasher.finalize()), not_kept, changed })
     }
 }
 

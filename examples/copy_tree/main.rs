@@ -3,9 +3,8 @@
 //! `cargo run --release --example copy_tree -- [OPTIONS] SOURCE TARGET`; `--help` lists the
 //! options.
 //!
-//! The files layer reads ahead, and each chunk becomes the buffer of a write job of the same
-//! dispatcher. A chunk's memory goes back to the layer when it is written. So the layer's memory
-//! bounds the data that is read and not yet written.
+//! Each file is read ahead of its copy and written behind it, and gets its name when it is
+//! complete: `Files::convert` with a function that changes nothing.
 
 mod attributes;
 mod copy;
@@ -14,42 +13,30 @@ mod partial;
 mod roots;
 #[path = "../shared/mod.rs"]
 mod shared;
-mod target;
 mod tree;
 mod verify;
 
 use std::error::Error;
-use std::io;
-use std::ops::ControlFlow;
 use std::process::ExitCode;
 
 use indicatif::HumanBytes;
-use reapool::{Chunk, FileErrorKind, FileInfo, FilesRun, Links, Order, Policy, Processed};
+use reapool::{
+    Converted, Durability, Existing, FileErrorKind, FileOperation, FilesRun, Links, Order,
+    Processed, Targets,
+};
 
-use crate::copy::{Copied, Copier, Copying};
+use crate::copy::{Copied, Copier};
 use crate::options::{Fsync, HELP, Options, parse_arguments};
 use crate::roots::Roots;
-use crate::shared::descriptors;
 use crate::shared::fallbacks::Fallbacks;
 use crate::shared::interrupt::Interrupt;
 use crate::shared::names::reason;
 use crate::shared::screen::Screen;
 use crate::shared::watch::Watch;
-use crate::target::Manner;
 use crate::tree::{Directories, Tree};
 use crate::verify::{Expected, verify};
 
 const FAILURE: u8 = 1;
-
-/// How many files may be in progress, from their opening until this program has waited for them.
-const FILES: usize = 128;
-
-/// The descriptors that a file in progress can have: its own, two for its target, and one for the
-/// target's directory.
-const DESCRIPTORS: usize = 4;
-
-/// Files of at least so many bytes are written directly, unless the user says otherwise.
-const LARGE: u64 = 8 << 20;
 
 fn run(options: Options) -> Result<u8, Box<dyn Error>> {
     let Options { settings, overwrite, fsync, verify: is_verified, source, target } = options;
@@ -60,28 +47,17 @@ fn run(options: Options) -> Result<u8, Box<dyn Error>> {
     // A link has no contents: one that has taken a file's place since the file was found would lead
     // anywhere.
     let builder = settings.files(&dispatcher).links(Links::Refuse).order(Order::Completion);
-    let at_once = FILES.min(descriptors::files_at_once(DESCRIPTORS));
-    let files = roots.files(builder.files_at_once(at_once).results(at_once))?;
+    let files = roots.files(builder.targets(targets(overwrite, fsync)))?;
 
     let directories = Directories::default();
     let tree = Tree::new(roots.clone(), overwrite, directories.clone(), screen.clone());
-    let direct_from = match settings.policy {
-        Policy::Direct => 1,
-        Policy::Buffered => u64::MAX,
-        _ => LARGE,
-    };
-    let manner =
-        Manner { submitter: dispatcher.submitter(), direct_from, sync: fsync != Fsync::None };
-    let copier = Copier { roots: roots.clone(), manner, overwrite, verify: is_verified };
-    let run = files.stream(
-        tree,
-        move |file: &FileInfo| copier.begin(file),
-        |copying: &mut io::Result<Copying>, chunk: Chunk| match copying {
-            Ok(copying) => copying.chunk(chunk),
-            Err(_) => ControlFlow::Break(()),
-        },
-        |copying, file| copying.map(|copying| copying.finish(file)),
-    );
+    let copier = Copier { roots: roots.clone(), verify: is_verified };
+    let names = roots.clone();
+    let pairs = tree.map(move |name| {
+        let target = names.target_of(&name);
+        (name, target)
+    });
+    let run = files.convert(pairs, move |source, target| copier.copy(source, target));
     let watch = Watch::start(&run, &interrupt, &screen, None)?;
     let mut fallbacks = Fallbacks::default();
     let copied = wait(run, &roots, &screen, &mut fallbacks);
@@ -114,11 +90,16 @@ fn run(options: Options) -> Result<u8, Box<dyn Error>> {
     Ok(if screen.failures() > 0 { FAILURE } else { 0 })
 }
 
-/// Waits for all files, and says what went wrong. It waits for one file's writes before it takes
-/// the next result. That bounds how many targets there are, as the run goes on only as its results
-/// are taken.
+fn targets(overwrite: bool, fsync: Fsync) -> Targets {
+    let existing = if overwrite { Existing::Replace } else { Existing::Refuse };
+    let durability = if fsync == Fsync::None { Durability::Cached } else { Durability::Synced };
+    // What a file may be read by is known when it is complete.
+    Targets::new().existing(existing).durability(durability).mode(0o600)
+}
+
+/// Waits for all files, and says what went wrong.
 fn wait(
-    run: FilesRun<io::Result<Copied>>,
+    run: FilesRun<Converted<Copied>>,
     roots: &Roots,
     screen: &Screen,
     fallbacks: &mut Fallbacks,
@@ -128,23 +109,23 @@ fn wait(
         match result {
             Ok(file) => {
                 fallbacks.count(&file);
-                let Processed { path, value, .. } = file;
-                let target = roots.target_of(&path);
-                match value.and_then(Copied::wait) {
-                    Ok((hash, remarks)) => {
-                        if remarks.changed {
-                            screen
-                                .fail(&roots.source_of(&path), "changed while it was being copied");
-                        }
-                        remarks.not_kept.iter().for_each(|it| screen.fail(&target, it));
-                        expected.paths.push(target);
-                        expected.hashes.extend(hash);
-                    }
-                    Err(error) => screen.fail(&target, error),
+                let Processed { path, value: Converted { value, target, .. }, .. } = file;
+                if value.changed {
+                    screen.fail(&roots.source_of(&path), "changed while it was being copied");
                 }
+                value.not_kept.iter().for_each(|it| screen.fail(&target, it));
+                expected.paths.push(target);
+                expected.hashes.extend(value.hash);
             }
             Err(error) if error.kind() == FileErrorKind::Stopped => {}
-            Err(error) => screen.fail(&roots.source_of(&error.path), reason(&error)),
+            Err(error) => {
+                let of_target = [FileOperation::Create, FileOperation::Write];
+                let path = match error.target.as_ref() {
+                    Some(target) if of_target.contains(&error.operation) => target.clone(),
+                    _ => roots.source_of(&error.path),
+                };
+                screen.fail(&path, reason(&error));
+            }
         }
     }
     expected

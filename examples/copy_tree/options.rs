@@ -11,7 +11,7 @@ Usage: copy_tree [OPTIONS] SOURCE TARGET
 Makes TARGET a copy of the directory SOURCE. If TARGET is a directory already, what is missing there
 is added to it.
 
-A file is written under a temporary name (.NAME.XXXXXX.partial) beside its place, and renamed when
+A file is written under a temporary name (.NAME.RANDOM.tmp) beside its place, and renamed when
 it is complete, so that no part of a file is ever found under its name. After an error, and after
 the first Ctrl-C, the temporary files are removed. Permissions and times of files and directories
 are kept, and symbolic links copied as such. Where the file system of TARGET refuses permissions or

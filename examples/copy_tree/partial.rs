@@ -36,12 +36,6 @@ pub(crate) struct Partial {
     _directory: Option<File>,
 }
 
-impl Partial {
-    pub(crate) fn path(&self) -> &Path {
-        &self.path
-    }
-}
-
 impl Place {
     /// Makes something under a temporary name. `make` has to refuse a name that is taken.
     pub(crate) fn begin<T>(

@@ -1,6 +1,8 @@
 //! Names of files and reasons of failures, as the user gets to see them.
 
 use std::borrow::Cow;
+use std::error::Error;
+use std::io;
 use std::path::Path;
 
 use blake3::Hash;
@@ -24,13 +26,24 @@ pub(crate) fn checksum_line(path: &Path, hash: Hash) -> String {
     format!("{mark}{hash}  {path}\n")
 }
 
-/// Why a file could not be read.
+/// The error at the bottom, which the others explain.
+fn innermost(error: &io::Error) -> &dyn Error {
+    let mut innermost: &dyn Error = error;
+    while let Some(source) = innermost.source() {
+        innermost = source;
+    }
+    innermost
+}
+
+/// Why a file could not be read, or not be written.
 pub(crate) fn reason(error: &FileError) -> String {
     match (error.kind(), error.operation) {
         (FileErrorKind::NotAFile, _) => "not a regular file".to_owned(),
         (FileErrorKind::Refused, _) => "a symbolic link has taken its place".to_owned(),
         // The message of the panic is on the standard error already.
         (FileErrorKind::Panicked, _) => "given up because of an internal error".to_owned(),
+        // The path is said before it.
+        (_, FileOperation::Create | FileOperation::Write) => innermost(&error.source).to_string(),
         (_, FileOperation::Read) => format!("read at offset {}: {}", error.offset, error.source),
         _ => error.source.to_string(),
     }

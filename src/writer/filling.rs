@@ -84,7 +84,8 @@ impl Filling {
 
     /// The length that the file is to be given, if it was made longer than what was written to it.
     pub(crate) fn len_to_set(&self) -> Option<u64> {
-        self.reserved.map(|_| self.position())
+        let len = self.position();
+        self.reserved.filter(|&reserved| reserved != len).map(|_| len)
     }
 
     /// The file is not finished. It loses what was added to it ahead of its writes.

@@ -43,7 +43,7 @@ fn ctrl_c_leaves_whole_files_only() {
     make_long(&directory.path().join("source"));
     for options in [&[][..], &["--policy=buffered"], &["--policy=direct", "--verify"]] {
         let child = begin_long(directory.path(), options, |name| {
-            name.starts_with(".long") && name.ends_with(".partial")
+            name.starts_with(".long") && name.ends_with(".tmp")
         });
         interrupt(&child);
         let output = child.wait_with_output().unwrap();

@@ -75,8 +75,11 @@ fn absolute_paths_may_be_longer_than_the_system_takes_them() {
 /// The name that a file has until it is complete.
 fn temporary(directory: &Path, name: &OsStr) -> OsString {
     let place = Place { path: directory.join(name), overwrite: false };
-    let (_, partial) = place.begin(|path| File::create_new(path)).unwrap();
-    let temporary = partial.path().file_name().unwrap().to_owned();
+    let make = |path: &Path| {
+        File::create_new(path)?;
+        Ok(path.file_name().unwrap().to_owned())
+    };
+    let (temporary, partial) = place.begin(make).unwrap();
     place.take(partial).unwrap();
     assert!(directory.join(name).is_file());
     fs::remove_file(directory.join(name)).unwrap();

@@ -37,6 +37,12 @@ impl SourceFile {
         &self.info
     }
 
+    /// What is left of the chunk that is there, without a wait for the next.
+    #[must_use]
+    pub fn buffer(&self) -> &[u8] {
+        self.reader.buffer()
+    }
+
     pub(super) fn into_reader(self) -> FileReader {
         self.reader
     }
