@@ -1,53 +1,64 @@
-//! Serves the files below a directory over HTTP/1.0: a program in an async runtime that awaits
+//! Serves the files below a directory over HTTP/1.1: a program in an async runtime that awaits
 //! reads.
 //!
 //! `cargo run --release --example serve -- [OPTIONS] [DIRECTORY]`; `--help` lists the options. Then
 //! `curl http://127.0.0.1:8080/PATH`.
 //!
-//! All connections are tasks of one thread of tokio, which never waits for a disk. The dispatcher's
-//! blocking threads open the files. While one piece of a file is sent, the next is read.
+//! All connections are tasks of one thread of tokio, which never waits for a disk. hyper speaks
+//! HTTP. The dispatcher's blocking threads open the files. What is cached is copied at once; other
+//! pieces of a file are read while the ones before are sent. The buffers that were read into are
+//! sent without another copy.
 
+mod answer;
+mod conditions;
+mod contents;
 mod options;
 mod request;
-mod response;
 mod root;
 #[path = "../shared/mod.rs"]
 mod shared;
+mod stop;
 
+use std::convert::Infallible;
 use std::error::Error;
-use std::future::poll_fn;
+use std::fmt;
 use std::io::{self, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::Duration;
 
-use reapool::{Dispatcher, Submitter};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use reapool::{BufferPool, Dispatcher};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
-use tokio::time::timeout;
+use tokio_io_timeout::TimeoutStream;
 
+use crate::contents::{PIECE, Reader};
 use crate::options::{HELP, Options, parse_arguments};
-use crate::request::{HEAD_LIMIT, Request};
 use crate::root::Root;
 use crate::shared::screen::complain;
-use crate::shared::{descriptors, signals};
+use crate::shared::{descriptors, with_source};
+use crate::stop::Stop;
 
 const FAILURE: u8 = 1;
 
-/// How long a client may take to send its request.
+/// How long a client may take to ask, the first time and each time that it has been answered.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// How long a client may go without receiving any of its answer.
-pub(crate) const STALL: Duration = Duration::from_secs(30);
+const STALL: Duration = Duration::from_secs(30);
+
+/// How long a request may be, in bytes, without its body.
+const HEAD_LIMIT: usize = 8192;
 
 /// The state that all connections share.
 struct Server {
     root: Root,
-    submitter: Submitter,
+    reader: Reader,
     verbose: bool,
 }
 
@@ -56,7 +67,11 @@ fn run(options: Options) -> Result<u8, Box<dyn Error>> {
         .map_err(|error| format!("{}: {error}", options.directory.display()))?;
     let dispatcher =
         Dispatcher::builder().backend(options.backend).depth(options.depth).workers(1).build()?;
-    let server = Server { root, submitter: dispatcher.submitter(), verbose: options.verbose };
+    // Small files don't take up the room of large pieces.
+    let classes = [4 << 10, 64 << 10, PIECE as usize];
+    let pool = BufferPool::builder().capacity(options.memory).classes(classes).build()?;
+    let reader = Reader { submitter: dispatcher.submitter(), pool };
+    let server = Server { root, reader, verbose: options.verbose };
     let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(serve(Arc::new(server), &options))?;
     // This drops the tasks that were given up, but not the reads that they had begun.
@@ -65,15 +80,15 @@ fn run(options: Options) -> Result<u8, Box<dyn Error>> {
     Ok(0)
 }
 
-/// Accepts connections until a signal comes, and then waits for the open ones, or for another
-/// signal.
+/// Accepts connections until a signal comes. Then it has them end when nothing is under way, and
+/// waits for that, or for another signal.
 async fn serve(server: Arc<Server>, options: &Options) -> io::Result<()> {
     let listener = TcpListener::bind(options.listen).await?;
     let mut stop = Stop::listen()?;
     writeln!(io::stdout(), "http://{}/", listener.local_addr()?)?;
-    // A socket and a file for each.
-    let most = options.connections.min(descriptors::files_at_once(2));
-    let (places, mut connections) = (Arc::new(Semaphore::new(most)), JoinSet::new());
+    // Each has a socket, and up to three descriptors of a file, while that is opened.
+    let most = options.connections.min(descriptors::files_at_once(4));
+    let (places, connections) = (Arc::new(Semaphore::new(most)), GracefulShutdown::new());
     loop {
         let next = async {
             // The place first: clients for which there is none wait in the system's queue.
@@ -84,14 +99,12 @@ async fn serve(server: Arc<Server>, options: &Options) -> io::Result<()> {
             next = next => next,
             () = stop.wait() => break,
         };
-        // Forget the connections that have ended.
-        while connections.try_join_next().is_some() {}
         match accepted {
             Ok((stream, _)) => {
-                let server = Arc::clone(&server);
-                connections.spawn(async move {
+                let (server, watcher) = (Arc::clone(&server), connections.watcher());
+                tokio::spawn(async move {
                     let _place = place;
-                    server.connection(stream).await;
+                    server.connection(stream, watcher).await;
                 });
             }
             Err(error) => {
@@ -103,62 +116,48 @@ async fn serve(server: Arc<Server>, options: &Options) -> io::Result<()> {
     }
     drop(listener);
     tokio::select! {
-        () = async { while connections.join_next().await.is_some() {} } => {}
+        () = connections.shutdown() => {}
         () = stop.wait() => {}
     }
     Ok(())
 }
 
 impl Server {
-    /// Serves one request. An error ends this connection and nothing else.
-    async fn connection(&self, mut stream: TcpStream) {
-        let asked = timeout(PATIENCE, Request::receive(&mut stream)).await;
-        let request = match asked {
-            Ok(Ok(Some(request))) => request,
-            Ok(Ok(None)) => {
-                let why = format!("no request of HTTP in {HEAD_LIMIT} bytes");
-                return self.note(&why, response::refuse(&mut stream, 400).await);
-            }
-            Ok(Err(_)) | Err(_) => {
-                return self.note("no request", Err(io::ErrorKind::TimedOut.into()));
-            }
-        };
-        let answered = response::answer(&mut stream, &request, &self.root, &self.submitter).await;
-        self.note(&request.to_string(), answered);
-    }
-
-    /// Logs the result of a request if the user wants that: the status, or why it could not be
-    /// sent.
-    fn note(&self, request: &str, answered: io::Result<u16>) {
-        match answered {
-            Ok(status) if self.verbose => complain("serve", format_args!("{status} {request}")),
-            Err(error) if self.verbose => complain("serve", format_args!("{request}: {error}")),
-            _ => {}
+    /// Serves the requests of a client, one after the other. An error ends this connection and
+    /// nothing else.
+    async fn connection(self: Arc<Self>, stream: TcpStream, watcher: Watcher) {
+        // Else the system would hold back the first piece of a file that is not cached until the
+        // client has acknowledged the head of the answer, which is sent before.
+        if let Err(error) = stream.set_nodelay(true) {
+            return self.note(format_args!("a connection: {error}"));
+        }
+        let mut stream = TimeoutStream::new(stream);
+        stream.set_write_timeout(Some(STALL));
+        let answer = service_fn(|request| {
+            let answer = Arc::clone(&self).answer(request);
+            async { Ok::<_, Infallible>(answer.await) }
+        });
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(PATIENCE)
+            // A client may say that it asks for nothing more, and wait for its answer.
+            .half_close(true)
+            // Also, no more is asked for of a body while so much of it waits to be sent.
+            .max_buf_size(HEAD_LIMIT)
+            .serve_connection(TokioIo::new(Box::pin(stream)), answer);
+        match watcher.watch(connection).await {
+            // That of a body, which has been noted.
+            Err(error) if error.is_user() => {}
+            Err(error) => self.note(format_args!("a connection: {}", with_source(&error))),
+            Ok(()) => {}
         }
     }
-}
 
-/// The signals that ask for an end.
-struct Stop(Vec<Signal>);
-
-impl Stop {
-    fn listen() -> io::Result<Self> {
-        let numbers = signals::ending().into_iter();
-        numbers
-            .map(|number| signal(SignalKind::from_raw(number)))
-            .collect::<Result<_, _>>()
-            .map(Self)
-    }
-
-    async fn wait(&mut self) {
-        poll_fn(|context| {
-            let mut signals = self.0.iter_mut();
-            match signals.any(|signal| signal.poll_recv(context).is_ready()) {
-                true => Poll::Ready(()),
-                false => Poll::Pending,
-            }
-        })
-        .await;
+    /// Logs what was asked and what came of it, if the user wants that.
+    fn note(&self, message: fmt::Arguments<'_>) {
+        if self.verbose {
+            complain("serve", message);
+        }
     }
 }
 

@@ -1,69 +1,31 @@
-//! A client's request.
+//! What a client asks for.
 
 use std::ffi::OsString;
-use std::fmt;
-use std::io;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Component, Path, PathBuf};
 
-use tokio::io::{AsyncReadExt, BufReader};
-use tokio::net::TcpStream;
+use hyper::header::HOST;
+use hyper::{Method, Request, StatusCode, Version};
 
-/// How long a request may be, in bytes. It has no body.
-pub(crate) const HEAD_LIMIT: u64 = 8192;
-
-pub(crate) struct Request {
-    method: String,
-    /// As the client sent it.
-    target: String,
-    /// The path in it, decoded.
-    path: PathBuf,
-}
-
-impl Request {
-    /// Receives a request, and looks at its first line alone. `None` if that is no request line.
-    pub(crate) async fn receive(stream: &mut TcpStream) -> io::Result<Option<Self>> {
-        let mut bytes = BufReader::new(stream.take(HEAD_LIMIT));
-        let mut head = Vec::new();
-        while !is_complete(&head) {
-            match bytes.read_u8().await {
-                Ok(byte) => head.push(byte),
-                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(Self::parse(&head))
+/// The path of the file that is asked for, below the root; or the status that refuses the request.
+pub(crate) fn path<B>(request: &Request<B>) -> Result<PathBuf, StatusCode> {
+    if request.method() != Method::GET && request.method() != Method::HEAD {
+        return Err(StatusCode::METHOD_NOT_ALLOWED);
     }
-
-    fn parse(head: &[u8]) -> Option<Self> {
-        let line = std::str::from_utf8(head.split(|&byte| byte == b'\n').next()?).ok()?;
-        let mut words = line.trim_end_matches('\r').split(' ');
-        let (method, target, version) = (words.next()?, words.next()?, words.next()?);
-        let is_http = version.starts_with("HTTP/1.") && target.starts_with('/');
-        let path = PathBuf::from(OsString::from_vec(decode(target.split(['?', '#']).next()?)?));
-        let request = Self { method: method.to_owned(), target: target.to_owned(), path };
-        (is_http && words.next().is_none()).then_some(request)
+    // RFC 9112, 3.2: without just one, a proxy before this server may see another request.
+    let hosts = request.headers().get_all(HOST).iter().count();
+    if hosts > 1 || (hosts == 0 && request.version() == Version::HTTP_11) {
+        return Err(StatusCode::BAD_REQUEST);
     }
-
-    /// Whether the client wants the contents, and not only the head. `None` for other methods.
-    pub(crate) fn wants_contents(&self) -> Option<bool> {
-        match &*self.method {
-            "GET" => Some(true),
-            "HEAD" => Some(false),
-            _ => None,
-        }
+    let decoded = decode(request.uri().path()).ok_or(StatusCode::BAD_REQUEST)?;
+    let path = PathBuf::from(OsString::from_vec(decoded));
+    // `*`, or the name of another server.
+    let below = path.strip_prefix("/").map_err(|_| StatusCode::BAD_REQUEST)?;
+    let is_below = |part| matches!(part, Component::Normal(_) | Component::CurDir);
+    if !below.components().all(is_below) {
+        return Err(StatusCode::FORBIDDEN);
     }
-
-    /// The path below the root. `None` if it leads out of the root.
-    pub(crate) fn path(&self) -> Option<PathBuf> {
-        let below = self.path.strip_prefix("/").ok()?;
-        let is_below = |part| matches!(part, Component::Normal(_) | Component::CurDir);
-        below.components().all(is_below).then(|| Path::new(".").join(below))
-    }
-}
-
-fn is_complete(head: &[u8]) -> bool {
-    head.ends_with(b"\r\n\r\n") || head.ends_with(b"\n\n")
+    Ok(Path::new(".").join(below))
 }
 
 /// Replaces escapes such as `%20` by the bytes that they stand for.
@@ -75,10 +37,4 @@ fn decode(text: &str) -> Option<Vec<u8>> {
     }
     // No path has a zero byte, and the system would end the path there.
     (!decoded.contains(&0)).then_some(decoded)
-}
-
-impl fmt::Display for Request {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.method.escape_debug(), self.target.escape_debug())
-    }
 }

@@ -45,7 +45,8 @@ pub(crate) fn start<O>(
     status.into()
 }
 
-fn with_source(error: &dyn Error) -> String {
+/// An error, and what it came from.
+pub(crate) fn with_source(error: &dyn Error) -> String {
     match error.source() {
         Some(source) => format!("{error}: {source}"),
         None => error.to_string(),

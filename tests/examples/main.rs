@@ -29,6 +29,9 @@ mod search_grep;
 mod search_lines;
 mod search_memory;
 mod serve;
+mod serve_http;
+mod serve_reads;
+mod server;
 mod signals;
 mod small;
 #[path = "../support/mod.rs"]
