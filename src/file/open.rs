@@ -15,7 +15,7 @@ use crate::file::metadata::{DirectIo, FileKind, Metadata};
 use crate::file::open_error::OpenError;
 use crate::file::options::OpenOptions;
 use crate::file::residency::CacheLook;
-use crate::sys::descriptor::{set_status_flags, status_flags};
+use crate::sys::descriptor::{open_again, set_status_flags, status_flags};
 
 impl FileHandle {
     /// The options by which a file is opened, of which nothing is set yet: what it is opened for,
@@ -227,42 +227,54 @@ fn open(options: &OpenOptions, path: &Path) -> io::Result<FileHandle> {
             }
             other => other,
         },
-        _ => by_way(options, open(0)?),
+        _ => {
+            let fd = open(0)?;
+            let metadata = Metadata::of(fd.as_fd())?;
+            by_way(options, fd, &metadata)
+        }
     }
 }
 
 /// Makes a handle, by the way of the options, of a file that was opened by them just now, but
 /// without `O_DIRECT`.
-pub(super) fn by_way(options: &OpenOptions, fd: OwnedFd) -> io::Result<FileHandle> {
+pub(super) fn by_way(
+    options: &OpenOptions,
+    fd: OwnedFd,
+    metadata: &Metadata,
+) -> io::Result<FileHandle> {
     match options.io_way() {
-        IoWay::Buffered => handle(options, fd, 0),
-        IoWay::Direct => handle(options, fd, 0)?.with_direct(true),
+        IoWay::Buffered => Ok(known(options, fd, 0, metadata)),
+        IoWay::Direct => known(options, fd, 0, metadata).with_direct(true),
         IoWay::DirectOrBuffered => {
-            let buffered = handle(options, fd, 0)?;
+            let buffered = known(options, fd, 0, metadata);
             // Of a pipe, the flag would make packets.
             let direct = buffered.is_stored().then(|| buffered.with_direct(true).ok()).flatten();
             Ok(direct.unwrap_or(buffered))
         }
-        IoWay::Automatic => automatic(options, fd),
+        IoWay::Automatic => automatic(options, fd, metadata),
     }
 }
 
 fn handle(options: &OpenOptions, fd: OwnedFd, direct: c_int) -> io::Result<FileHandle> {
     let metadata = Metadata::of(fd.as_fd())?;
+    Ok(known(options, fd, direct, &metadata))
+}
+
+/// A handle of a file of which this is known.
+fn known(options: &OpenOptions, fd: OwnedFd, direct: c_int, metadata: &Metadata) -> FileHandle {
     let (raw, flags) = (fd.as_raw_fd(), options.flags() | direct);
-    Ok(FileHandle::assemble(fd, raw, flags, (metadata.kind, metadata.direct_io)))
+    FileHandle::assemble(fd, raw, flags, (metadata.kind, metadata.direct_io))
 }
 
 /// Opens a file once more for direct reads, if these can be had.
-fn automatic(options: &OpenOptions, fd: OwnedFd) -> io::Result<FileHandle> {
-    let metadata = Metadata::of(fd.as_fd())?;
+fn automatic(options: &OpenOptions, fd: OwnedFd, metadata: &Metadata) -> io::Result<FileHandle> {
     let storage = ask_storage(fd.as_fd()).unwrap_or_default();
     let can_be_direct = matches!(metadata.kind, FileKind::Regular | FileKind::BlockDevice)
         && metadata.direct_io != DirectIo::Unsupported
         && storage != Storage::Memory;
     // The flag is about what reads do to the file.
     let flags = options.flags() & libc::O_NOATIME;
-    let direct = if can_be_direct { open_again(fd.as_fd(), flags)? } else { None };
+    let direct = if can_be_direct { open_direct(fd.as_fd(), flags)? } else { None };
     let history = options.read_history().map(|history| (history.clone(), metadata.id()));
     let buffered = fd.as_raw_fd();
     let direct = direct.map(|fd| DirectPart { fd, buffered, history });
@@ -272,12 +284,10 @@ fn automatic(options: &OpenOptions, fd: OwnedFd) -> io::Result<FileHandle> {
     Ok(FileHandle::with_direct_part(fd, raw, options.flags(), facts, direct))
 }
 
-/// Opens the same file for reading with `O_DIRECT`, whatever its path leads to by now. `None` if
-/// that can't be had.
-fn open_again(file: BorrowedFd<'_>, flags: c_int) -> io::Result<Option<OwnedFd>> {
-    let path = format!("/proc/self/fd/{}", file.as_raw_fd());
-    match File::options().read(true).custom_flags(libc::O_DIRECT | flags).open(path) {
-        Ok(direct) => Ok(Some(OwnedFd::from(direct))),
+/// Opens the same file for reading with `O_DIRECT`. `None` if that can't be had.
+fn open_direct(file: BorrowedFd<'_>, flags: c_int) -> io::Result<Option<OwnedFd>> {
+    match open_again(file, File::options().read(true).custom_flags(libc::O_DIRECT | flags)) {
+        Ok(direct) => Ok(Some(direct)),
         Err(error) => match error.raw_os_error() {
             // No descriptor is left, which would not be noticed otherwise.
             Some(libc::EMFILE | libc::ENFILE) => Err(error),

@@ -3,6 +3,7 @@
 //! They need no order, as each has its place. What counts is how many are under way, and the first
 //! error.
 
+use std::fs::File;
 use std::io;
 use std::mem;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -107,7 +108,7 @@ impl WriteBehind {
 
     fn buffered(&self) -> io::Result<BorrowedFd<'_>> {
         if self.buffered.get().is_none() {
-            let file = open_again(self.file.as_fd())?;
+            let file = open_again(self.file.as_fd(), File::options().write(true))?;
             self.buffered.get_or_init(|| file);
         }
         Ok(self.buffered.get().expect("it was just set").as_fd())

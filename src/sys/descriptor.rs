@@ -6,7 +6,7 @@
 #![expect(unsafe_code, reason = "system calls that std doesn't have")]
 
 use std::ffi::c_int;
-use std::fs::{File, FileTimes, Metadata, Permissions};
+use std::fs::{File, FileTimes, Metadata, OpenOptions, Permissions};
 use std::io;
 use std::mem::ManuallyDrop;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
@@ -89,10 +89,9 @@ pub(crate) fn set_mode(fd: BorrowedFd<'_>, mode: u32) -> io::Result<()> {
     with_std(fd, |file| file.set_permissions(Permissions::from_mode(mode)))
 }
 
-/// Opens the same file once more for writing, without its flags.
-pub(crate) fn open_again(fd: BorrowedFd<'_>) -> io::Result<OwnedFd> {
-    let path = format!("/proc/self/fd/{}", fd.as_raw_fd());
-    File::options().write(true).open(path).map(OwnedFd::from)
+/// Opens the same file once more, with these options, whatever its path leads to by now.
+pub(crate) fn open_again(fd: BorrowedFd<'_>, options: &OpenOptions) -> io::Result<OwnedFd> {
+    options.open(format!("/proc/self/fd/{}", fd.as_raw_fd())).map(OwnedFd::from)
 }
 
 /// Sets the times of the last access and the last change: futimens(2).

@@ -241,7 +241,8 @@ impl FileWriterBuilder {
     fn build(self, file: FileHandle, placement: Placement) -> io::Result<FileWriter> {
         let sizes = Sizes::of(&file, self.chunk)?;
         // Each write at the end must find the one before it there.
-        let under_way = if file.appends() { 1 } else { sizes.chunks_in(self.behind) };
+        let appends = matches!(placement, Placement::Open) && file.appends();
+        let under_way = if appends { 1 } else { sizes.chunks_in(self.behind) };
         let pool = match self.shared {
             Some(pool) => pool,
             None => pool(sizes, under_way)?,

@@ -95,9 +95,9 @@ impl Replacement {
         }
         let mode = if replaced.is_some() { 0o600 } else { options.mode_of_new() };
         let explanation = Some("this is about a temporary file in its directory");
-        let (temporary, fd) = Temporary::create(directory, &name, options.flags(), mode)
+        let (temporary, fd, metadata) = Temporary::create(directory, &name, options.flags(), mode)
             .map_err(failed(explanation))?;
-        let file = by_way(&options, fd).map_err(|source| {
+        let file = by_way(&options, fd, &metadata).map_err(|source| {
             let explanation = options.explanation(&source);
             failed(explanation)(source)
         })?;

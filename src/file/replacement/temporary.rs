@@ -44,7 +44,7 @@ impl Temporary {
         target: &CStr,
         flags: c_int,
         mode: u32,
-    ) -> io::Result<(Self, OwnedFd)> {
+    ) -> io::Result<(Self, OwnedFd, Metadata)> {
         let random = || RandomState::new().hash_one(process::id());
         let names = (0..ATTEMPTS).map(|_| temporary_name(target.to_bytes(), random()));
         Self::create_as_one_of(directory, names, flags, mode)
@@ -56,7 +56,7 @@ impl Temporary {
         names: impl IntoIterator<Item = Vec<u8>>,
         flags: c_int,
         mode: u32,
-    ) -> io::Result<(Self, OwnedFd)> {
+    ) -> io::Result<(Self, OwnedFd, Metadata)> {
         let flags = flags | libc::O_RDWR | libc::O_CREAT | libc::O_EXCL | libc::O_NOFOLLOW;
         let mut taken = io::Error::from_raw_os_error(libc::EEXIST);
         for name in names {
@@ -68,11 +68,13 @@ impl Temporary {
                 }
                 other => other?,
             };
-            let file = Metadata::of(fd.as_fd()).map(|metadata| metadata.id());
-            let file = file.inspect_err(|_| _ = remove_in(directory.as_fd(), &name))?;
+            let metadata = Metadata::of(fd.as_fd());
+            let metadata = metadata.inspect_err(|_| _ = remove_in(directory.as_fd(), &name))?;
+            let file = metadata.id();
             let fork_mark = ForkMark::of_this_process();
             let presence = Presence::Named;
-            return Ok((Self { directory, name, file, presence, fork_mark }, fd));
+            let created = Self { directory, name, file, presence, fork_mark };
+            return Ok((created, fd, metadata));
         }
         Err(taken)
     }
@@ -178,7 +180,7 @@ mod tests {
         std::os::unix::fs::symlink("elsewhere", directory.path().join("b")).unwrap();
         let names = ["a", "b", "c"].map(Vec::from);
         let again = opened.try_clone().unwrap();
-        let (temporary, _file) = Temporary::create_as_one_of(opened, names, 0, 0o600).unwrap();
+        let (temporary, _file, _) = Temporary::create_as_one_of(opened, names, 0, 0o600).unwrap();
         assert!(directory.path().join("c").exists());
         assert!(!directory.path().join("elsewhere").exists());
         drop(temporary);
@@ -193,7 +195,7 @@ mod tests {
     #[test]
     fn a_name_that_is_anothers_by_now_is_not_removed() {
         let (directory, opened) = directory();
-        let (temporary, file) = Temporary::create(opened, c"file", 0, 0o600).unwrap();
+        let (temporary, file, _) = Temporary::create(opened, c"file", 0, 0o600).unwrap();
         remove_in(temporary.directory(), &temporary.name).unwrap();
         let path = directory.path().join(temporary.name.to_str().unwrap());
         fs::write(&path, "another's").unwrap();
