@@ -173,11 +173,10 @@ impl Reads {
             return;
         }
         self.is_closed.store(true, Ordering::Relaxed);
-        let waker = self.update(|state| {
-            state.ahead.close();
-            state.waker.take()
-        });
+        let (budget, waker) = self.update(|state| (state.ahead.close(), state.waker.take()));
         drop(waker);
+        // In the queue it would keep the file open.
+        budget.iter().for_each(|budget| budget.abandon_halted());
     }
 }
 
@@ -267,12 +266,16 @@ impl ReadOwner for Reads {
 
 impl Waiter for Reads {
     fn retry(self: Arc<Self>) {
+        let mut next = None;
         self.tell(|state| {
-            state.ahead.leave_queue();
+            let budget = state.ahead.leave_queue();
             if !self.is_closed.load(Ordering::Relaxed) {
                 state.issue(Place::Front);
             }
+            next = (!state.ahead.is_waiting()).then_some(budget);
         });
+        // The memory that this was called for may be left, for another reader.
+        next.iter().for_each(|budget| budget.call_next());
     }
 
     fn halted(&self) -> Option<Halt> {
@@ -287,5 +290,81 @@ impl Waiter for Reads {
             state.ahead.leave_queue();
             state.failed = Some(StreamError::Halted(Halt::ShutDown));
         });
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use std::sync::{Arc, mpsc};
+    use std::task::{Wake, Waker};
+    use std::time::Duration;
+
+    use crate::file::FileHandle;
+    use crate::job::Job;
+    use crate::pool::BufferPool;
+    use crate::pool::pool_buf::PoolBuf;
+    use crate::reader::FileReader;
+    use crate::streams::budget::Budget;
+    use crate::streams::sizes::Sizes;
+    use crate::streams::source::{Sharing, Source, Way};
+    use crate::{Dispatcher, sync::Mutex};
+
+    struct Told(Mutex<mpsc::Sender<()>>);
+
+    impl Wake for Told {
+        fn wake(self: Arc<Self>) {
+            let _ = self.0.lock().unwrap().send(());
+        }
+    }
+
+    const LEN: usize = 64 << 10;
+
+    fn reader(dispatcher: &Dispatcher, budget: &Arc<Budget>) -> FileReader {
+        let (file, way) = (FileHandle::open_buffered("Cargo.toml").unwrap(), Way::Device);
+        let source = Source { file, sharing: Sharing::Alone, way, fallback: None };
+        let sizes = Sizes::checked(4096, LEN).unwrap();
+        FileReader::of_opened(dispatcher.pipeline(), budget, source, 100, sizes, None)
+    }
+
+    /// A budget whose memory is all taken.
+    fn exhausted(dispatcher: &Dispatcher) -> (Arc<Budget>, Vec<PoolBuf>) {
+        let pool = BufferPool::builder().capacity(2 << 20).classes([LEN]).build().unwrap();
+        let budget = Budget::new(pool.clone(), Arc::clone(dispatcher.pipeline()));
+        (budget, std::iter::from_fn(|| pool.try_acquire(LEN).ok()).collect())
+    }
+
+    #[test]
+    fn a_reader_that_is_dropped_while_it_waits_for_memory_closes_its_file() {
+        let dispatcher = Dispatcher::new().unwrap();
+        let (budget, _taken) = exhausted(&dispatcher);
+        let reader = reader(&dispatcher, &budget);
+        let reads = Arc::downgrade(&reader.reads);
+        assert!(reader.arrival().poll(Waker::noop()).is_pending());
+        drop(reader);
+        assert!(reads.upgrade().is_none(), "it still waits");
+    }
+
+    /// The others are called by memory that comes back. The first is called, and has gone.
+    #[test]
+    fn a_reader_that_is_dropped_when_it_was_called_lets_the_next_have_the_memory() {
+        let dispatcher = Dispatcher::builder().workers(1).build().unwrap();
+        let (budget, mut taken) = exhausted(&dispatcher);
+        let (gone, stays) = (reader(&dispatcher, &budget), reader(&dispatcher, &budget));
+        let (sender, told) = mpsc::channel();
+        let waker = Waker::from(Arc::new(Told(Mutex::new(sender))));
+        assert!(gone.arrival().poll(Waker::noop()).is_pending());
+        assert!(stays.arrival().poll(&waker).is_pending());
+        let (release, released) = mpsc::channel::<()>();
+        let (began, begun) = mpsc::channel();
+        let worker = Job::nop(move || {
+            began.send(()).unwrap();
+            let _ = released.recv();
+        });
+        dispatcher.submit(worker).unwrap();
+        begun.recv().unwrap();
+        drop(taken.pop());
+        drop(gone);
+        drop(release);
+        assert!(told.recv_timeout(Duration::from_secs(20)).is_ok(), "nobody has called it");
     }
 }

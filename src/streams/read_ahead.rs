@@ -102,9 +102,10 @@ impl ReadAhead {
         mem::take(&mut self.discarded)
     }
 
-    /// The file has left the queue for memory.
-    pub(crate) fn leave_queue(&mut self) {
+    /// The file has left the queue for memory, which is that of this budget.
+    pub(crate) fn leave_queue(&mut self) -> Arc<Budget> {
         self.waiting = false;
+        Arc::clone(&self.budget)
     }
 
     /// Issues all reads that may be issued, unless the file waits for memory.
@@ -335,12 +336,14 @@ impl ReadAhead {
         Ok(())
     }
 
-    /// Wants no more chunks. Reads in flight still come back.
-    pub(crate) fn close(&mut self) {
+    /// Wants no more chunks. Reads in flight still come back. Returns the budget in whose queue the
+    /// file waits, if it does.
+    pub(crate) fn close(&mut self) -> Option<Arc<Budget>> {
         let stale = self.window.close();
         if !stale.is_empty() {
             self.discard(stale);
         }
+        self.waiting.then(|| Arc::clone(&self.budget))
     }
 
     /// How the file is read, why not with direct I/O if it should be, and how often it was read

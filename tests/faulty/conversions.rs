@@ -1,11 +1,12 @@
 //! Conversions of files whose file system fails in the middle.
 
 use std::fs;
-use std::io;
+use std::io::{self, BufRead};
 
-use reapool::{FileErrorKind, FileOperation, Files, Policy};
+use reapool::{Durability, FileErrorKind, FileOperation, Files, Policy, Targets};
 
-use crate::disk::{Faulty, Op, Rule};
+use crate::disk::{Faulty, Op, Options, Rule};
+use crate::support::files::{modest, only, open_below, patterned};
 use crate::support::{Tended, builder, scratch, watched};
 
 const LEN: u64 = 1 << 20;
@@ -48,6 +49,72 @@ fn a_source_that_fails_concerns_its_own_target_and_the_old_one_stays() {
                     assert!(found == if is_old { b"old".to_vec() } else { disk.contents(name) });
                 }
             }
+        }
+    });
+}
+
+/// What is read ahead for functions that want no more of it takes all memory for a while.
+#[test]
+fn functions_that_return_early_keep_no_other_from_memory() {
+    const EARLY: u64 = 200;
+    watched(|| {
+        let options = Options { transfer: CHUNK as u32, ..Options::default() };
+        let Some(disk) = Faulty::with(options) else { return };
+        let targets = scratch();
+        let dispatcher = Tended::new(builder().depth(256).workers(2));
+        let memory = Targets::new().memory(512 << 10);
+        let files = modest(&dispatcher).policy(Policy::Direct).targets(memory).build().unwrap();
+        let hold = disk.hold();
+        let behind = CHUNK as u64..LEN;
+        let early = (0..EARLY).map(|place| {
+            let name = format!("early-{place}");
+            disk.rule(Rule::on(Op::Read).of(&name).within(behind.clone()).held(&hold));
+            disk.file(&name, LEN)
+        });
+        let sources: Vec<_> = early.chain([disk.file("whole", LEN)]).collect();
+        let pairs = sources.into_iter().map({
+            let directory = targets.path().to_owned();
+            move |path| (path.clone(), directory.join(path.file_name().unwrap()))
+        });
+        let mut run = files.convert(pairs, |source, target| {
+            if source.info().index() == EARLY {
+                return io::copy(source, target);
+            }
+            target.discard();
+            source.fill_buf().map(|_| 0)
+        });
+        for _ in 0..EARLY {
+            assert_eq!(run.next().unwrap().unwrap().value.written, None);
+        }
+        let open = open_below(&fs::canonicalize(disk.path("")).unwrap());
+        assert!(open < 100, "{open} files are open");
+        hold.release();
+        assert_eq!(run.next().unwrap().unwrap().bytes, LEN);
+    });
+}
+
+#[test]
+fn a_write_that_fails_is_told_whatever_the_function_returns() {
+    watched(|| {
+        let directory = scratch();
+        let source = patterned(directory.path(), "source", 1, LEN as usize);
+        let dispatcher = Tended::new(builder());
+        for durability in [Durability::Cached, Durability::Synced] {
+            let Some(disk) = Faulty::mount() else { return };
+            let targets = Targets::new().durability(durability);
+            let files = modest(&dispatcher).targets(targets).build().unwrap();
+            disk.rule(Rule::on(Op::Write).errno(libc::EIO));
+            let target = disk.path("target");
+            let run = files.convert([(source.clone(), target.clone())], |source, target| {
+                let _ = io::copy(source, target);
+                Ok(())
+            });
+            let error = only(run).unwrap_err();
+            let text = format!("{}: Input/output error", target.display());
+            assert_eq!(error.operation, FileOperation::Write, "{error}");
+            assert!(error.to_string().contains(&text), "{durability:?}: {error}");
+            disk.clear();
+            assert!(!target.exists());
         }
     });
 }
