@@ -2,10 +2,12 @@
 //! there.
 
 use std::fs::{self, File};
+use std::io;
 use std::path::Path;
 
 use reapool::{
-    AlignedBuf, Completion, Dispatcher, Durability, FileHandle, Files, Job, Policy, Targets,
+    AlignedBuf, Completion, Dispatcher, Durability, FileHandle, FileOperation, Files, Job, Policy,
+    Targets,
 };
 
 const MIB: usize = 1 << 20;
@@ -196,7 +198,7 @@ fn targets_for_which_there_is_no_room_are_errors_and_leave_nothing() {
                 let dispatcher = dispatcher();
                 let settings = Targets::new().durability(durability);
                 let files = Files::builder(&dispatcher).policy(policy).targets(settings);
-                let run = files.build().unwrap().convert(pairs(&mount), std::io::copy);
+                let run = files.build().unwrap().convert(pairs(&mount), io::copy);
                 let what = format!("{durability:?} {policy:?} {is_ext4}");
                 let (mut good, mut bad) = (0, 0);
                 for result in run {
@@ -209,7 +211,7 @@ fn targets_for_which_there_is_no_room_are_errors_and_leave_nothing() {
                         Err(error) => {
                             bad += 1;
                             let kind = error.source.kind();
-                            assert_eq!(kind, std::io::ErrorKind::StorageFull, "{what}: {error}");
+                            assert_eq!(kind, io::ErrorKind::StorageFull, "{what}: {error}");
                         }
                     }
                 }
@@ -220,6 +222,26 @@ fn targets_for_which_there_is_no_room_are_errors_and_leave_nothing() {
                 });
                 assert_eq!(left.count(), good, "{what}");
             }
+        }
+    }
+}
+
+/// Small targets are written by the thread that ran the function, and large ones by jobs.
+#[test]
+fn the_error_of_a_target_says_that_its_disk_is_full() {
+    let Some(mount) = Mount::tmpfs(2 << 20) else { return };
+    let _filler = fill(mount.path(), 0);
+    let (sources, dispatcher) = (support::scratch(), dispatcher());
+    for durability in [Durability::Cached, Durability::Synced] {
+        let files = Files::builder(&dispatcher).targets(Targets::new().durability(durability));
+        let files = files.build().unwrap();
+        for len in [100, 4 * MIB] {
+            let source = support::known_file(sources.path(), "source", len as u64);
+            let pairs = [(source, mount.path().join("target"))];
+            let error = support::files::only(files.convert(pairs, io::copy)).unwrap_err();
+            let what = format!("{durability:?}, {len}: {error}");
+            assert_eq!(error.operation, FileOperation::Write, "{what}");
+            assert!(what.contains("/target: No space left"), "{what}");
         }
     }
 }

@@ -30,8 +30,10 @@ impl<X: Transform> Finishing<X> {
         mut writer: FileWriter,
         done: Processed<X::Output>,
     ) {
-        // An error of this is told by the next step, too.
-        let _ = writer.write_rest();
+        if let Err(error) = writer.write_rest() {
+            drop(writer);
+            return deliver_finished(core, info, Err(error), done);
+        }
         let (core, info, rest) = (Arc::clone(core), info.clone(), Mutex::new(Some((writer, done))));
         Arc::new(Self { core, info, rest }).step();
     }
