@@ -42,6 +42,7 @@ use crate::admission::slots::Slots;
 use crate::admission::{Admission, Filled, Filler};
 use crate::blocking::{BlockingPool, BlockingRequest, Errand, PoolService, ThreadKind, ThreadPool};
 use crate::engine::Engine;
+use crate::engine::operation::Operation;
 use crate::job::Job;
 use crate::pipeline::completed::Completed;
 use crate::pipeline::launcher::{Launcher, Look};
@@ -53,6 +54,7 @@ use crate::pipeline::wakeups::owner::OwnerWakeups;
 use crate::pipeline::wakeups::workers::WorkerWakeups;
 use crate::sync::MutexGuard;
 use crate::sys::fork::ForkMark;
+use crate::unwind::{catch, discard};
 use crate::wait::waiting_threads::{Wait, WaitingThreads};
 use crate::wait::wake;
 use crate::wait::worker_mark::{self, Role};
@@ -320,7 +322,11 @@ impl Pipeline {
         }
         let held = Held(Arc::clone(self));
         let errand = Errand::new(move || {
-            work();
+            // The destructors of what it has are the user's.
+            if let Err(payload) = catch(work) {
+                held.0.panics.report(&payload, Operation::Blocking, 0);
+                discard(payload);
+            }
             // In a forked child, locks may be held for ever.
             if held.0.is_forked() { mem::forget(held) } else { drop(held) }
         });
