@@ -1,12 +1,14 @@
 //! The end of a run, or of its dispatcher, while files are being converted.
 
+use std::fs;
+use std::io::{Read, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use reapool::{FileErrorKind, Files, Listing};
 
-use crate::support::files::{CHUNK, all, dispatcher, files_of, modest, open_below, sparse};
+use crate::support::files::{CHUNK, all, dispatcher, files_of, modest, only, open_below, sparse};
 use crate::support::{self, Gate, HANG, eventually, scratch, watched};
 use crate::{add_one, names, pairs};
 
@@ -43,6 +45,35 @@ fn a_stop_ends_files_at_their_next_chunk_and_leaves_nothing_of_them() {
     assert_eq!(progress.snapshot().listing, Listing::Stopped);
     assert!(names(targets.path()).is_empty());
     eventually("closed", || open_below(directory.path()) + open_below(targets.path()) == 0);
+}
+
+/// A function that takes any error for the end of the file, as `map_while(Result::ok)` does.
+#[test]
+fn a_stop_that_the_function_overlooks_leaves_the_old_file() {
+    let (directory, targets) = (scratch(), scratch());
+    let huge = sparse(directory.path(), "huge", 1 << 30);
+    let target = targets.path().join("target");
+    fs::write(&target, "old").unwrap();
+    let dispatcher = dispatcher(1);
+    let files = modest(&dispatcher).build().unwrap();
+    let gate = Gate::default();
+    let held = gate.clone();
+    let run = files.convert([(huge, target.clone())], move |source, target| {
+        let mut block = [0; 4096];
+        target.write_all(&block)?;
+        held.pass();
+        while let Ok(count @ 1..) = source.read(&mut block) {
+            target.write_all(&block[..count])?;
+        }
+        Ok(())
+    });
+    let stopper = run.stopper();
+    gate.wait_for(1);
+    stopper.stop();
+    gate.open();
+    assert_eq!(only(run).unwrap_err().kind(), FileErrorKind::Stopped);
+    assert_eq!(names(targets.path()), ["target"]);
+    assert_eq!(fs::read(target).unwrap(), b"old");
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! Files that can't be converted: each is an error that says why, nothing is left of its target,
 //! and no other file is concerned.
 
+use std::error::Error;
+use std::fmt;
 use std::fs;
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -9,7 +11,7 @@ use reapool::{FileErrorKind, FileOperation, Files};
 
 use crate::support::files::{CHUNK, all, dispatcher, files_of, modest, only, patterned};
 use crate::support::panics::quietly;
-use crate::support::scratch;
+use crate::support::{Gate, scratch};
 use crate::{add_one, names, one_more, pairs};
 
 #[test]
@@ -113,6 +115,96 @@ fn a_write_that_fails_is_told_whatever_the_function_returns() {
     assert_eq!((error.operation, error.kind()), (FileOperation::Write, FileErrorKind::Io));
     assert!(error.to_string().contains("was not replaced"), "{error}");
     assert!(!target.exists());
+}
+
+#[test]
+fn a_read_that_fails_is_told_whatever_the_function_returns() {
+    let targets = scratch();
+    let target = targets.path().join("target");
+    fs::write(&target, "old").unwrap();
+    let dispatcher = dispatcher(1);
+    let files = modest(&dispatcher).build().unwrap();
+    // Nothing is mapped at its beginning.
+    let pairs = [("/proc/self/mem", target.clone())];
+    let run = files.convert(pairs.clone(), |source, target| {
+        assert!(io::copy(source, target).is_err());
+        Ok(())
+    });
+    let error = only(run).unwrap_err();
+    assert_eq!((error.operation, error.kind()), (FileOperation::Read, FileErrorKind::Io));
+    assert_eq!(error.source.raw_os_error(), Some(libc::EIO));
+    assert_eq!(fs::read(&target).unwrap(), b"old");
+    // Nothing is to be made of it, so nothing is missing.
+    let run = files.convert(pairs, |source, target| {
+        target.discard();
+        Ok(io::copy(source, target).is_err())
+    });
+    assert!(only(run).unwrap().value.value);
+    assert_eq!(fs::read(target).unwrap(), b"old");
+}
+
+/// Panics when it is dropped.
+#[derive(Debug)]
+struct Spiteful;
+
+impl fmt::Display for Spiteful {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("spiteful")
+    }
+}
+
+impl Error for Spiteful {}
+
+impl Drop for Spiteful {
+    fn drop(&mut self) {
+        panic!("says the destructor");
+    }
+}
+
+/// Nobody wants the function's error if the run was stopped meanwhile.
+#[test]
+fn an_error_of_the_function_may_panic_when_it_is_dropped() {
+    quietly(|| {
+        let (directory, targets) = (scratch(), scratch());
+        let sources = files_of(directory.path(), &[10]);
+        let dispatcher = dispatcher(1);
+        let files = modest(&dispatcher).build().unwrap();
+        let gate = Gate::default();
+        let held = gate.clone();
+        let run = files.convert(pairs(&sources, targets.path()), move |_, _| {
+            held.pass();
+            Err::<(), _>(io::Error::other(Spiteful))
+        });
+        let stopper = run.stopper();
+        gate.wait_for(1);
+        stopper.stop();
+        gate.open();
+        assert_eq!(only(run).unwrap_err().kind(), FileErrorKind::Stopped);
+        assert_eq!(dispatcher.stats().panics, 1);
+    });
+}
+
+/// The last that has the function may be the thread that runs it.
+#[test]
+fn what_a_function_has_may_panic_when_it_is_dropped() {
+    quietly(|| {
+        let (directory, targets) = (scratch(), scratch());
+        let sources = files_of(directory.path(), &[10]);
+        let dispatcher = dispatcher(1);
+        let files = modest(&dispatcher).build().unwrap();
+        let gate = Gate::default();
+        let (held, spiteful) = (gate.clone(), Spiteful);
+        let run = files.convert(pairs(&sources, targets.path()), move |_, _| {
+            let _own = &spiteful;
+            held.pass();
+            Ok(())
+        });
+        gate.wait_for(1);
+        drop(run);
+        gate.open();
+        dispatcher.quiesce();
+        assert_eq!(dispatcher.stats().panics, 1);
+    });
 }
 
 #[test]

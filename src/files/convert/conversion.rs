@@ -85,15 +85,30 @@ impl<X: Transform> Conversion<X> {
             return std::mem::forget((source, target));
         };
         source.count();
-        match outcome {
-            Ok(Ok(value)) => self.finish(value, source, target),
-            failed => {
-                let (failure, bytes) = (self.failure(failed, &source, &target), source.bytes());
-                // Its temporary file is gone before anybody hears of the error.
-                drop(target);
-                self.fail(source.into_reader(), failure, bytes);
-            }
-        }
+        let failed = match outcome {
+            Ok(Ok(value)) => match Self::overlooked(&source, &target) {
+                None => return self.finish(value, source, target),
+                Some(error) => match self.core.drop_user(value, source.bytes()) {
+                    Some(()) => Ok(error),
+                    None => return std::mem::forget((source, target)),
+                },
+            },
+            Ok(Err(error)) => Ok(error),
+            Err(payload) => Err(payload),
+        };
+        let bytes = source.bytes();
+        let Some(failure) = self.failure(failed, &source, &target) else {
+            return std::mem::forget((source, target));
+        };
+        // Its temporary file is gone before anybody hears of the error.
+        drop(target);
+        self.fail(source.into_reader(), failure, bytes);
+    }
+
+    /// The error of a read or a write in spite of which the function has returned a value. Its
+    /// target may have a part of what it should have.
+    fn overlooked(source: &SourceFile, target: &TargetFile) -> Option<io::Error> {
+        if target.is_discarded() { None } else { target.failure().or_else(|| source.failure()) }
     }
 
     /// Has the source read ahead, and creates the target.
@@ -110,18 +125,17 @@ impl<X: Transform> Conversion<X> {
         Ok(TargetFile::new(writer, self.info.clone(), Arc::clone(core) as _))
     }
 
-    /// Why the function has no value.
-    fn failure<T>(
+    /// Why the file has no value. `None` in a child process that the user's code has forked.
+    fn failure(
         &self,
-        outcome: Result<io::Result<T>, Payload>,
+        outcome: Result<io::Error, Payload>,
         source: &SourceFile,
         target: &TargetFile,
-    ) -> Failure {
+    ) -> Option<Failure> {
         let error = match outcome {
-            Ok(Ok(_)) => unreachable!("it has a value"),
-            Ok(Err(error)) => error,
+            Ok(error) => error,
             Err(payload) => {
-                return self.core.panicked(payload, FileOperation::Callback, source.bytes());
+                return Some(self.core.panicked(payload, FileOperation::Callback, source.bytes()));
             }
         };
         let operation = match (source.has_failed(), target.has_failed()) {
@@ -129,10 +143,9 @@ impl<X: Transform> Conversion<X> {
             (true, false) => FileOperation::Read,
             (false, false) => FileOperation::Callback,
         };
-        match self.core.halted() {
-            Some(halt) => Failure::halted(halt, operation),
-            None => Failure::io(operation, error),
-        }
+        let Some(halt) = self.core.halted() else { return Some(Failure::io(operation, error)) };
+        self.core.drop_user(error, source.bytes())?;
+        Some(Failure::halted(halt, operation))
     }
 
     /// Finishes the target, and delivers the result.

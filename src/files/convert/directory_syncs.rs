@@ -8,6 +8,7 @@ use std::io;
 
 use crate::file::metadata::{FileId, Metadata};
 use crate::file::replacement::Renamed;
+use crate::files::convert::same_error::same;
 use crate::sync::{Mutex, lock};
 use crate::sys::descriptor::sync;
 
@@ -39,7 +40,7 @@ impl DirectorySyncs {
         while !files.is_empty() {
             let failed = sync(files[0].0.directory()).err();
             for (file, then) in files {
-                then(failed.as_ref().map_or(Ok(()), |error| Err(file.sync_failed(again(error)))));
+                then(failed.as_ref().map_or(Ok(()), |error| Err(file.sync_failed(same(error)))));
             }
             files = self.next(id);
         }
@@ -53,14 +54,6 @@ impl DirectorySyncs {
             waiting.remove(&id);
         }
         files
-    }
-}
-
-/// The same error for another file.
-fn again(error: &io::Error) -> io::Error {
-    match error.raw_os_error() {
-        Some(number) => io::Error::from_raw_os_error(number),
-        None => io::Error::new(error.kind(), error.to_string()),
     }
 }
 

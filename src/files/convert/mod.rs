@@ -13,6 +13,7 @@ mod finishing;
 mod outcome;
 pub(crate) mod pair;
 pub(crate) mod room;
+mod same_error;
 pub(crate) mod source_file;
 pub(crate) mod target_file;
 pub(crate) mod targets;

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io::{self, BufRead, Read, Seek, SeekFrom};
 
+use crate::files::convert::same_error::same;
 use crate::files::convert::watch::RunWatch;
 use crate::files::info::FileInfo;
 use crate::reader::FileReader;
@@ -15,6 +16,9 @@ use crate::sync::Arc;
 ///
 /// When the run is stopped, or the dispatcher shut down, it gives what is left of its buffer, and
 /// then an error, for the function to return.
+///
+/// After an error, the pair's result is an error whatever the function returns, and nothing is left
+/// of the target: who takes an error for the end of the file has only a part of it.
 pub struct SourceFile {
     reader: FileReader,
     info: FileInfo,
@@ -22,13 +26,13 @@ pub struct SourceFile {
     /// How many bytes the function has got, and how many of them the run knows of.
     bytes: u64,
     counted: u64,
-    /// A read has failed.
-    has_failed: bool,
+    /// Of the first read that has failed. The function has the error itself.
+    failure: Option<io::Error>,
 }
 
 impl SourceFile {
     pub(super) fn new(reader: FileReader, info: FileInfo, run: Arc<dyn RunWatch>) -> Self {
-        Self { reader, info, run, bytes: 0, counted: 0, has_failed: false }
+        Self { reader, info, run, bytes: 0, counted: 0, failure: None }
     }
 
     /// Path, metadata, and position among the run's pairs.
@@ -52,7 +56,12 @@ impl SourceFile {
     }
 
     pub(super) fn has_failed(&self) -> bool {
-        self.has_failed
+        self.failure.is_some()
+    }
+
+    /// The error of the first read that has failed.
+    pub(super) fn failure(&self) -> Option<io::Error> {
+        self.failure.as_ref().map(same)
     }
 
     /// Tells the run what the function has got.
@@ -67,11 +76,14 @@ impl SourceFile {
             return Ok(());
         }
         self.count();
-        Arc::clone(&self.run).check()
+        let checked = Arc::clone(&self.run).check();
+        self.note(checked)
     }
 
     fn note<T>(&mut self, outcome: io::Result<T>) -> io::Result<T> {
-        self.has_failed |= outcome.is_err();
+        if let Err(error) = &outcome {
+            self.failure.get_or_insert_with(|| same(error));
+        }
         outcome
     }
 }
@@ -89,9 +101,9 @@ impl Read for SourceFile {
 impl BufRead for SourceFile {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         self.before_read()?;
-        let outcome = self.reader.fill_buf();
-        self.has_failed |= outcome.is_err();
-        outcome
+        let filled = self.reader.fill_buf().map(|_| ());
+        self.note(filled)?;
+        Ok(self.reader.buffer())
     }
 
     fn consume(&mut self, count: usize) {
@@ -103,8 +115,11 @@ impl BufRead for SourceFile {
 
 impl Seek for SourceFile {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
-        let outcome = self.reader.seek(to);
-        self.note(outcome)
+        match self.reader.seek(to) {
+            // It was not tried.
+            Err(error) if error.kind() == io::ErrorKind::InvalidInput => Err(error),
+            outcome => self.note(outcome),
+        }
     }
 
     fn stream_position(&mut self) -> io::Result<u64> {

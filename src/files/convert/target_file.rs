@@ -8,6 +8,7 @@ use std::path::Path;
 
 use crate::file::FileHandle;
 use crate::file::shown::Shown;
+use crate::files::convert::same_error::same;
 use crate::files::convert::watch::RunWatch;
 use crate::files::info::FileInfo;
 use crate::sync::Arc;
@@ -24,8 +25,8 @@ pub struct TargetFile {
     writer: FileWriter,
     info: FileInfo,
     run: Arc<dyn RunWatch>,
-    /// A write has failed.
-    has_failed: bool,
+    /// Of the first write that has failed. The function has the error itself.
+    failure: Option<io::Error>,
     end: End,
 }
 
@@ -40,7 +41,7 @@ pub(super) enum End {
 
 impl TargetFile {
     pub(super) fn new(writer: FileWriter, info: FileInfo, run: Arc<dyn RunWatch>) -> Self {
-        Self { writer, info, run, has_failed: false, end: End::Finished }
+        Self { writer, info, run, failure: None, end: End::Finished }
     }
 
     /// The path, as it was given.
@@ -80,7 +81,17 @@ impl TargetFile {
     }
 
     pub(super) fn has_failed(&self) -> bool {
-        self.has_failed
+        self.failure.is_some()
+    }
+
+    /// The error of the first write that has failed.
+    pub(super) fn failure(&self) -> Option<io::Error> {
+        let error = self.failure.as_ref().map(same);
+        error.map(|error| of_target(self.info.target(), error))
+    }
+
+    pub(super) fn is_discarded(&self) -> bool {
+        self.end == End::Discarded
     }
 
     pub(super) fn into_parts(self) -> (FileWriter, End) {
@@ -89,7 +100,7 @@ impl TargetFile {
 
     fn note<T>(&mut self, outcome: io::Result<T>) -> io::Result<T> {
         outcome.map_err(|error| {
-            self.has_failed = true;
+            self.failure.get_or_insert_with(|| same(&error));
             of_target(self.info.target(), error)
         })
     }
