@@ -1,6 +1,10 @@
 //! What a run does with its files, as far as opening and reading them depends on it.
 
+use std::sync::Arc;
+
+use crate::files::shared::FilesShared;
 use crate::pipeline::Pipeline;
+use crate::streams::budget::Budget;
 use crate::wait::waiting_threads::Wait;
 
 /// What a run does with each of its files.
@@ -10,6 +14,11 @@ pub(crate) trait Consumer: Send + Sync + 'static {
 
     /// How many descriptors a file in progress has, at most.
     const DESCRIPTORS: usize = 1;
+
+    /// The memory for the first reads of files.
+    fn first_reads(shared: &FilesShared) -> &Arc<Budget> {
+        &shared.budget
+    }
 
     /// Lets the calling thread wait for results of such a run, as long as the value exists; `None`
     /// if it must not.

@@ -317,15 +317,16 @@ impl Files {
     /// is complete. So no part of a file is ever found under that name, and a file that is there
     /// stays as it is until then. If the function returns an error or panics, if a read or a write
     /// fails, or if the run ends, nothing is left of the target, and no other file is concerned.
-    /// Only a process that is killed leaves temporary files, `.NAME.RANDOM.tmp`, behind. A target
-    /// may be its own source.
+    /// Only a process that ends meanwhile leaves temporary files, `.NAME.RANDOM.tmp`, behind. A
+    /// target may be its own source.
     ///
     /// [`FilesBuilder::targets`] has the settings for writing. The policy holds for it, too: with
     /// [`Policy::Automatic`](crate::Policy::Automatic), targets of files of at least 8 MiB are
     /// written directly where the file system has direct I/O, and others through the page cache.
-    /// Memory is bounded by [`memory`](FilesBuilder::memory) and
-    /// [`Targets::memory`](crate::Targets::memory), and descriptors by
+    /// Memory is bounded by [`Targets::memory`](crate::Targets::memory), and descriptors by
     /// [`open_files`](FilesBuilder::open_files): a file in progress counts for three.
+    /// (A function that returns before the end of its source leaves reads behind. Each keeps the
+    /// source open until it has come back.)
     ///
     /// # Blocking
     ///

@@ -45,13 +45,13 @@ pub(crate) enum OpenedNow {
 impl Opened {
     /// Reads the file whole from the page cache, without waiting. `None` if that has not all of the
     /// file, if it takes more than one read or direct I/O, or if there is no memory.
-    pub(crate) fn read_cached(
+    pub(crate) fn read_cached<C: Consumer>(
         &self,
         shared: &FilesShared,
-        consumer: &impl Consumer,
+        consumer: &C,
     ) -> Option<Reply<PoolBuf>> {
         let len = self.whole_len(shared, consumer)?;
-        let mut buffer = shared.budget.try_lease(len)?;
+        let mut buffer = C::first_reads(shared).try_lease(len)?;
         let file = &self.source.file;
         let count = read_cached_until(file, CacheLook::Try, &mut buffer, len, 0, self.size)?;
         (count as u64 == self.size).then(|| Reply::whole(len, Ok((count, buffer))))
@@ -59,13 +59,13 @@ impl Opened {
 
     /// Reads the file whole through the page cache, and waits for the device. `None` if that takes
     /// more than one read or direct I/O, or if there is no memory.
-    pub(crate) fn read_waiting(
+    pub(crate) fn read_waiting<C: Consumer>(
         &mut self,
         shared: &FilesShared,
-        consumer: &impl Consumer,
+        consumer: &C,
     ) -> Option<Reply<PoolBuf>> {
         let len = self.whole_len(shared, consumer)?;
-        let mut buffer = shared.budget.try_lease(len)?;
+        let mut buffer = C::first_reads(shared).try_lease(len)?;
         // One read is enough: it asks for more than the file has.
         self.source.way = Way::Device;
         let result = read_waiting(&self.source.file, &mut buffer, len, 0, |filled| filled == 0);

@@ -72,7 +72,9 @@ pub(crate) fn rename_to_free_name(
     }
     // SAFETY: both names end with a zero byte, and the directory is open.
     if unsafe { libc::linkat(fd, from.as_ptr(), fd, to.as_ptr(), 0) } == 0 {
-        return remove_in(directory, from);
+        // It has its name, whatever becomes of the other.
+        let _ = remove_in(directory, from);
+        return Ok(());
     }
     let error = io::Error::last_os_error();
     if !matches!(error.raw_os_error(), Some(libc::EPERM | libc::ENOSYS | libc::EOPNOTSUPP)) {

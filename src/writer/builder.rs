@@ -160,9 +160,9 @@ impl FileWriterBuilder {
     /// of the new one. Waits for open(2).
     ///
     /// Meanwhile the new file is in the same directory, under a hidden name, `.NAME.RANDOM.tmp`. It
-    /// is removed if it is not finished; only a process that is killed leaves it behind. It gets
-    /// the permissions of the file that it replaces, if there is one, but no access control list,
-    /// nor other extended attributes.
+    /// is removed if it is not finished; only a process that ends meanwhile leaves it behind. It
+    /// gets the permissions of the file that it replaces, if there is one, but no access control
+    /// list, nor other extended attributes.
     ///
     /// A symbolic link is replaced itself, as by rename(2), and what it leads to stays as it is;
     /// [`Links::Refuse`] makes that an error. Directories, devices and pipes are not replaced.

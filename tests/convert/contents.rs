@@ -138,8 +138,8 @@ fn with_little_memory_no_file_waits_for_another_for_ever() {
         let dispatcher = dispatcher(workers);
         for policy in [Policy::Direct, Policy::Buffered] {
             sources.iter().for_each(|path| forget(path));
-            // Two chunks each way for each thread, and four for the beginnings of files.
-            let least = 4 * CHUNK * workers;
+            // Two chunks each way for each thread, and as much for the beginnings of files.
+            let least = 8 * CHUNK * workers;
             let files = Files::builder(&dispatcher)
                 .policy(policy)
                 .chunk(CHUNK)

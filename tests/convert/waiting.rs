@@ -3,10 +3,10 @@
 use std::io::{self, BufRead, Read, Write};
 use std::sync::Arc;
 
-use reapool::{FileReader, FileWriter, Job, JobHandle};
+use reapool::{Chunk, FileReader, FileWriter, Files, Job, JobHandle};
 
 use crate::support::files::{CHUNK, all, assert_same, files_of, modest, patterned, successes};
-use crate::support::{self, Tended, scratch};
+use crate::support::{self, Gate, Tended, eventually, scratch};
 use crate::{add_one, pairs};
 
 /// With one worker and one slot, whoever waits on that worker, or in that slot, waits for ever.
@@ -56,6 +56,34 @@ fn a_function_takes_the_results_of_another_run() {
     });
     let error = all(run).pop().unwrap().unwrap_err();
     assert!(error.to_string().contains("would be left"), "{error}");
+}
+
+/// Files that wait for a function don't take the memory of the runs that functions wait for.
+#[test]
+fn a_function_waits_for_another_run_while_many_files_wait_for_it() {
+    let (directory, targets) = (scratch(), scratch());
+    let sources = files_of(directory.path(), &[20 * CHUNK; 300]);
+    let other = patterned(directory.path(), "other", 9, 10 * CHUNK);
+    let dispatcher = Tended::new(support::builder().depth(64).workers(2));
+    let files = Arc::new(Files::builder(&dispatcher).memory(20 << 20).build().unwrap());
+    let (inner, gate) = (Arc::clone(&files), Gate::default());
+    let (held, begun) = (gate.clone(), files.stats().opened_blocking);
+    let run = files.convert(pairs(&sources, targets.path()), move |source, target| {
+        held.pass();
+        let count = |count: &mut usize, chunk: Chunk| *count += chunk.len();
+        for result in inner.stream([other.clone()], |_| 0, count, |count, _| count) {
+            assert_eq!(result?.value, 10 * CHUNK);
+        }
+        add_one(source, target)
+    });
+    gate.wait_for(1);
+    let opened = || {
+        let stats = files.stats();
+        stats.opened_blocking + stats.opened_cached - begun
+    };
+    eventually("more files are open than there is memory for", || opened() >= 100);
+    gate.open();
+    assert_eq!(successes(run).len(), 300);
 }
 
 /// A decoder that takes a `BufRead`, and an encoder that takes a `Write`.

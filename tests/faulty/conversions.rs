@@ -62,7 +62,7 @@ fn functions_that_return_early_keep_no_other_from_memory() {
         let Some(disk) = Faulty::with(options) else { return };
         let targets = scratch();
         let dispatcher = Tended::new(builder().depth(256).workers(2));
-        let memory = Targets::new().memory(512 << 10);
+        let memory = Targets::new().memory(1 << 20);
         let files = modest(&dispatcher).policy(Policy::Direct).targets(memory).build().unwrap();
         let hold = disk.hold();
         let behind = CHUNK as u64..LEN;

@@ -86,13 +86,10 @@ impl Replacement {
         let explanation = Some("this is about its directory");
         let directory = open_directory(directory).map_err(failed(explanation))?;
         let links = options.link_rule();
-        let replaced = look(directory.as_fd(), &name, links).map_err(|source| {
+        let replaced = look(directory.as_fd(), &name, (links, existing)).map_err(|source| {
             let explanation = options.explanation(&source);
             failed(explanation)(source)
         })?;
-        if existing == Existing::Refuse && replaced.is_some() {
-            return Err(failed(None)(io::Error::from_raw_os_error(libc::EEXIST)));
-        }
         let mode = if replaced.is_some() { 0o600 } else { options.mode_of_new() };
         let explanation = Some("this is about a temporary file in its directory");
         let (temporary, fd, metadata) = Temporary::create(directory, &name, options.flags(), mode)
@@ -146,7 +143,8 @@ impl Replacement {
     /// Gives the file its attributes, or the permissions of that which is replaced. Writing would
     /// take set-id bits away, so this is done when it is over.
     fn give_attributes(&self) -> io::Result<()> {
-        let replaced = look(self.temporary.directory(), &self.name, self.links)
+        let rules = (self.links, self.existing);
+        let replaced = look(self.temporary.directory(), &self.name, rules)
             .map_err(|source| self.failed(Step::Look, source))?;
         // Of a file that is gone by now, they are known from the beginning.
         let file = self.file.as_fd();
@@ -216,11 +214,18 @@ fn split(target: &Path) -> io::Result<(&Path, CString)> {
 
 /// The permissions of the regular file that has the name, if there is one. An error says why what
 /// has the name is not replaced.
-fn look(directory: BorrowedFd<'_>, name: &CStr, links: Links) -> io::Result<Option<Permissions>> {
+fn look(
+    directory: BorrowedFd<'_>,
+    name: &CStr,
+    (links, existing): (Links, Existing),
+) -> io::Result<Option<Permissions>> {
     let metadata = match Metadata::of_name(directory, name) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         other => other?,
     };
+    if existing == Existing::Refuse {
+        return Err(io::Error::from_raw_os_error(libc::EEXIST));
+    }
     match (metadata.kind, links) {
         (FileKind::Regular, _) => Ok(Some(Permissions::of(&metadata))),
         (FileKind::Symlink, Links::Follow) => Ok(None),

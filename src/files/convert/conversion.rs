@@ -9,7 +9,6 @@ use crate::file::durability::Durability;
 use crate::files::convert::converted::Converted;
 use crate::files::convert::finishing::Finishing;
 use crate::files::convert::outcome::{Transform, deliver_finished};
-use crate::files::convert::room::first_sizes;
 use crate::files::convert::source_file::SourceFile;
 use crate::files::convert::target_file::{End, TargetFile};
 use crate::files::error::{Failure, FileOperation};
@@ -40,7 +39,7 @@ impl<X: Transform> Conversion<X> {
     pub(crate) fn begin(core: &Arc<RunCore<X>>, opened: Opened, first: Option<Reply<PoolBuf>>) {
         let (shared, block) = (&core.shared, opened.block());
         let Opened { source, info, size } = opened;
-        let sizes = match first_sizes(&shared.settings, block, shared.budget.largest()) {
+        let sizes = match shared.room.first_sizes(block) {
             Ok(sizes) => sizes,
             Err(error) => {
                 core.close(source.file);
@@ -48,7 +47,7 @@ impl<X: Transform> Conversion<X> {
                 return core.fail(info.into_indexed_path(), failure);
             }
         };
-        let (pipeline, budget) = (&shared.pipeline, &shared.budget);
+        let (pipeline, budget) = (&shared.pipeline, shared.room.beginnings());
         let reader = FileReader::of_opened(pipeline, budget, source, size, sizes, first);
         let arrival = reader.arrival();
         let (core, reader) = (Arc::clone(core), Mutex::new(Some(reader)));

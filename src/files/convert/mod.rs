@@ -28,8 +28,10 @@ use crate::files::consumer::Consumer;
 use crate::files::open::Opened;
 use crate::files::run_core::RunCore;
 use crate::files::scheduler::event::Event;
+use crate::files::shared::FilesShared;
 use crate::pipeline::Pipeline;
 use crate::pool::pool_buf::PoolBuf;
+use crate::streams::budget::Budget;
 use crate::streams::window::Reply;
 use crate::wait::waiting_threads::Wait;
 use conversion::Conversion;
@@ -50,6 +52,10 @@ where
 
     /// The source, the target, and the directory of that.
     const DESCRIPTORS: usize = 3;
+
+    fn first_reads(shared: &FilesShared) -> &Arc<Budget> {
+        shared.room.beginnings()
+    }
 
     fn may_wait(pipeline: &Pipeline) -> Option<Wait<'_>> {
         pipeline.wait_for_errands()

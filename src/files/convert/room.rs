@@ -3,8 +3,9 @@
 //!
 //! A file has memory from three places, one after the other:
 //!
-//! - Its first chunk is read into the memory of all runs, before a converter has it. Files that
-//!   wait for a converter may use up all of it.
+//! - Its first chunk is read into memory for the beginnings of files, before a converter has it.
+//!   Files that wait for a converter may use up all of it. No other run takes from it: a function
+//!   may wait for such a run.
 //! - The converters' reads have memory that only they take. A function that waits for a chunk has
 //!   none of it, and files that wait for a converter can't hold it up.
 //! - So have their writes. A function fills at most one buffer at a time. There is one more than
@@ -21,26 +22,34 @@ use crate::files::convert::directory_syncs::DirectorySyncs;
 use crate::files::convert::targets::Targets;
 use crate::files::error::FilesError;
 use crate::files::info::FileInfo;
-use crate::files::settings::{BLOCK, Policy, Settings};
+use crate::files::settings::{Policy, Settings};
 use crate::pipeline::Pipeline;
 use crate::pool::BufferPool;
+use crate::pool::error::PoolBuildError;
 use crate::reader::FileReader;
 use crate::streams::budget::Budget;
 use crate::streams::sizes::{Sizes, invalid};
 use crate::writer::FileWriter;
 use crate::writer::builder::FileWriterBuilder;
 
-/// The least chunk, and how many chunks a converter has at least: two to read, and two to write.
+/// The least chunk, and how many chunks a converter has at least to read, and to write.
 const LEAST: usize = 64 << 10;
-const CHUNKS: usize = 4;
+const CHUNKS: usize = 2;
 
-const MEMORY: usize = 32 << 20;
+/// Beginnings have two parts of the memory, reads one, and writes one.
+const PARTS: usize = 4;
+
+const MEMORY: usize = 64 << 20;
+
+/// What the memory of each is rounded up to.
+const SLAB: usize = 2 << 20;
 
 /// Targets of files of this size, in bytes, are written directly if the policy is automatic: as
 /// direct reads do, that spares the page cache.
 const LARGE: u64 = 8 << 20;
 
 pub(crate) struct ConvertRoom {
+    beginnings: Arc<Budget>,
     reads: Arc<Budget>,
     writer: FileWriterBuilder,
     targets: Targets,
@@ -54,7 +63,7 @@ pub(crate) struct ConvertRoom {
 impl ConvertRoom {
     pub(crate) fn new(pipeline: &Arc<Pipeline>, settings: &Settings) -> Result<Self, FilesError> {
         let converters = pipeline.launcher().converters().limit();
-        let least = LEAST * CHUNKS * converters;
+        let least = LEAST * CHUNKS * PARTS * converters;
         let targets = settings.targets.clone();
         let memory = targets.memory.unwrap_or(MEMORY.max(least));
         let failed = |reason| {
@@ -66,12 +75,12 @@ impl ConvertRoom {
             return Err(failed(reason));
         }
         // The largest power of two of which there are enough.
-        let most = 1 << (memory / CHUNKS / converters).ilog2();
+        let most = 1 << (memory / PARTS / CHUNKS / converters).ilog2();
         let chunk = settings.chunk.min(most);
-        let count = memory / 2 / chunk;
+        let count = memory / PARTS / chunk;
         let pool = || BufferPool::builder().holding([(chunk, count)]).build();
-        let reads = pool().map_err(|error| failed(error.to_string()))?;
-        let writes = pool().map_err(|error| failed(error.to_string()))?;
+        let made = pool().and_then(|reads| Ok((reads, pool()?, beginnings(memory / 2, chunk)?)));
+        let (reads, writes, beginnings) = made.map_err(|error| failed(error.to_string()))?;
         let ahead = settings.read_ahead.min(count / converters * chunk).max(chunk);
         let writer = FileWriterBuilder::new(pipeline)
             .chunk(chunk)
@@ -81,12 +90,24 @@ impl ConvertRoom {
             .existing(targets.existing)
             .sharing(writes);
         let reads = Budget::new(reads, Arc::clone(pipeline));
+        let beginnings = Budget::new(beginnings, Arc::clone(pipeline));
         let (policy, directory_syncs) = (settings.policy, DirectorySyncs::default());
-        Ok(Self { reads, writer, targets, chunk, ahead, policy, directory_syncs })
+        Ok(Self { beginnings, reads, writer, targets, chunk, ahead, policy, directory_syncs })
     }
 
     pub(crate) fn targets(&self) -> &Targets {
         &self.targets
+    }
+
+    /// The memory of files that wait for a converter.
+    pub(crate) fn beginnings(&self) -> &Arc<Budget> {
+        &self.beginnings
+    }
+
+    /// The sizes of the first read of a file, whose reads are multiples of this block.
+    pub(crate) fn first_sizes(&self, block: usize) -> io::Result<Sizes> {
+        let largest = self.beginnings.largest() / block * block;
+        Sizes::checked(block, self.chunk.next_multiple_of(block).min(largest))
     }
 
     pub(crate) fn directory_syncs(&self) -> &DirectorySyncs {
@@ -117,9 +138,9 @@ impl ConvertRoom {
     }
 }
 
-/// The sizes of the first read of a file, whose reads are multiples of this block.
-pub(crate) fn first_sizes(settings: &Settings, block: usize, largest: usize) -> io::Result<Sizes> {
-    let chunk = settings.chunk.next_multiple_of(block).min(largest / block * block);
-    debug_assert!(block >= BLOCK);
-    Sizes::checked(block, chunk)
+/// Buffers from one block, for the smallest files, up to a chunk.
+fn beginnings(bytes: usize, chunk: usize) -> Result<BufferPool, PoolBuildError> {
+    let smaller = (12..30).step_by(2).map(|bits| 1 << bits).filter(|&size| size < chunk);
+    let capacity = bytes.next_multiple_of(SLAB).max(chunk);
+    BufferPool::builder().capacity(capacity).classes(smaller.chain([chunk])).build()
 }

@@ -63,11 +63,11 @@ impl Targets {
         self
     }
 
-    /// How many bytes the buffers of all files together may have that functions are at, or that are
-    /// being written; 32 MiB by default, or 256 KiB for each worker if that is more. Half of it is
-    /// for reading ahead of functions, and half for writing behind them; each half is rounded up to
-    /// a multiple of 2 MiB. This is beside [`FilesBuilder::memory`](crate::FilesBuilder::memory),
-    /// which has the beginnings of files that wait for a thread.
+    /// How many bytes the buffers of all files together may have that are converted; 64 MiB by
+    /// default, or 512 KiB for each worker if that is more. Half of it is for the beginnings of
+    /// files that wait for a thread, a quarter for reading ahead of functions, and a quarter for
+    /// writing behind them; each part is rounded up to a multiple of 2 MiB.
+    /// [`FilesBuilder::memory`](crate::FilesBuilder::memory) is that of other runs.
     pub fn memory(mut self, bytes: usize) -> Self {
         self.memory = Some(bytes);
         self

@@ -22,6 +22,10 @@ impl<C: Consumer> RunWatch for RunCore<C> {
     }
 
     fn check(self: Arc<Self>) -> io::Result<()> {
+        if self.shared.pipeline.is_forked() {
+            // Locks may be held for ever. The reader refuses.
+            return Ok(());
+        }
         self.check_shutdown();
         match self.halted() {
             None => Ok(()),
