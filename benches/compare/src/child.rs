@@ -1,32 +1,30 @@
 //! The child: one contender, a warm-up, one measured run, one line of JSON.
 
-use std::io::{self, Write};
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Instant;
 use std::{panic, process};
 
+use crate::answer;
 use crate::contenders;
 use crate::load::Load;
+use crate::stop::Trouble;
 use crate::tally;
-use crate::task::{Answer, Measured, Task};
+use crate::task::{Measured, Task};
 use crate::usage::Usage;
 
 /// Performs the task that is given as JSON, and prints the answer.
 pub(crate) fn run(task: &str) -> Result<(), String> {
     abort_on_panic();
     let task: Task = serde_json::from_str(task).map_err(|error| format!("the task: {error}"))?;
-    let answer = match contenders::build(&Arc::new(Load { task: task.clone() })) {
-        Ok(mut contender) => {
-            let measured = measure(&task, &mut |range| contender.run(range))?;
-            // The contender is not torn down: not all contenders can end all of their threads.
-            std::mem::forget(contender);
-            Answer::Measured(measured)
-        }
-        Err(reason) => Answer::Unavailable(reason),
-    };
-    let line = serde_json::to_string(&answer).map_err(|error| format!("the answer: {error}"))?;
-    writeln!(io::stdout(), "{line}").map_err(|error| format!("standard output: {error}"))
+    let built = contenders::build(&Arc::new(Load { task: task.clone() }));
+    let measured = built.map_err(Trouble::Unavailable).and_then(|mut contender| {
+        let measured = measure(&task, &mut |range| contender.run(range));
+        // The contender is not torn down: not all contenders can end all of their threads.
+        std::mem::forget(contender);
+        measured.map_err(Trouble::Failed)
+    });
+    answer::print(measured)
 }
 
 /// Makes every panic end the run at once. Some contenders catch a callback's panic, and others

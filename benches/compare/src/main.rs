@@ -10,11 +10,13 @@
 //!            results ─▶ bars (ratios), report (Markdown), chart (SVG), JSON
 //! ```
 
+mod answer;
 mod bars;
 mod chart;
 mod child;
 mod contender;
 mod contenders;
+mod file_runs;
 mod files;
 mod fixture;
 mod kind;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use crate::contender::Contender;
+use crate::file_runs::named::Named;
 use crate::files::contender::Contender as Digester;
 use crate::kind::Kind;
 use crate::task::{Device, Memory};
@@ -175,7 +176,7 @@ fn memories(name: &str) -> Option<Vec<Memory>> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Digester, HELP, Options, parse};
+    use super::{Digester, HELP, Named, Options, parse};
     use crate::contender::Contender;
 
     fn parsed(line: &str) -> Result<Options, String> {
@@ -205,7 +206,7 @@ mod tests {
             assert!(HELP.contains(contender.name()), "{}", contender.name());
             assert_eq!(Contender::named(contender.name()), Some(contender));
         }
-        for digester in Digester::ALL {
+        for &digester in Digester::ALL {
             assert!(HELP.contains(digester.name()), "{}", digester.name());
             assert_eq!(Digester::named(digester.name()), Some(digester));
         }

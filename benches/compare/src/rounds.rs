@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use crate::file_runs::rounds::order;
 use crate::fixture::Fixture;
 use crate::kind::Kind;
-use crate::load::{Load, scramble};
+use crate::load::Load;
 use crate::machine::Machine;
 use crate::options::Options;
 use crate::progress::Progress;
@@ -76,10 +77,7 @@ impl<'a> Rounds<'a> {
         section.series.extend(contenders.iter().map(|&contender| Series::new(contender)));
         let mut expected = None;
         for round in 0..self.options.rounds {
-            // The order differs from round to round, so that no contender always follows the same.
-            let mut order: Vec<_> = (0..contenders.len()).collect();
-            order.sort_by_key(|&index| scramble((round << 8 | index) as u64));
-            for index in order {
+            for index in order(round, contenders.len()) {
                 let task = workload.task(contenders[index], place.clone(), self.options);
                 let load = Load { task };
                 section.operations = load.task.operations;

@@ -12,8 +12,9 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::answer::Answer;
 use crate::stop::{Stop, Trouble};
-use crate::task::{Answer, Measured, Task};
+use crate::task::{Measured, Task};
 
 /// The longest time until this program reacts to a signal.
 const TICK: Duration = Duration::from_millis(50);
@@ -39,17 +40,17 @@ pub(crate) fn run(
     limit: Duration,
     stop: &Stop,
 ) -> Result<Measured, Trouble> {
-    match answer("run", task, limit, stop)? {
-        Answer::Unavailable(reason) => Err(Trouble::Unavailable(reason)),
-        Answer::Measured(measured) if measured.checksum == expected => Ok(measured),
-        Answer::Measured(measured) => Err(Trouble::Failed(format!(
-            "it read something else: checksum {:016x} instead of {expected:016x}",
-            measured.checksum
-        ))),
+    let measured: Measured = answer("run", task, limit, stop)?;
+    if measured.checksum == expected {
+        return Ok(measured);
     }
+    Err(Trouble::Failed(format!(
+        "it read something else: checksum {:016x} instead of {expected:016x}",
+        measured.checksum
+    )))
 }
 
-/// Starts a child with this command and task, and returns its answer.
+/// Starts a child with this command and task, and returns what it has measured.
 pub(crate) fn answer<T: DeserializeOwned>(
     command: &str,
     task: &impl Serialize,
@@ -57,8 +58,9 @@ pub(crate) fn answer<T: DeserializeOwned>(
     stop: &Stop,
 ) -> Result<T, Trouble> {
     let line = line(command, task, limit, stop)?;
-    serde_json::from_str(&line)
-        .map_err(|error| Trouble::Failed(format!("its answer {line:?}: {error}")))
+    let answer: Answer<T> = serde_json::from_str(&line)
+        .map_err(|error| Trouble::Failed(format!("its answer {line:?}: {error}")))?;
+    answer.into_result()
 }
 
 fn line(

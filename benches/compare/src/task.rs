@@ -1,4 +1,4 @@
-//! A child's task, and its answer: one line of JSON each way.
+//! A child's task and its figures.
 
 use std::path::PathBuf;
 
@@ -111,15 +111,6 @@ pub(crate) struct Measured {
     pub(crate) involuntary_switches: u64,
     pub(crate) checksum: u64,
     pub(crate) latency: Latency,
-}
-
-/// The line that the child prints.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum Answer {
-    Measured(Measured),
-    /// The contender can't do this here, for this reason.
-    Unavailable(String),
 }
 
 impl Measured {

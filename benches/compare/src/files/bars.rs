@@ -1,49 +1,23 @@
 //! The ratios that sum up the files workload, beside the goals that were set for them.
 
-use serde::Serialize;
-
-use super::cache::Cache;
 use super::contender::Contender::{
     self, Rayon16, Rayon16Again, ReapoolAutomatic, ReapoolBuffered, ReapoolDirect,
 };
-use super::results::{Results, Section};
-use super::task::Measured;
-use super::tree::Shape;
-use crate::results::Spread;
+use super::workload::{Cache, Results, Section, Shape, Workload};
+use crate::file_runs::bars::{BYTES, Bar, FILES, Metric, push};
+use crate::file_runs::measured::Measured;
 
 /// The ways of driving the crate that are compared.
 const WAYS: [Contender; 3] = [ReapoolAutomatic, ReapoolDirect, ReapoolBuffered];
 
-/// One line: a ratio and its goal.
-#[derive(Clone, Debug, Serialize)]
-pub(super) struct Bar {
-    pub(super) what: String,
-    pub(super) metric: &'static str,
-    /// The bar and the aim; empty where no goal was set.
-    pub(super) goal: &'static str,
-    /// The spread of the rounds.
-    pub(super) spread: Spread,
-}
-
-/// The figure that is divided, and its name.
-#[derive(Clone, Copy)]
-struct Metric {
-    name: &'static str,
-    of: fn(&Measured) -> f64,
-}
-
-const FILES: Metric = Metric { name: "files/s", of: Measured::files_per_second };
-const BYTES: Metric = Metric { name: "MB/s", of: Measured::megabytes_per_second };
 const CPU: Metric = Metric { name: "CPU/file", of: Measured::cpu };
 
 /// The ratios that the results have figures for.
 pub(super) fn bars(results: &Results) -> Vec<Bar> {
     let mut bars = Vec::new();
     let section = |shape, cache| {
-        results
-            .sections
-            .iter()
-            .find(move |section| (section.shape, section.cache) == (shape, cache))
+        let workload = Workload { shape, cache };
+        results.sections.iter().find(move |section| section.workload == workload)
     };
     for section in &results.sections {
         push(&mut bars, section, Rayon16Again, Some(Rayon16), FILES, "");
@@ -80,32 +54,16 @@ pub(super) fn best(section: &Section) -> Option<Contender> {
     section.best(Contender::is_rival, Measured::files_per_second)
 }
 
-fn push(
-    bars: &mut Vec<Bar>,
-    section: &Section,
-    subject: Contender,
-    reference: Option<Contender>,
-    metric: Metric,
-    goal: &'static str,
-) {
-    let Some(reference) = reference else { return };
-    let (one, other) = (subject.name(), reference.name());
-    let what = format!("{one} / {other} ({} files, {})", section.shape, section.cache);
-    let spread = section.ratio(subject, reference, metric.of);
-    bars.extend(spread.map(|spread| Bar { what, metric: metric.name, goal, spread }));
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::results::tests::{section, series};
-    use super::{Cache, Contender, Results, Shape, bars};
+    use super::{Cache, Contender, Results, Shape, Workload, bars};
+    use crate::file_runs::sections::tests::{section, series};
     use crate::machine::Machine;
 
     #[test]
     fn the_crate_is_compared_with_the_best_of_the_others() {
         let cold = section(
-            Cache::Cold,
-            Shape::Mixed,
+            Workload { shape: Shape::Mixed, cache: Cache::Cold },
             vec![
                 series(Contender::ReapoolAutomatic, &[1.0, 1.0, 1.0]),
                 series(Contender::ReapoolDirect, &[0.5, 0.5, 0.5]),

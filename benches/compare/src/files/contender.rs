@@ -1,10 +1,9 @@
 //! The contenders' names.
 
-use serde::{Deserialize, Serialize};
+use crate::file_runs::named::Named;
 
 /// A contender that digests the files.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(into = "&'static str", try_from = "String")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Contender {
     ReapoolDirect,
     ReapoolBuffered,
@@ -31,8 +30,8 @@ use Contender::{
     Threads1, Tokio,
 };
 
-impl Contender {
-    pub(crate) const ALL: [Self; 17] = [
+impl Named for Contender {
+    const ALL: &'static [Self] = &[
         ReapoolDirect,
         ReapoolBuffered,
         ReapoolAutomatic,
@@ -52,8 +51,7 @@ impl Contender {
         ReadersAndPool,
     ];
 
-    /// The name on the command line and in the tables.
-    pub(crate) const fn name(self) -> &'static str {
+    fn name(self) -> &'static str {
         match self {
             ReapoolDirect => "reapool-direct",
             ReapoolBuffered => "reapool-buffered",
@@ -74,11 +72,9 @@ impl Contender {
             ReadersAndPool => "readers-and-pool",
         }
     }
+}
 
-    pub(crate) fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|contender| contender.name() == name)
-    }
-
+impl Contender {
     pub(crate) const fn is_reapool(self) -> bool {
         matches!(self, ReapoolDirect | ReapoolBuffered | ReapoolAutomatic)
     }
@@ -102,19 +98,5 @@ impl Contender {
                 | Tokio
                 | ReadersAndPool
         )
-    }
-}
-
-impl From<Contender> for &'static str {
-    fn from(contender: Contender) -> Self {
-        contender.name()
-    }
-}
-
-impl TryFrom<String> for Contender {
-    type Error = String;
-
-    fn try_from(name: String) -> Result<Self, String> {
-        Self::named(&name).ok_or_else(|| format!("{name} is nobody's name"))
     }
 }

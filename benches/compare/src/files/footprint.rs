@@ -11,9 +11,8 @@ use serde::{Deserialize, Serialize};
 use tempfile::TempDir;
 use walkdir::WalkDir;
 
-use super::cache;
-use super::child::answer;
-use super::task::Answer;
+use crate::answer;
+use crate::file_runs::cache;
 use crate::fixture;
 use crate::load::scramble;
 use crate::options::Options;
@@ -58,7 +57,7 @@ struct Measured {
 pub(crate) fn child(task: &str) -> Result<(), String> {
     crate::child::abort_on_panic();
     let task: Task = serde_json::from_str(task).map_err(|error| format!("the task: {error}"))?;
-    answer(measure(task).map_err(|error| Trouble::Failed(error.to_string())))
+    answer::print(measure(task).map_err(|error| Trouble::Failed(error.to_string())))
 }
 
 /// Counts files and bytes. Paths and results are not kept: otherwise this would measure their
@@ -145,13 +144,10 @@ pub(crate) fn check(options: &Options, stop: &Stop) -> io::Result<Option<Vec<Str
 
 fn row(fixture: &Fixture, cold: bool, policy: Way, stop: &Stop) -> Result<String, Trouble> {
     let root = fixture.directory.path();
-    let prepared = if cold { cache::drop_all() } else { cache::read_all(&files_below(root)) };
-    prepared.map_err(|error| Trouble::Unavailable(error.to_string()))?;
+    let prepared = if cold { cache::drop_all(&[]) } else { cache::read_all(&files_below(root)) };
+    prepared?;
     let task = Task { policy, root: root.to_owned() };
-    let measured: Measured = match run::answer("run-memory", &task, LIMIT, stop)? {
-        Answer::Measured(measured) => measured,
-        Answer::Unavailable(reason) => return Err(Trouble::Unavailable(reason)),
-    };
+    let measured: Measured = run::answer("run-memory", &task, LIMIT, stop)?;
     let found = (measured.files, measured.bytes);
     if found != (fixture.files, fixture.bytes) {
         let wanted = (fixture.files, fixture.bytes);

@@ -5,7 +5,6 @@
 //! ```
 
 mod bars;
-mod cache;
 mod chart;
 pub(crate) mod child;
 pub(crate) mod contender;
@@ -13,11 +12,10 @@ mod contenders;
 pub(crate) mod footprint;
 mod output;
 mod report;
-mod results;
 mod rounds;
 mod task;
-mod tree;
+mod workload;
 
 pub(crate) use output::write;
-pub(crate) use results::Results;
 pub(crate) use rounds::compare;
+pub(crate) use workload::Results;

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use super::bars::bars;
-use super::results::Results;
+use super::workload::Results;
 use super::{chart, report};
 use crate::output::write_files;
 

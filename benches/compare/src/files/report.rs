@@ -2,9 +2,13 @@
 
 use std::fmt::Write;
 
-use super::bars::{Bar, best};
-use super::results::{Results, Section, Series};
-use super::task::Measured;
+use super::bars::best;
+use super::contender::Contender;
+use super::workload::{Results, Section, title};
+use crate::file_runs::bars::{self, Bar};
+use crate::file_runs::measured::Measured;
+use crate::file_runs::named::Named;
+use crate::file_runs::sections::Series;
 use crate::report::{self, short, spread, thousands};
 use crate::results::Spread;
 
@@ -24,13 +28,8 @@ pub(super) fn full(results: &Results, bars: &[Bar]) -> String {
             None => table(&mut text, section),
         }
     }
-    ratios(&mut text, bars);
+    bars::table(&mut text, bars);
     text
-}
-
-pub(super) fn title(section: &Section) -> String {
-    let Section { shape, cache, files, bytes, .. } = section;
-    format!("{shape}: {files} files, {:.0} MB, {cache}", *bytes as f64 / 1e6)
 }
 
 fn table(text: &mut String, section: &Section) {
@@ -50,7 +49,7 @@ fn table(text: &mut String, section: &Section) {
     }
 }
 
-fn row(series: &Series, to_best: Option<Spread>) -> String {
+fn row(series: &Series<Contender>, to_best: Option<Spread>) -> String {
     let name = series.contender.name();
     let figures = (
         series.of(Measured::files_per_second),
@@ -78,18 +77,4 @@ fn row(series: &Series, to_best: Option<Spread>) -> String {
         share(|round| round.system_us),
         spread(&peak),
     )
-}
-
-fn ratios(text: &mut String, bars: &[Bar]) {
-    if bars.is_empty() {
-        return;
-    }
-    let _ = writeln!(text, "\n## Ratios\n");
-    let _ = writeln!(text, "| what | of | bar / aim | median | lowest | highest |");
-    let _ = writeln!(text, "|---|---|---|---:|---:|---:|");
-    for Bar { what, metric, goal, spread } in bars {
-        let Spread { median, min, max } = spread;
-        let _ =
-            writeln!(text, "| {what} | {metric} | {goal} | {median:.2} | {min:.2} | {max:.2} |");
-    }
 }

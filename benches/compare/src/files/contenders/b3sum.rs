@@ -1,6 +1,5 @@
 //! The program b3sum, if it is installed.
 
-use std::env;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
@@ -8,23 +7,17 @@ use std::thread;
 use blake3::Hash;
 
 use super::contract::{Paths, failed};
+use crate::file_runs::programs;
 use crate::load::Numbers;
 use crate::stop::Trouble;
 
 /// The most bytes of arguments that xargs gives to a command.
 const ARGUMENTS: usize = 128 << 10;
 
-/// The path of the program.
-pub(in super::super) fn path() -> Option<PathBuf> {
-    let directories = env::var_os("PATH")?;
-    env::split_paths(&directories)
-        .map(|directory| directory.join("b3sum"))
-        .find(|path| path.is_file())
-}
-
 /// Runs it as `xargs b3sum` does, or `xargs --max-procs=16 --max-args=N b3sum --num-threads=1`.
 pub(super) fn digests(paths: &Paths, processes: usize) -> Result<Vec<Hash>, Trouble> {
-    let program = path().ok_or_else(|| Trouble::Unavailable("it is not installed".into()))?;
+    let program = programs::path("b3sum")
+        .ok_or_else(|| Trouble::Unavailable("it is not installed".into()))?;
     let options: &[&str] = if processes > 1 { &["--num-threads=1"] } else { &[] };
     // Four batches for each process, so that the processes finish at about the same time.
     let most = if processes > 1 { paths.len().div_ceil(4 * processes) } else { paths.len() };

@@ -19,8 +19,6 @@ use super::contender::Contender as Name;
 use crate::stop::Trouble;
 use contract::{Paths, failed};
 
-pub(super) use b3sum::path as b3sum_path;
-
 /// The digests of all files, in the order of their paths.
 pub(super) fn digests(contender: Name, paths: &Paths) -> Result<Vec<Hash>, Trouble> {
     match contender {
@@ -51,14 +49,13 @@ fn of_crate(paths: &Paths, policy: Policy) -> Result<Vec<Hash>, Trouble> {
 
 #[cfg(test)]
 mod tests {
-    use std::path::{Path, PathBuf};
+    use std::path::PathBuf;
 
-    use blake3::Hasher;
-
-    use super::super::tree::Tree;
     use super::{Name, digests};
+    use crate::file_runs::named::Named;
+    use crate::file_runs::tree::{self, Tree};
     use crate::stderr;
-    use crate::stop::{Stop, Trouble};
+    use crate::stop::Trouble;
 
     /// Sizes around those of a block, a piece and a huge page.
     const SIZES: [u64; 14] = [
@@ -70,16 +67,15 @@ mod tests {
     const MAY_LACK: [Name; 3] = [Name::B3sum, Name::B3sum16, Name::Compio];
 
     fn tree(copies: usize) -> Tree {
-        let program = std::env::current_exe().unwrap();
         let sizes: Vec<_> = (0..copies).flat_map(|_| SIZES).collect();
-        Tree::of(&sizes, program.parent().unwrap_or(Path::new(".")), &Stop::never()).unwrap()
+        tree::tests::tree(&sizes)
     }
 
     #[test]
     fn everybody_digests_what_was_written() {
         // There are more files than any contender has threads or buffers.
         let tree = tree(12);
-        for contender in Name::ALL {
+        for &contender in Name::ALL {
             let name = contender.name();
             let digests = match digests(contender, &tree.paths.clone().into()) {
                 Ok(digests) => digests,
@@ -89,11 +85,7 @@ mod tests {
                 }
                 Err(trouble) => panic!("{name}: {trouble}"),
             };
-            let mut all = Hasher::new();
-            digests.iter().for_each(|digest| {
-                all.update(digest.as_bytes());
-            });
-            assert_eq!(all.finalize(), tree.expected, "{name}");
+            assert_eq!(digests, tree.digests, "{name}");
         }
     }
 
@@ -102,7 +94,7 @@ mod tests {
         let tree = tree(1);
         let mut paths = tree.paths.clone();
         paths.push(PathBuf::from("/nowhere/at/all"));
-        for contender in Name::ALL {
+        for &contender in Name::ALL {
             match digests(contender, &paths.clone().into()) {
                 Ok(_) => panic!("{} didn't notice", contender.name()),
                 Err(Trouble::Unavailable(_)) if MAY_LACK.contains(&contender) => {}

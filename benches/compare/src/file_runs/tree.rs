@@ -1,14 +1,12 @@
-//! The files that contenders read. They are made before the comparison and removed after it,
+//! The files that contenders work on. They are made before the comparison and removed after it,
 //! however it ends.
 
-use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use blake3::{Hash, Hasher};
-use serde::Serialize;
 use tempfile::TempDir;
 
 use crate::fixture;
@@ -21,42 +19,9 @@ const DIRECTORIES: u64 = 100;
 /// The bytes that are written at once.
 const PIECE: usize = 1 << 20;
 
-/// The sizes of the files, and how many there are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub(super) enum Shape {
-    /// Many files, most of them small, in 100 directories.
-    Mixed,
-    /// A few files of 64 MiB.
-    Large,
-}
-
-impl Shape {
-    pub(super) const ALL: [Self; 2] = [Self::Mixed, Self::Large];
-
-    pub(super) const fn name(self) -> &'static str {
-        match self {
-            Self::Mixed => "mixed",
-            Self::Large => "large",
-        }
-    }
-
-    /// The files' sizes, in bytes.
-    pub(super) fn sizes(self, scale: f64) -> Vec<u64> {
-        match self {
-            Self::Mixed => {
-                let count = ((20_000.0 * scale) as u64).max(DIRECTORIES);
-                (0..count).map(mixed_size).collect()
-            }
-            Self::Large => vec![((f64::from(64 << 20) * scale) as u64).max(2 << 20); 16],
-        }
-    }
-}
-
-impl fmt::Display for Shape {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
+/// The sizes of many files, most of them small. There is one in each directory at least.
+pub(crate) fn mixed_sizes(count: f64) -> Vec<u64> {
+    (0..(count as u64).max(DIRECTORIES)).map(mixed_size).collect()
 }
 
 /// Of 100 files, 60 have up to 4 KiB, 25 up to 64 KiB, 10 up to 1 MiB and 5 up to 8 MiB. Among the
@@ -76,41 +41,50 @@ fn mixed_size(number: u64) -> u64 {
     (LEAST * (most as f64 / LEAST).powf(place)) as u64
 }
 
+/// The files to make.
+pub(crate) struct Recipe<'a> {
+    pub(crate) name: &'a str,
+    /// The sizes, if the disk has room for this part of all.
+    pub(crate) sizes: &'a dyn Fn(f64) -> Vec<u64>,
+}
+
 /// Files on disk, until this is dropped.
-pub(super) struct Tree {
+pub(crate) struct Tree {
     /// A file for the children that lists the paths, in the same order as `paths`.
-    pub(super) list: PathBuf,
-    pub(super) paths: Vec<PathBuf>,
-    pub(super) bytes: u64,
-    /// The digest of all digests, computed from the bytes that were written, not read back.
-    pub(super) expected: Hash,
+    pub(crate) list: PathBuf,
+    pub(crate) paths: Vec<PathBuf>,
+    /// Computed from the bytes that were written, not read back; in the order of the paths.
+    pub(crate) digests: Vec<Hash>,
+    pub(crate) bytes: u64,
     _directory: TempDir,
 }
 
 impl Tree {
-    pub(super) fn make(shape: Shape, options: &Options, stop: &Stop) -> Result<Self, Trouble> {
+    pub(crate) fn make(
+        recipe: &Recipe<'_>,
+        options: &Options,
+        stop: &Stop,
+    ) -> Result<Self, Trouble> {
         let parent = fixture::disk_directory(options)?;
-        let wanted = shape.sizes(options.scale);
-        let (needed, free) = (wanted.iter().sum::<u64>(), free(&parent).map_err(absent)?);
+        let wanted = (recipe.sizes)(1.0);
+        let needed = wanted.iter().sum::<u64>();
         // A fifth of the disk stays free for other programs.
-        let sizes = if needed > free / 5 * 4 {
-            let scale = options.scale * (free / 5 * 4) as f64 / needed as f64;
-            stderr::complain(format_args!(
-                "{shape}: not enough room on the disk, scale {scale:.3}"
-            ));
-            shape.sizes(scale)
+        let room = free(&parent).map_err(absent)? / 5 * 4;
+        let sizes = if needed > room {
+            let part = room as f64 / needed as f64;
+            let name = recipe.name;
+            stderr::complain(format_args!("{name}: the disk has room for {part:.3} of it"));
+            (recipe.sizes)(part)
         } else {
             wanted
         };
         Self::of(&sizes, &parent, stop)
     }
 
-    pub(super) fn of(sizes: &[u64], parent: &Path, stop: &Stop) -> Result<Self, Trouble> {
+    pub(crate) fn of(sizes: &[u64], parent: &Path, stop: &Stop) -> Result<Self, Trouble> {
         let directory = fixture::directory_in(parent)?;
-        let root = directory.path();
-        for number in 0..DIRECTORIES {
-            fs::create_dir(root.join(format!("d{number:02}"))).map_err(absent)?;
-        }
+        let root = directory.path().join("files");
+        make_directories(&root).map_err(absent)?;
         let (mut files, mut buffer) = (Vec::with_capacity(sizes.len()), vec![0; PIECE]);
         for (number, &size) in (0..).zip(sizes) {
             let path = root.join(format!("d{:02}/f{number:06}", number % DIRECTORIES));
@@ -118,20 +92,36 @@ impl Tree {
             files.push((path, digest));
         }
         files.sort_by(|(one, _), (other, _)| one.cmp(other));
-        let mut all = Hasher::new();
-        files.iter().for_each(|(_, digest)| {
-            all.update(digest.as_bytes());
-        });
-        let paths: Vec<_> = files.into_iter().map(|(path, _)| path).collect();
-        let list = root.join("list");
+        let (paths, digests): (Vec<_>, Vec<_>) = files.into_iter().unzip();
+        let list = directory.path().join("list");
         let lines: Vec<_> = paths.iter().map(|path| path.as_os_str().as_bytes()).collect();
         fs::write(&list, lines.join(&b'\n')).map_err(absent)?;
         // Otherwise direct reads would have to write dirty pages back first.
-        let opened = File::open(root).map_err(absent)?;
+        let opened = File::open(&root).map_err(absent)?;
         rustix::fs::syncfs(&opened).map_err(|error| absent(error.into()))?;
-        let (bytes, expected) = (sizes.iter().sum(), all.finalize());
-        Ok(Self { list, paths, bytes, expected, _directory: directory })
+        let bytes = sizes.iter().sum();
+        Ok(Self { list, paths, digests, bytes, _directory: directory })
     }
+
+    /// The digest of all digests.
+    pub(crate) fn digest(&self) -> Hash {
+        digest_of(&self.digests)
+    }
+}
+
+/// Makes a directory, and in it those that the files are in.
+pub(crate) fn make_directories(root: &Path) -> io::Result<()> {
+    fs::create_dir(root)?;
+    (0..DIRECTORIES).try_for_each(|number| fs::create_dir(root.join(format!("d{number:02}"))))
+}
+
+/// The digest of digests.
+pub(crate) fn digest_of(digests: &[Hash]) -> Hash {
+    let mut all = Hasher::new();
+    digests.iter().for_each(|digest| {
+        all.update(digest.as_bytes());
+    });
+    all.finalize()
 }
 
 fn absent(error: io::Error) -> Trouble {
@@ -171,46 +161,42 @@ fn write(
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::fs;
     use std::path::Path;
 
-    use blake3::Hasher;
-
-    use super::{Shape, Tree};
+    use super::{Tree, digest_of, mixed_sizes};
     use crate::stop::Stop;
 
+    /// Files of these sizes beside the program.
+    pub(crate) fn tree(sizes: &[u64]) -> Tree {
+        let program = std::env::current_exe().unwrap();
+        let parent = program.parent().unwrap_or(Path::new("."));
+        Tree::of(sizes, parent, &Stop::never()).unwrap()
+    }
+
     #[test]
-    fn the_sizes_are_as_described() {
-        let sizes = Shape::Mixed.sizes(1.0);
-        assert_eq!(sizes.len(), 20_000);
-        let total: u64 = sizes.iter().sum();
-        assert!((900_000_000..1_200_000_000).contains(&total), "{total}");
+    fn mixed_files_are_small_and_large_and_odd() {
+        let sizes = mixed_sizes(20_000.0);
         assert!(sizes.iter().all(|&size| size <= 8 << 20));
         let above = |size| sizes.iter().filter(|&&other| other > size).count();
         assert!(above(4 << 20) > 50 && above(1 << 20) < 1_000, "{}", above(1 << 20));
         assert!(sizes.contains(&0), "an empty file");
         let odd = sizes.iter().filter(|size| !size.is_multiple_of(512)).count();
         assert!(odd > 19_000, "{odd}");
-        assert_eq!(Shape::Large.sizes(1.0), [64 << 20; 16]);
     }
 
     #[test]
     fn what_is_on_the_disk_is_what_was_asked_for() {
-        let program = std::env::current_exe().unwrap();
-        let parent = program.parent().unwrap_or(Path::new("."));
         let sizes = [3_000_001, 0, 70_000, 1 << 20, 70_000];
-        let tree = Tree::of(&sizes, parent, &Stop::never()).unwrap();
+        let tree = tree(&sizes);
         assert!(tree.paths.is_sorted());
         let contents: Vec<_> = tree.paths.iter().map(|path| fs::read(path).unwrap()).collect();
         assert_eq!(contents.iter().map(|bytes| bytes.len() as u64).collect::<Vec<_>>(), sizes);
         assert_ne!(contents[2], contents[4], "the same contents twice");
-        let digests = contents.iter().map(|bytes| blake3::hash(bytes));
-        let all = digests.fold(Hasher::new(), |mut all, one| {
-            all.update(one.as_bytes());
-            all
-        });
-        assert_eq!(all.finalize(), tree.expected);
+        let digests: Vec<_> = contents.iter().map(|bytes| blake3::hash(bytes)).collect();
+        assert_eq!(digests, tree.digests);
+        assert_eq!(digest_of(&digests), tree.digest());
         let list = fs::read_to_string(&tree.list).unwrap();
         assert!(list.lines().map(Path::new).eq(tree.paths.iter().map(|path| path.as_path())));
         let list = tree.list.clone();

@@ -1,0 +1,30 @@
+//! Contenders are known by their names, on the command line, in tasks, and in results.
+
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serializer};
+
+/// The contenders of one comparison.
+pub(crate) trait Named: Copy + PartialEq + 'static {
+    const ALL: &'static [Self];
+
+    /// The name on the command line and in the tables.
+    fn name(self) -> &'static str;
+
+    fn named(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|contender| contender.name() == name)
+    }
+}
+
+pub(crate) fn serialize<C: Named, S: Serializer>(
+    contender: &C,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(contender.name())
+}
+
+pub(crate) fn deserialize<'de, C: Named, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<C, D::Error> {
+    let name = String::deserialize(deserializer)?;
+    C::named(&name).ok_or_else(|| D::Error::custom(format!("{name} is nobody's name")))
+}
