@@ -10,6 +10,7 @@
 //!            results ─▶ bars (ratios), report (Markdown), chart (SVG), JSON
 //! ```
 
+mod aio;
 mod answer;
 mod bars;
 mod chart;

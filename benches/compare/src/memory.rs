@@ -6,34 +6,34 @@ use crate::task::Task;
 
 /// A kind of buffer that the crate can read into.
 pub(crate) trait Buffer: IoBufMut + Sized + 'static {
-    /// Makes `count` buffers of the task's block size.
-    fn make(task: &Task, count: usize) -> Result<Vec<Self>, String>;
+    /// Makes `count` buffers of this size.
+    fn make(block: usize, count: usize) -> Result<Vec<Self>, String>;
 }
 
 /// Buffers in whatever pages the allocator has.
 impl Buffer for AlignedBuf {
-    fn make(task: &Task, count: usize) -> Result<Vec<Self>, String> {
-        Ok((0..count).map(|_| Self::zeroed(task.block)).collect())
+    fn make(block: usize, count: usize) -> Result<Vec<Self>, String> {
+        Ok((0..count).map(|_| Self::zeroed(block)).collect())
     }
 }
 
 /// Buffers of the crate's pool, which prefers huge pages.
 impl Buffer for PoolBuf {
-    fn make(task: &Task, count: usize) -> Result<Vec<Self>, String> {
+    fn make(block: usize, count: usize) -> Result<Vec<Self>, String> {
         const SLAB: usize = 2 << 20;
         let pool = BufferPool::builder()
-            .capacity((count * task.block).next_multiple_of(SLAB))
-            .classes([task.block])
+            .capacity((count * block).next_multiple_of(SLAB))
+            .classes([block])
             .build()
             .map_err(|error| error.to_string())?;
-        let buffer = |_| pool.try_acquire(task.block).map_err(|error| error.to_string());
+        let buffer = |_| pool.try_acquire(block).map_err(|error| error.to_string());
         (0..count).map(buffer).collect()
     }
 }
 
 /// Plain buffers, for the contenders that know no others.
 pub(crate) fn buffers(task: &Task, count: usize) -> Result<Vec<AlignedBuf>, String> {
-    AlignedBuf::make(task, count)
+    AlignedBuf::make(task.block, count)
 }
 
 /// One plain buffer.

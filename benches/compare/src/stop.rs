@@ -46,6 +46,11 @@ pub(crate) enum Trouble {
     Stopped,
 }
 
+/// Puts the name of the failed step or file before the error, for the report.
+pub(crate) fn failed<E: fmt::Display>(what: impl fmt::Display) -> impl FnOnce(E) -> Trouble {
+    move |error| Trouble::Failed(format!("{what}: {error}"))
+}
+
 impl fmt::Display for Trouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

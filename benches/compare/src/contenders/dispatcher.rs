@@ -46,7 +46,7 @@ struct Chains<B> {
 impl<B: Buffer> Chained<B> {
     pub(super) fn new(load: &Arc<Load>) -> Result<Self, String> {
         let (dispatcher, file) = open(load)?;
-        let buffers = B::make(&load.task, load.task.depth)?;
+        let buffers = B::make(load.task.block, load.task.depth)?;
         let buffers = Arc::new(Mutex::new(buffers));
         Ok(Self { load: Arc::clone(load), dispatcher, file, buffers })
     }
@@ -97,7 +97,8 @@ pub(super) struct Outside<B> {
 impl<B: Buffer> Outside<B> {
     pub(super) fn new(load: &Arc<Load>, single: bool) -> Result<Self, String> {
         let (dispatcher, file) = open(load)?;
-        let recycled = Recycled::new(B::make(&load.task, 2 * load.task.depth)?, load.task.depth);
+        let recycled =
+            Recycled::new(B::make(load.task.block, 2 * load.task.depth)?, load.task.depth);
         Ok(Self { load: Arc::clone(load), dispatcher, file, recycled, single })
     }
 

@@ -1,12 +1,11 @@
 //! The floor: native AIO loops with the callback inline, and no hand-off at all.
 
-#![expect(unsafe_code, reason = "raw system calls, independent of the crate's own")]
+#![expect(unsafe_code, reason = "requests whose buffers the kernel fills")]
 
 use std::fs::File;
 use std::io;
 use std::ops::Range;
 use std::os::fd::AsRawFd;
-use std::ptr;
 use std::sync::Arc;
 
 use io_engine_aio_bindings::{io_event, iocb};
@@ -14,6 +13,7 @@ use reapool::AlignedBuf;
 
 use super::contract::{Contender, because};
 use super::crew::Crew;
+use crate::aio::Aio;
 use crate::load::{Load, Numbers, Stamp};
 use crate::memory;
 
@@ -28,7 +28,8 @@ struct Request {
 struct AioLoop {
     load: Arc<Load>,
     file: File,
-    context: libc::c_ulong,
+    /// Dropped before the buffers.
+    aio: Aio,
     iocbs: Vec<iocb>,
     requests: Vec<Request>,
     buffers: Vec<AlignedBuf>,
@@ -38,16 +39,11 @@ impl AioLoop {
     fn new(load: &Arc<Load>, depth: usize) -> Result<Self, String> {
         let file = load.open().map_err(because("open"))?;
         let buffers = memory::buffers(&load.task, depth)?;
-        let mut context: libc::c_ulong = 0;
-        // SAFETY: the kernel writes one context id through the pointer, which is to a live local.
-        let ret = unsafe { libc::syscall(libc::SYS_io_setup, depth, &raw mut context) };
-        if ret != 0 {
-            return Err(format!("io_setup: {}", io::Error::last_os_error()));
-        }
+        let aio = Aio::new(depth).map_err(because("io_setup"))?;
         Ok(Self {
             load: Arc::clone(load),
             file,
-            context,
+            aio,
             iocbs: vec![iocb::default(); depth],
             requests: vec![Request::default(); depth],
             buffers,
@@ -61,11 +57,12 @@ impl AioLoop {
         let mut ready: Vec<usize> = (0..depth).collect();
         loop {
             self.fill(&mut ready, numbers, &mut pointers);
-            self.submit(&mut pointers);
+            // SAFETY: the buffers are touched again only after their events, and outlive the context.
+            unsafe { self.aio.submit(&mut pointers) };
             if ready.len() == depth {
                 return;
             }
-            for event in self.wait(&mut events) {
+            for event in self.aio.wait(&mut events) {
                 assert!(
                     event.res >= 0,
                     "read: {}",
@@ -96,45 +93,6 @@ impl AioLoop {
             self.requests[slot] = Request { number, stamp: self.load.stamp(number) };
             pointers.push(&raw mut self.iocbs[slot]);
         }
-    }
-
-    fn submit(&self, pointers: &mut Vec<*mut iocb>) {
-        let mut rest = &mut pointers[..];
-        while !rest.is_empty() {
-            // SAFETY: the pointers lead to initialised control blocks. Their buffers are touched
-            // again only after their events.
-            let ret = unsafe {
-                libc::syscall(libc::SYS_io_submit, self.context, rest.len(), rest.as_mut_ptr())
-            };
-            assert!(ret > 0, "io_submit: {}", io::Error::last_os_error());
-            rest = &mut rest[ret as usize..];
-        }
-        pointers.clear();
-    }
-
-    fn wait<'a>(&self, events: &'a mut [io_event]) -> &'a [io_event] {
-        let no_timeout = ptr::null_mut::<libc::timespec>();
-        // SAFETY: the kernel writes at most as many events as the slice has.
-        let ret = unsafe {
-            libc::syscall(
-                libc::SYS_io_getevents,
-                self.context,
-                1_i64,
-                events.len(),
-                events.as_mut_ptr(),
-                no_timeout,
-            )
-        };
-        assert!(ret > 0, "io_getevents: {}", io::Error::last_os_error());
-        &events[..ret as usize]
-    }
-}
-
-impl Drop for AioLoop {
-    fn drop(&mut self) {
-        // SAFETY: the context is passed by value. The call waits for all requests in flight, so the
-        // buffers outlive them.
-        unsafe { libc::syscall(libc::SYS_io_destroy, self.context) };
     }
 }
 

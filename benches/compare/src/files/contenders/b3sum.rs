@@ -6,10 +6,10 @@ use std::thread;
 
 use blake3::Hash;
 
-use super::contract::{Paths, failed};
+use super::contract::Paths;
 use crate::file_runs::programs;
 use crate::load::Numbers;
-use crate::stop::Trouble;
+use crate::stop::{Trouble, failed};
 
 /// The most bytes of arguments that xargs gives to a command.
 const ARGUMENTS: usize = 128 << 10;

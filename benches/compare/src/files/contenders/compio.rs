@@ -11,10 +11,10 @@ use compio::fs::File;
 use compio::io::AsyncReadAt;
 use compio::runtime::Runtime;
 
-use super::contract::{Paths, failed, in_order};
+use super::contract::{Paths, in_order};
 use super::piece::PIECE;
 use crate::load::Numbers;
-use crate::stop::Trouble;
+use crate::stop::{Trouble, failed};
 
 /// The tasks of each runtime, each with one file at a time. There are fewer if there are fewer
 /// files: otherwise the first runtime would take them all.

@@ -1,6 +1,5 @@
 //! The contract of every contender: it is given paths, and answers with digests in their order.
 
-use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -10,11 +9,6 @@ use crate::stop::Trouble;
 
 /// The paths of all files. Every contender starts with these.
 pub(super) type Paths = Arc<[PathBuf]>;
-
-/// Puts the name of the failed step or file before the error, for the report.
-pub(super) fn failed<E: fmt::Display>(what: impl fmt::Display) -> impl FnOnce(E) -> Trouble {
-    move |error| Trouble::Failed(format!("{what}: {error}"))
-}
 
 /// Puts digests that were found in any order into the order of the paths.
 pub(super) fn in_order(

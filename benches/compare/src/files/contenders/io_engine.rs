@@ -18,10 +18,10 @@ use io_buffer::Buffer;
 use io_engine::{CbArgs, Driver, IOAction, IOEvent, setup};
 use rustix::io::Errno;
 
-use super::contract::{Paths, failed, in_order};
+use super::contract::{Paths, in_order};
 use super::piece::PIECE;
 use crate::load::Numbers;
-use crate::stop::Trouble;
+use crate::stop::{Trouble, failed};
 
 /// The number of buffers, and so of files that are read at a time.
 const FILES: usize = 64;

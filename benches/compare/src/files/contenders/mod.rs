@@ -16,8 +16,8 @@ use ::reapool::Policy;
 use blake3::Hash;
 
 use super::contender::Contender as Name;
-use crate::stop::Trouble;
-use contract::{Paths, failed};
+use crate::stop::{Trouble, failed};
+use contract::Paths;
 
 /// The digests of all files, in the order of their paths.
 pub(super) fn digests(contender: Name, paths: &Paths) -> Result<Vec<Hash>, Trouble> {

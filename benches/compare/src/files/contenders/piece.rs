@@ -7,8 +7,7 @@ use std::path::Path;
 
 use blake3::{Hash, Hasher};
 
-use super::contract::failed;
-use crate::stop::Trouble;
+use crate::stop::{Trouble, failed};
 
 /// The length of a read of a large file.
 pub(super) const PIECE: usize = 1 << 20;

@@ -8,10 +8,10 @@ use std::thread;
 use blake3::{Hash, Hasher};
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 
-use super::contract::{Paths, failed, in_order};
+use super::contract::{Paths, in_order};
 use super::piece::PIECE;
 use crate::load::Numbers;
-use crate::stop::Trouble;
+use crate::stop::{Trouble, failed};
 
 const READERS: usize = 32;
 

@@ -8,9 +8,9 @@ use std::path::Path;
 use blake3::Hash;
 use rayon::iter::{IndexedParallelIterator, IntoParallelRefIterator, ParallelIterator};
 
-use super::contract::{Paths, failed};
+use super::contract::Paths;
 use super::piece;
-use crate::stop::Trouble;
+use crate::stop::{Trouble, failed};
 
 thread_local! {
     static CONTENTS: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };

@@ -6,9 +6,9 @@ use blake3::Hash;
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
-use super::contract::{Paths, failed};
+use super::contract::Paths;
 use super::piece;
-use crate::stop::Trouble;
+use crate::stop::{Trouble, failed};
 
 const FILES: usize = 64;
 
