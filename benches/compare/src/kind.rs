@@ -16,11 +16,13 @@ pub(crate) enum Kind {
     Latency,
     /// Digests of files: [`crate::files`].
     Files,
+    /// From files to files: [`crate::conversions`].
+    Conversions,
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 5] =
-        [Self::Random, Self::Mix, Self::Stream, Self::Latency, Self::Files];
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Random, Self::Mix, Self::Stream, Self::Latency, Self::Files, Self::Conversions];
 
     pub(crate) const fn name(self) -> &'static str {
         match self {
@@ -29,6 +31,7 @@ impl Kind {
             Self::Stream => "stream",
             Self::Latency => "latency",
             Self::Files => "files",
+            Self::Conversions => "conversions",
         }
     }
 }

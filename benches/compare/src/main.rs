@@ -17,6 +17,7 @@ mod chart;
 mod child;
 mod contender;
 mod contenders;
+mod conversions;
 mod file_runs;
 mod files;
 mod fixture;
@@ -58,18 +59,22 @@ const INTERRUPTED: u8 = 130;
 struct Compared {
     reads: Option<Results>,
     files: Option<files::Results>,
+    conversions: Option<conversions::Results>,
 }
 
 /// `None` if it was stopped.
 fn everything(options: &Options, stop: &Stop, machine: &Machine) -> Option<Compared> {
-    let (mut reads, mut files) = (None, None);
-    if options.kinds.iter().any(|kind| *kind != Kind::Files) {
+    let (mut reads, mut files, mut conversions) = (None, None, None);
+    if options.kinds.iter().any(|kind| !matches!(kind, Kind::Files | Kind::Conversions)) {
         reads = Some(Rounds::new(options, stop).run(machine.clone())?);
     }
     if options.kinds.contains(&Kind::Files) {
         files = Some(files::compare(options, stop, machine.clone())?);
     }
-    Some(Compared { reads, files })
+    if options.kinds.contains(&Kind::Conversions) {
+        conversions = Some(conversions::compare(options, stop, machine.clone())?);
+    }
+    Some(Compared { reads, files, conversions })
 }
 
 /// Runs the workloads that the options name, and returns the failures. `None` if it was stopped.
@@ -92,6 +97,10 @@ fn compare(mut options: Options, arguments: &[String]) -> io::Result<Option<Vec<
         files::write(results, &options.out)?;
         failures.extend(results.failures());
     }
+    if let Some(results) = &compared.conversions {
+        conversions::write(results, &options.out)?;
+        failures.extend(results.failures());
+    }
     complain(format_args!("written to {}", options.out.display()));
     Ok(Some(failures))
 }
@@ -112,6 +121,7 @@ fn perform(command: &str, task: &str) -> Option<ExitCode> {
     let done = match command {
         "run" => child::run(task),
         "run-files" => files::child::run(task),
+        "run-conversions" => conversions::child::run(task),
         "run-memory" => files::footprint::child(task),
         _ => return None,
     };

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use crate::contender::Contender;
+use crate::conversions::contender::Contender as Converter;
+use crate::conversions::workload::Workload as Conversion;
 use crate::file_runs::named::Named;
 use crate::files::contender::Contender as Digester;
 use crate::kind::Kind;
@@ -14,13 +16,14 @@ Usage: reapool-compare [OPTIONS]
 
 Compares reapool with other ways of reading and running a callback for each read. Contenders run in
 turns, each in a process of its own, several rounds. Prints Markdown, and writes compare.md,
-compare.json and a chart (SVG); of the files workload files.md, files.json and another chart.
+compare.json and a chart (SVG); the same three of the files workload as files, and of the conversions
+as conversions.
 
 Options:
       --quick            A smoke test: one round of few operations, depths 16 and 64, callbacks of
                          0 and 20 us
       --devices LIST     Of null, loop, disk [default: all]. The loop device needs root
-      --workloads LIST   Of random, mix, stream, latency, files [default: all]
+      --workloads LIST   Of random, mix, stream, latency, files, conversions [default: all]
       --depths LIST      Requests at a time [default: 1,16,64,128]
       --callbacks LIST   Microseconds that callbacks compute [default: 0,5,20,50,200, and at depth
                          64 also 100]
@@ -31,9 +34,16 @@ Options:
                          reapool-automatic, threads-1, rayon-2, rayon-16, rayon-16-again, rayon-64,
                          rayon-pieces-2, rayon-pieces-16, rayon-pieces-64, b3sum, b3sum-16, tokio,
                          compio, io-engine, readers-and-pool [default: all]
+      --conversions LIST Of copy, compress, sync, large, reader [default: all]
+      --converters LIST  The conversions' contenders, of reapool, aio, rayon-2, rayon-16,
+                         rayon-16-again, rayon-64, rayon-copy-16, tokio, cp, rsync, and of the
+                         reader file-reader, files-stream, buf-reader-1m, buf-reader-8k
+                         [default: all]
+      --large-mib N      The size of each of four files of the conversions [default: 1024]
+      --reader-mib N     The size of the file that the conversions' reader reads [default: 8192]
       --rounds N         [default: 5]
-      --scale F          Multiplies the numbers of operations, of mixed files, and the size of large
-                         files [default: 1]
+      --scale F          Multiplies the numbers of operations, of mixed files, and the size of the
+                         files workload's large files [default: 1]
       --workers N        Threads for callbacks, where the depth doesn't say how many [default: 2]
       --buffers KIND     plain, pool or both: the memory that reapool streams into. The pool has
                          huge pages [default: both]
@@ -57,6 +67,10 @@ pub(crate) struct Options {
     pub(crate) callbacks: Option<Vec<u64>>,
     pub(crate) contenders: Vec<Contender>,
     pub(crate) digesters: Vec<Digester>,
+    pub(crate) conversions: Vec<Conversion>,
+    pub(crate) converters: Vec<Converter>,
+    pub(crate) large_mib: u64,
+    pub(crate) reader_mib: u64,
     pub(crate) rounds: usize,
     pub(crate) scale: f64,
     pub(crate) workers: usize,
@@ -78,6 +92,10 @@ impl Options {
             callbacks: quick.then(|| vec![0, 20]),
             contenders: Contender::READERS.into_iter().chain(Contender::PAIR).collect(),
             digesters: Digester::ALL.to_vec(),
+            conversions: Conversion::ALL.to_vec(),
+            converters: Converter::ALL.to_vec(),
+            large_mib: if quick { 8 } else { 1024 },
+            reader_mib: if quick { 64 } else { 8192 },
             rounds: if quick { 1 } else { 5 },
             scale: if quick { 0.1 } else { 1.0 },
             workers: 2,
@@ -122,6 +140,14 @@ pub(crate) fn parse(arguments: &[String]) -> Result<Option<Options>, lexopt::Err
             Long("digesters") => {
                 options.digesters = parser.value()?.parse_with(list(Digester::named))?;
             }
+            Long("conversions") => {
+                options.conversions = parser.value()?.parse_with(list(conversion))?;
+            }
+            Long("converters") => {
+                options.converters = parser.value()?.parse_with(list(Converter::named))?;
+            }
+            Long("large-mib") => options.large_mib = parser.value()?.parse_with(one(mib))?,
+            Long("reader-mib") => options.reader_mib = parser.value()?.parse_with(one(mib))?,
             Long("memory") => options.memory = true,
             Long("rounds") => options.rounds = parser.value()?.parse_with(one(within(1, 1000)))?,
             Long("scale") => options.scale = parser.value()?.parse_with(one(scale))?,
@@ -165,6 +191,14 @@ fn kind(name: &str) -> Option<Kind> {
     Kind::ALL.into_iter().find(|kind| kind.name() == name)
 }
 
+fn conversion(name: &str) -> Option<Conversion> {
+    Conversion::ALL.into_iter().find(|conversion| conversion.name() == name)
+}
+
+fn mib(text: &str) -> Option<u64> {
+    within(1, 1 << 20)(text)
+}
+
 fn memories(name: &str) -> Option<Vec<Memory>> {
     match name {
         "plain" => Some(vec![Memory::Plain]),
@@ -176,7 +210,7 @@ fn memories(name: &str) -> Option<Vec<Memory>> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Digester, HELP, Named, Options, parse};
+    use super::{Converter, Digester, HELP, Named, Options, parse};
     use crate::contender::Contender;
 
     fn parsed(line: &str) -> Result<Options, String> {
@@ -209,6 +243,10 @@ mod tests {
         for &digester in Digester::ALL {
             assert!(HELP.contains(digester.name()), "{}", digester.name());
             assert_eq!(Digester::named(digester.name()), Some(digester));
+        }
+        for &converter in Converter::ALL {
+            assert!(HELP.contains(converter.name()), "{}", converter.name());
+            assert_eq!(Converter::named(converter.name()), Some(converter));
         }
     }
 }

@@ -187,11 +187,11 @@ pub(crate) fn short(value: f64) -> String {
     }
 }
 
-/// 1234567 as 1.23 M, 12345 as 12.3 k.
+/// 1234567 as 1.23 M, 12345 as 12.3 k, 12.345 as 12.3.
 pub(crate) fn thousands(value: f64) -> String {
     match value {
         1e6.. => format!("{:.2} M", value / 1e6),
         1e4.. => format!("{:.1} k", value / 1e3),
-        _ => format!("{value:.0}"),
+        _ => short(value),
     }
 }

@@ -11,6 +11,7 @@ pub(crate) mod measured;
 pub(crate) mod named;
 pub(crate) mod panels;
 pub(crate) mod programs;
+pub(crate) mod report;
 pub(crate) mod rounds;
 pub(crate) mod sections;
 pub(crate) mod tree;

@@ -8,6 +8,9 @@ use plotters::element::{PathElement, Rectangle, Text};
 use plotters::prelude::SVGBackend;
 use plotters::style::{BLACK, Color, RGBColor, WHITE};
 
+use super::bars::Metric;
+use super::named::Named;
+use super::sections::{Section, Series};
 use crate::report::thousands;
 use crate::results::Spread;
 
@@ -23,19 +26,36 @@ type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 
 /// A part of the chart.
 pub(crate) struct Panel {
-    pub(crate) title: String,
+    title: String,
     /// From the top downwards.
-    pub(crate) bars: Vec<Bar>,
+    bars: Vec<Bar>,
 }
 
-pub(crate) struct Bar {
-    pub(crate) name: &'static str,
-    pub(crate) colour: RGBColor,
-    pub(crate) spread: Spread,
+struct Bar {
+    name: &'static str,
+    colour: RGBColor,
+    spread: Spread,
+}
+
+/// The panel of a section: the contenders that have figures, those with the highest first.
+pub(crate) fn panel<W, C: Named>(
+    section: &Section<W, C>,
+    title: &str,
+    metric: Metric,
+    colour: impl Fn(C) -> RGBColor,
+) -> Panel {
+    let bar = |series: &Series<C>| {
+        let (name, colour) = (series.contender.name(), colour(series.contender));
+        Some(Bar { name, colour, spread: series.of(metric.of)? })
+    };
+    let mut bars: Vec<_> = section.series.iter().filter_map(bar).collect();
+    bars.sort_by(|one, other| other.spread.median.total_cmp(&one.spread.median));
+    Panel { title: format!("{title}: {}", metric.name), bars }
 }
 
 /// The drawing, or `None` if there is nothing to draw. Two panels are beside each other.
-pub(crate) fn draw(panels: &[Panel]) -> Result<Option<String>, Box<dyn Error>> {
+pub(crate) fn draw(mut panels: Vec<Panel>) -> Result<Option<String>, Box<dyn Error>> {
+    panels.retain(|panel| !panel.bars.is_empty());
     let Some(rows) = panels.iter().map(|panel| panel.bars.len()).max() else { return Ok(None) };
     let (columns, lines) = (panels.len().min(COLUMNS), panels.len().div_ceil(COLUMNS));
     let height = TOP + ROW * (rows as i32 + 1);

@@ -36,7 +36,6 @@ impl<C: Named> Series<C> {
 #[derive(Clone, Debug, Serialize)]
 #[serde(bound = "W: Serialize")]
 pub(crate) struct Section<W, C: Named> {
-    #[serde(flatten)]
     pub(crate) workload: W,
     pub(crate) files: u64,
     pub(crate) bytes: u64,
@@ -95,6 +94,8 @@ impl<W, C: Named> Section<W, C> {
 #[serde(bound = "W: Serialize")]
 pub(crate) struct Results<W, C: Named> {
     pub(crate) machine: Machine,
+    /// The versions of the programs that could take part.
+    pub(crate) programs: Vec<String>,
     pub(crate) rounds: usize,
     pub(crate) scale: f64,
     pub(crate) sections: Vec<Section<W, C>>,

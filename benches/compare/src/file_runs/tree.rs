@@ -7,6 +7,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use blake3::{Hash, Hasher};
+use crc32fast::Hasher as Checksum;
 use tempfile::TempDir;
 
 use crate::fixture;
@@ -41,22 +42,50 @@ fn mixed_size(number: u64) -> u64 {
     (LEAST * (most as f64 / LEAST).powf(place)) as u64
 }
 
+/// What the files hold.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Contents {
+    /// Bytes that no compression makes shorter.
+    Random,
+    /// Words of eight bytes, of which some are frequent.
+    Words,
+}
+
+impl Contents {
+    /// The eight bytes of this number.
+    const fn word(self, number: u64) -> u64 {
+        let random = scramble(number);
+        match self {
+            Self::Random => random,
+            // There are 4096 words. The longer the shift, which is as random, the fewer.
+            Self::Words => scramble((random & 0xfff) >> ((random >> 12) % 12)),
+        }
+    }
+}
+
 /// The files to make.
 pub(crate) struct Recipe<'a> {
     pub(crate) name: &'a str,
     /// The sizes, if the disk has room for this part of all.
     pub(crate) sizes: &'a dyn Fn(f64) -> Vec<u64>,
+    pub(crate) contents: Contents,
+    /// How often the files have to fit on the disk: once, and for each copy that is made of them.
+    pub(crate) copies: u64,
 }
 
 /// Files on disk, until this is dropped.
 pub(crate) struct Tree {
     /// A file for the children that lists the paths, in the same order as `paths`.
     pub(crate) list: PathBuf,
+    /// The directory that has the files, and nothing else.
+    pub(crate) root: PathBuf,
     pub(crate) paths: Vec<PathBuf>,
     /// Computed from the bytes that were written, not read back; in the order of the paths.
     pub(crate) digests: Vec<Hash>,
+    /// CRC-32, as the digests.
+    pub(crate) checksums: Vec<u32>,
     pub(crate) bytes: u64,
-    _directory: TempDir,
+    directory: TempDir,
 }
 
 impl Tree {
@@ -67,7 +96,7 @@ impl Tree {
     ) -> Result<Self, Trouble> {
         let parent = fixture::disk_directory(options)?;
         let wanted = (recipe.sizes)(1.0);
-        let needed = wanted.iter().sum::<u64>();
+        let needed = recipe.copies * wanted.iter().sum::<u64>();
         // A fifth of the disk stays free for other programs.
         let room = free(&parent).map_err(absent)? / 5 * 4;
         let sizes = if needed > room {
@@ -78,21 +107,27 @@ impl Tree {
         } else {
             wanted
         };
-        Self::of(&sizes, &parent, stop)
+        Self::of(&sizes, recipe.contents, &parent, stop)
     }
 
-    pub(crate) fn of(sizes: &[u64], parent: &Path, stop: &Stop) -> Result<Self, Trouble> {
+    pub(crate) fn of(
+        sizes: &[u64],
+        contents: Contents,
+        parent: &Path,
+        stop: &Stop,
+    ) -> Result<Self, Trouble> {
         let directory = fixture::directory_in(parent)?;
         let root = directory.path().join("files");
         make_directories(&root).map_err(absent)?;
         let (mut files, mut buffer) = (Vec::with_capacity(sizes.len()), vec![0; PIECE]);
         for (number, &size) in (0..).zip(sizes) {
             let path = root.join(format!("d{:02}/f{number:06}", number % DIRECTORIES));
-            let digest = write(&path, number, size, &mut buffer, stop)?;
-            files.push((path, digest));
+            let sums = write(&path, number, size, contents, &mut buffer, stop)?;
+            files.push((path, sums));
         }
         files.sort_by(|(one, _), (other, _)| one.cmp(other));
-        let (paths, digests): (Vec<_>, Vec<_>) = files.into_iter().unzip();
+        let (paths, sums): (Vec<_>, Vec<_>) = files.into_iter().unzip();
+        let (digests, checksums) = sums.into_iter().unzip();
         let list = directory.path().join("list");
         let lines: Vec<_> = paths.iter().map(|path| path.as_os_str().as_bytes()).collect();
         fs::write(&list, lines.join(&b'\n')).map_err(absent)?;
@@ -100,12 +135,17 @@ impl Tree {
         let opened = File::open(&root).map_err(absent)?;
         rustix::fs::syncfs(&opened).map_err(|error| absent(error.into()))?;
         let bytes = sizes.iter().sum();
-        Ok(Self { list, paths, digests, bytes, _directory: directory })
+        Ok(Self { list, root, paths, digests, checksums, bytes, directory })
     }
 
     /// The digest of all digests.
     pub(crate) fn digest(&self) -> Hash {
         digest_of(&self.digests)
+    }
+
+    /// A place beside the files, on the same file system.
+    pub(crate) fn beside(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
     }
 }
 
@@ -134,30 +174,33 @@ fn free(directory: &Path) -> io::Result<u64> {
     Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
 }
 
-/// Writes one file, and returns its digest.
+/// Writes one file, and returns its digest and its checksum.
 fn write(
     path: &Path,
     number: u64,
     size: u64,
+    contents: Contents,
     buffer: &mut [u8],
     stop: &Stop,
-) -> Result<Hash, Trouble> {
+) -> Result<(Hash, u32), Trouble> {
     let mut file = File::create(path).map_err(absent)?;
-    let (mut hasher, mut rest, mut word) = (Hasher::new(), size, number << 32);
+    let (mut hasher, mut checksum) = (Hasher::new(), Checksum::new());
+    let (mut rest, mut word) = (size, number << 32);
     while rest > 0 {
         if stop.is_asked() {
             return Err(Trouble::Stopped);
         }
         let piece = &mut buffer[..rest.min(PIECE as u64) as usize];
         for bytes in piece.chunks_mut(8) {
-            bytes.copy_from_slice(&scramble(word).to_le_bytes()[..bytes.len()]);
+            bytes.copy_from_slice(&contents.word(word).to_le_bytes()[..bytes.len()]);
             word += 1;
         }
         hasher.update(piece);
+        checksum.update(piece);
         file.write_all(piece).map_err(absent)?;
         rest -= piece.len() as u64;
     }
-    Ok(hasher.finalize())
+    Ok((hasher.finalize(), checksum.finalize()))
 }
 
 #[cfg(test)]
@@ -165,14 +208,14 @@ pub(crate) mod tests {
     use std::fs;
     use std::path::Path;
 
-    use super::{Tree, digest_of, mixed_sizes};
+    use super::{Contents, Tree, digest_of, mixed_sizes};
     use crate::stop::Stop;
 
     /// Files of these sizes beside the program.
-    pub(crate) fn tree(sizes: &[u64]) -> Tree {
+    pub(crate) fn tree(sizes: &[u64], contents: Contents) -> Tree {
         let program = std::env::current_exe().unwrap();
         let parent = program.parent().unwrap_or(Path::new("."));
-        Tree::of(sizes, parent, &Stop::never()).unwrap()
+        Tree::of(sizes, contents, parent, &Stop::never()).unwrap()
     }
 
     #[test]
@@ -189,7 +232,7 @@ pub(crate) mod tests {
     #[test]
     fn what_is_on_the_disk_is_what_was_asked_for() {
         let sizes = [3_000_001, 0, 70_000, 1 << 20, 70_000];
-        let tree = tree(&sizes);
+        let tree = tree(&sizes, Contents::Random);
         assert!(tree.paths.is_sorted());
         let contents: Vec<_> = tree.paths.iter().map(|path| fs::read(path).unwrap()).collect();
         assert_eq!(contents.iter().map(|bytes| bytes.len() as u64).collect::<Vec<_>>(), sizes);
@@ -197,6 +240,8 @@ pub(crate) mod tests {
         let digests: Vec<_> = contents.iter().map(|bytes| blake3::hash(bytes)).collect();
         assert_eq!(digests, tree.digests);
         assert_eq!(digest_of(&digests), tree.digest());
+        let checksums = contents.iter().map(|bytes| crc32fast::hash(bytes));
+        assert_eq!(checksums.collect::<Vec<_>>(), tree.checksums);
         let list = fs::read_to_string(&tree.list).unwrap();
         assert!(list.lines().map(Path::new).eq(tree.paths.iter().map(|path| path.as_path())));
         let list = tree.list.clone();

@@ -73,7 +73,7 @@ mod tests {
             ],
         );
         let (machine, sections) = (Machine::this(&[]), vec![cold]);
-        let bars = bars(&Results { machine, rounds: 3, scale: 1.0, sections });
+        let bars = bars(&Results { machine, programs: vec![], rounds: 3, scale: 1.0, sections });
         let found: Vec<_> =
             bars.iter().map(|bar| (bar.what.as_str(), bar.metric, bar.spread.median)).collect();
         let cold = "(mixed files, cold)";

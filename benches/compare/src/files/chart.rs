@@ -5,34 +5,21 @@ use std::error::Error;
 use plotters::style::RGBColor;
 
 use super::contender::Contender;
-use super::workload::{Results, Section, Shape, title};
-use crate::file_runs::bars::{BYTES, FILES, Metric};
-use crate::file_runs::named::Named;
-use crate::file_runs::panels::{self, Bar, Panel};
-use crate::file_runs::sections::Series;
+use super::workload::{Results, Shape, title};
+use crate::file_runs::bars::{BYTES, FILES};
+use crate::file_runs::panels::{self, panel};
 
-/// The drawing, or `None` if there is nothing to draw.
+/// The drawing, or `None` if there is nothing to draw. The bars are files a second for many files,
+/// megabytes a second for large ones.
 pub(super) fn draw(results: &Results) -> Result<Option<String>, Box<dyn Error>> {
-    let mut panels: Vec<_> = results.sections.iter().map(panel).collect();
-    panels.retain(|panel| !panel.bars.is_empty());
-    panels::draw(&panels)
-}
-
-/// The contenders that have figures, the fastest first: files a second for many files, megabytes a
-/// second for large ones.
-fn panel(section: &Section) -> Panel {
-    let metric: Metric = match section.workload.shape {
-        Shape::Mixed => FILES,
-        Shape::Large => BYTES,
-    };
-    let bar = |series: &Series<Contender>| {
-        let contender = series.contender;
-        let spread = series.of(metric.of)?;
-        Some(Bar { name: contender.name(), colour: colour(contender), spread })
-    };
-    let mut bars: Vec<_> = section.series.iter().filter_map(bar).collect();
-    bars.sort_by(|one, other| other.spread.median.total_cmp(&one.spread.median));
-    Panel { title: format!("{}: {}", title(section), metric.name), bars }
+    let panels = results.sections.iter().map(|section| {
+        let metric = match section.workload.shape {
+            Shape::Mixed => FILES,
+            Shape::Large => BYTES,
+        };
+        panel(section, &title(section), metric, colour)
+    });
+    panels::draw(panels.collect())
 }
 
 /// The crate's bars are red; families have similar colours.

@@ -8,16 +8,15 @@ use super::workload::{Results, Section, title};
 use crate::file_runs::bars::{self, Bar};
 use crate::file_runs::measured::Measured;
 use crate::file_runs::named::Named;
+use crate::file_runs::report;
 use crate::file_runs::sections::Series;
-use crate::report::{self, short, spread, thousands};
+use crate::report::{short, spread, thousands};
 use crate::results::Spread;
 
 /// The machine, a table for each section, and the ratios.
 pub(super) fn full(results: &Results, bars: &[Bar]) -> String {
     let mut text = String::new();
-    report::heading(&mut text, "Files", &results.machine);
-    let _ = writeln!(text, "- {} rounds, scale {}", results.rounds, results.scale);
-    let _ = writeln!(text, "- options: `{}`", results.machine.arguments.join(" "));
+    report::heading(&mut text, "Files", results);
     let _ = writeln!(text, "\nFrom a list of paths to a BLAKE3 digest of every file.");
     for section in &results.sections {
         let _ = writeln!(text, "\n## {}\n", title(section));
@@ -58,8 +57,7 @@ fn row(series: &Series<Contender>, to_best: Option<Spread>) -> String {
         series.of(Measured::peak_mib),
     );
     let (Some(files), Some(bytes), Some(cpu), Some(peak)) = figures else {
-        let why = series.trouble.as_ref().map_or_else(|| "no rounds".into(), ToString::to_string);
-        return format!("| {name} | {why} |");
+        return report::without_figures(series);
     };
     let share = |used: fn(&Measured) -> f64| {
         let share = series.of(|round| used(round) / round.files as f64);

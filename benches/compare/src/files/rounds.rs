@@ -6,8 +6,9 @@ use super::contender::Contender;
 use super::task::{Digested, Task};
 use super::workload::{Cache, Results, Section, Shape, Workload};
 use crate::file_runs::measured::Measured;
+use crate::file_runs::programs;
 use crate::file_runs::rounds::Rounds;
-use crate::file_runs::tree::{Recipe, Tree};
+use crate::file_runs::tree::{Contents, Recipe, Tree};
 use crate::machine::Machine;
 use crate::options::Options;
 use crate::progress::Progress;
@@ -24,8 +25,12 @@ pub(crate) fn compare(options: &Options, stop: &Stop, machine: Machine) -> Optio
     let mut sections = Vec::new();
     for shape in Shape::ALL {
         rounds.progress.say(&format!("{} files: getting ready", shape.name()));
-        let recipe =
-            Recipe { name: shape.name(), sizes: &|part| shape.sizes(options.scale * part) };
+        let recipe = Recipe {
+            name: shape.name(),
+            sizes: &|part| shape.sizes(options.scale * part),
+            contents: Contents::Random,
+            copies: 1,
+        };
         let workloads = Cache::ALL.map(|cache| Workload { shape, cache });
         match Tree::make(&recipe, options, stop) {
             Ok(tree) => {
@@ -43,7 +48,8 @@ pub(crate) fn compare(options: &Options, stop: &Stop, machine: Machine) -> Optio
     }
     let Options { rounds: count, scale, .. } = *options;
     rounds.progress.finish();
-    Some(Results { machine, rounds: count, scale, sections })
+    let programs = vec![programs::version("b3sum")];
+    Some(Results { machine, programs, rounds: count, scale, sections })
 }
 
 /// All rounds with these files.
@@ -88,7 +94,7 @@ mod tests {
         let machine = Machine::this(&[]);
         let workload = Workload { shape: Shape::Large, cache: Cache::Warm };
         let sections = vec![section(workload, vec![tokio])];
-        let results = Results { machine, rounds: 1, scale: 1.0, sections };
+        let results = Results { machine, programs: vec![], rounds: 1, scale: 1.0, sections };
         let failures = results.failures();
         assert!(failures[0].starts_with("tokio (large files, warm): "), "{failures:?}");
     }

@@ -53,8 +53,8 @@ mod tests {
 
     use super::{Name, digests};
     use crate::file_runs::named::Named;
-    use crate::file_runs::tree::{self, Tree};
-    use crate::stderr;
+    use crate::file_runs::tree::{self, Contents, Tree};
+    use crate::stderr::skipped;
     use crate::stop::Trouble;
 
     /// Sizes around those of a block, a piece and a huge page.
@@ -68,7 +68,7 @@ mod tests {
 
     fn tree(copies: usize) -> Tree {
         let sizes: Vec<_> = (0..copies).flat_map(|_| SIZES).collect();
-        tree::tests::tree(&sizes)
+        tree::tests::tree(&sizes, Contents::Random)
     }
 
     #[test]
@@ -80,7 +80,7 @@ mod tests {
             let digests = match digests(contender, &tree.paths.clone().into()) {
                 Ok(digests) => digests,
                 Err(Trouble::Unavailable(reason)) if MAY_LACK.contains(&contender) => {
-                    stderr::complain(format_args!("skipped: {name}: {reason}"));
+                    skipped(format_args!("{name}: {reason}"));
                     continue;
                 }
                 Err(trouble) => panic!("{name}: {trouble}"),
