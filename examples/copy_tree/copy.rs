@@ -7,8 +7,8 @@ use std::path::Path;
 use blake3::{Hash, Hasher};
 use reapool::{FileInfo, SourceFile, TargetFile};
 
-use crate::attributes::{Attributes, NotKept};
 use crate::roots::Roots;
+use crate::shared::attributes::{Attributes, NotKept};
 
 /// How all files are copied.
 pub(crate) struct Copier {

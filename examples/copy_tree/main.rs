@@ -6,7 +6,6 @@
 //! Each file is read ahead of its copy and written behind it, and gets its name when it is
 //! complete: `Files::convert` with a function that changes nothing.
 
-mod attributes;
 mod copy;
 mod options;
 mod partial;
@@ -28,12 +27,13 @@ use reapool::{
 use crate::copy::{Copied, Copier};
 use crate::options::{Fsync, HELP, Options, parse_arguments};
 use crate::roots::Roots;
+use crate::shared::directories::Directories;
 use crate::shared::fallbacks::Fallbacks;
 use crate::shared::interrupt::Interrupt;
-use crate::shared::names::reason;
+use crate::shared::names::{innermost, reason};
 use crate::shared::screen::Screen;
 use crate::shared::watch::Watch;
-use crate::tree::{Directories, Tree};
+use crate::tree::Tree;
 use crate::verify::{Expected, verify};
 
 const FAILURE: u8 = 1;
@@ -120,11 +120,12 @@ fn wait(
             Err(error) if error.kind() == FileErrorKind::Stopped => {}
             Err(error) => {
                 let of_target = [FileOperation::Create, FileOperation::Write];
-                let path = match error.target.as_ref() {
-                    Some(target) if of_target.contains(&error.operation) => target.clone(),
-                    _ => roots.source_of(&error.path),
-                };
-                screen.fail(&path, reason(&error));
+                match error.target.as_ref() {
+                    Some(target) if of_target.contains(&error.operation) => {
+                        screen.fail(target, innermost(&error.source));
+                    }
+                    _ => screen.fail(&roots.source_of(&error.path), reason(&error)),
+                }
             }
         }
     }

@@ -1,13 +1,12 @@
 //! The directories to copy from and to, and the paths of a file in them.
 
-use std::fmt::Display;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use reapool::{Files, FilesBuilder, FilesError};
 
-use crate::shared::names::escaped;
+use crate::shared::nesting::{self, parent, say};
 
 #[derive(Clone)]
 pub(crate) struct Roots {
@@ -22,26 +21,11 @@ impl Roots {
     /// Refuses to copy a source that is no directory. Also refuses to copy a directory into itself,
     /// which would never end, or over a directory that it is in.
     pub(crate) fn new(source: PathBuf, target: PathBuf) -> Result<Self, String> {
-        let say = |path: &Path, what: &dyn Display| format!("{}: {what}", escaped(path).0);
         let found = fs::canonicalize(&source).map_err(|error| say(&source, &error))?;
         if !found.is_dir() {
             return Err(say(&source, &"not a directory"));
         }
-        let (within, around) = match fs::canonicalize(&target) {
-            Ok(target) => (target.starts_with(&found), found.starts_with(&target)),
-            // It is going to be made, so its parent has to exist.
-            Err(_) => {
-                let parent = parent(&target);
-                let parent = fs::canonicalize(&parent).map_err(|error| say(&parent, &error))?;
-                (parent.starts_with(&found), false)
-            }
-        };
-        if within {
-            return Err(say(&target, &"is in the directory that is to be copied"));
-        }
-        if around {
-            return Err(say(&target, &"has in it the directory that is to be copied"));
-        }
+        nesting::check(&found, &target)?;
         Ok(Self { prefix: source.clone(), source, target })
     }
 
@@ -97,13 +81,4 @@ impl Roots {
 fn joined(root: &Path, below: &Path) -> PathBuf {
     // Joining an empty path would add a slash.
     if below.as_os_str().is_empty() { root.to_owned() } else { root.join(below) }
-}
-
-fn parent(path: &Path) -> PathBuf {
-    match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
-        Some(_) => ".".into(),
-        // The path is the root, or empty.
-        None => path.to_owned(),
-    }
 }

@@ -1,22 +1,17 @@
 //! Walks the source's tree, and makes its directories and symbolic links in the target.
 
-use std::fs::{self, DirBuilder, File};
+use std::fs;
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, symlink};
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
 
+use reapool::Links;
 use walkdir::{DirEntry, WalkDir};
 
-use crate::attributes::Attributes;
 use crate::partial::Place;
 use crate::roots::Roots;
+use crate::shared::directories::Directories;
 use crate::shared::screen::Screen;
-
-/// The directories that were made or found, with the attributes of their sources. Each comes after
-/// the one that it is in.
-#[derive(Clone, Default)]
-pub(crate) struct Directories(Arc<Mutex<Vec<(PathBuf, Attributes)>>>);
 
 /// A path, and what is wrong with it.
 type Problem = (PathBuf, io::Error);
@@ -68,25 +63,10 @@ impl Tree {
         place.take(partial)
     }
 
-    /// Permissions come at the end, as they may forbid writing into the directory.
     fn make_directory(&self, target: &Path, source: &Path) -> Result<(), Problem> {
-        let is_root = target == self.roots.target();
-        // The source itself may be named by a link. Another link has taken a directory's place.
-        let found = if is_root { fs::metadata(source) } else { fs::symlink_metadata(source) };
-        let attributes = found.and_then(|found| match found.is_dir() {
-            true => Attributes::of(&found),
-            false => Err(io::ErrorKind::NotADirectory.into()),
-        });
-        let attributes = attributes.map_err(|error| (source.to_owned(), error))?;
-        match DirBuilder::new().mode(0o700).create(target) {
-            Ok(()) => {}
-            // A link to a directory may lead out of the target.
-            Err(_) if target.is_dir() && (is_root || !target.is_symlink()) => {}
-            Err(error) => return Err((target.to_owned(), error)),
-        }
-        let mut directories = self.directories.0.lock().unwrap_or_else(PoisonError::into_inner);
-        directories.push((target.to_owned(), attributes));
-        Ok(())
+        // The roots themselves may be named by links.
+        let links = if target == self.roots.target() { Links::Follow } else { Links::Refuse };
+        self.directories.make(source, target, links)
     }
 }
 
@@ -109,25 +89,4 @@ impl Iterator for Tree {
             }
         }
     }
-}
-
-impl Directories {
-    /// Gives the directories their permissions and times, when nothing will be made in them any
-    /// more.
-    pub(crate) fn finish(&self, sync: bool, screen: &Screen) {
-        let directories =
-            std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
-        // From the inside out: a directory may not be entered any more afterwards.
-        for (path, attributes) in directories.into_iter().rev() {
-            if let Err(error) = finish(&path, &attributes, sync, screen) {
-                screen.fail(&path, error);
-            }
-        }
-    }
-}
-
-fn finish(path: &Path, attributes: &Attributes, sync: bool, screen: &Screen) -> io::Result<()> {
-    let directory = File::open(path)?;
-    attributes.give(&directory).iter().for_each(|not_kept| screen.fail(path, not_kept));
-    if sync { directory.sync_all() } else { Ok(()) }
 }

@@ -3,16 +3,20 @@
 
 #![allow(dead_code, unused_imports, unused_macros, reason = "each program uses a part")]
 
+pub(crate) mod attributes;
 pub(crate) mod backend;
 pub(crate) mod descriptors;
+pub(crate) mod directories;
 pub(crate) mod fallbacks;
 pub(crate) mod interrupt;
 pub(crate) mod names;
+pub(crate) mod nesting;
 pub(crate) mod output;
 pub(crate) mod readable;
 pub(crate) mod screen;
 pub(crate) mod settings;
 pub(crate) mod signals;
+pub(crate) mod totals;
 pub(crate) mod watch;
 
 use std::error::Error;

@@ -26,8 +26,8 @@ pub(crate) fn checksum_line(path: &Path, hash: Hash) -> String {
     format!("{mark}{hash}  {path}\n")
 }
 
-/// The error at the bottom, which the others explain.
-fn innermost(error: &io::Error) -> &dyn Error {
+/// The error at the bottom, which the others explain: for a line that has the path already.
+pub(crate) fn innermost(error: &io::Error) -> &dyn Error {
     let mut innermost: &dyn Error = error;
     while let Some(source) = innermost.source() {
         innermost = source;
@@ -35,15 +35,13 @@ fn innermost(error: &io::Error) -> &dyn Error {
     innermost
 }
 
-/// Why a file could not be read, or not be written.
+/// Why a file could not be read, or its target not be written.
 pub(crate) fn reason(error: &FileError) -> String {
     match (error.kind(), error.operation) {
         (FileErrorKind::NotAFile, _) => "not a regular file".to_owned(),
         (FileErrorKind::Refused, _) => "a symbolic link has taken its place".to_owned(),
         // The message of the panic is on the standard error already.
         (FileErrorKind::Panicked, _) => "given up because of an internal error".to_owned(),
-        // The path is said before it.
-        (_, FileOperation::Create | FileOperation::Write) => innermost(&error.source).to_string(),
         (_, FileOperation::Read) => format!("read at offset {}: {}", error.offset, error.source),
         _ => error.source.to_string(),
     }

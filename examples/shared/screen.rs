@@ -6,10 +6,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressStyle};
 use reapool::FilesProgressSnapshot;
 
 use super::names::escaped;
+use super::totals::{Amount, Progress};
 
 /// Messages to the user of the program. All clones are the same screen.
 #[derive(Clone)]
@@ -23,7 +24,7 @@ impl Screen {
     pub(crate) fn new(program: &'static str, quiet: bool) -> Self {
         // Draws nothing unless the standard error is a terminal.
         let bar = if quiet { ProgressBar::hidden() } else { ProgressBar::no_length() };
-        let style = ProgressStyle::with_template("{spinner} {msg}");
+        let style = ProgressStyle::with_template("{spinner} {wide_msg}");
         bar.set_style(style.expect("the template is well-formed"));
         Self { program, bar, failures: Arc::default() }
     }
@@ -32,10 +33,12 @@ impl Screen {
         !self.bar.is_hidden()
     }
 
-    pub(crate) fn show(&self, now: &FilesProgressSnapshot) {
-        let files = now.done + now.failed;
-        let rate = HumanBytes(now.bytes_per_second as u64);
-        self.bar.set_message(format!("{files} files, {}, {rate}/s", HumanBytes(now.bytes)));
+    /// Has the bar say how far a run has come, after a text.
+    pub(crate) fn show(&self, what: &str, now: &FilesProgressSnapshot, total: Option<Amount>) {
+        let done = Amount { files: now.done + now.failed, bytes: now.bytes };
+        let (bytes_per_second, elapsed) = (now.bytes_per_second, now.elapsed);
+        let progress = Progress { done, bytes_per_second, elapsed, total };
+        self.bar.set_message(format!("{what}{progress}"));
         self.bar.tick();
     }
 
@@ -57,7 +60,12 @@ impl Screen {
     pub(crate) fn fail(&self, path: &Path, reason: impl fmt::Display) {
         // Relaxed: the thread that reads it has joined the threads that fail.
         self.failures.fetch_add(1, Ordering::Relaxed);
-        self.say(format_args!("{}: {reason}", escaped(path).0));
+        self.note(path, reason);
+    }
+
+    /// Says something about a file that is no failure.
+    pub(crate) fn note(&self, path: &Path, what: impl fmt::Display) {
+        self.say(format_args!("{}: {what}", escaped(path).0));
     }
 
     pub(crate) fn failures(&self) -> u64 {

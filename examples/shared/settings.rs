@@ -80,6 +80,21 @@ impl Settings {
         Ok(())
     }
 
+    /// The same settings with so many bytes of memory.
+    pub(crate) fn with_memory(&self, memory: usize) -> Self {
+        Self { memory, ..self.clone() }
+    }
+
+    /// The same settings with at least so many requests under way at a time.
+    pub(crate) fn with_depth_from(&self, least: usize) -> Self {
+        Self { depth: self.depth.max(least), ..self.clone() }
+    }
+
+    /// How many workers the dispatcher has.
+    pub(crate) fn workers(&self) -> usize {
+        self.workers.unwrap_or_else(num_cpus::get)
+    }
+
     pub(crate) fn dispatcher(&self) -> Result<Dispatcher, BuildError> {
         let mut builder = Dispatcher::builder().backend(self.backend).depth(self.depth);
         if let Some(workers) = self.workers {

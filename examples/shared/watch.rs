@@ -6,19 +6,46 @@ use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use reapool::{FilesProgress, FilesRun};
+use reapool::{FilesProgress, FilesRun, FilesStopper};
 
 use super::interrupt::Interrupt;
 use super::output::Output;
 use super::screen::Screen;
+use super::totals::Totals;
 
 /// How often it looks: seldom enough to cost nothing, and often enough for a person.
 const INTERVAL: Duration = Duration::from_millis(50);
+
+/// A run that is watched.
+pub(crate) struct Stage {
+    stopper: FilesStopper,
+    progress: FilesProgress,
+    totals: Option<Totals>,
+    /// What is done to the files, if the bar is to say so.
+    what: &'static str,
+}
+
+impl Stage {
+    pub(crate) fn of<T: 'static>(run: &FilesRun<T>) -> Self {
+        Self { stopper: run.stopper(), progress: run.progress(), totals: None, what: "" }
+    }
+
+    /// The bar says how much of this is done.
+    pub(crate) fn counted(self, totals: &Totals) -> Self {
+        Self { totals: Some(totals.clone()), ..self }
+    }
+
+    /// The bar begins with this text.
+    pub(crate) fn called(self, what: &'static str) -> Self {
+        Self { what, ..self }
+    }
+}
 
 /// Ends the thread when dropped.
 pub(crate) struct Watch {
     end: Option<Sender<()>>,
     thread: Option<JoinHandle<()>>,
+    /// Of the first run.
     progress: FilesProgress,
 }
 
@@ -29,18 +56,30 @@ impl Watch {
         screen: &Screen,
         output: Option<&Output>,
     ) -> io::Result<Self> {
+        Self::over(Stage::of(run), Vec::new(), interrupt, screen, output)
+    }
+
+    /// Looks after several runs, of which each works on what comes out of the one before. The bar
+    /// is that of the first that has not finished.
+    pub(crate) fn over(
+        first: Stage,
+        others: Vec<Stage>,
+        interrupt: &Interrupt,
+        screen: &Screen,
+        output: Option<&Output>,
+    ) -> io::Result<Self> {
         let (end, ended) = mpsc::channel();
-        let (stopper, progress) = (run.stopper(), run.progress());
-        let own = progress.clone();
+        let progress = first.progress.clone();
+        let stages: Vec<Stage> = [first].into_iter().chain(others).collect();
         let (interrupt, screen, output) = (interrupt.clone(), screen.clone(), output.cloned());
         let look = move || {
             while ended.recv_timeout(INTERVAL) == Err(RecvTimeoutError::Timeout) {
                 let is_wanted = output.as_ref().is_none_or(Output::refresh);
                 if !is_wanted || interrupt.has_come() {
-                    stopper.stop();
+                    stages.iter().for_each(|stage| stage.stopper.stop());
                 }
                 if screen.has_bar() {
-                    screen.show(&own.snapshot());
+                    show(&stages, &screen);
                 }
             }
             screen.clear();
@@ -51,6 +90,13 @@ impl Watch {
 
     pub(crate) fn progress(&self) -> &FilesProgress {
         &self.progress
+    }
+}
+
+fn show(stages: &[Stage], screen: &Screen) {
+    let snapshots = stages.iter().map(|stage| (stage, stage.progress.snapshot()));
+    if let Some((stage, now)) = snapshots.into_iter().find(|(_, now)| !now.finished) {
+        screen.show(stage.what, &now, stage.totals.as_ref().and_then(Totals::get));
     }
 }
 

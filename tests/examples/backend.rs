@@ -10,9 +10,10 @@ use crate::support::confined::refuse;
 use crate::support::{known_file, scratch};
 
 /// The programs that end by themselves, with arguments for which they succeed.
-const PROGRAMS: [(&str, &[&str]); 8] = [
+const PROGRAMS: [(&str, &[&str]); 9] = [
     ("aio_callback", &["file"]),
     ("checksum", &["file"]),
+    ("convert", &["--to=target", "--format=zstd", "source"]),
     ("copy_tree", &["source", "target"]),
     ("feed", &[]),
     ("histogram", &["file"]),

@@ -53,7 +53,7 @@ pub(crate) fn walk(root: &Path) -> Vec<PathBuf> {
     entries.map(|entry| entry.unwrap().path().strip_prefix(root).unwrap().to_owned()).collect()
 }
 
-fn assert_same(source: &Path, target: &Path) {
+pub(crate) fn assert_same(source: &Path, target: &Path) {
     assert_eq!(walk(source), walk(target));
     for path in walk(source) {
         let (source, target) = (source.join(&path), target.join(&path));

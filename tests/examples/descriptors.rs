@@ -67,6 +67,25 @@ fn copy_tree_copies_all_files() {
 }
 
 #[test]
+fn convert_converts_all_files() {
+    let directory = scratch();
+    let names = make_files(&directory.path().join("source"), "contents");
+    let verify = &["--policy=direct", "--verify"][..];
+    for (limit, options) in [(LIMIT, &[][..]), (LIMIT, verify), (150, &["--fsync"]), (150, verify)]
+    {
+        let mut command = limited("convert", directory.path(), limit);
+        succeeds(&command.args(options).args(["--to=target", "source"]).output().unwrap());
+        let mut command = limited("convert", directory.path(), limit);
+        let back = ["--decompress", "--remove", "target"];
+        succeeds(&command.args(options).args(back).output().unwrap());
+        for name in &names {
+            assert_eq!(fs::read(directory.path().join("target").join(name)).unwrap(), b"contents");
+        }
+        fs::remove_dir_all(directory.path().join("target")).unwrap();
+    }
+}
+
+#[test]
 fn search_prints_all_lines() {
     let directory = scratch();
     // More than is kept in memory of each file, so that all have temporary files.

@@ -6,6 +6,14 @@ mod backend;
 #[path = "../../examples/search/carry.rs"]
 mod carry;
 mod checksum;
+mod convert;
+mod convert_attributes;
+mod convert_choice;
+mod convert_corrupt;
+mod convert_meanwhile;
+mod convert_removal;
+mod convert_rules;
+mod convert_terminal;
 mod copy_tree;
 mod copy_tree_meanwhile;
 mod copy_tree_names;
@@ -21,6 +29,9 @@ mod partial;
 #[path = "../../examples/search/pattern.rs"]
 mod pattern;
 mod program;
+mod progress;
+#[path = "../../examples/convert/rule.rs"]
+mod rule;
 #[path = "../../examples/search/scan.rs"]
 mod scan;
 mod scrub;
@@ -36,3 +47,5 @@ mod signals;
 mod small;
 #[path = "../support/mod.rs"]
 mod support;
+#[path = "../../examples/shared/totals.rs"]
+mod totals;

@@ -23,8 +23,9 @@ fn pipes_are_not_waited_for() {
         known_file(directory.path(), "file", 10);
         fs::create_dir(path("source")).unwrap();
         make_fifo(&path("source/fifo"));
-        let cases: [(&str, &[&str], i32); 5] = [
+        let cases: [(&str, &[&str], i32); 6] = [
             ("checksum", &["fifo", "file"], 1),
+            ("convert", &["fifo", "file"], 1),
             ("copy_tree", &["source", "target"], 1),
             ("histogram", &["fifo", "file"], 1),
             ("scrub", &["fifo", "file"], 1),
@@ -35,9 +36,14 @@ fn pipes_are_not_waited_for() {
             let said = stderr(&output);
             assert!(said.contains("fifo: "), "{name}: {said}");
             assert_eq!((said.lines().count(), output.status.code()), (1, Some(status)), "{name}");
-            assert_eq!(output.stdout.is_empty(), name == "copy_tree", "{name}");
+            assert_eq!(output.stdout.is_empty(), makes_files(name), "{name}");
         }
     });
+}
+
+/// Whether it makes files, and prints nothing.
+fn makes_files(name: &str) -> bool {
+    ["convert", "copy_tree"].contains(&name)
 }
 
 /// Starts a program, whatever the tests themselves do about signals.
@@ -78,8 +84,9 @@ fn the_first_signal_ends_a_program_at_work() {
     watched(|| {
         let directory = scratch();
         make_large(directory.path());
-        let programs: [(&str, &[&str]); 6] = [
+        let programs: [(&str, &[&str]); 7] = [
             ("checksum", &["source"]),
+            ("convert", &["--format=zstd", "--to=target", "source"]),
             ("copy_tree", &["--policy=buffered", "source", "target"]),
             ("histogram", &["source/large"]),
             ("scrub", &["--rate=1", "--status=0", "source/large"]),
@@ -90,7 +97,7 @@ fn the_first_signal_ends_a_program_at_work() {
             for signal in ENDING {
                 let mut child = start(name, directory.path(), arguments);
                 await_listener(&mut child, name, signal);
-                if name == "copy_tree" {
+                if makes_files(name) {
                     await_partial(&directory.path().join("target"));
                 }
                 send(&child, signal);
@@ -99,7 +106,7 @@ fn the_first_signal_ends_a_program_at_work() {
                 let status = child.wait().unwrap();
                 drop(input);
                 assert_eq!(status.code(), Some(128 + signal as i32), "{name} {signal}: {status}");
-                if name == "copy_tree" {
+                if makes_files(name) {
                     let left = fs::read_dir(directory.path().join("target")).unwrap();
                     assert_eq!(left.count(), 0, "{signal}");
                 }

@@ -57,7 +57,8 @@ impl AioLoop {
         let mut ready: Vec<usize> = (0..depth).collect();
         loop {
             self.fill(&mut ready, numbers, &mut pointers);
-            // SAFETY: the buffers are touched again only after their events, and outlive the context.
+            // SAFETY: the buffers are touched again only after their events, and outlive the
+            // context.
             unsafe { self.aio.submit(&mut pointers) };
             if ready.len() == depth {
                 return;

@@ -5,7 +5,7 @@ use std::fmt;
 use std::fs::{self, File, FileTimes, Permissions};
 use std::io;
 use std::os::fd::AsFd;
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
 use std::time::SystemTime;
 
 use reapool::{Metadata, TargetFile};
@@ -60,6 +60,22 @@ impl Attributes {
         let times = copy.set_times(times).map_err(|error| NotKept { what: "times", error });
         let permissions = self.permit(copy).map_err(|error| NotKept { what: "permissions", error });
         [times, permissions].into_iter().filter_map(Result::err).collect()
+    }
+
+    /// Gives the owner and the group to a copy, as far as this process may. What it was not allowed
+    /// to give, its permissions must not be for: these are what the result has.
+    pub(crate) fn give_owner(mut self, copy: &File) -> io::Result<Self> {
+        let (user, group) = self.owner;
+        let is_allowed = |changed: io::Result<()>| match changed {
+            Err(error) if error.kind() != io::ErrorKind::PermissionDenied => Err(error),
+            changed => Ok(changed.is_ok()),
+        };
+        // The group first: an owner may change it, who is another afterwards.
+        if !is_allowed(fchown(copy, None, Some(group)))? {
+            self.mode &= !libc::S_IRWXG | (self.mode & libc::S_IRWXO) << 3;
+        }
+        is_allowed(fchown(copy, Some(user), None))?;
+        Ok(self)
     }
 
     fn permit(&self, copy: &File) -> io::Result<()> {
