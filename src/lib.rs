@@ -149,6 +149,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! [`Files::convert`] goes from files to files: a function is given each source to read and its
+//! target to write. A target has its name when all of it is written, and not before.
+//!
 //! # The life of a job
 //!
 //! ```text
