@@ -123,7 +123,7 @@ mod tests {
         let header = row("contender");
         assert_eq!([header[4], header[6], header[8]], ["/ reapool", "/ reapool", "/ cp"]);
         let rayon = row("rayon-16");
-        assert_eq!([rayon[4], rayon[6], rayon[8]], ["0.13", "8.00", "1.00"]);
+        assert_eq!([rayon[4], rayon[6], rayon[8]], ["0.12", "8.00", "1.00"]);
         assert!(row("rsync")[2].contains("not available"), "{report}");
         assert!(report.contains("cp 9.1"), "{report}");
     }
