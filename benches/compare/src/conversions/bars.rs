@@ -2,12 +2,13 @@
 
 use super::contender::Contender::{self, FileReader, FilesStream, Rayon16, Rayon16Again, Reapool};
 use super::workload::{Results, Section, Workload};
-use crate::file_runs::bars::{Bar, Metric, push};
-use crate::file_runs::measured::Measured;
+use crate::file_runs::bars::{Bar, push};
+use crate::file_runs::measured::{Best, Measured, Metric};
 
 pub(super) const CPU: Metric =
-    Metric { name: "CPU s", of: |measured| (measured.user_us + measured.system_us) / 1e6 };
-pub(super) const PEAK: Metric = Metric { name: "peak MiB", of: Measured::peak_mib };
+    Metric { name: "CPU s", of: Measured::cpu_seconds, best: Best::Lowest };
+pub(super) const PEAK: Metric =
+    Metric { name: "peak MiB", of: Measured::peak_mib, best: Best::Lowest };
 
 /// The ratios that the results have figures for.
 pub(super) fn bars(results: &Results) -> Vec<Bar> {
@@ -20,29 +21,16 @@ pub(super) fn bars(results: &Results) -> Vec<Bar> {
             _ => &[Reapool],
         };
         for &way in ways {
-            let fastest = section.best(Contender::is_rival, speed.of);
-            push(&mut bars, section, way, fastest, speed, "");
-            for metric in [CPU, PEAK] {
-                let least = section.best(Contender::is_rival, |measured| -(metric.of)(measured));
-                push(&mut bars, section, way, least, metric, "");
+            for metric in [speed, CPU, PEAK] {
+                let best = section.best(Contender::is_rival, metric);
+                push(&mut bars, section, way, best, metric, "");
             }
         }
     }
     bars
 }
 
-/// The contender that is the best of all in a figure of which more is better, or less.
-pub(super) fn best(section: &Section, metric: Metric, more: More) -> Option<Contender> {
-    let sign = match more {
-        More::IsBetter => 1.0,
-        More::IsWorse => -1.0,
-    };
-    let counts = |contender| contender != Rayon16Again;
-    section.best(counts, |measured| sign * (metric.of)(measured))
-}
-
-#[derive(Clone, Copy)]
-pub(super) enum More {
-    IsBetter,
-    IsWorse,
+/// The contender that is the best of all in a figure.
+pub(super) fn best(section: &Section, metric: Metric) -> Option<Contender> {
+    section.best(|contender| contender != Rayon16Again, metric)
 }

@@ -2,10 +2,11 @@
 
 use std::fmt::Write;
 
-use super::bars::{CPU, More, PEAK, best};
+use super::bars::{CPU, PEAK, best};
 use super::contender::Contender;
 use super::workload::{Results, Section, title};
-use crate::file_runs::bars::{self, BYTES, Bar, FILES, Metric};
+use crate::file_runs::bars::{self, Bar};
+use crate::file_runs::measured::{BYTES, FILES, Metric};
 use crate::file_runs::named::Named;
 use crate::file_runs::report;
 use crate::file_runs::sections::Series;
@@ -42,9 +43,9 @@ struct Best {
 
 fn table(text: &mut String, section: &Section) {
     let best = Best {
-        speed: best(section, section.workload.speed(), More::IsBetter),
-        cpu: best(section, CPU, More::IsWorse),
-        peak: best(section, PEAK, More::IsWorse),
+        speed: best(section, section.workload.speed()),
+        cpu: best(section, CPU),
+        peak: best(section, PEAK),
     };
     let beside = |best: Option<Contender>| best.map_or("best", Named::name);
     let _ = writeln!(text, "Medians, with lowest-highest round; peak is resident memory.\n");

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::contender::Contender;
-use crate::file_runs::bars::{BYTES, FILES, Metric};
+use crate::file_runs::measured::{BYTES, FILES, Metric};
 use crate::file_runs::sections;
 use crate::file_runs::tree::mixed_sizes;
 use crate::options::Options;

@@ -4,7 +4,7 @@ use std::fmt::{Display, Write};
 
 use serde::Serialize;
 
-use super::measured::Measured;
+use super::measured::Metric;
 use super::named::Named;
 use super::sections::Section;
 use crate::results::Spread;
@@ -19,16 +19,6 @@ pub(crate) struct Bar {
     /// The spread of the rounds.
     pub(crate) spread: Spread,
 }
-
-/// The figure that is divided, and its name.
-#[derive(Clone, Copy)]
-pub(crate) struct Metric {
-    pub(crate) name: &'static str,
-    pub(crate) of: fn(&Measured) -> f64,
-}
-
-pub(crate) const FILES: Metric = Metric { name: "files/s", of: Measured::files_per_second };
-pub(crate) const BYTES: Metric = Metric { name: "MB/s", of: Measured::megabytes_per_second };
 
 /// Adds the line of two contenders, if both have figures.
 pub(crate) fn push<W: Display, C: Named>(

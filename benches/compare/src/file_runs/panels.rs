@@ -8,7 +8,7 @@ use plotters::element::{PathElement, Rectangle, Text};
 use plotters::prelude::SVGBackend;
 use plotters::style::{BLACK, Color, RGBColor, WHITE};
 
-use super::bars::Metric;
+use super::measured::Metric;
 use super::named::Named;
 use super::sections::{Section, Series};
 use crate::report::thousands;
@@ -37,7 +37,7 @@ struct Bar {
     spread: Spread,
 }
 
-/// The panel of a section: the contenders that have figures, those with the highest first.
+/// The panel of a section: the contenders that have figures, the best first.
 pub(crate) fn panel<W, C: Named>(
     section: &Section<W, C>,
     title: &str,
@@ -49,24 +49,35 @@ pub(crate) fn panel<W, C: Named>(
         Some(Bar { name, colour, spread: series.of(metric.of)? })
     };
     let mut bars: Vec<_> = section.series.iter().filter_map(bar).collect();
-    bars.sort_by(|one, other| other.spread.median.total_cmp(&one.spread.median));
+    bars.sort_by(|one, other| metric.compare(&other.spread, &one.spread));
     Panel { title: format!("{title}: {}", metric.name), bars }
 }
 
 /// The drawing, or `None` if there is nothing to draw. Two panels are beside each other.
 pub(crate) fn draw(mut panels: Vec<Panel>) -> Result<Option<String>, Box<dyn Error>> {
     panels.retain(|panel| !panel.bars.is_empty());
-    let Some(rows) = panels.iter().map(|panel| panel.bars.len()).max() else { return Ok(None) };
-    let (columns, lines) = (panels.len().min(COLUMNS), panels.len().div_ceil(COLUMNS));
-    let height = TOP + ROW * (rows as i32 + 1);
-    let size = (WIDTH as u32 * columns as u32, height as u32 * lines as u32);
+    if panels.is_empty() {
+        return Ok(None);
+    }
+    // A line of panels is as high as the highest of them needs.
+    let rows = |line: &[Panel]| line.iter().map(|panel| panel.bars.len() as i32).max().unwrap_or(0);
+    let heights = panels.chunks(COLUMNS).map(|line| TOP + ROW * (rows(line) + 1));
+    let heights: Vec<_> = heights.collect();
+    let size = (WIDTH * panels.len().min(COLUMNS) as i32, heights.iter().sum::<i32>());
     let mut drawing = String::new();
-    let root = SVGBackend::with_string(&mut drawing, size).into_drawing_area();
+    let root = SVGBackend::with_string(&mut drawing, (size.0 as u32, size.1 as u32));
+    let root = root.into_drawing_area();
     root.fill(&WHITE)?;
-    for (panel, area) in panels.iter().zip(root.split_evenly((lines, columns))) {
-        draw_one(&area, panel)?;
+    let mut rest = root.clone();
+    for (line, height) in panels.chunks(COLUMNS).zip(heights) {
+        let (area, below) = rest.split_vertically(height);
+        for (panel, area) in line.iter().zip(area.split_evenly((1, COLUMNS.min(panels.len())))) {
+            draw_one(&area, panel)?;
+        }
+        rest = below;
     }
     root.present()?;
+    drop(rest);
     drop(root);
     Ok(Some(drawing))
 }
@@ -89,4 +100,26 @@ fn draw_one(area: &Area<'_>, Panel { title, bars }: &Panel) -> Result<(), Box<dy
         area.draw(&Text::new(thousands(spread.median), value, font))?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::measured::{Best, FILES, Measured};
+    use super::super::sections::tests::{Contender, section, series};
+    use super::{Metric, RGBColor, panel};
+
+    #[test]
+    fn the_best_bar_is_the_first() {
+        let own = series(Contender::Own, &[3.0]);
+        let fast = series(Contender::Fast, &[1.0]);
+        let section = section((), vec![own, fast, series(Contender::Steady, &[])]);
+        let seconds = |best| Metric { name: "s", of: |measured: &Measured| measured.seconds, best };
+        let names = |metric| {
+            let panel = panel(&section, "", metric, |_| RGBColor(0, 0, 0));
+            panel.bars.iter().map(|bar| bar.name).collect::<Vec<_>>()
+        };
+        assert_eq!(names(FILES), ["fast", "own"]);
+        assert_eq!(names(seconds(Best::Lowest)), ["fast", "own"]);
+        assert_eq!(names(seconds(Best::Highest)), ["own", "fast"]);
+    }
 }

@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use serde::Serialize;
 
-use super::measured::Measured;
+use super::measured::{Measured, Metric};
 use super::named::{self, Named};
 use super::tree::Tree;
 use crate::machine::Machine;
@@ -60,16 +60,11 @@ impl<W, C: Named> Section<W, C> {
         self.series.iter().find(|series| series.contender == contender)
     }
 
-    /// The contender with the highest median, of those that take part in the choice.
-    pub(crate) fn best(
-        &self,
-        takes_part: impl Fn(C) -> bool,
-        metric: impl Fn(&Measured) -> f64,
-    ) -> Option<C> {
+    /// The contender with the best median, of those that take part in the choice.
+    pub(crate) fn best(&self, takes_part: impl Fn(C) -> bool, metric: Metric) -> Option<C> {
         let medians = self.series.iter().filter(|series| takes_part(series.contender));
-        let medians =
-            medians.filter_map(|series| Some((series.contender, series.of(&metric)?.median)));
-        let best = medians.max_by(|(_, one), (_, other)| one.total_cmp(other));
+        let medians = medians.filter_map(|series| Some((series.contender, series.of(metric.of)?)));
+        let best = medians.max_by(|(_, one), (_, other)| metric.compare(one, other));
         best.map(|(contender, _)| contender)
     }
 
@@ -121,10 +116,11 @@ impl<W: Display, C: Named> Results<W, C> {
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use super::super::measured::FILES;
     use super::{Measured, Named, Section, Series};
 
     #[derive(Clone, Copy, PartialEq)]
-    enum Contender {
+    pub(crate) enum Contender {
         Fast,
         Steady,
         Own,
@@ -162,7 +158,7 @@ pub(crate) mod tests {
         let own = series(Contender::Own, &[0.5, 3.0, 1.0]);
         let section = section((), vec![own, steady, fast]);
         let rival = |contender| contender != Contender::Own;
-        let best = section.best(rival, Measured::files_per_second);
+        let best = section.best(rival, FILES);
         assert_eq!(best.map(Contender::name), Some("fast"));
         let ratio =
             section.ratio(Contender::Own, Contender::Fast, Measured::files_per_second).unwrap();

@@ -4,13 +4,13 @@ use super::contender::Contender::{
     self, Rayon16, Rayon16Again, ReapoolAutomatic, ReapoolBuffered, ReapoolDirect,
 };
 use super::workload::{Cache, Results, Section, Shape, Workload};
-use crate::file_runs::bars::{BYTES, Bar, FILES, Metric, push};
-use crate::file_runs::measured::Measured;
+use crate::file_runs::bars::{Bar, push};
+use crate::file_runs::measured::{BYTES, Best, FILES, Measured, Metric};
 
 /// The ways of driving the crate that are compared.
 const WAYS: [Contender; 3] = [ReapoolAutomatic, ReapoolDirect, ReapoolBuffered];
 
-const CPU: Metric = Metric { name: "CPU/file", of: Measured::cpu };
+const CPU: Metric = Metric { name: "CPU/file", of: Measured::cpu, best: Best::Lowest };
 
 /// The ratios that the results have figures for.
 pub(super) fn bars(results: &Results) -> Vec<Bar> {
@@ -27,8 +27,8 @@ pub(super) fn bars(results: &Results) -> Vec<Bar> {
             push(&mut bars, section, way, best(section), FILES, "1.0 / 1.1");
         }
         // The contender that uses the least CPU may be slow, and the fastest may use much.
-        let thriftiest = section.best(Contender::is_threaded, |measured| -measured.cpu());
-        let fastest = section.best(Contender::is_threaded, Measured::files_per_second);
+        let thriftiest = section.best(Contender::is_threaded, CPU);
+        let fastest = section.best(Contender::is_threaded, FILES);
         for way in WAYS {
             push(&mut bars, section, way, thriftiest, CPU, "at most 0.7 / 0.6");
             if fastest != thriftiest {
@@ -51,7 +51,7 @@ pub(super) fn bars(results: &Results) -> Vec<Bar> {
 
 /// The fastest contender that is not the crate.
 pub(super) fn best(section: &Section) -> Option<Contender> {
-    section.best(Contender::is_rival, Measured::files_per_second)
+    section.best(Contender::is_rival, FILES)
 }
 
 #[cfg(test)]

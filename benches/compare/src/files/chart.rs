@@ -6,7 +6,7 @@ use plotters::style::RGBColor;
 
 use super::contender::Contender;
 use super::workload::{Results, Shape, title};
-use crate::file_runs::bars::{BYTES, FILES};
+use crate::file_runs::measured::{BYTES, FILES};
 use crate::file_runs::panels::{self, panel};
 
 /// The drawing, or `None` if there is nothing to draw. The bars are files a second for many files,
