@@ -61,7 +61,8 @@ fn functions_that_return_early_keep_no_other_from_memory() {
         let options = Options { transfer: CHUNK as u32, ..Options::default() };
         let Some(disk) = Faulty::with(options) else { return };
         let targets = scratch();
-        let dispatcher = Tended::new(builder().depth(256).workers(2));
+        // As long as it is held, each read may keep a blocking thread.
+        let dispatcher = Tended::new(builder().depth(256).workers(2).blocking_threads(64));
         let memory = Targets::new().memory(1 << 20);
         let files = modest(&dispatcher).policy(Policy::Direct).targets(memory).build().unwrap();
         let hold = disk.hold();
