@@ -8,6 +8,7 @@ use datafusion::datasource::object_store::ObjectStoreUrl;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::object_store::ObjectStore;
 use datafusion::object_store::local::LocalFileSystem;
+use nix::sys::sysinfo::sysinfo;
 use reapool_object_store::{LocalStore, LocalStoreStats};
 use serde::{Deserialize, Serialize};
 
@@ -41,6 +42,15 @@ impl FromStr for StoreKind {
     }
 }
 
+/// How much a `LocalStore` remembers of what it has read past the page cache.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+pub(crate) enum History {
+    Default,
+    Nothing,
+    /// Half of the machine's memory, whatever the process may use of it.
+    HalfOfMachine,
+}
+
 #[derive(Clone)]
 pub(crate) enum Store {
     Local(Arc<LocalFileSystem>),
@@ -49,10 +59,24 @@ pub(crate) enum Store {
 
 impl Store {
     pub(crate) fn open(kind: StoreKind) -> Result<Self> {
+        Self::open_with(kind, History::Default)
+    }
+
+    /// `LocalFileSystem` has no history.
+    pub(crate) fn open_with(kind: StoreKind, history: History) -> Result<Self> {
         Ok(match kind {
             StoreKind::Local => Self::Local(Arc::new(LocalFileSystem::new())),
             StoreKind::Reapool => {
-                let store = LocalStore::new().map_err(|error| {
+                let store = LocalStore::builder();
+                let store = match history {
+                    History::Default => store,
+                    History::Nothing => store.remembered(0),
+                    History::HalfOfMachine => {
+                        let machine = sysinfo().map_err(Failure::failed)?;
+                        store.remembered(machine.ram_total() / 2)
+                    }
+                };
+                let store = store.build().map_err(|error| {
                     let reason = std::error::Error::source(&error).map(ToString::to_string);
                     Failure::Failed(format!("{error}: {}", reason.unwrap_or_default()))
                 })?;

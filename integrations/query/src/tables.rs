@@ -104,6 +104,24 @@ impl Table {
         };
         registered.map_err(|error| Failure::at(&self.path, error.strip_backtrace()))
     }
+
+    /// Makes some of its Parquet files known as a table of this name.
+    pub(crate) async fn register_some(
+        &self,
+        context: &SessionContext,
+        name: &str,
+        files: &[PathBuf],
+    ) -> Result {
+        let urls: Vec<_> =
+            files.iter().flat_map(Url::from_file_path).map(|url| url.to_string()).collect();
+        let register = async {
+            let some = context.read_parquet(urls, ParquetReadOptions::default()).await?;
+            context.register_table(name, some.into_view())
+        };
+        let registered = register.await;
+        registered.map_err(|error| Failure::at(&self.path, error.strip_backtrace()))?;
+        Ok(())
+    }
 }
 
 /// The data files of a directory. DataFusion would go into its subdirectories, too: these are

@@ -10,10 +10,11 @@ use crate::data::set::DataSet;
 use crate::failure::{Failure, Result};
 use crate::measure::chart::svg;
 use crate::measure::machine::Machine;
+use crate::measure::memory_group::MemoryGroup;
 use crate::measure::results::{Results, Settings};
-use crate::measure::rounds::Rounds;
+use crate::measure::rounds::{PROCESS_MEMORY, Rounds};
 use crate::measure::table::markdown;
-use crate::measure::workload::{ALL, Workload};
+use crate::measure::workload::{ALL, Memory, Workload};
 use crate::output::{print, say};
 use crate::tables::Format;
 
@@ -26,6 +27,8 @@ round. Before a turn, the files are taken out of the page cache, and for warm on
 Prints a table in Markdown: medians of the rounds, with the least and the greatest; CPU time, user
 and system; the greatest memory of the process; and how much the device was asked for, which shows
 whether a turn was cold. The last two columns are the medians of the rounds' ratios.
+
+The workloads called alternating have less memory than data, by a cgroup: that takes root.
 
 Options:
       --data DIR       Where the data are, or are made, as by generate (--quick: in DIR/quick)
@@ -57,6 +60,7 @@ pub(crate) fn main(arguments: Arguments) -> Result {
     }
     let data = options.data.take().ok_or_else(|| Failure::usage("--data is missing"))?;
     let data = if options.quick { data.join("quick") } else { data };
+    refuse_without_cgroups(&options.workloads)?;
     let data_set = DataSet::new(Format::Parquet, FILES, options.rows, SEED);
     data_set.make(&data)?;
     let results = measure(&options, &data, data_set.paths(&data))?;
@@ -109,6 +113,22 @@ fn workload(name: &str) -> Result<Workload> {
     Workload::find(name).ok_or_else(unknown)
 }
 
+/// Before all else is measured, as it would be lost.
+fn refuse_without_cgroups(workloads: &[Workload]) -> Result {
+    let limited = |workload: &&Workload| workload.memory != Memory::OfMachine;
+    let Some(workload) = workloads.iter().find(limited) else { return Ok(()) };
+    let made = MemoryGroup::make(PROCESS_MEMORY);
+    made.map(drop).map_err(|failure| {
+        let (reason, _) = failure.report();
+        Failure::Failed(format!(
+            "{} limits memory by a cgroup, as root can where cgroups may be written to; --only \
+             measures others: {}",
+            workload.name,
+            reason.unwrap_or_default()
+        ))
+    })
+}
+
 fn measure(options: &Options, directory: &Path, files: Vec<PathBuf>) -> Result<Results> {
     let mut file_bytes = 0;
     for file in &files {
@@ -117,7 +137,7 @@ fn measure(options: &Options, directory: &Path, files: Vec<PathBuf>) -> Result<R
     let &Options { rounds, threads, rows, .. } = options;
     let machine = Machine::this();
     let settings = Settings { rounds, threads, rows, file_bytes };
-    let rounds = Rounds { directory, files, rounds, threads };
+    let rounds = Rounds { directory, files, file_bytes, rounds, threads };
     let mut sections = Vec::new();
     for workload in &options.workloads {
         for &state in workload.states {

@@ -4,16 +4,21 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::failure::{Failure, Result};
+use crate::measure::memory_group::MemoryGroup;
 use crate::measure::results::Section;
-use crate::measure::turn::{COMMAND, Turn};
-use crate::measure::workload::{State, Workload};
+use crate::measure::turn::{COMMAND, GroupMemory, Turn};
+use crate::measure::workload::{Memory, State, Workload};
 use crate::output::say;
 use crate::page_cache;
 use crate::stores::StoreKind;
 
+/// What a turn's process needs itself of the memory of a cgroup.
+pub(crate) const PROCESS_MEMORY: u64 = 512 << 20;
+
 pub(crate) struct Rounds<'a> {
     pub(crate) directory: &'a Path,
     pub(crate) files: Vec<PathBuf>,
+    pub(crate) file_bytes: u64,
     pub(crate) rounds: usize,
     pub(crate) threads: usize,
 }
@@ -56,13 +61,28 @@ impl Rounds<'_> {
         let mut command = Command::new(program);
         command.args([COMMAND, store.name(), workload.name, &self.threads.to_string()]);
         command.arg(self.directory).stdin(Stdio::null()).stderr(Stdio::inherit());
+        let limit_bytes = self.memory(workload.memory);
+        let group = limit_bytes.map(MemoryGroup::make).transpose()?;
+        command.args(group.as_ref().map(MemoryGroup::directory));
         let output = command.output().map_err(Failure::failed)?;
         if !output.status.success() {
             let name = store.name();
             let reason = format!("{} with {name} ended with {}", workload.name, output.status);
             return Err(Failure::Failed(reason));
         }
-        serde_json::from_slice(&output.stdout).map_err(Failure::failed)
+        let mut turn: Turn = serde_json::from_slice(&output.stdout).map_err(Failure::failed)?;
+        if let (Some(limit_bytes), Some(group)) = (limit_bytes, group) {
+            turn.memory = Some(GroupMemory { limit_bytes, left_bytes: group.used()? });
+        }
+        Ok(turn)
+    }
+
+    /// The limit of a turn, if it has one.
+    fn memory(&self, memory: Memory) -> Option<u64> {
+        match memory {
+            Memory::OfMachine => None,
+            Memory::ForHalf => Some(self.file_bytes / 2 + PROCESS_MEMORY),
+        }
     }
 }
 

@@ -12,9 +12,10 @@ use crate::arguments::{Argument, Arguments, Wanted};
 use crate::ask::collect;
 use crate::context::{self, Place};
 use crate::failure::{Failure, Result};
+use crate::measure::memory_group::MemoryGroup;
 use crate::measure::meter::{Meter, Part, peak_kib};
 use crate::measure::scan::scan;
-use crate::measure::workload::{OF_HOT, Query, Task, Workload};
+use crate::measure::workload::{HALVES, IN_TURNS, OF_HOT, Query, Task, Workload};
 use crate::output::print;
 use crate::stores::{Store, StoreKind};
 use crate::tables::Table;
@@ -26,8 +27,18 @@ pub(crate) const COMMAND: &str = "turn-of-measure";
 pub(crate) struct Turn {
     pub(crate) parts: Vec<Part>,
     pub(crate) peak_kib: u64,
+    /// Of the cgroup that it ran in, if it did.
+    pub(crate) memory: Option<GroupMemory>,
     /// The results, which are the same with each store.
     pub(crate) answer: String,
+}
+
+/// The memory of a cgroup.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+pub(crate) struct GroupMemory {
+    pub(crate) limit_bytes: u64,
+    /// What the turn has left in the page cache.
+    pub(crate) left_bytes: u64,
 }
 
 pub(crate) fn main(mut arguments: Arguments) -> Result {
@@ -42,12 +53,17 @@ pub(crate) fn main(mut arguments: Arguments) -> Result {
     if let Wanted::Help = wanted {
         return Ok(());
     }
-    let [store, workload, threads, directory] = &values[..] else {
-        return Err(Failure::usage("STORE WORKLOAD THREADS DIR"));
+    let [store, workload, threads, directory, group @ ..] = &values[..] else {
+        return Err(Failure::usage("STORE WORKLOAD THREADS DIR [CGROUP]"));
     };
+    // First of all: what a thread has before that is no memory of the cgroup.
+    if let Some(group) = group.first() {
+        MemoryGroup::join(Path::new(group))?;
+    }
     let workload = Workload::find(workload).ok_or_else(|| Failure::usage("unknown workload"))?;
     let threads = threads.parse().map_err(Failure::usage)?;
-    let store = Store::open(store.parse::<StoreKind>().map_err(Failure::Usage)?)?;
+    let store = store.parse::<StoreKind>().map_err(Failure::Usage)?;
+    let store = Store::open_with(store, workload.history)?;
     let table = Table::of_files("t", Path::new(directory))?;
     let run = Run { store, table, threads };
     let turn = context::block_on(threads, &std::env::temp_dir(), run.turn(workload.task))?;
@@ -64,10 +80,15 @@ impl Run {
     async fn turn(&self, task: Task) -> Result<Turn> {
         let (parts, answer) = match task {
             Task::Scan(columns) => self.scan(columns).await?,
-            Task::Queries(queries) => self.queries(queries).await?,
+            Task::Queries(queries) => {
+                let meter = Meter::start()?;
+                let context = self.context(&[&self.table]).await?;
+                queries_of(&context, meter, queries).await?
+            }
+            Task::Alternating => self.alternating().await?,
             Task::BesideHot => self.beside_hot().await?,
         };
-        Ok(Turn { parts, answer, peak_kib: peak_kib()? })
+        Ok(Turn { parts, answer, peak_kib: peak_kib()?, memory: None })
     }
 
     async fn scan(&self, columns: usize) -> Result<(Vec<Part>, String)> {
@@ -77,18 +98,17 @@ impl Run {
         Ok((vec![meter.read()?], total.to_string()))
     }
 
-    /// The first one's time includes that of making the table known, which reads footers.
-    async fn queries(&self, queries: &[Query]) -> Result<(Vec<Part>, String)> {
-        let (mut parts, mut answers) = (Vec::new(), Vec::new());
-        let mut meter = Meter::start()?;
-        let context = self.context(&[&self.table]).await?;
-        for query in queries {
-            let result = collect(&context, query.sql()).await?;
-            parts.push(meter.read()?);
-            answers.extend(rows(&result)?);
-            meter = Meter::start()?;
+    async fn alternating(&self) -> Result<(Vec<Part>, String)> {
+        let (all, meter) = (Meter::start()?, Meter::start()?);
+        let context = self.context(&[]).await?;
+        let files = self.table.files();
+        let (first, second) = files.split_at(files.len() / 2);
+        for (name, files) in HALVES.into_iter().zip([first, second]) {
+            self.table.register_some(&context, name, files).await?;
         }
-        Ok((parts, answers.join("\n")))
+        let (mut parts, answer) = queries_of(&context, meter, &IN_TURNS).await?;
+        parts.insert(0, all.read()?);
+        Ok((parts, answer))
     }
 
     async fn beside_hot(&self) -> Result<(Vec<Part>, String)> {
@@ -99,7 +119,7 @@ impl Run {
         let context = self.context(&[&self.table, &hot]).await?;
         let whole = {
             let context = context.clone();
-            tokio::spawn(async move { collect(&context, Query::All.sql()).await })
+            tokio::spawn(async move { collect(&context, &Query::All.sql()).await })
         };
         let mut times = Vec::new();
         while !whole.is_finished() {
@@ -123,4 +143,21 @@ impl Run {
         }
         Ok(context)
     }
+}
+
+/// The first one's time includes that of making the tables known, which reads footers: it is what
+/// has passed since the meter's start.
+async fn queries_of(
+    context: &SessionContext,
+    mut meter: Meter,
+    queries: &[Query],
+) -> Result<(Vec<Part>, String)> {
+    let (mut parts, mut answers) = (Vec::new(), Vec::new());
+    for query in queries {
+        let result = collect(context, &query.sql()).await?;
+        parts.push(meter.read()?);
+        answers.extend(rows(&result)?);
+        meter = Meter::start()?;
+    }
+    Ok((parts, answers.join("\n")))
 }

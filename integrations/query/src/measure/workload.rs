@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use crate::stores::History;
+
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
 pub(crate) enum State {
     /// No file is in the page cache.
@@ -17,6 +19,10 @@ pub(crate) enum Query {
     One,
     Filtered,
     All,
+    /// All columns of the first half of the files.
+    FirstHalf,
+    /// All columns of the second half of the files.
+    SecondHalf,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
@@ -25,8 +31,18 @@ pub(crate) enum Task {
     Scan(usize),
     /// Queries with DataFusion, one after the other.
     Queries(&'static [Query]),
+    /// Queries of the two halves in turns. All of them together are the first part.
+    Alternating,
     /// A query of the whole table, and meanwhile queries of its first file alone.
     BesideHot,
+}
+
+/// How much memory a turn has, for its process and for what that reads into the page cache.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+pub(crate) enum Memory {
+    OfMachine,
+    /// A cgroup's, which has room for the process and half of the data.
+    ForHalf,
 }
 
 #[derive(Clone, Copy, Debug, Serialize)]
@@ -35,6 +51,8 @@ pub(crate) struct Workload {
     pub(crate) title: &'static str,
     pub(crate) task: Task,
     pub(crate) states: &'static [State],
+    pub(crate) memory: Memory,
+    pub(crate) history: History,
     /// What is timed by itself. One without a name is all there is.
     pub(crate) parts: &'static [&'static str],
 }
@@ -42,12 +60,17 @@ pub(crate) struct Workload {
 const BOTH: &[State] = &[State::Cold, State::Warm];
 const COLD: &[State] = &[State::Cold];
 
+const fn once(name: &'static str, title: &'static str, task: Task) -> Workload {
+    let (memory, history) = (Memory::OfMachine, History::Default);
+    Workload { name, title, task, states: BOTH, memory, history, parts: &[""] }
+}
+
 const fn scan(name: &'static str, title: &'static str, columns: usize) -> Workload {
-    Workload { name, title, task: Task::Scan(columns), states: BOTH, parts: &[""] }
+    once(name, title, Task::Scan(columns))
 }
 
 const fn query(name: &'static str, title: &'static str, query: &'static [Query]) -> Workload {
-    Workload { name, title, task: Task::Queries(query), states: BOTH, parts: &[""] }
+    once(name, title, Task::Queries(query))
 }
 
 const fn again(
@@ -56,12 +79,23 @@ const fn again(
     queries: &'static [Query],
     parts: &'static [&'static str],
 ) -> Workload {
-    Workload { name, title, task: Task::Queries(queries), states: COLD, parts }
+    Workload { states: COLD, parts, ..once(name, title, Task::Queries(queries)) }
+}
+
+/// There is room for the data of one query, but not for those of both.
+const fn alternating(
+    name: &'static str,
+    title: &'static str,
+    history: History,
+    parts: &'static [&'static str],
+) -> Workload {
+    let workload = once(name, title, Task::Alternating);
+    Workload { states: COLD, memory: Memory::ForHalf, history, parts, ..workload }
 }
 
 const RUNS: &[&str] = &["1st run", "2nd run", "3rd run"];
 
-pub(crate) const ALL: [Workload; 10] = [
+pub(crate) const ALL: [Workload; 13] = [
     scan("scan-1", "parquet reader, 1 column", 1),
     scan("scan-4", "parquet reader, 4 columns", 4),
     scan("scan-20", "parquet reader, 20 columns", 20),
@@ -76,12 +110,36 @@ pub(crate) const ALL: [Workload; 10] = [
         &[Query::One, Query::Filtered, Query::One, Query::Filtered, Query::One, Query::Filtered],
         &["one, 1st", "filter, 1st", "one, 2nd", "filter, 2nd", "one, 3rd", "filter, 3rd"],
     ),
+    alternating(
+        "alternating",
+        "halves in turns, memory for one",
+        History::Default,
+        &[
+            "all six",
+            "one half, 1st",
+            "other half, 1st",
+            "one half, 2nd",
+            "other half, 2nd",
+            "one half, 3rd",
+            "other half, 3rd",
+        ],
+    ),
+    alternating(
+        "alternating-direct",
+        "halves in turns, nothing remembered",
+        History::Nothing,
+        &["all six"],
+    ),
+    alternating(
+        "alternating-long",
+        "halves in turns, too much remembered",
+        History::HalfOfMachine,
+        &["all six"],
+    ),
     Workload {
-        name: "beside-hot",
-        title: "20 columns beside a hot file",
-        task: Task::BesideHot,
         states: &[State::FirstFileWarm],
         parts: &["the whole", "hot file, median"],
+        ..once("beside-hot", "20 columns beside a hot file", Task::BesideHot)
     },
 ];
 
@@ -101,20 +159,41 @@ impl State {
     }
 }
 
+/// What `Task::Alternating` asks.
+pub(crate) const IN_TURNS: [Query; 6] = [
+    Query::FirstHalf,
+    Query::SecondHalf,
+    Query::FirstHalf,
+    Query::SecondHalf,
+    Query::FirstHalf,
+    Query::SecondHalf,
+];
+
+/// The tables of the two halves.
+pub(crate) const HALVES: [&str; 2] = ["first_half", "second_half"];
+
 /// A query of the first file, which is registered as a table of its own.
 pub(crate) const OF_HOT: &str = "SELECT sum(i2) FROM hot";
 
 impl Query {
-    pub(crate) fn sql(self) -> &'static str {
+    pub(crate) fn sql(self) -> String {
         match self {
-            Self::One => "SELECT sum(i1) FROM t",
+            Self::One => "SELECT sum(i1) FROM t".into(),
             // Half of the rows, spread all over: no page can be left out.
-            Self::Filtered => "SELECT count(*), sum(i2), sum(f1) FROM t WHERE i3 < 34359738368",
-            Self::All => {
-                "SELECT sum(id), sum(k), sum(octet_length(name)), max(code), \
-                 sum(i1), sum(i2), sum(i3), sum(i4), sum(i5), sum(i6), sum(i7), sum(i8), \
-                 sum(f1), sum(f2), sum(f3), sum(f4), sum(f5), sum(f6), sum(f7), sum(f8) FROM t"
+            Self::Filtered => {
+                "SELECT count(*), sum(i2), sum(f1) FROM t WHERE i3 < 34359738368".into()
             }
+            Self::All => of_all_columns("t"),
+            Self::FirstHalf => of_all_columns(HALVES[0]),
+            Self::SecondHalf => of_all_columns(HALVES[1]),
         }
     }
+}
+
+fn of_all_columns(table: &str) -> String {
+    format!(
+        "SELECT sum(id), sum(k), sum(octet_length(name)), max(code), \
+         sum(i1), sum(i2), sum(i3), sum(i4), sum(i5), sum(i6), sum(i7), sum(i8), \
+         sum(f1), sum(f2), sum(f3), sum(f4), sum(f5), sum(f6), sum(f7), sum(f8) FROM {table}"
+    )
 }

@@ -1,5 +1,6 @@
 //! Starts the program, and reads what it prints.
 
+use std::io::{self, Write};
 use std::path::Path;
 use std::process::{Command, ExitStatus, Output};
 
@@ -73,6 +74,12 @@ pub(crate) fn generate(directory: &Path, format: &str) {
     let directory = directory.to_str().unwrap();
     let settings = ["--rows", "30000", "--files", "3", "--format", format, directory];
     run(&[&["generate"], &settings[..]].concat()).succeeded();
+}
+
+/// Says that a test is not done here, and why.
+pub(crate) fn skipped(why: &str) {
+    let _ = writeln!(io::stderr(), "SKIPPED: {why}");
+    assert!(std::env::var_os("REAPOOL_NO_SKIP").is_none(), "may not be skipped here: {why}");
 }
 
 pub(crate) fn table(path: &Path) -> String {
