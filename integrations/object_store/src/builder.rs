@@ -6,10 +6,10 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Arc;
 
-use nix::sys::sysinfo::sysinfo;
 use object_store::local::LocalFileSystem;
 use reapool::{BufferPool, BuildError as DispatcherError, Dispatcher, PoolBuildError, ReadHistory};
 
+use crate::memory;
 use crate::objects::Objects;
 use crate::reader::Reader;
 use crate::stats::Counters;
@@ -51,7 +51,7 @@ impl LocalStoreBuilder {
             extra_memory: usize::MAX,
             open_files: 256,
             depth: 128,
-            remembered: memory_of_the_machine() / 2,
+            remembered: memory::usable() / 2,
         }
     }
 
@@ -91,8 +91,9 @@ impl LocalStoreBuilder {
     }
 
     /// How many bytes of what was read past the page cache are remembered; by default half of the
-    /// machine's memory. What is read again while it is remembered is let into the page cache. With
-    /// 0, nothing is: then only what others have brought there is read from it.
+    /// memory that the process may use: the machine's, or the limit of the process's cgroup if that
+    /// is less. What is read again while it is remembered is let into the page cache. With 0,
+    /// nothing is: then only what others have brought there is read from it.
     pub fn remembered(mut self, bytes: u64) -> Self {
         self.remembered = bytes;
         self
@@ -142,11 +143,6 @@ impl LocalStore {
         let local = LocalFileSystem::new_with_prefix(prefix).map_err(BuildError::Prefix)?;
         Self::builder().local(local).build()
     }
-}
-
-/// In bytes; 0 if the system does not tell.
-fn memory_of_the_machine() -> u64 {
-    sysinfo().map_or(0, |information| information.ram_total())
 }
 
 /// Why a store could not be made.

@@ -48,6 +48,7 @@
 //! Results of up to 16 KiB are copied, as they would keep much more memory than they have bytes.
 
 mod builder;
+mod memory;
 mod object;
 mod objects;
 mod reader;
