@@ -55,8 +55,10 @@ fn a_file_that_becomes_shorter_ends_the_connection() {
         let server = Server::start(directory.path(), &["--verbose"]);
         let mut client = begin(&server);
         File::options().write(true).open(&path).unwrap().set_len(1000).unwrap();
+        // It may be shorter before anything of it was read.
         let rest = client.rest();
-        assert!(rest.len() < 50_000_000 && rest[..1000] == contents(0..1000), "{}", rest.len());
+        let known = rest.len().min(1000);
+        assert!(rest.len() < 50_000_000 && rest[..known] == contents(0..known as u64));
         // Others are served as before.
         assert_eq!(server.get("/file"), (200, contents(0..1000)));
         let (status, said) = server.stop();
