@@ -6,6 +6,7 @@
 //!                                           results ─▶ bars, report, chart
 //! ```
 
+mod attic;
 mod bars;
 mod chart;
 pub(crate) mod child;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::attic::Attic;
 use super::contender::Contender;
 use super::targets::Targets;
 use super::task::{Done, Task};
@@ -25,14 +26,17 @@ pub(crate) fn compare(options: &Options, stop: &Stop, machine: Machine) -> Optio
     let turns = |workload: &Workload| options.rounds * contenders(*workload, options).len();
     let progress = Progress::of(options.conversions.iter().map(turns).sum());
     let rounds = Rounds { options, stop, progress };
-    let mut sections = Vec::new();
+    let (mut sections, mut trees) = (Vec::new(), Vec::new());
     for workloads in options.conversions.chunk_by(|one, other| one.shares_files(*other)) {
         rounds.progress.say(&format!("{}: getting ready", workloads[0]));
-        match make(workloads[0], options, stop) {
-            Ok(tree) => {
+        let made = make(workloads[0], options, stop);
+        match made.and_then(|tree| Ok((tree, Attic::new(options)?))) {
+            Ok((tree, attic)) => {
                 for &workload in workloads {
-                    sections.push(section(&rounds, workload, &tree)?);
+                    sections.push(section(&rounds, workload, &tree, &attic)?);
                 }
+                // Removed at the end, as what is in the attic.
+                trees.push((tree, attic));
             }
             Err(Trouble::Stopped) => return None,
             Err(trouble) => {
@@ -65,10 +69,10 @@ fn make(workload: Workload, options: &Options, stop: &Stop) -> Result<Tree, Trou
 }
 
 /// All rounds of a workload.
-fn section(rounds: &Rounds<'_>, workload: Workload, tree: &Tree) -> Option<Section> {
+fn section(rounds: &Rounds<'_>, workload: Workload, tree: &Tree, attic: &Attic) -> Option<Section> {
     let contenders = contenders(workload, rounds.options);
     let programs: Vec<_> = contenders.iter().filter_map(|contender| contender.program()).collect();
-    let targets = Targets::of(tree, workload);
+    let targets = Targets::of(tree, workload, attic);
     let prepare = || {
         targets.clear()?;
         cache::drop_all(&programs)

@@ -1,6 +1,6 @@
 //! The targets: their place is cleared before each turn, and they are checked after it.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Read};
 use std::path::PathBuf;
 
@@ -8,6 +8,7 @@ use blake3::{Hash, Hasher};
 use rayon::iter::{IndexedParallelIterator, IntoParallelRefIterator, ParallelIterator};
 use walkdir::WalkDir;
 
+use super::attic::Attic;
 use super::pair::Pair;
 use super::unsynced;
 use super::workload::Workload;
@@ -16,19 +17,20 @@ use crate::stop::{Trouble, failed};
 
 /// The place for the targets of a tree.
 pub(super) struct Targets<'a> {
+    attic: &'a Attic,
     pub(super) tree: &'a Tree,
     pub(super) workload: Workload,
     pub(super) root: PathBuf,
 }
 
 impl<'a> Targets<'a> {
-    pub(super) fn of(tree: &'a Tree, workload: Workload) -> Self {
-        Self { tree, workload, root: tree.beside("targets") }
+    pub(super) fn of(tree: &'a Tree, workload: Workload, attic: &'a Attic) -> Self {
+        Self { attic, tree, workload, root: tree.beside("targets") }
     }
 
-    /// Removes all targets. What is left is the directories that they come into.
+    /// Takes all targets away. What is left is the directories that they come into.
     pub(super) fn clear(&self) -> Result<(), Trouble> {
-        let cleared = match fs::remove_dir_all(&self.root) {
+        let cleared = match self.attic.take(&self.root, self.tree.bytes) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
             _ => make_directories(&self.root),
         };

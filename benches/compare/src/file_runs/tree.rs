@@ -169,7 +169,7 @@ fn absent(error: io::Error) -> Trouble {
 }
 
 /// The free bytes that users without privileges may use.
-fn free(directory: &Path) -> io::Result<u64> {
+pub(crate) fn free(directory: &Path) -> io::Result<u64> {
     let stat = rustix::fs::statvfs(directory)?;
     Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
 }
