@@ -19,8 +19,9 @@ Compresses the files that are named, and those below directories that are named,
 FILE becomes FILE.gz or FILE.zst beside it. With --decompress it is the other way round, and with
 --from what is compressed already is compressed anew.
 
-A target is written under a temporary name (.NAME.RANDOM.tmp) beside its place, and renamed when it
-is complete, so that no part of a file is ever found under its name. It has the permissions and
+A target gets its name when it is complete, so that no part of a file is ever found under it. Until
+then it has none, or, with --fsync and where the file system has no files without a name, a
+temporary one in the same place (.NAME.RANDOM.tmp). It has the permissions and
 times of its source, and the owner as far as that is allowed. After an error, and after the first
 Ctrl-C, no target is left that is not complete. Symbolic links are not followed.
 

@@ -11,9 +11,10 @@ Usage: copy_tree [OPTIONS] SOURCE TARGET
 Makes TARGET a copy of the directory SOURCE. If TARGET is a directory already, what is missing there
 is added to it.
 
-A file is written under a temporary name (.NAME.RANDOM.tmp) beside its place, and renamed when
-it is complete, so that no part of a file is ever found under its name. After an error, and after
-the first Ctrl-C, the temporary files are removed. Permissions and times of files and directories
+A file gets its name when it is complete, so that no part of a file is ever found under it. Until
+then it has none, or, with --fsync and where the file system has no files without a name, a
+temporary one in the same place (.NAME.RANDOM.tmp). After an error, and after the first Ctrl-C,
+nothing is left of files that are not complete. Permissions and times of files and directories
 are kept, and symbolic links copied as such. Where the file system of TARGET refuses permissions or
 times, the contents are copied and the rest is said. Not kept are owners (nor set-user-ID and
 set-group-ID bits, unless user and group stay the same), access control lists and extended

@@ -312,12 +312,13 @@ impl Files {
     /// which is written behind it. It may wait for both: it runs on threads of its own, as many as
     /// the dispatcher has workers. The threads' [kind](crate::ThreadKind) is `Converter`.
     ///
-    /// A target is written under a temporary name in its directory, as by
-    /// [`FileWriterBuilder::replace`](crate::FileWriterBuilder::replace), and gets its name when it
-    /// is complete. So no part of a file is ever found under that name, and a file that is there
-    /// stays as it is until then. If the function returns an error or panics, if a read or a write
-    /// fails, or if the run ends, nothing is left of the target, and no other file is concerned.
-    /// Only a process that ends meanwhile leaves temporary files, `.NAME.RANDOM.tmp`, behind. A
+    /// A target is written in its directory without its name, as by
+    /// [`FileWriterBuilder::replace`](crate::FileWriterBuilder::replace), and gets that when it is
+    /// complete. So no part of a file is ever found under that name, and a file that is there stays
+    /// as it is until then. If the function returns an error or panics, if a read or a write fails,
+    /// or if the run ends, nothing is left of the target, and no other file is concerned. Only a
+    /// process that ends meanwhile can leave temporary files, `.NAME.RANDOM.tmp`, behind: if
+    /// targets are [synced](Targets::durability), or the file system has no files without a name. A
     /// target may be its own source.
     ///
     /// [`FilesBuilder::targets`] has the settings for writing. The policy holds for it, too: with

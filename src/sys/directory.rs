@@ -6,7 +6,7 @@
 
 #![expect(unsafe_code, reason = "system calls that std doesn't have")]
 
-use std::ffi::{CStr, c_int, c_uint};
+use std::ffi::{CStr, CString, c_int, c_uint};
 use std::fs::OpenOptions;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
@@ -43,6 +43,40 @@ pub(crate) fn open_in(
             return Err(error);
         }
     }
+}
+
+/// Creates a file without a name for reading and writing (`O_TMPFILE`). It is gone with its last
+/// descriptor, unless it [gets a name](name_in).
+pub(crate) fn open_unnamed(
+    directory: BorrowedFd<'_>,
+    flags: c_int,
+    mode: u32,
+) -> io::Result<OwnedFd> {
+    open_in(directory, c".", flags | libc::O_RDWR | libc::O_TMPFILE, mode)
+}
+
+/// Gives an open file without a name one that nothing has: linkat(2).
+pub(crate) fn name_in(
+    directory: BorrowedFd<'_>,
+    file: BorrowedFd<'_>,
+    name: &CStr,
+) -> io::Result<()> {
+    let (directory, fd) = (directory.as_raw_fd(), file.as_raw_fd());
+    let (empty, flags) = (c"", libc::AT_EMPTY_PATH);
+    // SAFETY: both names end with a zero byte, and both descriptors are open.
+    if unsafe { libc::linkat(fd, empty.as_ptr(), directory, name.as_ptr(), flags) } == 0 {
+        return Ok(());
+    }
+    let error = io::Error::last_os_error();
+    if error.raw_os_error() != Some(libc::ENOENT) {
+        return Err(error);
+    }
+    // So the kernel refuses processes without a capability. Linux 6.10 and later don't.
+    let path = CString::new(format!("/proc/self/fd/{fd}"))?;
+    let (at, flags) = (libc::AT_FDCWD, libc::AT_SYMLINK_FOLLOW);
+    // SAFETY: both names end with a zero byte, and the directory is open.
+    let ret = unsafe { libc::linkat(at, path.as_ptr(), directory, name.as_ptr(), flags) };
+    if ret < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
 /// Gives a file another name in its directory, in the place of what had that: renameat(2).

@@ -159,10 +159,12 @@ impl FileWriterBuilder {
     /// [finished](FileWriter::finish). Until then the other is as it was, and nobody finds a part
     /// of the new one. Waits for open(2).
     ///
-    /// Meanwhile the new file is in the same directory, under a hidden name, `.NAME.RANDOM.tmp`. It
-    /// is removed if it is not finished; only a process that ends meanwhile leaves it behind. It
-    /// gets the permissions of the file that it replaces, if there is one, but no access control
-    /// list, nor other extended attributes.
+    /// Meanwhile the new file has no name (`O_TMPFILE`). If it is to be
+    /// [synced](Durability::Synced), or the file system has no such files, it has a hidden name in
+    /// the same directory, `.NAME.RANDOM.tmp`. It is removed if it is not finished; only a process
+    /// that ends meanwhile can leave a file of such a name behind. It gets the permissions of the
+    /// file that it replaces, if there is one, but no access control list, nor other extended
+    /// attributes.
     ///
     /// A symbolic link is replaced itself, as by rename(2), and what it leads to stays as it is;
     /// [`Links::Refuse`] makes that an error. Directories, devices and pipes are not replaced.
@@ -193,7 +195,8 @@ impl FileWriterBuilder {
     pub fn replace(self, path: impl AsRef<Path>) -> io::Result<FileWriter> {
         self.check()?;
         let (path, options) = (path.as_ref(), self.options());
-        let (replacement, file) = Replacement::begin(path, &options, self.existing)?;
+        let (replacement, file) =
+            Replacement::begin(path, &options, self.existing, self.durability)?;
         self.build(file, Placement::InPlaceOf(replacement))
     }
 

@@ -33,7 +33,7 @@ impl Completion {
             set_len(file.as_fd(), len)?;
         }
         if let Placement::InPlaceOf(replacement) = placement {
-            return replacement.with(attributes).take_name(durability);
+            return replacement.with(attributes).take_name();
         }
         attributes.give_to(file.as_fd())?;
         match durability {
@@ -47,6 +47,6 @@ impl Completion {
 pub(crate) enum Placement {
     /// Under its name, or wherever its user has opened it.
     Open,
-    /// Under a temporary name, which it has until it is complete.
+    /// In its directory, without its name until it is complete.
     InPlaceOf(Replacement),
 }

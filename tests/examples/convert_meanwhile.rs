@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
-use std::process::{Output, Stdio};
+use std::process::{Child, Output, Stdio};
 
 use nix::sys::signal::Signal;
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
@@ -12,7 +12,7 @@ use nix::unistd::Pid;
 
 use crate::convert::zstd;
 use crate::copy_tree::walk;
-use crate::program::{Running, example, interrupt, send, stderr};
+use crate::program::{Running, example, interrupt, is_writing_in, send, stderr};
 use crate::support::{eventually, scratch, watched};
 
 /// Stops a process, and waits until none of its threads runs. False if it has ended before.
@@ -33,27 +33,20 @@ fn start(directory: &Path, arguments: &[&str]) -> Running {
     Running::start(example("convert", directory).args(arguments).stderr(Stdio::piped()))
 }
 
-/// Whether there is a target of this file that is not complete.
-fn is_being_written(directory: &Path, name: &str) -> bool {
-    let names = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().file_name());
-    let prefix = format!(".{name}.");
-    names.into_iter().any(|name| name.to_str().is_some_and(|name| name.starts_with(&prefix)))
-}
-
 /// Converts a file and does something when `is_time`, with the program stopped meanwhile. Tries
 /// again if the program is too quick.
 fn with_interference(
     directory: &Path,
     arguments: &[&str],
-    is_time: impl Fn() -> bool,
+    is_time: impl Fn(&Child) -> bool,
     interfere: impl Fn() -> io::Result<()>,
     prepare: impl Fn(),
 ) -> Output {
     loop {
         prepare();
         let mut process = start(directory, arguments);
-        eventually("it is time", || is_time() || process.try_wait().unwrap().is_some());
-        if process.try_wait().unwrap().is_some() || !stop(&process) || !is_time() {
+        eventually("it is time", || is_time(&process) || process.try_wait().unwrap().is_some());
+        if process.try_wait().unwrap().is_some() || !stop(&process) || !is_time(&process) {
             continue;
         }
         interfere().unwrap();
@@ -84,7 +77,7 @@ fn a_source_that_changes_is_reported_and_stays() {
             let output = with_interference(
                 directory.path(),
                 &["--format=zstd", "--remove", "source"],
-                || is_being_written(directory.path(), "source.zst"),
+                |process| is_writing_in(process, directory.path()),
                 || change(&path("source")),
                 || {
                     let _ = fs::remove_file(path("source.zst"));
@@ -111,7 +104,7 @@ fn a_source_that_gets_shorter_is_not_converted() {
             let output = with_interference(
                 directory.path(),
                 &[format, "-1", "--remove", "source"],
-                || is_being_written(directory.path(), "source"),
+                |process| is_writing_in(process, directory.path()),
                 || File::options().write(true).open(&source)?.set_len(3),
                 || {
                     let targets = ["gz", "zst"].map(|suffix| source.with_extension(suffix));
@@ -148,7 +141,7 @@ fn verification_finds_and_removes_what_differs() {
                 let output = with_interference(
                     directory.path(),
                     &[options, &["--verify", "--remove", source]].concat(),
-                    || target.exists(),
+                    |_| target.exists(),
                     || {
                         let file = File::options().write(true).open(&target)?;
                         file.write_all_at(b"something else", len as u64 / 2)
@@ -196,7 +189,7 @@ fn ctrl_c_leaves_whole_files_only() {
             let process = start(directory.path(), &[options, &["tree"]].concat());
             let whole = tree.join("a").with_extension(suffix);
             eventually("a file and a part of one", || {
-                whole.exists() && is_being_written(&tree, "endless")
+                whole.exists() && is_writing_in(&process, &tree)
             });
             interrupt(&process);
             let output = output_of(process);
@@ -239,7 +232,7 @@ fn ctrl_c_ends_the_decompression_of_very_much() {
         let bytes = bomb();
         fs::write(directory.path().join("bomb.zst"), bytes).unwrap();
         let process = start(directory.path(), &["--decompress", "bomb.zst"]);
-        eventually("a part of it", || is_being_written(directory.path(), "bomb"));
+        eventually("a part of it", || is_writing_in(&process, directory.path()));
         interrupt(&process);
         let id = Id::Pid(Pid::from_raw(process.id().cast_signed()));
         waitid(id, WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT).unwrap();

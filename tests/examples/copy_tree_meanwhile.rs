@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Child, Stdio};
 
 use crate::copy_tree::walk;
-use crate::program::{example, interrupt, stderr};
+use crate::program::{example, interrupt, is_writing_in, stderr};
 use crate::support::{eventually, known_file, scratch};
 
 /// How large the files are whose copying is to be interfered with. They are all holes, so that
@@ -23,16 +23,15 @@ fn make_long(root: &Path) {
     }
 }
 
-/// Starts copying such a tree, and waits until a file appears in the target of which `is_awaited`
-/// likes the name.
-fn begin_long(directory: &Path, options: &[&str], is_awaited: fn(&str) -> bool) -> Child {
+/// Starts copying such a tree, and waits until the small file is there, and another is being
+/// written.
+fn begin_long(directory: &Path, options: &[&str]) -> Child {
     let mut command = example("copy_tree", directory);
     command.args(options).args(["source", "target"]).stderr(Stdio::piped());
     let child = command.spawn().unwrap();
-    eventually("a file in the target", || {
-        let Ok(entries) = fs::read_dir(directory.join("target")) else { return false };
-        let mut names = entries.map(|entry| entry.unwrap().file_name());
-        names.any(|name| is_awaited(name.to_str().unwrap()))
+    let target = directory.join("target");
+    eventually("a file, and a part of one", || {
+        target.join("first").exists() && is_writing_in(&child, &target)
     });
     child
 }
@@ -42,9 +41,7 @@ fn ctrl_c_leaves_whole_files_only() {
     let directory = scratch();
     make_long(&directory.path().join("source"));
     for options in [&[][..], &["--policy=buffered"], &["--policy=direct", "--verify"]] {
-        let child = begin_long(directory.path(), options, |name| {
-            name.starts_with(".long") && name.ends_with(".tmp")
-        });
+        let child = begin_long(directory.path(), options);
         interrupt(&child);
         let output = child.wait_with_output().unwrap();
         let said = stderr(&output);
@@ -67,7 +64,7 @@ fn verification_finds_and_removes_what_differs() {
     let directory = scratch();
     let target = directory.path().join("target");
     make_long(&directory.path().join("source"));
-    let child = begin_long(directory.path(), &["--verify"], |name| name == "first");
+    let child = begin_long(directory.path(), &["--verify"]);
     // While the others are being copied.
     fs::write(target.join("first"), "something else").unwrap();
     let output = child.wait_with_output().unwrap();
@@ -84,7 +81,7 @@ fn a_source_that_changes_is_reported() {
     let changes: [fn(&File) -> io::Result<()>; 2] =
         [|file| file.set_len(LONG + 1), |file| file.write_all_at(b"x", LONG / 2)];
     for change in changes {
-        let child = begin_long(directory.path(), &[], |name| name.starts_with(".long"));
+        let child = begin_long(directory.path(), &[]);
         for name in ["long 1", "long 2", "long 3"] {
             change(&File::options().write(true).open(source.join(name)).unwrap()).unwrap();
         }

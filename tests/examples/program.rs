@@ -141,6 +141,19 @@ impl Drop for Running {
     }
 }
 
+/// Whether the process has a file open in this directory that is not complete: it has no name, or
+/// one that begins with a dot.
+pub(crate) fn is_writing_in(process: &Child, directory: &Path) -> bool {
+    let Ok(entries) = fs::read_dir(format!("/proc/{}/fd", process.id())) else { return false };
+    let files = entries.filter_map(|entry| fs::read_link(entry.ok()?.path()).ok());
+    files.into_iter().any(|file| {
+        let name = file.file_name().unwrap_or_default().as_encoded_bytes();
+        // So the kernel shows a file that has no name.
+        let is_unnamed = name.starts_with(b"#") && name.ends_with(b" (deleted)");
+        file.parent() == Some(directory) && (is_unnamed || name.starts_with(b"."))
+    })
+}
+
 /// Ctrl-C.
 pub(crate) fn interrupt(child: &Child) {
     send(child, Signal::SIGINT);

@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 
 use nix::sys::signal::Signal;
 
-use crate::program::{Running, example, run, send, stderr};
+use crate::program::{Running, example, is_writing_in, run, send, stderr};
 use crate::support::confined::ignore;
 use crate::support::{contents, eventually, known_file, make_fifo, scratch, watched};
 
@@ -98,7 +98,8 @@ fn the_first_signal_ends_a_program_at_work() {
                 let mut child = start(name, directory.path(), arguments);
                 await_listener(&mut child, name, signal);
                 if makes_files(name) {
-                    await_partial(&directory.path().join("target"));
+                    let target = directory.path().join("target");
+                    eventually("a part of a file", || is_writing_in(&child, &target));
                 }
                 send(&child, signal);
                 // Whoever gives it paths is still there.
@@ -113,11 +114,6 @@ fn the_first_signal_ends_a_program_at_work() {
             }
         }
     });
-}
-
-fn await_partial(target: &Path) {
-    let is_there = || fs::read_dir(target).is_ok_and(|mut entries| entries.next().is_some());
-    eventually("a temporary file", is_there);
 }
 
 #[test]

@@ -1,6 +1,6 @@
-//! A file that is written under a temporary name and takes its place when it is complete, so that
-//! nobody ever finds a part of it. `temporary` is that name, and `permissions` are those of the
-//! file that was there. No bytes are moved here.
+//! A file that gets its name when it is complete, so that nobody ever finds a part of it.
+//! `temporary` is the file until then, and `permissions` are those of the file that was there. No
+//! bytes are moved here.
 
 mod permissions;
 mod temporary;
@@ -10,6 +10,7 @@ mod tests;
 use std::error::Error;
 use std::ffi::{CStr, CString, OsStr};
 use std::fmt;
+use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
@@ -25,16 +26,20 @@ use crate::file::open::by_way;
 use crate::file::open_error::OpenError;
 use crate::file::options::OpenOptions;
 use crate::file::shown::Shown;
-use crate::sys::descriptor::sync;
+use crate::sys::descriptor::{open_again, set_mode, sync};
 use crate::sys::directory::{open_directory, open_in};
 use permissions::Permissions;
-use temporary::Temporary;
+use temporary::{Place, Temporary, refuses_links};
 
 /// A new file that takes the place of another, or of none, when it is complete.
 ///
-/// Until then it has a hidden name in the same directory, `.NAME.RANDOM.tmp`. Dropping removes that
-/// name, also while a panic unwinds, and the target stays as it was. A process that is killed
-/// leaves the temporary file behind. A forked child's copy does nothing.
+/// Until then it has no name (`O_TMPFILE`). If it is to be synced, or the file system has no such
+/// files, it has a hidden name in the same directory, `.NAME.RANDOM.tmp`. Dropping removes the
+/// file, also while a panic unwinds, and the target stays as it was. A process that is killed
+/// leaves a file behind that has a temporary name. A forked child's copy does nothing.
+///
+/// A file that is synced before it has a name can have lost its contents after a crash, on file
+/// systems that don't log what has no name: btrfs, as of Linux 6.18 (`btrfs_log_inode_parent`).
 ///
 /// The directory is opened once. If it is renamed, or the process changes its current directory,
 /// the file is replaced where it was.
@@ -47,6 +52,7 @@ pub(crate) struct Replacement {
     target: PathBuf,
     links: Links,
     existing: Existing,
+    durability: Durability,
     /// Of the file that was there at the beginning.
     permissions: Option<Permissions>,
     /// What the file is to have instead, and besides.
@@ -76,6 +82,7 @@ impl Replacement {
         target: &Path,
         options: &OpenOptions,
         existing: Existing,
+        durability: Durability,
     ) -> Result<(Self, FileHandle), OpenError> {
         let options = options.for_replacement();
         let failed = |explanation| move |source| OpenError::new(target, source, explanation);
@@ -92,17 +99,29 @@ impl Replacement {
         })?;
         let mode = if replaced.is_some() { 0o600 } else { options.mode_of_new() };
         let explanation = Some("this is about a temporary file in its directory");
-        let (temporary, fd, metadata) = Temporary::create(directory, &name, options.flags(), mode)
-            .map_err(failed(explanation))?;
+        let create = match durability {
+            Durability::Cached => Temporary::create_unnamed,
+            Durability::Synced => Temporary::create_named,
+        };
+        let (temporary, fd, metadata) =
+            create(directory, &name, options.flags(), mode).map_err(failed(explanation))?;
         let file = by_way(&options, fd, &metadata).map_err(|source| {
             let explanation = options.explanation(&source);
             failed(explanation)(source)
         })?;
         let (handle, target) = (file.clone(), target.to_owned());
-        let attributes = Attributes::default();
-        let permissions = replaced;
-        let replacement =
-            Self { temporary, file, name, target, links, existing, permissions, attributes };
+        let (attributes, permissions) = (Attributes::default(), replaced);
+        let replacement = Self {
+            temporary,
+            file,
+            name,
+            target,
+            links,
+            existing,
+            durability,
+            permissions,
+            attributes,
+        };
         Ok((replacement, handle))
     }
 
@@ -113,31 +132,71 @@ impl Replacement {
 
     /// Gives the file its name, and syncs the directory, if that is asked for.
     #[cfg(test)]
-    pub(crate) fn commit(self, durability: Durability) -> io::Result<()> {
-        self.take_name(durability)?.map_or(Ok(()), Renamed::sync)
+    pub(crate) fn commit(self) -> io::Result<()> {
+        self.take_name()?.map_or(Ok(()), Renamed::sync)
     }
 
     /// Gives the file its name, in the place of what has that. What was written to the file has to
     /// be complete.
     ///
-    /// It blocks, with [`Durability::Synced`] until the device has all of the file. The directory
-    /// is still to be synced then.
+    /// It blocks, if the file is to be synced until the device has all of it. The directory is
+    /// still to be synced then.
     ///
     /// # Errors
     ///
     /// They name the target, and say what failed; their source is the system's error. The temporary
     /// file is gone then, and the target as it was.
-    pub(crate) fn take_name(mut self, durability: Durability) -> io::Result<Option<Renamed>> {
+    pub(crate) fn take_name(mut self) -> io::Result<Option<Renamed>> {
         if self.temporary.is_forked() {
             let source = io::Error::new(io::ErrorKind::Unsupported, "it is the parent's");
             return Err(self.failed(Step::Process, source));
         }
+        if self.takes_free_name()? {
+            return Ok(None);
+        }
+        self.take_temporary_name().map_err(|source| self.failed(Step::Name, source))?;
         self.give_attributes()?;
-        let directory = self.sync(durability)?;
+        let directory = self.sync()?;
         let renamed = self.temporary.rename_to(&self.name, self.existing);
-        renamed.map_err(|source| self.failed(Step::Rename, source))?;
+        renamed.map_err(|source| self.failed(Step::Name, source))?;
         let target = self.target.clone();
         Ok(directory.map(|directory| Renamed { directory, target }))
+    }
+
+    /// The short way of a file that needs no more than its name, if nothing has that, as in the
+    /// beginning.
+    fn takes_free_name(&mut self) -> io::Result<bool> {
+        if self.permissions.is_some() || *self.temporary.place() != Place::Unnamed {
+            return Ok(false);
+        }
+        let file = self.file.as_fd();
+        self.attributes.give_to(file).map_err(|source| self.failed(Step::Attributes, source))?;
+        match self.temporary.take_free_name(file, &self.name) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+            Err(error) if refuses_links(&error) => Ok(false),
+            named => named.map(|()| true).map_err(|source| self.failed(Step::Name, source)),
+        }
+    }
+
+    fn take_temporary_name(&mut self) -> io::Result<()> {
+        match self.temporary.take_temporary_name(self.file.as_fd(), &self.name) {
+            Err(error) if refuses_links(&error) => self.copy_under_name(),
+            named => named,
+        }
+    }
+
+    /// Copies the file, which can't get a name, to one that has a temporary name.
+    fn copy_under_name(&mut self) -> io::Result<()> {
+        let mode = Metadata::of(self.file.as_fd())?.mode;
+        let directory = self.temporary.directory().try_clone_to_owned()?;
+        let (temporary, copy, _) = Temporary::create_named(directory, &self.name, 0, mode)?;
+        let mut bytes = File::from(open_again(self.file.as_fd(), File::options().read(true))?);
+        let mut copy = File::from(copy);
+        io::copy(&mut bytes, &mut copy)?;
+        // The umask may have taken some of it.
+        set_mode(copy.as_fd(), mode)?;
+        (self.temporary, self.file) = (temporary, FileHandle::from(copy));
+        Ok(())
     }
 
     /// Gives the file its attributes, or the permissions of that which is replaced. Writing would
@@ -158,8 +217,8 @@ impl Replacement {
 
     /// Syncs the file, if that is asked for. The directory is opened, which can fail, before
     /// anything is renamed.
-    fn sync(&self, durability: Durability) -> io::Result<Option<OwnedFd>> {
-        if durability == Durability::Cached {
+    fn sync(&self) -> io::Result<Option<OwnedFd>> {
+        if self.durability == Durability::Cached {
             return Ok(None);
         }
         let flags = libc::O_RDONLY | libc::O_DIRECTORY;
@@ -246,7 +305,7 @@ enum Step {
     Attributes,
     OpenDirectory,
     SyncFile,
-    Rename,
+    Name,
     SyncDirectory,
 }
 
@@ -267,7 +326,7 @@ impl fmt::Display for CommitError {
             Step::Attributes => "giving the new file its permissions and times failed",
             Step::OpenDirectory => "opening its directory, to sync that, failed",
             Step::SyncFile => "sync of the new file failed",
-            Step::Rename => "rename of the new file failed",
+            Step::Name => "giving the new file its name failed",
             Step::SyncDirectory => {
                 return write!(
                     f,

@@ -1,14 +1,19 @@
-//! A file with a temporary name, which it loses when it gets another, or when it is dropped.
+//! A file that is not complete. It has no name, or a temporary one, until it gets its own.
 
 use std::ffi::{CStr, CString, c_int};
+use std::fs;
 use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::process;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::file::existing::Existing;
 use crate::file::metadata::{FileId, Metadata};
-use crate::sys::directory::{open_in, remove_in, rename_in, rename_to_free_name};
+use crate::sys::directory::{
+    name_in, open_in, open_unnamed, remove_in, rename_in, rename_to_free_name,
+};
 use crate::sys::fork::ForkMark;
 
 /// How many bytes of the target's name a temporary name has at most, so that it is shorter than any
@@ -18,69 +23,74 @@ const MOST_OF_NAME: usize = 80;
 /// How many names are tried. Two of them are only the same by intent.
 const ATTEMPTS: usize = 16;
 
-/// The name of a file that was created under it. Dropping removes the name, if it is still that
-/// file's.
+/// A new file in a directory. Dropping removes its temporary name, if it has one that is still its
+/// own.
 pub(super) struct Temporary {
     directory: OwnedFd,
-    name: CString,
     /// No other file has this while the file is open.
     file: FileId,
-    presence: Presence,
+    place: Place,
     /// The file is the parent's, also while a child has a copy of this.
     fork_mark: ForkMark,
 }
 
-/// Whether the file still has its temporary name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Presence {
-    Named,
+/// Where the file is in its directory.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// It has no name. When its last descriptor is closed, also by a process that is killed, it is
+    /// gone.
+    Unnamed,
+    /// Under this temporary name.
+    Named(CString),
+    /// Under its own name.
     Renamed,
 }
 
 impl Temporary {
-    /// Creates a file for reading and writing, under a hidden name that is made of the target's.
-    pub(super) fn create(
+    /// Creates a file without a name, for reading and writing. Where the file system has no such
+    /// files, it has a hidden name that is made of the target's.
+    pub(super) fn create_unnamed(
         directory: OwnedFd,
         target: &CStr,
         flags: c_int,
         mode: u32,
     ) -> io::Result<(Self, OwnedFd, Metadata)> {
-        let random = || RandomState::new().hash_one(process::id());
-        let names = (0..ATTEMPTS).map(|_| temporary_name(target.to_bytes(), random()));
-        Self::create_as_one_of(directory, names, flags, mode)
+        if can_be_named_later()
+            && let Ok(fd) = open_unnamed(directory.as_fd(), flags, mode)
+        {
+            let metadata = Metadata::of(fd.as_fd())?;
+            return Ok((Self::new(directory, &metadata, Place::Unnamed), fd, metadata));
+        }
+        // Its errors say more of the directory.
+        Self::create_named(directory, target, flags, mode)
     }
 
-    /// Takes the first name that nothing has.
-    fn create_as_one_of(
+    /// Creates a file for reading and writing, under a hidden name that is made of the target's.
+    pub(super) fn create_named(
         directory: OwnedFd,
-        names: impl IntoIterator<Item = Vec<u8>>,
+        target: &CStr,
         flags: c_int,
         mode: u32,
     ) -> io::Result<(Self, OwnedFd, Metadata)> {
         let flags = flags | libc::O_RDWR | libc::O_CREAT | libc::O_EXCL | libc::O_NOFOLLOW;
-        let mut taken = io::Error::from_raw_os_error(libc::EEXIST);
-        for name in names {
-            let name = CString::new(name)?;
-            let fd = match open_in(directory.as_fd(), &name, flags, mode) {
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                    taken = error;
-                    continue;
-                }
-                other => other?,
-            };
-            let metadata = Metadata::of(fd.as_fd());
-            let metadata = metadata.inspect_err(|_| _ = remove_in(directory.as_fd(), &name))?;
-            let file = metadata.id();
-            let fork_mark = ForkMark::of_this_process();
-            let presence = Presence::Named;
-            let created = Self { directory, name, file, presence, fork_mark };
-            return Ok((created, fd, metadata));
-        }
-        Err(taken)
+        let open = |name: &CStr| open_in(directory.as_fd(), name, flags, mode);
+        let (name, fd) = first_free(temporary_names(target), open)?;
+        let metadata = Metadata::of(fd.as_fd());
+        let metadata = metadata.inspect_err(|_| _ = remove_in(directory.as_fd(), &name))?;
+        Ok((Self::new(directory, &metadata, Place::Named(name)), fd, metadata))
+    }
+
+    fn new(directory: OwnedFd, metadata: &Metadata, place: Place) -> Self {
+        let fork_mark = ForkMark::of_this_process();
+        Self { directory, file: metadata.id(), place, fork_mark }
     }
 
     pub(super) fn directory(&self) -> BorrowedFd<'_> {
         self.directory.as_fd()
+    }
+
+    pub(super) fn place(&self) -> &Place {
+        &self.place
     }
 
     /// Whether this is a forked child's copy.
@@ -88,29 +98,98 @@ impl Temporary {
         self.fork_mark.is_forked()
     }
 
-    /// Gives the file its name for good, in the place of what had that, if it may be replaced.
-    pub(super) fn rename_to(&mut self, name: &CStr, existing: Existing) -> io::Result<()> {
-        let (directory, own) = (self.directory.as_fd(), &self.name);
-        match existing {
-            Existing::Replace => rename_in(directory, own, name)?,
-            Existing::Refuse => rename_to_free_name(directory, own, name)?,
+    /// Gives the file, which has no name, its own for good, if nothing has that.
+    pub(super) fn take_free_name(&mut self, file: BorrowedFd<'_>, name: &CStr) -> io::Result<()> {
+        name_in(self.directory.as_fd(), file, name)?;
+        self.place = Place::Renamed;
+        Ok(())
+    }
+
+    /// Gives the file a temporary name, if it has none: only what has a name can take the place of
+    /// another.
+    pub(super) fn take_temporary_name(
+        &mut self,
+        file: BorrowedFd<'_>,
+        target: &CStr,
+    ) -> io::Result<()> {
+        if self.place == Place::Unnamed {
+            let link = |own: &CStr| name_in(self.directory.as_fd(), file, own);
+            let (own, ()) = first_free(temporary_names(target), link)?;
+            self.place = Place::Named(own);
         }
-        self.presence = Presence::Renamed;
+        Ok(())
+    }
+
+    /// Gives the file, which has a temporary name, its own for good, in the place of what had that,
+    /// if it may be replaced.
+    pub(super) fn rename_to(&mut self, name: &CStr, existing: Existing) -> io::Result<()> {
+        let directory = self.directory.as_fd();
+        if let Place::Named(own) = &self.place {
+            match existing {
+                Existing::Replace => rename_in(directory, own, name)?,
+                Existing::Refuse => rename_to_free_name(directory, own, name)?,
+            }
+        }
+        self.place = Place::Renamed;
         Ok(())
     }
 }
 
 impl Drop for Temporary {
     fn drop(&mut self) {
-        if self.presence == Presence::Renamed || self.is_forked() {
+        let Place::Named(name) = &self.place else { return };
+        if self.is_forked() {
             return;
         }
-        let found = Metadata::of_name(self.directory.as_fd(), &self.name);
+        let found = Metadata::of_name(self.directory.as_fd(), name);
         if found.is_ok_and(|found| found.id() == self.file) {
             // Whoever drops this can't be told.
-            let _ = remove_in(self.directory.as_fd(), &self.name);
+            let _ = remove_in(self.directory.as_fd(), name);
         }
     }
+}
+
+/// Whether a file without a name can get one, as far as is known. Older kernels do that by a path
+/// in /proc.
+fn can_be_named_later() -> bool {
+    static CAN: OnceLock<bool> = OnceLock::new();
+    let can = CAN.get_or_init(|| fs::exists("/proc/self/fd").is_ok_and(|exists| exists));
+    *can && !LINKS_ARE_REFUSED.load(Ordering::Relaxed)
+}
+
+/// Links were refused to this process once. From then on it makes no files without a name.
+static LINKS_ARE_REFUSED: AtomicBool = AtomicBool::new(false);
+
+/// Whether an error says that the file system has no links, or the process may not make any.
+pub(super) fn refuses_links(error: &io::Error) -> bool {
+    let number = error.raw_os_error();
+    let refused = matches!(number, Some(libc::EPERM | libc::ENOSYS | libc::EOPNOTSUPP));
+    if refused {
+        LINKS_ARE_REFUSED.store(true, Ordering::Relaxed);
+    }
+    refused
+}
+
+/// Makes something under the first name that nothing has.
+fn first_free<T>(
+    names: impl IntoIterator<Item = Vec<u8>>,
+    make: impl Fn(&CStr) -> io::Result<T>,
+) -> io::Result<(CString, T)> {
+    let mut taken = io::Error::from_raw_os_error(libc::EEXIST);
+    for name in names {
+        let name = CString::new(name)?;
+        match make(&name) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => taken = error,
+            other => return other.map(|made| (name, made)),
+        }
+    }
+    Err(taken)
+}
+
+/// Names for a file beside its target. They are made as they are tried.
+fn temporary_names(target: &CStr) -> impl Iterator<Item = Vec<u8>> {
+    let random = || RandomState::new().hash_one(process::id());
+    (0..ATTEMPTS).map(move |_| temporary_name(target.to_bytes(), random()))
 }
 
 /// `.NAME.RANDOM.tmp`. The random part has no capital letters, as some file systems take them for
@@ -134,11 +213,12 @@ fn shortened(name: &[u8]) -> &[u8] {
 
 #[cfg(test)]
 mod tests {
+    use std::ffi::CStr;
     use std::fs;
-    use std::os::fd::OwnedFd;
+    use std::os::fd::{AsFd, OwnedFd};
 
-    use super::{ATTEMPTS, MOST_OF_NAME, Temporary, shortened, temporary_name};
-    use crate::sys::directory::{open_directory, remove_in};
+    use super::{ATTEMPTS, MOST_OF_NAME, Place, Temporary, first_free, shortened, temporary_name};
+    use crate::sys::directory::{open_directory, open_in, remove_in};
 
     fn directory() -> (tempfile::TempDir, OwnedFd) {
         let directory = tempfile::tempdir().unwrap();
@@ -174,30 +254,29 @@ mod tests {
     }
 
     #[test]
-    fn names_that_are_taken_are_left_alone() {
+    fn names_that_are_taken_are_passed_over() {
         let (directory, opened) = directory();
         fs::write(directory.path().join("a"), "another's").unwrap();
         std::os::unix::fs::symlink("elsewhere", directory.path().join("b")).unwrap();
-        let names = ["a", "b", "c"].map(Vec::from);
-        let again = opened.try_clone().unwrap();
-        let (temporary, _file, _) = Temporary::create_as_one_of(opened, names, 0, 0o600).unwrap();
+        let flags = libc::O_RDWR | libc::O_CREAT | libc::O_EXCL | libc::O_NOFOLLOW;
+        let open = |name: &CStr| open_in(opened.as_fd(), name, flags, 0o600);
+        let (name, _file) = first_free(["a", "b", "c"].map(Vec::from), open).unwrap();
+        assert_eq!(&*name, c"c");
         assert!(directory.path().join("c").exists());
         assert!(!directory.path().join("elsewhere").exists());
-        drop(temporary);
-        assert!(!directory.path().join("c").exists());
         assert_eq!(fs::read(directory.path().join("a")).unwrap(), b"another's");
 
-        let names = vec![Vec::from("a"); ATTEMPTS];
-        let error = Temporary::create_as_one_of(again, names, 0, 0o600).err().unwrap();
+        let error = first_free(vec![Vec::from("a"); ATTEMPTS], open).err().unwrap();
         assert_eq!(error.raw_os_error(), Some(libc::EEXIST));
     }
 
     #[test]
     fn a_name_that_is_anothers_by_now_is_not_removed() {
         let (directory, opened) = directory();
-        let (temporary, file, _) = Temporary::create(opened, c"file", 0, 0o600).unwrap();
-        remove_in(temporary.directory(), &temporary.name).unwrap();
-        let path = directory.path().join(temporary.name.to_str().unwrap());
+        let (temporary, file, _) = Temporary::create_named(opened, c"file", 0, 0o600).unwrap();
+        let Place::Named(name) = temporary.place() else { panic!("it has a name") };
+        remove_in(temporary.directory(), name).unwrap();
+        let path = directory.path().join(name.to_str().unwrap());
         fs::write(&path, "another's").unwrap();
         drop((temporary, file));
         assert_eq!(fs::read(path).unwrap(), b"another's");

@@ -72,8 +72,9 @@ mod tests {
 
     fn renamed(target: &Path) -> Renamed {
         let (replacement, _file) =
-            Replacement::begin(target, &OpenOptions::new(), Existing::Replace).unwrap();
-        replacement.take_name(Durability::Synced).unwrap().unwrap()
+            Replacement::begin(target, &OpenOptions::new(), Existing::Replace, Durability::Synced)
+                .unwrap();
+        replacement.take_name().unwrap().unwrap()
     }
 
     #[test]

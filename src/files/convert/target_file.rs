@@ -61,7 +61,7 @@ impl TargetFile {
         self.writer.set_times(times);
     }
 
-    /// The file, which has a temporary name as yet. Its bytes are this target's own affair.
+    /// The file, which doesn't have its name yet. Its bytes are this target's own affair.
     #[must_use]
     pub fn file(&self) -> &FileHandle {
         self.writer.file()

@@ -9,13 +9,11 @@ use std::os::unix::net::UnixListener;
 use std::path::Path;
 
 use super::{
-    as_stranger, filled, is_root, names, public, refusal, scratch, set_mode, system_error,
+    as_stranger, begin, filled, is_root, names, public, refusal, scratch, set_mode, system_error,
 };
-use crate::file::durability::Durability;
-use crate::file::existing::Existing;
+use crate::file::durability::Durability::{Cached, Synced};
 use crate::file::links::Links;
 use crate::file::options::OpenOptions;
-use crate::file::replacement::Replacement;
 
 #[test]
 fn links_are_replaced_themselves_or_refused() {
@@ -27,12 +25,12 @@ fn links_are_replaced_themselves_or_refused() {
         symlink(destination, &target).unwrap();
         let mut options = OpenOptions::new();
         options.links(Links::Refuse);
-        let error = Replacement::begin(&target, &options, Existing::Replace).err().unwrap();
+        let error = begin(&target, &options, Cached).err().unwrap();
         assert_eq!(error.raw_os_error(), Some(libc::ELOOP));
         assert!(error.to_string().contains("symbolic link"), "{error}");
         assert_eq!(names(&directory), ["file", "other"]);
 
-        filled(&target, "new").commit(Durability::Cached).unwrap();
+        filled(&target, "new", Cached).commit().unwrap();
         assert!(fs::symlink_metadata(&target).unwrap().is_file());
         assert_eq!(fs::read(&target).unwrap(), b"new");
         assert_eq!(fs::read(&other).unwrap(), b"other");
@@ -40,12 +38,13 @@ fn links_are_replaced_themselves_or_refused() {
 
         // A link that is made meanwhile.
         fs::remove_file(&target).unwrap();
-        let (replacement, _file) =
-            Replacement::begin(&target, &options, Existing::Replace).unwrap();
-        symlink(destination, &target).unwrap();
-        let error = replacement.commit(Durability::Cached).unwrap_err();
-        assert_eq!(system_error(&error), Some(libc::ELOOP));
-        fs::remove_file(&target).unwrap();
+        for durability in [Cached, Synced] {
+            let (replacement, _file) = begin(&target, &options, durability).unwrap();
+            symlink(destination, &target).unwrap();
+            let error = replacement.commit().unwrap_err();
+            assert_eq!(system_error(&error), Some(libc::ELOOP));
+            fs::remove_file(&target).unwrap();
+        }
     }
 }
 
@@ -113,8 +112,8 @@ fn a_directory_need_not_be_readable_unless_it_is_synced() {
     // To write and to search it is enough.
     set_mode(directory.path(), 0o333);
     let error = as_stranger(|| {
-        filled(&target, "new").commit(Durability::Cached).unwrap();
-        filled(&target, "newer").commit(Durability::Synced).unwrap_err()
+        filled(&target, "new", Cached).commit().unwrap();
+        filled(&target, "newer", Synced).commit().unwrap_err()
     });
     set_mode(directory.path(), 0o755);
     assert_eq!(system_error(&error), Some(libc::EACCES));
@@ -126,14 +125,17 @@ fn a_directory_need_not_be_readable_unless_it_is_synced() {
 #[test]
 fn a_directory_in_the_way_is_an_error_of_the_commit() {
     let (directory, target) = scratch();
-    let replacement = filled(&target, "new");
-    fs::create_dir(&target).unwrap();
-    let error = replacement.commit(Durability::Synced).unwrap_err();
-    assert_eq!(error.kind(), io::ErrorKind::IsADirectory);
-    assert_eq!(system_error(&error), Some(libc::EISDIR));
-    let begins = format!("{} was not replaced: what has the name now", target.display());
-    assert!(error.to_string().starts_with(&begins), "{error}");
-    assert_eq!(names(&directory), ["file"]);
+    for durability in [Cached, Synced] {
+        let replacement = filled(&target, "new", durability);
+        fs::create_dir(&target).unwrap();
+        let error = replacement.commit().unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::IsADirectory);
+        assert_eq!(system_error(&error), Some(libc::EISDIR));
+        let begins = format!("{} was not replaced: what has the name now", target.display());
+        assert!(error.to_string().starts_with(&begins), "{error}");
+        assert_eq!(names(&directory), ["file"]);
+        fs::remove_dir(&target).unwrap();
+    }
 }
 
 #[test]
@@ -145,23 +147,25 @@ fn a_rename_that_fails_changes_nothing() {
     fs::write(&target, "old").unwrap();
     // As in /tmp, a stranger may create files, but not take the place of another's.
     set_mode(directory.path(), 0o1777);
-    let commit = || filled(&target, "new").commit(Durability::Synced).unwrap_err();
-    let error = as_stranger(commit);
-    assert_eq!(system_error(&error), Some(libc::EPERM));
-    assert!(error.to_string().contains("rename of the new file failed"), "{error}");
-    assert_eq!(fs::read(&target).unwrap(), b"old");
-    assert_eq!(names(&directory), ["file"]);
+    for durability in [Cached, Synced] {
+        let commit = || filled(&target, "new", durability).commit().unwrap_err();
+        let error = as_stranger(commit);
+        assert_eq!(system_error(&error), Some(libc::EPERM));
+        assert!(error.to_string().contains("giving the new file its name failed"), "{error}");
+        assert_eq!(fs::read(&target).unwrap(), b"old");
+        assert_eq!(names(&directory), ["file"]);
+    }
 }
 
 #[test]
 fn a_temporary_file_that_was_taken_away_is_an_error() {
     let (directory, target) = scratch();
     fs::write(&target, "old").unwrap();
-    let replacement = filled(&target, "new");
+    let replacement = filled(&target, "new", Synced);
     fs::remove_file(directory.path().join(&names(&directory)[0])).unwrap();
-    let error = replacement.commit(Durability::Synced).unwrap_err();
+    let error = replacement.commit().unwrap_err();
     assert_eq!(system_error(&error), Some(libc::ENOENT));
-    assert!(error.to_string().contains("file was not replaced: rename of the new file failed: "));
+    assert!(error.to_string().contains("file was not replaced: giving the new file its name"));
     assert_eq!(fs::read(&target).unwrap(), b"old");
     assert_eq!(names(&directory), ["file"]);
 }
@@ -170,11 +174,11 @@ fn a_temporary_file_that_was_taken_away_is_an_error() {
 fn a_directory_that_is_removed_meanwhile_is_an_error() {
     let (directory, _) = scratch();
     let inner = directory.path().join("inner");
-    for durability in [Durability::Cached, Durability::Synced] {
+    for durability in [Cached, Synced] {
         fs::create_dir(&inner).unwrap();
-        let replacement = filled(&inner.join("file"), "new");
+        let replacement = filled(&inner.join("file"), "new", durability);
         fs::remove_dir_all(&inner).unwrap();
-        let error = replacement.commit(durability).unwrap_err();
+        let error = replacement.commit().unwrap_err();
         assert_eq!(system_error(&error), Some(libc::ENOENT));
         assert_eq!(names(&directory), [""; 0]);
     }

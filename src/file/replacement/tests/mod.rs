@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 use super::Replacement;
-use crate::file::durability::Durability;
+use crate::file::durability::Durability::{self, Cached, Synced};
 use crate::file::existing::Existing;
 use crate::file::handle::FileHandle;
 use crate::file::io_way::IoWay;
@@ -54,13 +54,18 @@ fn names(directory: impl AsRef<Path>) -> Vec<String> {
     names
 }
 
-fn begin(target: &Path) -> Result<(Replacement, FileHandle), OpenError> {
-    Replacement::begin(target, &OpenOptions::new(), Existing::Replace)
+/// Begins with a file that has a temporary name, if it is to be synced, or else has none.
+fn begin(
+    target: &Path,
+    options: &OpenOptions,
+    durability: Durability,
+) -> Result<(Replacement, FileHandle), OpenError> {
+    Replacement::begin(target, options, Existing::Replace, durability)
 }
 
 /// Begins, and fills the new file.
-fn filled(target: &Path, contents: &str) -> Replacement {
-    let (replacement, file) = begin(target).unwrap();
+fn filled(target: &Path, contents: &str, durability: Durability) -> Replacement {
+    let (replacement, file) = begin(target, &OpenOptions::new(), durability).unwrap();
     write(&file, contents);
     replacement
 }
@@ -71,7 +76,10 @@ fn write(file: &FileHandle, contents: &str) {
 }
 
 fn refusal(target: &Path) -> OpenError {
-    begin(target).err().expect("it is refused")
+    let error = |durability| begin(target, &OpenOptions::new(), durability).err();
+    let [cached, synced] = [Cached, Synced].map(|durability| error(durability).unwrap());
+    assert_eq!(cached.to_string(), synced.to_string());
+    cached
 }
 
 fn mode(path: &Path) -> u32 {
@@ -105,16 +113,19 @@ fn is_root() -> bool {
 
 #[test]
 fn a_file_is_the_old_one_until_it_is_the_new_one() {
-    for durability in [Durability::Cached, Durability::Synced] {
+    for durability in [Cached, Synced] {
         let (directory, target) = scratch();
         fs::write(&target, "old").unwrap();
         let old = File::open(&target).unwrap();
-        let replacement = filled(&target, "new");
+        let replacement = filled(&target, "new", durability);
         assert_eq!(fs::read(&target).unwrap(), b"old");
-        let [temporary, file] = &*names(&directory) else { panic!("two names") };
-        assert!(temporary.starts_with(".file.") && temporary.ends_with(".tmp"));
+        let names_now = names(&directory);
+        let (file, temporary) = names_now.split_last().unwrap();
         assert_eq!(file, "file");
-        replacement.commit(durability).unwrap();
+        assert_eq!(temporary.len(), usize::from(durability == Synced));
+        let is_temporary = |name: &String| name.starts_with(".file.") && name.ends_with(".tmp");
+        assert!(temporary.iter().all(is_temporary));
+        replacement.commit().unwrap();
         assert_eq!(fs::read(&target).unwrap(), b"new");
         assert_eq!(names(&directory), ["file"]);
         assert_eq!(old.metadata().unwrap().nlink(), 0, "the old one was not written over");
@@ -123,30 +134,35 @@ fn a_file_is_the_old_one_until_it_is_the_new_one() {
 
 #[test]
 fn what_was_not_there_is_created() {
-    let (directory, target) = scratch();
-    let replacement = filled(&target, "new");
-    assert!(!target.exists());
-    replacement.commit(Durability::Synced).unwrap();
-    assert_eq!(fs::read(&target).unwrap(), b"new");
-    assert_eq!(names(&directory), ["file"]);
+    for durability in [Cached, Synced] {
+        let (directory, target) = scratch();
+        let replacement = filled(&target, "new", durability);
+        assert!(!target.exists());
+        replacement.commit().unwrap();
+        assert_eq!(fs::read(&target).unwrap(), b"new");
+        assert_eq!(names(&directory), ["file"]);
+    }
 }
 
 #[test]
 fn what_is_dropped_leaves_nothing() {
     let (directory, target) = scratch();
     fs::write(&target, "old").unwrap();
-    let replacement = filled(&target, "new");
-    assert_eq!(names(&directory).len(), 2);
-    drop(replacement);
-    assert_eq!(names(&directory), ["file"]);
-    let panicked = catch_unwind(|| {
-        let _replacement = filled(&target, "new");
-        assert_eq!(names(&directory).len(), 2);
-        std::panic::resume_unwind(Box::new(1));
-    });
-    assert!(panicked.is_err());
-    assert_eq!(names(&directory), ["file"]);
-    assert_eq!(fs::read(&target).unwrap(), b"old");
+    for durability in [Cached, Synced] {
+        let count = 1 + usize::from(durability == Synced);
+        let replacement = filled(&target, "new", durability);
+        assert_eq!(names(&directory).len(), count);
+        drop(replacement);
+        assert_eq!(names(&directory), ["file"]);
+        let panicked = catch_unwind(|| {
+            let _replacement = filled(&target, "new", durability);
+            assert_eq!(names(&directory).len(), count);
+            std::panic::resume_unwind(Box::new(1));
+        });
+        assert!(panicked.is_err());
+        assert_eq!(names(&directory), ["file"]);
+        assert_eq!(fs::read(&target).unwrap(), b"old");
+    }
 }
 
 #[test]
@@ -157,13 +173,14 @@ fn the_way_of_io_is_the_options() {
         options.way(way);
         let opened =
             FileHandle::options().read(true).write(true).create(true).way(way).open(&target);
-        let (_replacement, file) =
-            Replacement::begin(&target, &options, Existing::Replace).unwrap();
         let opened = opened.unwrap();
-        assert_eq!(file.is_direct(), opened.is_direct());
-        assert_eq!(file.is_automatic(), opened.is_automatic());
-        assert_eq!(file.is_buffered(), opened.is_buffered());
-        assert_eq!(file.is_direct(), matches!(way, IoWay::Direct | IoWay::DirectOrBuffered));
+        for durability in [Cached, Synced] {
+            let (_replacement, file) = begin(&target, &options, durability).unwrap();
+            assert_eq!(file.is_direct(), opened.is_direct());
+            assert_eq!(file.is_automatic(), opened.is_automatic());
+            assert_eq!(file.is_buffered(), opened.is_buffered());
+            assert_eq!(file.is_direct(), matches!(way, IoWay::Direct | IoWay::DirectOrBuffered));
+        }
     }
 }
 
@@ -173,17 +190,18 @@ fn what_the_options_say_of_opening_has_no_meaning() {
     fs::write(&target, "old").unwrap();
     let mut options = OpenOptions::new();
     options.append(true).truncate(true).create(true);
-    let (replacement, file) = Replacement::begin(&target, &options, Existing::Replace).unwrap();
-    write(&file, "new");
-    assert!(!file.appends());
-    let mut bytes = [0; 3];
-    let readable = File::from(file.as_fd().try_clone_to_owned().unwrap());
-    readable.read_exact_at(&mut bytes, 0).unwrap();
-    assert_eq!(&bytes, b"new");
-    replacement.commit(Durability::Cached).unwrap();
-
+    for durability in [Cached, Synced] {
+        let (replacement, file) = begin(&target, &options, durability).unwrap();
+        write(&file, "new");
+        assert!(!file.appends());
+        let mut bytes = [0; 3];
+        let readable = File::from(file.as_fd().try_clone_to_owned().unwrap());
+        readable.read_exact_at(&mut bytes, 0).unwrap();
+        assert_eq!(&bytes, b"new");
+        replacement.commit().unwrap();
+    }
     options.custom_flags(libc::O_PATH);
-    let error = Replacement::begin(&target, &options, Existing::Replace).err().unwrap();
+    let error = begin(&target, &options, Cached).err().unwrap();
     assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
 }
 
@@ -195,8 +213,10 @@ fn names_of_any_bytes_and_lengths_are_replaced() {
     for name in all {
         let target = directory.path().join(OsStr::from_bytes(name));
         for contents in ["old", "new"] {
-            filled(&target, contents).commit(Durability::Cached).unwrap();
-            assert_eq!(fs::read(&target).unwrap(), contents.as_bytes());
+            for durability in [Cached, Synced] {
+                filled(&target, contents, durability).commit().unwrap();
+                assert_eq!(fs::read(&target).unwrap(), contents.as_bytes());
+            }
         }
         fs::remove_file(target).unwrap();
     }
@@ -205,28 +225,33 @@ fn names_of_any_bytes_and_lengths_are_replaced() {
 
 #[test]
 fn a_directory_that_is_renamed_meanwhile_is_still_the_files() {
-    let (directory, _) = scratch();
-    let [old, new] = ["old", "new"].map(|name| directory.path().join(name));
-    fs::create_dir(&old).unwrap();
-    let replacement = filled(&old.join("file"), "new");
-    let dropped = filled(&old.join("dropped"), "new");
-    fs::rename(&old, &new).unwrap();
-    fs::create_dir(&old).unwrap();
-    replacement.commit(Durability::Synced).unwrap();
-    drop(dropped);
-    assert_eq!((names(&old), names(&new)), (vec![], vec!["file".to_owned()]));
+    for durability in [Cached, Synced] {
+        let (directory, _) = scratch();
+        let [old, new] = ["old", "new"].map(|name| directory.path().join(name));
+        fs::create_dir(&old).unwrap();
+        let replacement = filled(&old.join("file"), "new", durability);
+        let dropped = filled(&old.join("dropped"), "new", durability);
+        fs::rename(&old, &new).unwrap();
+        fs::create_dir(&old).unwrap();
+        replacement.commit().unwrap();
+        drop(dropped);
+        assert_eq!((names(&old), names(&new)), (vec![], vec!["file".to_owned()]));
+    }
 }
 
 #[test]
 fn of_two_at_once_the_last_one_stays() {
-    let (directory, target) = scratch();
-    let [first, second] = ["first", "second"].map(|contents| filled(&target, contents));
-    assert_eq!(names(&directory).len(), 2);
-    second.commit(Durability::Cached).unwrap();
-    assert_eq!(fs::read(&target).unwrap(), b"second");
-    first.commit(Durability::Cached).unwrap();
-    assert_eq!(fs::read(&target).unwrap(), b"first");
-    assert_eq!(names(&directory), ["file"]);
+    for durability in [Cached, Synced] {
+        let (directory, target) = scratch();
+        let [first, second] =
+            ["first", "second"].map(|contents| filled(&target, contents, durability));
+        assert_eq!(names(&directory).len(), if durability == Synced { 2 } else { 0 });
+        second.commit().unwrap();
+        assert_eq!(fs::read(&target).unwrap(), b"second");
+        first.commit().unwrap();
+        assert_eq!(fs::read(&target).unwrap(), b"first");
+        assert_eq!(names(&directory), ["file"]);
+    }
 }
 
 #[test]
@@ -238,7 +263,7 @@ fn many_at_once_leave_one_whole_file() {
             scope.spawn(move || {
                 for _ in 0..50 {
                     let contents = format!("{number}").repeat(100);
-                    filled(target, &contents).commit(Durability::Cached).unwrap();
+                    filled(target, &contents, Cached).commit().unwrap();
                 }
             });
         }

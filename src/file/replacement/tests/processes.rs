@@ -11,8 +11,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use super::errors::assert_refused;
-use super::{begin, filled, is_root, mode, names, scratch, set_mode, system_error};
-use crate::file::durability::Durability;
+use super::{begin, filled, is_root, mode, names, scratch, set_mode, system_error, write};
+use crate::file::durability::Durability::{Cached, Synced};
+use crate::file::options::OpenOptions;
 
 /// What a forked child ended with that did this.
 fn in_child(action: impl FnOnce() -> bool) -> i32 {
@@ -68,22 +69,25 @@ fn file_systems_without_room_or_only_for_reading_are_errors_of_beginning() {
 #[test]
 fn a_forked_child_has_no_part_in_it() {
     let (directory, target) = scratch();
-    fs::write(&target, "old").unwrap();
-    let mut replacement = Some(filled(&target, "new"));
-    let dropped = in_child(|| {
-        drop(replacement.take());
-        names(&directory).len() == 2
-    });
-    assert_eq!(dropped, 0);
-    let committed = in_child(|| {
-        let error = replacement.take().unwrap().commit(Durability::Cached).unwrap_err();
-        error.kind() == io::ErrorKind::Unsupported && names(&directory).len() == 2
-    });
-    assert_eq!(committed, 0);
-    assert_eq!(fs::read(&target).unwrap(), b"old");
-    replacement.take().unwrap().commit(Durability::Cached).unwrap();
-    assert_eq!(fs::read(&target).unwrap(), b"new");
-    assert_eq!(names(&directory), ["file"]);
+    for durability in [Cached, Synced] {
+        fs::write(&target, "old").unwrap();
+        let count = 1 + usize::from(durability == Synced);
+        let mut replacement = Some(filled(&target, "new", durability));
+        let dropped = in_child(|| {
+            drop(replacement.take());
+            names(&directory).len() == count
+        });
+        assert_eq!(dropped, 0);
+        let committed = in_child(|| {
+            let error = replacement.take().unwrap().commit().unwrap_err();
+            error.kind() == io::ErrorKind::Unsupported && names(&directory).len() == count
+        });
+        assert_eq!(committed, 0);
+        assert_eq!(fs::read(&target).unwrap(), b"old");
+        replacement.take().unwrap().commit().unwrap();
+        assert_eq!(fs::read(&target).unwrap(), b"new");
+        assert_eq!(names(&directory), ["file"]);
+    }
 }
 
 /// A process of its own, as the current directory and the limit are its.
@@ -94,11 +98,12 @@ fn the_process_may_change_its_directory_and_have_no_descriptor_left() {
     fs::create_dir(&other).unwrap();
     let status = in_child(|| {
         std::env::set_current_dir(directory.path()).unwrap();
-        let replacement = filled(Path::new("file"), "new");
-        let dropped = filled(Path::new("./dropped"), "new");
+        let replacement = filled(Path::new("file"), "new", Synced);
+        let unnamed = filled(Path::new("unnamed"), "new", Cached);
+        let dropped = filled(Path::new("./dropped"), "new", Synced);
         std::env::set_current_dir(&other).unwrap();
-        replacement.commit(Durability::Synced).unwrap();
-        let removed = filled(Path::new("removed"), "new");
+        replacement.commit().unwrap();
+        let removed = filled(Path::new("removed"), "new", Synced);
         // Whoever has no descriptor left can neither begin, nor sync, but clean up.
         let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
         // SAFETY: the kernel writes the structure, which is a live local.
@@ -110,13 +115,15 @@ fn the_process_may_change_its_directory_and_have_no_descriptor_left() {
         while let Ok(fd) = dropped.file.as_fd().try_clone_to_owned() {
             taken.push(fd);
         }
-        let refused = begin(Path::new("file")).err().and_then(|error| error.raw_os_error());
-        let unsynced = removed.commit(Durability::Synced).unwrap_err();
+        let refused = begin(Path::new("file"), &OpenOptions::new(), Cached).err();
+        let refused = refused.and_then(|error| error.raw_os_error());
+        let unsynced = removed.commit().unwrap_err();
+        unnamed.commit().unwrap();
         drop(dropped);
         refused == Some(libc::EMFILE) && system_error(&unsynced) == Some(libc::EMFILE)
     });
     assert_eq!(status, 0);
-    assert_eq!(names(&directory), ["file", "other"]);
+    assert_eq!(names(&directory), ["file", "other", "unnamed"]);
     assert_eq!(names(&other), [""; 0]);
 }
 
@@ -161,13 +168,14 @@ fn a_file_that_is_not_on_the_device_does_not_get_the_name() {
     let (directory, target) = scratch();
     fs::write(&target, "old").unwrap();
     let status = in_child(|| {
-        let [first, second] = ["first", "second"].map(|contents| filled(&target, contents));
+        let first = filled(&target, "first", Synced);
+        let second = filled(&target, "second", Cached);
         intercept(libc::SYS_fsync, first.file.as_fd().as_raw_fd(), fail());
-        let error = first.commit(Durability::Synced).unwrap_err();
+        let error = first.commit().unwrap_err();
         assert_eq!(system_error(&error), Some(libc::EIO));
         assert!(error.to_string().contains("was not replaced: sync of the new file"), "{error}");
         assert_eq!(fs::read(&target).unwrap(), b"old");
-        second.commit(Durability::Cached).unwrap();
+        second.commit().unwrap();
         true
     });
     assert_eq!(status, 0);
@@ -180,10 +188,10 @@ fn a_directory_that_can_not_be_synced_is_an_error_of_a_file_that_has_its_name() 
     let (directory, target) = scratch();
     fs::write(&target, "old").unwrap();
     let status = in_child(|| {
-        let replacement = filled(&target, "new");
+        let replacement = filled(&target, "new", Synced);
         // The directory is the next that is opened.
         intercept(libc::SYS_fsync, next_descriptors()[0], fail());
-        let error = replacement.commit(Durability::Synced).unwrap_err();
+        let error = replacement.commit().unwrap_err();
         assert_eq!(system_error(&error), Some(libc::EIO));
         assert!(error.to_string().contains("was replaced, but sync of its directory"), "{error}");
         true
@@ -206,31 +214,83 @@ fn a_file_that_nothing_is_known_of_is_removed() {
     assert_eq!(names(&directory), [""; 0]);
 }
 
+/// As Linux before 6.10 refuses processes without a capability.
+#[test]
+fn a_file_without_a_name_gets_one_by_its_descriptors_path() {
+    let (directory, target) = scratch();
+    for old in [None, Some("old")] {
+        old.inspect(|old| fs::write(&target, old).unwrap());
+        let status = in_child(|| {
+            let replacement = filled(&target, "new", Cached);
+            let refusal = libc::SECCOMP_RET_ERRNO | libc::ENOENT.cast_unsigned();
+            intercept(libc::SYS_linkat, replacement.file.as_fd().as_raw_fd(), refusal);
+            replacement.commit().is_ok()
+        });
+        assert_eq!(status, 0);
+        assert_eq!(fs::read(&target).unwrap(), b"new");
+        assert_eq!(names(&directory), ["file"]);
+        fs::remove_file(&target).unwrap();
+    }
+}
+
+/// As on file systems without links that have files without a name, or in a sandbox.
+#[test]
+fn where_links_are_refused_a_file_without_a_name_is_copied() {
+    let (directory, target) = scratch();
+    for errno in [libc::EPERM, libc::ENOSYS, libc::EOPNOTSUPP] {
+        for old in [None, Some("old")] {
+            old.inspect(|old| fs::write(&target, old).unwrap());
+            let status = in_child(|| {
+                let options = OpenOptions::new().mode(0o622).clone();
+                let (replacement, file) = begin(&target, &options, Cached).unwrap();
+                write(&file, "new");
+                let refusal = libc::SECCOMP_RET_ERRNO | errno.cast_unsigned();
+                intercept(libc::SYS_linkat, file.as_fd().as_raw_fd(), refusal);
+                let bits = file.metadata().unwrap().mode;
+                let expected = if old.is_some() { mode(&target) } else { bits };
+                replacement.commit().unwrap();
+                let next = filled(&directory.path().join("next"), "next", Cached);
+                // The next one has a temporary name from its beginning.
+                names(&directory).len() == 2 && mode(&target) == expected && next.commit().is_ok()
+            });
+            assert_eq!(status, 0, "{errno}");
+            assert_eq!(fs::read(&target).unwrap(), b"new");
+            assert_eq!(names(&directory), ["file", "next"]);
+            names(&directory).iter().for_each(|name| {
+                fs::remove_file(directory.path().join(name)).unwrap();
+            });
+        }
+    }
+}
+
 /// The moments that a commit goes through, and the contents that the file has then.
 #[test]
 fn a_commit_that_is_killed_at_a_system_call_leaves_the_old_file_or_the_new_one() {
-    for (call, of_directory, contents) in [
-        (libc::SYS_fchmod, false, "old"),
-        (libc::SYS_fsync, false, "old"),
-        (libc::SYS_renameat, true, "old"),
-        (libc::SYS_fsync, true, "new"),
+    for (durability, call, of_directory, contents, count) in [
+        (Cached, libc::SYS_fchmod, false, "old", 2),
+        (Cached, libc::SYS_linkat, false, "old", 1),
+        (Cached, libc::SYS_renameat, true, "old", 2),
+        (Synced, libc::SYS_fchmod, false, "old", 2),
+        (Synced, libc::SYS_fsync, false, "old", 2),
+        (Synced, libc::SYS_renameat, true, "old", 2),
+        (Synced, libc::SYS_fsync, true, "new", 1),
     ] {
         let (directory, target) = scratch();
         fs::write(&target, "old").unwrap();
         set_mode(&target, 0o640);
         let status = in_child(|| {
-            let replacement = filled(&target, "new");
+            let replacement = filled(&target, "new", durability);
             let fd = match (call, of_directory) {
                 (libc::SYS_renameat, _) => replacement.temporary.directory().as_raw_fd(),
                 (_, true) => next_descriptors()[0],
                 (_, false) => replacement.file.as_fd().as_raw_fd(),
             };
             intercept(call, fd, libc::SECCOMP_RET_KILL_PROCESS);
-            replacement.commit(Durability::Synced).is_ok()
+            replacement.commit().is_ok()
         });
         assert!(libc::WIFSIGNALED(status), "{call} was not called");
         assert_eq!(fs::read(&target).unwrap(), contents.as_bytes());
-        assert_eq!(names(&directory).len(), if contents == "old" { 2 } else { 1 });
+        assert_eq!(names(&directory).len(), count);
         assert_eq!(mode(&target), 0o640);
     }
 }
