@@ -51,8 +51,8 @@ const FILES: usize = 128;
 /// The descriptors that a file in progress can have: source, target, and the target's directory.
 const DESCRIPTORS: usize = 3;
 
-/// What conversions take at least for each worker, in bytes.
-const LEAST: usize = 512 << 10;
+/// What conversions take at least for each converter, in bytes.
+const LEAST: usize = 128 << 10;
 
 fn run(options: Options) -> Result<u8, Box<dyn Error>> {
     let Options { settings, rule, encoding, place, sources, force, fsync, verify, paths } = options;
@@ -124,7 +124,7 @@ fn converting(settings: &Settings, dispatcher: &Dispatcher, targets: Targets) ->
         .links(Links::Refuse)
         .files_at_once(at_once)
         .results(at_once)
-        .targets(targets.memory(half.memory.max(LEAST * settings.workers())))
+        .targets(targets.memory(half.memory.max(LEAST * settings.converters())))
 }
 
 /// The files layer that reads targets back.

@@ -90,13 +90,14 @@ impl Settings {
         Self { depth: self.depth.max(least), ..self.clone() }
     }
 
-    /// How many workers the dispatcher has.
-    pub(crate) fn workers(&self) -> usize {
-        self.workers.unwrap_or_else(num_cpus::get)
+    /// How many threads may make files of files. With `--workers`, there are no more than of these.
+    pub(crate) fn converters(&self) -> usize {
+        self.workers.unwrap_or_else(|| num_cpus::get().max(16))
     }
 
     pub(crate) fn dispatcher(&self) -> Result<Dispatcher, BuildError> {
-        let mut builder = Dispatcher::builder().backend(self.backend).depth(self.depth);
+        let builder = Dispatcher::builder().backend(self.backend).depth(self.depth);
+        let mut builder = builder.converters(self.converters());
         if let Some(workers) = self.workers {
             builder = builder.workers(workers);
         }

@@ -30,7 +30,7 @@ pub enum ThreadKind {
     /// has had nothing to do for a second.
     Blocking,
     /// It runs the functions of [`Files::convert`](crate::Files::convert), which may wait for
-    /// files. There are as many as workers; they start and end as blocking threads do.
+    /// files. They start and end as blocking threads do.
     Converter,
 }
 
@@ -73,10 +73,20 @@ pub(crate) struct ThreadSettings {
     pub(crate) prefix: String,
     /// In bytes; `None` for the standard library's.
     pub(crate) stack_size: Option<usize>,
+    /// The most converters; `None` for as many as is sensible beside the workers.
+    pub(crate) converters: Option<usize>,
     pub(crate) handlers: ThreadHandlers,
 }
 
+/// So many functions that make files wait for the file system at a time without one for each CPU.
+const CONVERTERS_DEFAULT: usize = 16;
+
 impl ThreadSettings {
+    /// The most converters, beside so many workers.
+    pub(crate) fn converters(&self, workers: usize) -> usize {
+        self.converters.unwrap_or(workers.max(CONVERTERS_DEFAULT))
+    }
+
     pub(crate) fn name(&self, thread: DispatcherThread) -> String {
         let DispatcherThread { kind, number } = thread;
         let prefix = &self.prefix;
@@ -90,7 +100,12 @@ impl ThreadSettings {
 
 impl Default for ThreadSettings {
     fn default() -> Self {
-        Self { prefix: "aio".into(), stack_size: None, handlers: ThreadHandlers::default() }
+        Self {
+            prefix: "aio".into(),
+            stack_size: None,
+            converters: None,
+            handlers: ThreadHandlers::default(),
+        }
     }
 }
 
@@ -100,6 +115,7 @@ impl fmt::Debug for ThreadSettings {
         f.debug_struct("ThreadSettings")
             .field("prefix", &self.prefix)
             .field("stack_size", &self.stack_size)
+            .field("converters", &self.converters)
             .field("start_handler", &shown(&self.handlers.start))
             .field("exit_handler", &shown(&self.handlers.exit))
             .finish()

@@ -19,6 +19,7 @@ const DEPTH_MAX: usize = 1 << 20;
 const BACKLOG_MAX: usize = 1 << 24;
 const WORKERS_MAX: usize = 4096;
 const BLOCKING_THREADS_MAX: usize = 512;
+const CONVERTERS_MAX: usize = 4096;
 
 /// With smaller stacks, frames of the crate's own and of the standard library might not have room.
 const STACK_MIN: usize = 64 << 10;
@@ -244,6 +245,9 @@ impl Builder {
         within("backlog", backlog, 0..=BACKLOG_MAX)?;
         if self.threads.prefix.contains('\0') {
             return Err(BuildError::new(BuildFailure::NulInName, None));
+        }
+        if let Some(threads) = self.threads.converters {
+            within("converters", threads, 1..=CONVERTERS_MAX)?;
         }
         if let Some(bytes) = self.threads.stack_size {
             within("stack_size", bytes, STACK_MIN..=STACK_MAX)?;

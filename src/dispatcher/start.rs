@@ -67,7 +67,7 @@ impl Settings {
             Pipeline::new(engine, self.limits, runs, blocking, self.panic_handler);
         let submitter = Submitter { pipeline: Arc::clone(&pipeline) };
         let starting = Starting::new();
-        let ThreadSettings { prefix, stack_size, handlers } = &self.threads;
+        let ThreadSettings { prefix, stack_size, handlers, .. } = &self.threads;
         let reaper = Reaper::start(Arc::clone(&pipeline), completed_tx, self.coalesce, |run| {
             starting.start(format!("{prefix}-reaper"), None, move |coming| {
                 drop(coming);

@@ -1,4 +1,5 @@
-//! Settings of a dispatcher's threads: names, stacks, and handlers for their starts and ends.
+//! Settings of a dispatcher's threads: how many converters, names, stacks, and handlers for their
+//! starts and ends.
 
 use std::sync::Arc;
 
@@ -13,6 +14,28 @@ impl Builder {
     /// rest. A prefix with a zero byte is refused when the dispatcher is built.
     pub fn thread_name(mut self, prefix: impl Into<String>) -> Self {
         self.threads.prefix = prefix.into();
+        self
+    }
+
+    /// The most converters, threads that run functions of
+    /// [`Files::convert`](crate::Files::convert); by default 16, or as many as there are workers if
+    /// that is more.
+    ///
+    /// These functions wait: for bytes, for the file system that creates and writes their targets,
+    /// and for room. So there are more of them at a time than CPUs. They are started when they are
+    /// needed, and end when they have had nothing to do for a second.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use reapool::Dispatcher;
+    ///
+    /// let dispatcher = Dispatcher::builder().workers(2).converters(4).build()?;
+    /// assert!(Dispatcher::builder().converters(0).build().is_err());
+    /// # Ok::<(), reapool::BuildError>(())
+    /// ```
+    pub fn converters(mut self, threads: usize) -> Self {
+        self.threads.converters = Some(threads);
         self
     }
 

@@ -309,8 +309,8 @@ impl Files {
     /// has one result, when all of this is done.
     ///
     /// `function` reads a [`SourceFile`], which is read ahead of it, and writes a [`TargetFile`],
-    /// which is written behind it. It may wait for both: it runs on threads of its own, as many as
-    /// the dispatcher has workers. The threads' [kind](crate::ThreadKind) is `Converter`.
+    /// which is written behind it. It may wait for both: it runs on threads of its own,
+    /// [converters](crate::Builder::converters).
     ///
     /// A target is written in its directory without its name, as by
     /// [`FileWriterBuilder::replace`](crate::FileWriterBuilder::replace), and gets that when it is

@@ -112,8 +112,10 @@ impl Pipeline {
             }
         };
         let (slots, blocking_threads) = (Slots::new(limits.depth), blocking.limit());
-        let converters =
-            ThreadPool::of_kind(ThreadKind::Converter, workers, blocking.thread_settings());
+        let threads = blocking.thread_settings();
+        let converters = threads.converters(workers);
+        let waiting_converters = WaitingThreads::of(converters);
+        let converters = ThreadPool::of_kind(ThreadKind::Converter, converters, threads);
         let pipeline = Arc::new(Self {
             fork_mark: ForkMark::of_this_process(),
             admission: Admission::new(limits, engine.backend()),
@@ -131,7 +133,7 @@ impl Pipeline {
             waiting_workers: WaitingThreads::of(workers),
             waiting_blocking_threads: WaitingThreads::of(blocking_threads),
             waiting_slots: WaitingThreads::of(limits.depth as usize),
-            waiting_converters: WaitingThreads::of(workers),
+            waiting_converters,
         });
         let service: Arc<dyn PoolService<BlockingRequest>> = pipeline.clone();
         pipeline.launcher.blocking.serve(Arc::downgrade(&service));

@@ -19,7 +19,7 @@ use crate::streams::user::{check_fork, is_shut_down, shut_down};
 use crate::submit::Submitter;
 use crate::sync::Arc;
 use crate::writer::FileWriter;
-use crate::writer::filling::Filling;
+use crate::writer::filling::{Filling, Manner};
 use crate::writer::placement::Placement;
 
 /// Settings of a [`FileWriter`].
@@ -127,8 +127,9 @@ impl FileWriterBuilder {
         self
     }
 
-    /// Takes buffers from a pool that has one for each writer at least, besides one that is free:
-    /// who waits for one holds at most one, and others get on.
+    /// For one of many writers whose users keep all CPUs busy. Takes buffers from a pool that has
+    /// one for each writer at least, besides one that is free: who waits for one holds at most one,
+    /// and others get on.
     pub(crate) fn sharing(mut self, pool: BufferPool) -> Self {
         self.shared = Some(pool);
         self
@@ -246,9 +247,9 @@ impl FileWriterBuilder {
         // Each write at the end must find the one before it there.
         let appends = matches!(placement, Placement::Open) && file.appends();
         let under_way = if appends { 1 } else { sizes.chunks_in(self.behind) };
-        let pool = match self.shared {
-            Some(pool) => pool,
-            None => pool(sizes, under_way)?,
+        let (pool, manner) = match self.shared {
+            Some(pool) => (pool, Manner::Through),
+            None => (pool(sizes, under_way)?, Manner::Behind),
         };
         if file.is_direct() && file.kind() != FileKind::Regular {
             return Err(invalid(
@@ -256,7 +257,7 @@ impl FileWriterBuilder {
                  another way",
             ));
         }
-        let filling = Filling::new(&self.pipeline, file, pool, sizes, under_way);
+        let filling = Filling::new(&self.pipeline, file, pool, sizes, (under_way, manner));
         Ok(FileWriter::new(filling.expecting(self.expected), placement, self.durability))
     }
 }

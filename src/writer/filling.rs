@@ -19,10 +19,24 @@ use crate::sys::descriptor::{file_size_limit, set_len};
 /// A file that is written directly is made longer by at least so much.
 const STEP: u64 = 16 << 20;
 
+/// So many bytes at a time are written from where they are, if that spares a copy and costs no
+/// overlap.
+const THROUGH: usize = 16 << 10;
+
+/// Who writes what goes through the page cache.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Manner {
+    /// Other threads, while the user goes on.
+    Behind,
+    /// The user's thread, if it has many bytes at hand: it is one of many that keep all CPUs busy.
+    Through,
+}
+
 pub(crate) struct Filling {
     writes: Arc<WriteBehind>,
     pool: BufferPool,
     sizes: Sizes,
+    manner: Manner,
     /// How many writes may be under way.
     under_way: usize,
     /// Not empty.
@@ -45,13 +59,14 @@ impl Filling {
         file: FileHandle,
         pool: BufferPool,
         sizes: Sizes,
-        under_way: usize,
+        (under_way, manner): (usize, Manner),
     ) -> Self {
         let is_reserved = file.is_direct() && file.kind() == FileKind::Regular;
         Self {
             writes: WriteBehind::new(pipeline, file),
             pool,
             sizes,
+            manner,
             under_way,
             buffer: None,
             offset: 0,
@@ -102,6 +117,9 @@ impl Filling {
         if bytes.is_empty() {
             return Poll::Ready(Ok(0));
         }
+        if let Some(count) = self.write_through(user, bytes)? {
+            return Poll::Ready(Ok(count));
+        }
         if self.is_full() {
             ready!(self.poll_send(user))?;
         }
@@ -120,6 +138,25 @@ impl Filling {
             self.send();
         }
         Poll::Ready(Ok(count))
+    }
+
+    /// Writes bytes from where they are, up to a chunk of them, if that is best.
+    fn write_through(&mut self, user: User<'_>, bytes: &[u8]) -> io::Result<Option<usize>> {
+        let is_best = self.manner == Manner::Through
+            && bytes.len() >= THROUGH
+            && self.reserved.is_none()
+            && self.writes.is_best_done_by(user);
+        if !is_best {
+            return Ok(None);
+        }
+        if let Some(buffer) = self.buffer.take() {
+            self.writes.write_here(&buffer, self.offset)?;
+            self.offset += buffer.len() as u64;
+        }
+        let bytes = &bytes[..bytes.len().min(self.sizes.chunk())];
+        self.writes.write_here(bytes, self.offset)?;
+        self.offset += bytes.len() as u64;
+        Ok(Some(bytes.len()))
     }
 
     /// Writes what there is, and waits for all writes.

@@ -101,7 +101,7 @@ fn draining_and_shutting_down_wait_for_functions() {
     let (directory, targets) = (scratch(), scratch());
     let sources = files_of(directory.path(), &[10]);
     for shuts_down in [false, true] {
-        let dispatcher = support::builder().depth(32).workers(2).build().unwrap();
+        let dispatcher = support::builder().depth(32).workers(2).converters(2).build().unwrap();
         let files = modest(&dispatcher).build().unwrap();
         let (gate, has_returned) = (Gate::default(), Arc::new(AtomicBool::new(false)));
         let (held, returned) = (gate.clone(), Arc::clone(&has_returned));
@@ -132,7 +132,7 @@ fn a_shutdown_ends_a_run_and_leaves_nothing_half_written() {
     let (directory, targets) = (scratch(), scratch());
     let sources = files_of(directory.path(), &[20 * CHUNK; 60]);
     for taken in [0, 1, 20] {
-        let dispatcher = support::builder().depth(32).workers(2).build().unwrap();
+        let dispatcher = support::builder().depth(32).workers(2).converters(2).build().unwrap();
         let files = modest(&dispatcher).build().unwrap();
         let mut run = files.convert(pairs(&sources, targets.path()), add_one);
         let outcomes = watched(move || {
@@ -160,7 +160,7 @@ fn a_shutdown_ends_a_run_and_leaves_nothing_half_written() {
 fn a_function_may_drop_the_dispatcher() {
     let (directory, targets) = (scratch(), scratch());
     let sources = files_of(directory.path(), &[10]);
-    let dispatcher = support::builder().depth(32).workers(2).build().unwrap();
+    let dispatcher = support::builder().depth(32).workers(2).converters(2).build().unwrap();
     let files: Files = modest(&dispatcher).build().unwrap();
     let dispatcher = std::sync::Mutex::new(Some(dispatcher));
     let run = files.convert(pairs(&sources, targets.path()), move |_, _| {

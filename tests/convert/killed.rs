@@ -28,7 +28,7 @@ fn each_target_is_old_or_new() {
         if child == 0 {
             // Converts them again and again, until it is killed.
             let durability = if round % 2 == 0 { Durability::Cached } else { Durability::Synced };
-            let dispatcher = builder().workers(2).build().unwrap();
+            let dispatcher = builder().workers(2).converters(2).build().unwrap();
             let targets = Targets::new().durability(durability);
             let files: Files = modest(&dispatcher).targets(targets).build().unwrap();
             loop {

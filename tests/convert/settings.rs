@@ -14,7 +14,7 @@ use crate::support::files::{
     successes,
 };
 use crate::support::{eventually, scratch};
-use crate::{add_one, names, pairs};
+use crate::{add_one, names, pairs, with_threads};
 
 #[test]
 fn targets_that_are_there_are_refused_at_the_beginning_or_at_the_end() {
@@ -90,11 +90,11 @@ fn no_more_files_are_open_than_may_be() {
 }
 
 #[test]
-fn functions_run_on_as_many_threads_as_there_are_workers() {
+fn functions_run_on_converters_of_which_there_are_no_more_than_may_be() {
     let (directory, targets) = (scratch(), scratch());
     let sources = files_of(directory.path(), &[2 * CHUNK; 60]);
     for workers in [1, 3] {
-        let dispatcher = dispatcher(workers);
+        let dispatcher = with_threads(workers);
         let files = modest(&dispatcher).build().unwrap();
         let (now, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
         let seen = Arc::clone(&most);
@@ -109,7 +109,7 @@ fn functions_run_on_as_many_threads_as_there_are_workers() {
         });
         assert!(all(run).iter().all(Result::is_ok));
         let most = most.load(Ordering::SeqCst);
-        assert!((1..=workers).contains(&most), "{most} at a time, with {workers} workers");
+        assert!((1..=workers).contains(&most), "{most} at a time of {workers}");
     }
 }
 

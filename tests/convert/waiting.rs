@@ -14,7 +14,7 @@ use crate::{add_one, pairs};
 fn a_function_waits_with_one_worker_and_one_slot() {
     let (directory, targets) = (scratch(), scratch());
     let sources = files_of(directory.path(), &[20 * CHUNK; 6]);
-    let jobs = support::builder().depth(1).workers(1).blocking_threads(1);
+    let jobs = support::builder().depth(1).workers(1).converters(1).blocking_threads(1);
     let dispatcher = Tended::new(jobs);
     let files = modest(&dispatcher).build().unwrap();
     let submitter = dispatcher.submitter();
@@ -37,7 +37,7 @@ fn a_function_waits_with_one_worker_and_one_slot() {
 fn a_function_takes_the_results_of_another_run() {
     let (directory, targets) = (scratch(), scratch());
     let sources = files_of(directory.path(), &[CHUNK, 2 * CHUNK, 3 * CHUNK]);
-    let dispatcher = Tended::new(support::builder().depth(8).workers(1));
+    let dispatcher = Tended::new(support::builder().depth(8).workers(1).converters(1));
     let files = Arc::new(modest(&dispatcher).build().unwrap());
     let (inner, paths) = (Arc::clone(&files), sources.clone());
     let run = files.convert(pairs(&sources, targets.path()), move |_, target| {
@@ -64,7 +64,7 @@ fn a_function_waits_for_another_run_while_many_files_wait_for_it() {
     let (directory, targets) = (scratch(), scratch());
     let sources = files_of(directory.path(), &[20 * CHUNK; 300]);
     let other = patterned(directory.path(), "other", 9, 10 * CHUNK);
-    let dispatcher = Tended::new(support::builder().depth(64).workers(2));
+    let dispatcher = Tended::new(support::builder().depth(64).workers(2).converters(2));
     let files = Arc::new(Files::builder(&dispatcher).memory(20 << 20).build().unwrap());
     let (inner, gate) = (Arc::clone(&files), Gate::default());
     let (held, begun) = (gate.clone(), files.stats().opened_blocking);
@@ -98,7 +98,7 @@ fn files_are_recompressed() {
     encoder.write_all(&plain).unwrap();
     let source = directory.path().join("file.gz");
     std::fs::write(&source, encoder.finish().unwrap()).unwrap();
-    let dispatcher = Tended::new(support::builder().workers(1));
+    let dispatcher = Tended::new(support::builder().workers(1).converters(1));
     let files = modest(&dispatcher).build().unwrap();
     let target = targets.path().join("file.gz");
     let run = files.convert([(source, target.clone())], |source, target| {

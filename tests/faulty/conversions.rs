@@ -16,7 +16,7 @@ const CHUNK: usize = 64 << 10;
 fn a_source_that_fails_concerns_its_own_target_and_the_old_one_stays() {
     watched(|| {
         let Some(disk) = Faulty::mount() else { return };
-        let (targets, jobs) = (scratch(), Tended::new(builder().workers(2)));
+        let (targets, jobs) = (scratch(), Tended::new(builder().workers(2).converters(2)));
         for policy in [Policy::Direct, Policy::Buffered] {
             for place in [0, 5, 15] {
                 let names = ["good", "bad", "fine"];
@@ -62,7 +62,8 @@ fn functions_that_return_early_keep_no_other_from_memory() {
         let Some(disk) = Faulty::with(options) else { return };
         let targets = scratch();
         // As long as it is held, each read may keep a blocking thread.
-        let dispatcher = Tended::new(builder().depth(256).workers(2).blocking_threads(64));
+        let dispatcher =
+            Tended::new(builder().depth(256).workers(2).converters(2).blocking_threads(64));
         let memory = Targets::new().memory(1 << 20);
         let files = modest(&dispatcher).policy(Policy::Direct).targets(memory).build().unwrap();
         let hold = disk.hold();

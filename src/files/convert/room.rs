@@ -33,7 +33,7 @@ use crate::writer::FileWriter;
 use crate::writer::builder::FileWriterBuilder;
 
 /// The least chunk, and how many chunks a converter has at least to read, and to write.
-const LEAST: usize = 64 << 10;
+const LEAST: usize = 16 << 10;
 const CHUNKS: usize = 2;
 
 /// Beginnings have two parts of the memory, reads one, and writes one.
@@ -71,7 +71,7 @@ impl ConvertRoom {
             FilesError::InvalidConfig { setting, value: memory, reason }
         };
         if memory < least {
-            let reason = format!("{converters} workers take at least {least}");
+            let reason = format!("{converters} converters take at least {least}");
             return Err(failed(reason));
         }
         // The largest power of two of which there are enough.
@@ -81,7 +81,8 @@ impl ConvertRoom {
         let pool = || BufferPool::builder().holding([(chunk, count)]).build();
         let made = pool().and_then(|reads| Ok((reads, pool()?, beginnings(memory / 2, chunk)?)));
         let (reads, writes, beginnings) = made.map_err(|error| failed(error.to_string()))?;
-        let ahead = settings.read_ahead.min(count / converters * chunk).max(chunk);
+        // Many have that much only while others have less: no file waits with a chunk in hand.
+        let ahead = settings.read_ahead.min(count / 2 * chunk).max(chunk);
         let writer = FileWriterBuilder::new(pipeline)
             .chunk(chunk)
             .write_behind(ahead)

@@ -64,10 +64,10 @@ impl Targets {
     }
 
     /// How many bytes the buffers of all files together may have that are converted; 64 MiB by
-    /// default, or 512 KiB for each worker if that is more. Half of it is for the beginnings of
-    /// files that wait for a thread, a quarter for reading ahead of functions, and a quarter for
-    /// writing behind them; each part is rounded up to a multiple of 2 MiB.
-    /// [`FilesBuilder::memory`](crate::FilesBuilder::memory) is that of other runs.
+    /// default, and at least 128 KiB for each [converter](crate::Builder::converters). Half of it
+    /// is for the beginnings of files that wait for a thread, a quarter for reading ahead of
+    /// functions, and a quarter for writing behind them; each part is rounded up to a multiple of 2
+    /// MiB. [`FilesBuilder::memory`](crate::FilesBuilder::memory) is that of other runs.
     pub fn memory(mut self, bytes: usize) -> Self {
         self.memory = Some(bytes);
         self
