@@ -32,7 +32,7 @@ Options:
 ",
     options_help!(),
     "
-The policy holds for writing too; automatic writes large files directly.
+The policy holds for writing too; automatic writes large files directly if each is synced.
 
 Exit status: 0 if all went well, 1 if something was not copied or kept, or changed while it was
 copied, 2 for a mistake in the command line, 130 after Ctrl-C. A second Ctrl-C doesn't wait, and may

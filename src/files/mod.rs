@@ -322,12 +322,13 @@ impl Files {
     /// target may be its own source.
     ///
     /// [`FilesBuilder::targets`] has the settings for writing. The policy holds for it, too: with
-    /// [`Policy::Automatic`](crate::Policy::Automatic), targets of files of at least 8 MiB are
-    /// written directly where the file system has direct I/O, and others through the page cache.
-    /// Memory is bounded by [`Targets::memory`](crate::Targets::memory), and descriptors by
-    /// [`open_files`](FilesBuilder::open_files): a file in progress counts for three.
-    /// (A function that returns before the end of its source leaves reads behind. Each keeps the
-    /// source open until it has come back.)
+    /// [`Policy::Automatic`](crate::Policy::Automatic), targets of files of at least 8 MiB that are
+    /// [synced](Targets::durability) are written directly where the file system has direct I/O, and
+    /// others through the page cache. Memory is bounded by
+    /// [`Targets::memory`](crate::Targets::memory), and descriptors by
+    /// [`open_files`](FilesBuilder::open_files): a file in progress counts for three. (A function
+    /// that returns before the end of its source leaves reads behind. Each keeps the source open
+    /// until it has come back.)
     ///
     /// # Blocking
     ///

@@ -114,6 +114,24 @@ fn functions_run_on_converters_of_which_there_are_no_more_than_may_be() {
 }
 
 #[test]
+fn large_targets_that_are_synced_are_written_directly() {
+    let (directory, targets) = (scratch(), scratch());
+    let source = directory.path().join("source");
+    let dispatcher = dispatcher(1);
+    for durability in [Durability::Cached, Durability::Synced] {
+        for size in [(8 << 20) - 1, 8 << 20] {
+            fs::File::create(&source).unwrap().set_len(size).unwrap();
+            let settings = Targets::new().durability(durability);
+            let files = Files::builder(&dispatcher).targets(settings).build().unwrap();
+            let pair = (source.clone(), targets.path().join("target"));
+            let run = files.convert([pair], |_, target| Ok(target.file().is_direct()));
+            let is_direct = only(run).unwrap().value.value;
+            assert_eq!(is_direct, size == 8 << 20 && durability == Durability::Synced);
+        }
+    }
+}
+
+#[test]
 fn a_target_has_the_permissions_and_times_that_its_function_has_set() {
     let (directory, targets) = (scratch(), scratch());
     let sources = files_of(directory.path(), &[0, 10, 40 * CHUNK]);

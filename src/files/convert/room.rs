@@ -17,6 +17,7 @@
 use std::io;
 use std::sync::Arc;
 
+use crate::file::durability::Durability;
 use crate::file::io_way::IoWay;
 use crate::files::convert::directory_syncs::DirectorySyncs;
 use crate::files::convert::targets::Targets;
@@ -44,8 +45,8 @@ const MEMORY: usize = 64 << 20;
 /// What the memory of each is rounded up to.
 const SLAB: usize = 2 << 20;
 
-/// Targets of files of this size, in bytes, are written directly if the policy is automatic: as
-/// direct reads do, that spares the page cache.
+/// Targets of files of this size, in bytes, that are synced are written directly if the policy is
+/// automatic: they wait for the device anyway, and as direct reads do, that spares the page cache.
 const LARGE: u64 = 8 << 20;
 
 pub(crate) struct ConvertRoom {
@@ -131,7 +132,7 @@ impl ConvertRoom {
         let is_direct = match self.policy {
             Policy::Direct => true,
             Policy::Buffered => false,
-            Policy::Automatic => size >= LARGE,
+            Policy::Automatic => size >= LARGE && self.targets.durability == Durability::Synced,
         };
         let way = if is_direct { IoWay::DirectOrBuffered } else { IoWay::Buffered };
         let expected = if is_direct { size } else { 0 };
