@@ -115,7 +115,8 @@ fn trees_come_back_as_they_were_from_both_formats() {
     }
 }
 
-/// From 8 MiB on they are written directly if they are synced; gzip would take long in a debug build.
+/// From 8 MiB on they are written directly if they are synced; gzip would take long in a debug
+/// build.
 #[test]
 fn large_files_come_back_as_they_were() {
     let directory = scratch();
