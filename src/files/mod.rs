@@ -318,8 +318,8 @@ impl Files {
     /// as it is until then. If the function returns an error or panics, if a read or a write fails,
     /// or if the run ends, nothing is left of the target, and no other file is concerned. Only a
     /// process that ends meanwhile can leave temporary files, `.NAME.RANDOM.tmp`, behind: if
-    /// targets are [synced](Targets::durability), or the file system has no files without a name. A
-    /// target may be its own source.
+    /// targets are [synced](Targets::durability) or replace files, or the file system has no files
+    /// without a name. A target may be its own source.
     ///
     /// [`FilesBuilder::targets`] has the settings for writing. The policy holds for it, too: with
     /// [`Policy::Automatic`](crate::Policy::Automatic), targets of files of at least 8 MiB that are

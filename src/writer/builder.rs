@@ -162,10 +162,10 @@ impl FileWriterBuilder {
     ///
     /// Meanwhile the new file has no name (`O_TMPFILE`). If it is to be
     /// [synced](Durability::Synced), or the file system has no such files, it has a hidden name in
-    /// the same directory, `.NAME.RANDOM.tmp`. It is removed if it is not finished; only a process
-    /// that ends meanwhile can leave a file of such a name behind. It gets the permissions of the
-    /// file that it replaces, if there is one, but no access control list, nor other extended
-    /// attributes.
+    /// the same directory, `.NAME.RANDOM.tmp`, and so it has for a moment before it takes the place
+    /// of a file. It is removed if it is not finished; only a process that ends meanwhile can leave
+    /// a file of such a name behind. It gets the permissions of the file that it replaces, if there
+    /// is one, but no access control list, nor other extended attributes.
     ///
     /// A symbolic link is replaced itself, as by rename(2), and what it leads to stays as it is;
     /// [`Links::Refuse`] makes that an error. Directories, devices and pipes are not replaced.
