@@ -318,13 +318,13 @@ impl Files {
     /// as it is until then. If the function returns an error or panics, if a read or a write fails,
     /// or if the run ends, nothing is left of the target, and no other file is concerned. Only a
     /// process that ends meanwhile can leave temporary files, `.NAME.RANDOM.tmp`, behind: if
-    /// targets are [synced](Targets::durability) or replace files, or the file system has no files
-    /// without a name. A target may be its own source.
+    /// targets are [synced](crate::Targets::durability) or replace files, or the file system has no
+    /// files without a name. A target may be its own source.
     ///
     /// [`FilesBuilder::targets`] has the settings for writing. The policy holds for it, too: with
     /// [`Policy::Automatic`](crate::Policy::Automatic), targets of files of at least 8 MiB that are
-    /// [synced](Targets::durability) are written directly where the file system has direct I/O, and
-    /// others through the page cache. Memory is bounded by
+    /// [synced](crate::Targets::durability) are written directly where the file system has direct
+    /// I/O, and others through the page cache. Memory is bounded by
     /// [`Targets::memory`](crate::Targets::memory), and descriptors by
     /// [`open_files`](FilesBuilder::open_files): a file in progress counts for three. (A function
     /// that returns before the end of its source leaves reads behind. Each keeps the source open
