@@ -22,7 +22,7 @@ pub(crate) const POLICIES: [Policy; 3] = [Policy::Direct, Policy::Buffered, Poli
 pub(crate) const CHUNK: usize = 64 << 10;
 
 pub(crate) fn dispatcher(workers: usize) -> Tended {
-    Tended::new(builder().depth(64).workers(workers))
+    Tended::new(builder().depth(64).workers(workers).converters(workers))
 }
 
 /// Settings so small that a test can exceed them: chunks of 64 KiB, four read ahead, and 4 MiB for
