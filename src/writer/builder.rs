@@ -153,7 +153,8 @@ impl FileWriterBuilder {
             // What is written last may be a part of a block.
             file = self.options().way(IoWay::Buffered).open(path)?;
         }
-        self.build(file, Placement::Open)
+        let placement = Placement::Open(self.durability);
+        self.build(file, placement)
     }
 
     /// Writes a new file that takes the place of another, or of none, when it is
@@ -226,7 +227,8 @@ impl FileWriterBuilder {
                  the writer create it",
             ));
         }
-        self.build(file, Placement::Open)
+        let placement = Placement::Open(self.durability);
+        self.build(file, placement)
     }
 
     /// Finds out what can be found out before a file is created or truncated.
@@ -245,7 +247,7 @@ impl FileWriterBuilder {
     fn build(self, file: FileHandle, placement: Placement) -> io::Result<FileWriter> {
         let sizes = Sizes::of(&file, self.chunk)?;
         // Each write at the end must find the one before it there.
-        let appends = matches!(placement, Placement::Open) && file.appends();
+        let appends = matches!(placement, Placement::Open(_)) && file.appends();
         let under_way = if appends { 1 } else { sizes.chunks_in(self.behind) };
         let (pool, manner) = match self.shared {
             Some(pool) => (pool, Manner::Through),
@@ -257,8 +259,8 @@ impl FileWriterBuilder {
                  another way",
             ));
         }
-        let filling = Filling::new(&self.pipeline, file, pool, sizes, (under_way, manner));
-        Ok(FileWriter::new(filling.expecting(self.expected), placement, self.durability))
+        let filling = Filling::new(&self.pipeline, file, pool, sizes, under_way);
+        Ok(FileWriter::new(filling.written(manner).expecting(self.expected), placement))
     }
 }
 

@@ -59,14 +59,14 @@ impl Filling {
         file: FileHandle,
         pool: BufferPool,
         sizes: Sizes,
-        (under_way, manner): (usize, Manner),
+        under_way: usize,
     ) -> Self {
         let is_reserved = file.is_direct() && file.kind() == FileKind::Regular;
         Self {
             writes: WriteBehind::new(pipeline, file),
             pool,
             sizes,
-            manner,
+            manner: Manner::Behind,
             under_way,
             buffer: None,
             offset: 0,
@@ -74,6 +74,11 @@ impl Filling {
             reserved: is_reserved.then_some(0),
             end: None,
         }
+    }
+
+    /// The same, written in this manner.
+    pub(crate) fn written(self, manner: Manner) -> Self {
+        Self { manner, ..self }
     }
 
     /// Gives the file the length that it is expected to have, if that can be had.
@@ -142,21 +147,29 @@ impl Filling {
 
     /// Writes bytes from where they are, up to a chunk of them, if that is best.
     fn write_through(&mut self, user: User<'_>, bytes: &[u8]) -> io::Result<Option<usize>> {
-        let is_best = self.manner == Manner::Through
-            && bytes.len() >= THROUGH
-            && self.reserved.is_none()
-            && self.writes.is_best_done_by(user);
-        if !is_best {
+        let is_ample = self.manner == Manner::Through && bytes.len() >= THROUGH;
+        if !is_ample || !self.is_best_written_by(user) {
             return Ok(None);
         }
-        if let Some(buffer) = self.buffer.take() {
-            self.writes.write_here(&buffer, self.offset)?;
-            self.offset += buffer.len() as u64;
-        }
+        self.write_buffer()?;
         let bytes = &bytes[..bytes.len().min(self.sizes.chunk())];
         self.writes.write_here(bytes, self.offset)?;
         self.offset += bytes.len() as u64;
         Ok(Some(bytes.len()))
+    }
+
+    /// Whether the user's thread may write itself, and would only wait otherwise.
+    fn is_best_written_by(&self, user: User<'_>) -> bool {
+        self.reserved.is_none() && self.writes.is_best_done_by(user)
+    }
+
+    /// Writes the buffer on the calling thread.
+    fn write_buffer(&mut self) -> io::Result<()> {
+        if let Some(buffer) = self.buffer.take() {
+            self.writes.write_here(&buffer, self.offset)?;
+            self.offset += buffer.len() as u64;
+        }
+        Ok(())
     }
 
     /// Writes what there is, and waits for all writes.
@@ -176,11 +189,8 @@ impl Filling {
     pub(crate) fn poll_end(&mut self, user: User<'_>) -> Poll<io::Result<()>> {
         self.writes.check()?;
         self.end = Some(self.position());
-        let is_here = self.reserved.is_none() && self.writes.is_best_done_by(user);
-        if let Some(buffer) = self.buffer.take_if(|_| is_here) {
-            // The user would wait for it anyway.
-            self.writes.write_here(&buffer, self.offset)?;
-            return Poll::Ready(Ok(()));
+        if self.is_best_written_by(user) {
+            return Poll::Ready(self.write_buffer());
         }
         if self.buffer.as_deref().map_or(0, <[u8]>::len) > self.flushed {
             ready!(self.poll_send(user))?;

@@ -18,7 +18,6 @@ use std::task::{Context, Poll, ready};
 
 use crate::file::FileHandle;
 use crate::file::attributes::Attributes;
-use crate::file::durability::Durability;
 use crate::streams::user::{User, blocking};
 use crate::writer::filling::Filling;
 use crate::writer::placement::{Completion, Placement};
@@ -90,7 +89,6 @@ pub struct FileWriter {
     filling: Filling,
     /// `None` once a blocking thread has it.
     placement: Option<Placement>,
-    durability: Durability,
     attributes: Attributes,
     stage: Stage,
 }
@@ -110,9 +108,9 @@ enum Stage {
 }
 
 impl FileWriter {
-    fn new(filling: Filling, placement: Placement, durability: Durability) -> Self {
+    fn new(filling: Filling, placement: Placement) -> Self {
         let (placement, attributes) = (Some(placement), Attributes::default());
-        Self { filling, placement, durability, attributes, stage: Stage::Open }
+        Self { filling, placement, attributes, stage: Stage::Open }
     }
 
     /// The file that is written.
@@ -261,7 +259,6 @@ impl FileWriter {
             file: self.file().clone(),
             len: self.filling.len_to_set(),
             attributes: mem::take(&mut self.attributes),
-            durability: self.durability,
         })
     }
 
@@ -295,7 +292,7 @@ impl FileWriter {
 
 impl Drop for FileWriter {
     fn drop(&mut self) {
-        if let Some(Placement::Open) = self.placement {
+        if let Some(Placement::Open(_)) = self.placement {
             self.filling.give_up();
         }
     }

@@ -16,7 +16,6 @@ pub(crate) struct Completion {
     /// The file's length, if it was made longer ahead of its writes.
     pub(super) len: Option<u64>,
     pub(super) attributes: Attributes,
-    pub(super) durability: Durability,
 }
 
 impl Completion {
@@ -28,13 +27,14 @@ impl Completion {
     /// The same, but the directory of a file that has a new name is still to be synced, if that is
     /// asked for.
     pub(crate) fn take_name(self) -> io::Result<Option<Renamed>> {
-        let Self { placement, file, len, attributes, durability } = self;
+        let Self { placement, file, len, attributes } = self;
         if let Some(len) = len {
             set_len(file.as_fd(), len)?;
         }
-        if let Placement::InPlaceOf(replacement) = placement {
-            return replacement.with(attributes).take_name();
-        }
+        let durability = match placement {
+            Placement::InPlaceOf(replacement) => return replacement.with(attributes).take_name(),
+            Placement::Open(durability) => durability,
+        };
         attributes.give_to(file.as_fd())?;
         match durability {
             Durability::Synced => sync(file.as_fd()).map(|()| None),
@@ -45,8 +45,8 @@ impl Completion {
 
 /// Where a file is while it is written.
 pub(crate) enum Placement {
-    /// Under its name, or wherever its user has opened it.
-    Open,
+    /// Under its name, or wherever its user has opened it. It is to be synced or not.
+    Open(Durability),
     /// In its directory, without its name until it is complete.
     InPlaceOf(Replacement),
 }
