@@ -1,6 +1,6 @@
 //! A file that gets its name when it is complete, so that nobody ever finds a part of it.
 //! `temporary` is the file until then, and `permissions` are those of the file that was there. No
-//! bytes are moved here.
+//! bytes are written here, but for a file that must be copied to get a name.
 
 mod permissions;
 mod temporary;
@@ -172,8 +172,9 @@ impl Replacement {
         let file = self.file.as_fd();
         self.attributes.give_to(file).map_err(|source| self.failed(Step::Attributes, source))?;
         match self.temporary.take_free_name(file, &self.name) {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
-            Err(error) if refuses_links(&error) => Ok(false),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists || refuses_links(&error) => {
+                Ok(false)
+            }
             named => named.map(|()| true).map_err(|source| self.failed(Step::Name, source)),
         }
     }

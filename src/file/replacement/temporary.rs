@@ -98,9 +98,19 @@ impl Temporary {
         self.fork_mark.is_forked()
     }
 
+    /// Gives the file a name that nothing has. Where links are refused, the process makes no more
+    /// files without a name.
+    fn link(&self, file: BorrowedFd<'_>, name: &CStr) -> io::Result<()> {
+        name_in(self.directory(), file, name).inspect_err(|error| {
+            if refuses_links(error) {
+                LINKS_ARE_REFUSED.store(true, Ordering::Relaxed);
+            }
+        })
+    }
+
     /// Gives the file, which has no name, its own for good, if nothing has that.
     pub(super) fn take_free_name(&mut self, file: BorrowedFd<'_>, name: &CStr) -> io::Result<()> {
-        name_in(self.directory.as_fd(), file, name)?;
+        self.link(file, name)?;
         self.place = Place::Renamed;
         Ok(())
     }
@@ -113,7 +123,7 @@ impl Temporary {
         target: &CStr,
     ) -> io::Result<()> {
         if self.place == Place::Unnamed {
-            let link = |own: &CStr| name_in(self.directory.as_fd(), file, own);
+            let link = |own: &CStr| self.link(file, own);
             let (own, ()) = first_free(temporary_names(target), link)?;
             self.place = Place::Named(own);
         }
@@ -157,17 +167,12 @@ fn can_be_named_later() -> bool {
     *can && !LINKS_ARE_REFUSED.load(Ordering::Relaxed)
 }
 
-/// Links were refused to this process once. From then on it makes no files without a name.
+/// Links were refused to this process once.
 static LINKS_ARE_REFUSED: AtomicBool = AtomicBool::new(false);
 
 /// Whether an error says that the file system has no links, or the process may not make any.
 pub(super) fn refuses_links(error: &io::Error) -> bool {
-    let number = error.raw_os_error();
-    let refused = matches!(number, Some(libc::EPERM | libc::ENOSYS | libc::EOPNOTSUPP));
-    if refused {
-        LINKS_ARE_REFUSED.store(true, Ordering::Relaxed);
-    }
-    refused
+    matches!(error.raw_os_error(), Some(libc::EPERM | libc::ENOSYS | libc::EOPNOTSUPP))
 }
 
 /// Makes something under the first name that nothing has.
