@@ -21,9 +21,9 @@ FILE becomes FILE.gz or FILE.zst beside it. With --decompress it is the other wa
 
 A target gets its name when it is complete, so that no part of a file is ever found under it. Until
 then it has none, or, with --fsync and where the file system has no files without a name, a
-temporary one in the same place (.NAME.RANDOM.tmp). It has the permissions and
-times of its source, and the owner as far as that is allowed. After an error, and after the first
-Ctrl-C, no target is left that is not complete. Symbolic links are not followed.
+temporary one in the same place (.NAME.RANDOM.tmp). It has the permissions and times of its source,
+and the owner as far as that is allowed. After an error, and after the first Ctrl-C, no target is
+left that is not complete. Symbolic links are not followed.
 
 The suffix of a name says what a file is: .gz and .tgz, or .zst and .tzst (FILE.tgz becomes FILE.tar
 and the like). Files with other suffixes of compressed files (.xz, .bz2, .zip ...) are not

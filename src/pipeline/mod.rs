@@ -113,9 +113,8 @@ impl Pipeline {
         };
         let (slots, blocking_threads) = (Slots::new(limits.depth), blocking.limit());
         let threads = blocking.thread_settings();
-        let converters = threads.converters(workers);
-        let waiting_converters = WaitingThreads::of(converters);
-        let converters = ThreadPool::of_kind(ThreadKind::Converter, converters, threads);
+        let most_converters = threads.converters(workers);
+        let converters = ThreadPool::of_kind(ThreadKind::Converter, most_converters, threads);
         let pipeline = Arc::new(Self {
             fork_mark: ForkMark::of_this_process(),
             admission: Admission::new(limits, engine.backend()),
@@ -133,7 +132,7 @@ impl Pipeline {
             waiting_workers: WaitingThreads::of(workers),
             waiting_blocking_threads: WaitingThreads::of(blocking_threads),
             waiting_slots: WaitingThreads::of(limits.depth as usize),
-            waiting_converters,
+            waiting_converters: WaitingThreads::of(most_converters),
         });
         let service: Arc<dyn PoolService<BlockingRequest>> = pipeline.clone();
         pipeline.launcher.blocking.serve(Arc::downgrade(&service));

@@ -82,7 +82,8 @@ impl ConvertRoom {
         let pool = || BufferPool::builder().holding([(chunk, count)]).build();
         let made = pool().and_then(|reads| Ok((reads, pool()?, beginnings(memory / 2, chunk)?)));
         let (reads, writes, beginnings) = made.map_err(|error| failed(error.to_string()))?;
-        // Many have that much only while others have less: no file waits with a chunk in hand.
+        // Functions get memory in the order in which they ask. One that waits for a chunk has none,
+        // so those that have some go on, and give them back.
         let ahead = settings.read_ahead.min(count / 2 * chunk).max(chunk);
         let writer = FileWriterBuilder::new(pipeline)
             .chunk(chunk)
