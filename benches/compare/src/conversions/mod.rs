@@ -6,7 +6,6 @@
 //!                                           results ─▶ bars, report, chart
 //! ```
 
-mod attic;
 mod bars;
 mod chart;
 pub(crate) mod child;

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use super::attic::Attic;
 use super::contender::Contender;
 use super::targets::Targets;
 use super::task::{Done, Task};
@@ -29,14 +28,13 @@ pub(crate) fn compare(options: &Options, stop: &Stop, machine: Machine) -> Optio
     let (mut sections, mut trees) = (Vec::new(), Vec::new());
     for workloads in options.conversions.chunk_by(|one, other| one.shares_files(*other)) {
         rounds.progress.say(&format!("{}: getting ready", workloads[0]));
-        let made = make(workloads[0], options, stop);
-        match made.and_then(|tree| Ok((tree, Attic::new(options)?))) {
-            Ok((tree, attic)) => {
+        match make(workloads[0], options, stop) {
+            Ok(tree) => {
                 for &workload in workloads {
-                    sections.push(section(&rounds, workload, &tree, &attic)?);
+                    sections.push(section(&rounds, workload, &tree)?);
                 }
-                // Removed at the end, as what is in the attic.
-                trees.push((tree, attic));
+                // Removed at the end, with all targets: see `targets`.
+                trees.push(tree);
             }
             Err(Trouble::Stopped) => return None,
             Err(trouble) => {
@@ -69,10 +67,10 @@ fn make(workload: Workload, options: &Options, stop: &Stop) -> Result<Tree, Trou
 }
 
 /// All rounds of a workload.
-fn section(rounds: &Rounds<'_>, workload: Workload, tree: &Tree, attic: &Attic) -> Option<Section> {
+fn section(rounds: &Rounds<'_>, workload: Workload, tree: &Tree) -> Option<Section> {
     let contenders = contenders(workload, rounds.options);
     let programs: Vec<_> = contenders.iter().filter_map(|contender| contender.program()).collect();
-    let targets = Targets::of(tree, workload, attic);
+    let targets = Targets::of(tree, workload);
     let prepare = || {
         targets.clear()?;
         cache::drop_all(&programs)

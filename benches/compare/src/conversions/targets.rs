@@ -1,36 +1,34 @@
 //! The targets: their place is cleared before each turn, and they are checked after it.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Read};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use blake3::{Hash, Hasher};
 use rayon::iter::{IndexedParallelIterator, IntoParallelRefIterator, ParallelIterator};
 use walkdir::WalkDir;
 
-use super::attic::Attic;
 use super::pair::Pair;
 use super::unsynced;
 use super::workload::Workload;
-use crate::file_runs::tree::{Tree, make_directories};
+use crate::file_runs::tree::{Tree, free, make_directories};
 use crate::stop::{Trouble, failed};
 
 /// The place for the targets of a tree.
 pub(super) struct Targets<'a> {
-    attic: &'a Attic,
     pub(super) tree: &'a Tree,
     pub(super) workload: Workload,
     pub(super) root: PathBuf,
 }
 
 impl<'a> Targets<'a> {
-    pub(super) fn of(tree: &'a Tree, workload: Workload, attic: &'a Attic) -> Self {
-        Self { attic, tree, workload, root: tree.beside("targets") }
+    pub(super) fn of(tree: &'a Tree, workload: Workload) -> Self {
+        Self { tree, workload, root: tree.beside("targets") }
     }
 
     /// Takes all targets away. What is left is the directories that they come into.
     pub(super) fn clear(&self) -> Result<(), Trouble> {
-        let cleared = match self.attic.take(&self.root, self.tree.bytes) {
+        let cleared = match put_aside(&self.root, self.tree.bytes) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
             _ => make_directories(&self.root),
         };
@@ -81,5 +79,40 @@ impl<'a> Targets<'a> {
             }
         }
         Ok(hasher.finalize())
+    }
+}
+
+/// Puts a directory, of about so many bytes, aside in its own. It is removed if the disk would have
+/// room for few others.
+///
+/// For some minutes, ext4 gives no file the inode of one that was removed, and whenever it creates
+/// a file it looks at each such inode that it passes (`recently_deleted` in fs/ext4/ialloc.c). So a
+/// turn would pay for what was removed before it: a fifth of its CPU time, and more after larger
+/// turns.
+fn put_aside(directory: &Path, bytes: u64) -> io::Result<()> {
+    if free(directory)? < bytes.saturating_mul(4) {
+        return fs::remove_dir_all(directory);
+    }
+    let place = tempfile::tempdir_in(directory.parent().unwrap_or(directory))?;
+    fs::rename(directory, place.keep())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::put_aside;
+
+    #[test]
+    fn directories_are_kept_if_there_is_room() {
+        let parent = tempfile::tempdir().unwrap();
+        let directory = parent.path().join("targets");
+        for (bytes, kept) in [(1, 1), (1, 2), (u64::MAX, 2)] {
+            fs::create_dir(&directory).unwrap();
+            put_aside(&directory, bytes).unwrap();
+            assert!(!directory.exists());
+            assert_eq!(fs::read_dir(parent.path()).unwrap().count(), kept);
+        }
+        assert!(put_aside(&directory, 1).is_err());
     }
 }

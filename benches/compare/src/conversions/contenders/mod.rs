@@ -62,7 +62,6 @@ mod tests {
     use std::fs;
     use std::path::PathBuf;
 
-    use super::super::attic::Attic;
     use super::super::targets::Targets;
     use super::{Name, Pair, Work, Workload, convert, read};
     use crate::file_runs::named::Named;
@@ -93,8 +92,7 @@ mod tests {
         for workload in Workload::ALL.into_iter().filter(|kind| *kind != Workload::Reader) {
             let takes_part = |contender: &&Name| contender.takes_part(workload);
             for &contender in Name::ALL.iter().filter(takes_part) {
-                let attic = Attic::below(tree.root.parent().unwrap()).unwrap();
-                let targets = Targets::of(tree, workload, &attic);
+                let targets = Targets::of(tree, workload);
                 targets.clear().unwrap();
                 with(contender, &targets);
             }
@@ -140,8 +138,7 @@ mod tests {
     fn a_target_that_is_wrong_is_found() {
         let tree = tree(1);
         for workload in [Workload::Copy, Workload::Compress] {
-            let attic = Attic::below(tree.root.parent().unwrap()).unwrap();
-            let targets = Targets::of(&tree, workload, &attic);
+            let targets = Targets::of(&tree, workload);
             let copies = work(&targets, &tree.paths);
             let found = |spoil: &dyn Fn()| {
                 targets.clear().unwrap();
@@ -177,8 +174,7 @@ mod tests {
     #[test]
     fn a_target_that_was_not_synced_is_found() {
         let tree = tree(1);
-        let attic = Attic::below(tree.root.parent().unwrap()).unwrap();
-        let targets = Targets::of(&tree, Workload::Sync, &attic);
+        let targets = Targets::of(&tree, Workload::Sync);
         targets.clear().unwrap();
         for Pair { source, target } in work(&targets, &tree.paths).pairs.iter() {
             fs::copy(source, target).unwrap();
