@@ -12,7 +12,7 @@ use crate::support::files::{
     successes,
 };
 use crate::support::scratch;
-use crate::{add_one, names, one_more, pairs, with_threads};
+use crate::{add_one, names, one_more, pairs};
 
 const SIZES: [usize; 9] =
     [0, 1, 4095, 4096, 4097, CHUNK, CHUNK + 1, 10 * CHUNK, 40 * CHUNK + 12345];
@@ -135,7 +135,7 @@ fn with_little_memory_no_file_waits_for_another_for_ever() {
     let (directory, targets) = (scratch(), scratch());
     let sources = files_of(directory.path(), &[20 * CHUNK; 40]);
     for workers in [1, 4] {
-        let dispatcher = with_threads(workers);
+        let dispatcher = dispatcher(workers);
         for policy in [Policy::Direct, Policy::Buffered] {
             sources.iter().for_each(|path| forget(path));
             // Two chunks each way for each thread, and as much for the beginnings of files.

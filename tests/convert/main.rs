@@ -18,13 +18,6 @@ use std::path::{Path, PathBuf};
 
 use reapool::{SourceFile, TargetFile};
 
-use support::Tended;
-
-/// A dispatcher with so many workers, and as many converters.
-pub(crate) fn with_threads(count: usize) -> Tended {
-    Tended::new(support::builder().workers(count).converters(count))
-}
-
 /// Writes each byte of the source plus one, chunk by chunk.
 pub(crate) fn add_one(source: &mut SourceFile, target: &mut TargetFile) -> io::Result<u64> {
     let mut bytes = 0;

@@ -14,7 +14,7 @@ use crate::support::files::{
     successes,
 };
 use crate::support::{eventually, scratch};
-use crate::{add_one, names, pairs, with_threads};
+use crate::{add_one, names, pairs};
 
 #[test]
 fn targets_that_are_there_are_refused_at_the_beginning_or_at_the_end() {
@@ -94,7 +94,7 @@ fn functions_run_on_converters_of_which_there_are_no_more_than_may_be() {
     let (directory, targets) = (scratch(), scratch());
     let sources = files_of(directory.path(), &[2 * CHUNK; 60]);
     for workers in [1, 3] {
-        let dispatcher = with_threads(workers);
+        let dispatcher = dispatcher(workers);
         let files = modest(&dispatcher).build().unwrap();
         let (now, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
         let seen = Arc::clone(&most);

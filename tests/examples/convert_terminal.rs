@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use nix::pty::{Winsize, openpty};
 
-use crate::program::{Running, example, interrupt};
+use crate::program::{Running, example, interrupt, most_memory};
 use crate::support::{eventually, scratch, watched};
 
 /// Narrower than the line.
@@ -72,13 +72,6 @@ fn a_bar_says_what_is_left_in_one_line() {
         assert!(widths.iter().all(|&width| width <= COLUMNS), "{widths:?}: {lines:?}");
         assert!(widths.len() > 3, "{lines:?}");
     });
-}
-
-/// The most memory that the program has had, in bytes.
-fn most_memory(process: &Running) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{}/status", process.id())).unwrap();
-    let most = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
-    most.trim().strip_suffix(" kB").unwrap().parse::<u64>().unwrap() << 10
 }
 
 /// What the program has had of the processors, in ticks of a clock: how far it has come.

@@ -154,6 +154,13 @@ pub(crate) fn is_writing_in(process: &Child, directory: &Path) -> bool {
     })
 }
 
+/// The most memory that the process has had at a time, in bytes.
+pub(crate) fn most_memory(process: &Child) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{}/status", process.id())).unwrap();
+    let most = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    most.trim().strip_suffix(" kB").unwrap().parse::<u64>().unwrap() << 10
+}
+
 /// Ctrl-C.
 pub(crate) fn interrupt(child: &Child) {
     send(child, Signal::SIGINT);

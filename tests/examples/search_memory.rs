@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::Stdio;
 
-use crate::program::{Running, example, run, stderr, stdout};
+use crate::program::{Running, example, most_memory, run, stderr, stdout};
 use crate::support::{scratch, watched};
 
 /// So many files consist of one line of so many bytes.
@@ -30,7 +30,7 @@ const SHORT: &str = "short";
 /// The most memory that the program had by the time it has searched these files, and printed the
 /// lines that are expected. There is more to be printed after them than a pipe takes, so that it
 /// can't be over.
-fn most_memory(directory: &Path, options: &[&str], files: &[String], expected: usize) -> u64 {
+fn memory_of(directory: &Path, options: &[&str], files: &[String], expected: usize) -> u64 {
     fs::write(directory.join(SHORT), "end\n").unwrap();
     let memory = MEMORY.to_string();
     let mut command = example("search", directory);
@@ -46,9 +46,7 @@ fn most_memory(directory: &Path, options: &[&str], files: &[String], expected: u
         assert!(!lines.next().unwrap().unwrap().starts_with(SHORT));
     }
     assert!(lines.next().unwrap().unwrap().starts_with(SHORT));
-    let status = fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap();
-    let most = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
-    most.trim().strip_suffix(" kB").unwrap().parse::<u64>().unwrap() * 1024
+    most_memory(&child)
 }
 
 #[test]
@@ -56,8 +54,8 @@ fn unfinished_lines_are_in_the_memory_that_is_allowed() {
     watched(|| {
         let directory = scratch();
         let names = make_files(directory.path());
-        let without = most_memory(directory.path(), &["-c"], &[], 0);
-        let with = most_memory(directory.path(), &["-c"], &names, FILES);
+        let without = memory_of(directory.path(), &["-c"], &[], 0);
+        let with = memory_of(directory.path(), &["-c"], &names, FILES);
         let more = with.saturating_sub(without);
         // And as much again for what the allocator keeps of a line that was moved as it grew.
         assert!(more < 2 * (MEMORY << 20), "{more} bytes more than {without}");
@@ -78,8 +76,8 @@ fn lines_to_be_printed_are_in_the_memory_that_is_allowed() {
             fs::write(directory.path().join(file.to_string()), text).unwrap();
             names.push(file.to_string());
         }
-        let without = most_memory(directory.path(), &[], &names[..1], 1);
-        let with = most_memory(directory.path(), &[], &names, 1 + files * lines);
+        let without = memory_of(directory.path(), &[], &names[..1], 1);
+        let with = memory_of(directory.path(), &[], &names, 1 + files * lines);
         let more = with.saturating_sub(without);
         assert!(more < MEMORY << 20, "{more} bytes more than {without}");
     });

@@ -1,10 +1,10 @@
 //! The example `serve`: how it reads, and in how much memory.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::Read;
-use std::path::Path;
 use std::thread;
 
+use crate::program::most_memory;
 use crate::server::{Client, Server};
 use crate::support::cache::forget;
 use crate::support::{contents, known_file, scratch};
@@ -80,14 +80,6 @@ fn a_file_that_becomes_longer_is_sent_as_long_as_it_was() {
     assert_eq!(client.ask("HEAD", "/file", "").length(), Some(60_000_000));
 }
 
-/// The most memory that a process has had at a time, in bytes.
-fn most_memory(process: u32) -> usize {
-    let status = fs::read_to_string(Path::new("/proc").join(process.to_string()).join("status"));
-    let status = status.unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
-    line.trim().strip_suffix(" kB").unwrap().parse::<usize>().unwrap() << 10
-}
-
 #[test]
 fn many_clients_share_little_memory() {
     const CLIENTS: usize = 150;
@@ -97,7 +89,7 @@ fn many_clients_share_little_memory() {
     for is_cached in [true, false] {
         let server = Server::start(directory.path(), &["--memory=4"]);
         assert_eq!(server.ask("GET", "/file", "Range: bytes=0-0\r\n").status, 206);
-        let before = most_memory(server.child.id());
+        let before = most_memory(&server.child);
         if !is_cached {
             forget(&directory.path().join("file"));
         }
@@ -121,7 +113,7 @@ fn many_clients_share_little_memory() {
                 });
             }
         });
-        let grown = most_memory(server.child.id()) - before;
+        let grown = most_memory(&server.child) - before;
         // A piece for each client would be 37 MiB. Each connection takes some memory as well.
         assert!(grown < 16 << 20, "{grown} bytes, cached: {is_cached}");
     }

@@ -21,6 +21,7 @@ pub(crate) const POLICIES: [Policy; 3] = [Policy::Direct, Policy::Buffered, Poli
 /// The size of the chunks in most tests, in bytes.
 pub(crate) const CHUNK: usize = 64 << 10;
 
+/// With so many workers, and as many converters.
 pub(crate) fn dispatcher(workers: usize) -> Tended {
     Tended::new(builder().depth(64).workers(workers).converters(workers))
 }
