@@ -1,6 +1,8 @@
 //! A process that is killed at any moment leaves each target old or new.
 
 use std::fs;
+use std::io::{self, PipeWriter, Read, Write};
+use std::path::PathBuf;
 use std::thread;
 use std::time::Duration;
 
@@ -13,6 +15,33 @@ use crate::{add_one, names, one_more, pairs};
 
 const TIMES: usize = 10;
 
+/// Whether the functions of this round stay at work for ever.
+fn is_held(round: usize) -> bool {
+    round.is_multiple_of(5)
+}
+
+/// Converts files again and again, until the process is killed, and tells of each result.
+fn convert_on(pairs: &[(PathBuf, PathBuf)], round: usize, mut teller: &PipeWriter) -> ! {
+    let durability = if round.is_multiple_of(2) { Durability::Cached } else { Durability::Synced };
+    let dispatcher = builder().workers(2).converters(2).build().unwrap();
+    let targets = Targets::new().durability(durability);
+    let files: Files = modest(&dispatcher).targets(targets).build().unwrap();
+    loop {
+        let at_work = teller.try_clone().unwrap();
+        let run = files.convert(pairs.to_vec(), move |source, target| {
+            let bytes = add_one(source, target)?;
+            if is_held(round) {
+                (&at_work).write_all(&[0])?;
+                loop {
+                    thread::park();
+                }
+            }
+            Ok(bytes)
+        });
+        run.for_each(|_| teller.write_all(&[0]).unwrap());
+    }
+}
+
 #[test]
 fn each_target_is_old_or_new() {
     let (directory, targets) = (scratch(), scratch());
@@ -24,19 +53,16 @@ fn each_target_is_old_or_new() {
         for (_, target) in &pairs {
             fs::write(target, "old").unwrap();
         }
+        let (mut told, teller) = io::pipe().unwrap();
         let child = fork();
         if child == 0 {
-            // Converts them again and again, until it is killed.
-            let durability = if round % 2 == 0 { Durability::Cached } else { Durability::Synced };
-            let dispatcher = builder().workers(2).converters(2).build().unwrap();
-            let targets = Targets::new().durability(durability);
-            let files: Files = modest(&dispatcher).targets(targets).build().unwrap();
-            loop {
-                files.convert(pairs.clone(), add_one).for_each(drop);
-            }
+            convert_on(&pairs, round, &teller);
         }
+        // As many of its results, or one of its functions at work.
+        let count = if is_held(round) { 1 } else { 1 + round % 9 };
+        told.read_exact(&mut vec![0; count]).unwrap();
         // Not to wait for anything, but to hit another moment each time.
-        thread::sleep(Duration::from_micros(500 + (round as u64 * 2711) % 20_000));
+        thread::sleep(Duration::from_micros((round as u64 * 2711) % 20_000));
         // SAFETY: a system call without pointers, on a child that has not been waited for.
         #[expect(unsafe_code, reason = "kill(2)")]
         unsafe {
