@@ -40,19 +40,20 @@ fn chain(submitter: Submitter, file: FileHandle, left: usize, end: mpsc::Sender<
 
 #[test]
 fn chains_of_callbacks_run_to_their_end() {
-    watched(|| {
+    let length = 10_000 / support::scale();
+    watched(move || {
         for (depth, workers, chains) in [(1, 1, 1), (1, 2, 3), (4, 2, 9), (64, 2, 1)] {
             let dispatcher = support::builder().depth(depth).workers(workers).build().unwrap();
             let (end, ended) = mpsc::channel();
             for _ in 0..chains {
-                let job = chain(dispatcher.submitter(), null(), 10_000, end.clone());
+                let job = chain(dispatcher.submitter(), null(), length, end.clone());
                 dispatcher.submit(job).unwrap();
             }
             for _ in 0..chains {
                 ended.recv_timeout(HANG).unwrap();
             }
             let report = dispatcher.shutdown().unwrap();
-            assert_eq!((report.jobs, report.panics), (chains * 10_001, 0));
+            assert_eq!((report.jobs, report.panics), (chains * (length as u64 + 1), 0));
         }
     });
 }

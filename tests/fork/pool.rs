@@ -11,7 +11,7 @@ use reapool::{AcquireError, BufferPool, HugePages, PoolBuf, PoolStats};
 use crate::support::alone::alone;
 use crate::support::child::{first_failure, in_child};
 use crate::support::tasks::Task;
-use crate::support::{HANG, scale, watched};
+use crate::support::{scale, watched};
 
 const MIB: usize = 1 << 20;
 const SLAB: usize = 2 * MIB;
@@ -118,7 +118,8 @@ fn forking_while_the_pool_is_busy_harms_neither() {
             thread::spawn(move || {
                 while !stop.load(Ordering::SeqCst) {
                     let len = if number == 0 { 4096 } else { MIB };
-                    let buffers = [(); 3].map(|()| pool.acquire_timeout(len, HANG / 1000));
+                    let buffers =
+                        [(); 3].map(|()| pool.acquire_timeout(len, Duration::from_millis(120)));
                     drop(buffers);
                     pool.trim();
                 }

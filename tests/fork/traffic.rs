@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
+use std::time::Duration;
 
 use reapool::{Dispatcher, Submitter};
 
@@ -77,7 +78,7 @@ fn children_of_a_thread_beside_it_end_and_nothing_is_lost() {
             assert_eq!(ended, Some(0), "round {round}");
             if round % 5 == 0 {
                 // With others that submit it may never be so.
-                let _ = owner.as_ref().unwrap().drain_timeout(HANG / 10_000);
+                let _ = owner.as_ref().unwrap().drain_timeout(Duration::from_millis(12));
             }
         }
         stop.store(true, Ordering::SeqCst);

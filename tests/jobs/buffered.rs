@@ -13,8 +13,8 @@ use std::sync::mpsc;
 use reapool::{AlignedBuf, FileHandle, Job, Stats};
 
 use crate::support::{
-    self, Gate, HANG, Tended, bad_file, cache, contents, eventfd, eventually, known_file, null,
-    on_threads, open_buffered, open_direct, scratch, skipped,
+    self, Gate, HANG, Tended, bad_file, cache, contents, eventfd, eventually, is_memcheck,
+    known_file, null, on_threads, open_buffered, open_direct, scratch, skipped,
 };
 
 const BLOCK: usize = 4096;
@@ -218,8 +218,11 @@ fn needs_a_thread(length: usize, prepare: impl Fn(&Path) -> bool) {
             }
         }
         let now = dispatcher.stats();
-        assert_eq!(now.blocking_transfers, before.blocking_transfers + 1, "of {now:?}");
         assert_eq!(now.submit_calls, 0);
+        // Under memcheck, any device is faster than the worker that asks for the rest.
+        if !is_memcheck() {
+            assert_eq!(now.blocking_transfers, before.blocking_transfers + 1, "of {now:?}");
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::thread;
+use std::time::Duration;
 
 use reapool::{Dispatcher, LoopDispatcher, Submitter};
 
@@ -79,7 +80,7 @@ fn produce(submitter: &Submitter, traffic: &Arc<Traffic>) {
 fn attend(mut jobs: LoopDispatcher, stop: &AtomicBool) {
     while !stop.load(Ordering::SeqCst) {
         // Now and then nothing is outstanding.
-        let _ = jobs.drain_timeout(HANG / 1000);
+        let _ = jobs.drain_timeout(Duration::from_millis(120));
         thread::yield_now();
     }
     assert!(jobs.shutdown().is_ok());

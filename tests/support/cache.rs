@@ -11,7 +11,8 @@ const PAGE: usize = 4096;
 pub(crate) fn resident(path: &Path) -> usize {
     let file = File::open(path).unwrap();
     let length = file.metadata().unwrap().len() as usize;
-    let (protection, flags) = (libc::PROT_READ, libc::MAP_SHARED);
+    // What can't be read, valgrind doesn't read either.
+    let (protection, flags) = (libc::PROT_NONE, libc::MAP_SHARED);
     // SAFETY: a new mapping at an address of the kernel's choice touches no other memory.
     let map =
         unsafe { libc::mmap(ptr::null_mut(), length, protection, flags, file.as_raw_fd(), 0) };
@@ -23,12 +24,6 @@ pub(crate) fn resident(path: &Path) -> usize {
     unsafe { libc::munmap(map, length) };
     assert_eq!(asked, 0);
     pages.iter().filter(|&page| page & 1 != 0).count()
-}
-
-/// Whether so many pages of a file are in the page cache; taken for granted under valgrind, which
-/// reads the beginning of what is mapped.
-fn has_resident(path: &Path, pages: usize) -> bool {
-    std::env::var_os("REAPOOL_MEMCHECK").is_some() || resident(path) == pages
 }
 
 fn advise(file: &File, advice: libc::c_int) {
@@ -78,7 +73,7 @@ pub(crate) fn forget(path: &Path) {
 /// Takes a file out of the page cache. False if some of it stays there.
 pub(crate) fn evict(path: &Path) -> bool {
     forget(path);
-    has_resident(path, 0)
+    resident(path) == 0
 }
 
 /// Brings the first `bytes` of a file into the page cache. False if more came along.
@@ -90,5 +85,5 @@ pub(crate) fn bring(path: &Path, bytes: usize) -> bool {
     for page in 0..bytes / PAGE {
         file.read_exact_at(&mut [0; PAGE], (page * PAGE) as u64).unwrap();
     }
-    has_resident(path, bytes / PAGE)
+    resident(path) == bytes / PAGE
 }

@@ -60,7 +60,7 @@ pub(crate) fn scale() -> usize {
 }
 
 /// Long enough that only a hang exceeds it, on a slow machine and under memcheck too.
-pub(crate) const HANG: Duration = Duration::from_secs(120);
+pub(crate) const HANG: Duration = Duration::from_secs(300);
 
 /// The most bytes that the kernel transfers at once, its `MAX_RW_COUNT`.
 pub(crate) const TRANSFER_MAX: usize = 0x7fff_f000;
