@@ -6,8 +6,8 @@ use std::os::fd::RawFd;
 use crate::blocking::{BlockingRequest, ReplyTo};
 use crate::engine::Request;
 use crate::file::residency::CacheLook;
+use crate::job::Job;
 use crate::job::task::{JobView, Route};
-use crate::sync::Instant;
 
 /// Each thread that fills slots keeps one, so that its lists are allocated once.
 #[derive(Default)]
@@ -34,12 +34,14 @@ pub(crate) struct CacheRequest {
 }
 
 impl Batch {
-    /// Adds a job, which has to have started by its deadline, if it has one.
-    pub(crate) fn push(&mut self, token: u64, view: &JobView, deadline: Option<Instant>) {
+    /// Adds a job that goes into the slot with this token.
+    #[inline]
+    pub(crate) fn push(&mut self, token: u64, job: &Job, route: Route) {
+        let view = job.view();
         // A job that is done in part has started.
-        let deadline = deadline.filter(|_| view.progress.done() == 0);
+        let deadline = job.meta().deadline().filter(|_| view.progress.done() == 0);
         let request = Request { token, transfer: view.transfer, deadline };
-        match view.route {
+        match route {
             Route::Engine => {
                 self.written = view.transfer.operation.writes().then_some(view.transfer.fd);
                 self.requests.push(request);
@@ -59,9 +61,9 @@ impl Batch {
     }
 
     /// Whether this job, if it were added, would wait behind a write to another file.
-    pub(super) fn holds_up(&self, view: &JobView) -> bool {
+    pub(super) fn holds_up(&self, view: &JobView, route: Route) -> bool {
         let Some(written) = self.written else { return false };
-        match view.route {
+        match route {
             Route::Engine => !view.transfer.operation.writes() || view.transfer.fd != written,
             Route::LookInPageCache(_) => true,
             // These are handed on before the thread enters the kernel.

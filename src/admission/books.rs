@@ -5,7 +5,6 @@
 //! slot, or has ended without one and is on its way to its callback.
 
 use std::collections::VecDeque;
-use std::iter;
 
 use super::cancellable::Cancellable;
 use super::counters::{Outcome, Tally};
@@ -15,7 +14,7 @@ use crate::engine::backend::Backend;
 use crate::job::Job;
 use crate::job::meta::Ticket;
 use crate::job::stopped::{Cancel, CancelReason};
-use crate::job::task::JobView;
+use crate::job::task::Route;
 use crate::sync::Instant;
 use crate::wait::room::{Line, Room};
 
@@ -102,13 +101,11 @@ impl Books {
         self.flags.is_starved() && self.waiting.has_pair()
     }
 
-    pub(super) fn accept(&mut self, jobs: impl Iterator<Item = Job>) {
-        let before = self.waiting.backlog.len();
-        for mut job in jobs {
-            job.meta_mut().start_clock();
-            self.waiting.backlog.push_back(job);
-        }
-        self.tally.accepted += (self.waiting.backlog.len() - before) as u64;
+    #[inline]
+    pub(super) fn accept(&mut self, mut job: Job) {
+        job.meta_mut().start_clock();
+        self.waiting.backlog.push_back(job);
+        self.tally.accepted += 1;
     }
 
     /// Accepts a job whether or not there is room. It comes back only if nobody would run its
@@ -119,7 +116,7 @@ impl Books {
         }
         job.meta_mut().mark_uncounted();
         self.uncounted += 1;
-        self.accept(iter::once(job));
+        self.accept(job);
         Ok(())
     }
 
@@ -136,11 +133,11 @@ impl Books {
 
     /// Takes the next job out, with the slot that it has or gets.
     #[inline]
-    pub(super) fn take_next(&mut self, view: &JobView) -> Option<(u32, Job)> {
+    pub(super) fn take_next(&mut self, route: Route) -> Option<(u32, Job)> {
         let (index, job) = self.waiting.take_next()?;
-        self.tally.count_start(view);
-        if Cancellable::concerns(&job, view) {
-            self.cancellable.begin(&job, view, index);
+        self.tally.count_start(job.operation(), route);
+        if Cancellable::concerns(&job) {
+            self.cancellable.begin(&job, route, index);
         }
         Some((index, job))
     }
@@ -149,11 +146,10 @@ impl Books {
     /// slot.
     pub(crate) fn put_back(&mut self, index: u32, job: Job) {
         self.waiting.free_slot(index);
-        let view = job.view();
-        if Cancellable::concerns(&job, &view) {
+        if Cancellable::concerns(&job) {
             self.cancellable.end(&job, index);
         }
-        self.tally.uncount_start(&view);
+        self.tally.uncount_start(job.operation(), job.route());
         match job.meta().cancel_reason() {
             None => self.waiting.backlog.push_front(job),
             Some(reason) => self.ended_early.push_back((job, reason)),
@@ -169,6 +165,7 @@ impl Books {
     }
 
     /// Takes note of a job whose callback has returned, and frees its slot, if it had one.
+    #[inline]
     pub(super) fn finish(&mut self, slot: Option<u32>, outcome: Outcome) {
         if let Some(index) = slot {
             self.waiting.free_slot(index);
@@ -206,6 +203,7 @@ impl Books {
 
     /// Ends the waiting jobs whose deadline has come, and lists the slots that are to be looked at.
     /// Returns the next deadline.
+    #[inline]
     pub(crate) fn expire_overdue(&mut self) -> Option<Instant> {
         self.next_deadline()?;
         let now = Instant::now();

@@ -6,10 +6,9 @@ use std::collections::{BTreeSet, HashMap};
 use std::mem;
 
 use crate::engine::backend::Backend;
-use crate::engine::operation::Operation;
 use crate::job::Job;
 use crate::job::meta::Ticket;
-use crate::job::task::{JobView, Route};
+use crate::job::task::Route;
 use crate::sync::Instant;
 
 /// Guarded by the lock of the books.
@@ -33,18 +32,18 @@ impl Cancellable {
     }
 
     /// Whether a job may be noted here. Most are not, which saves them a look under the lock.
-    pub(crate) fn concerns(job: &Job, view: &JobView) -> bool {
-        view.transfer.operation == Operation::Poll || job.meta().deadline().is_some()
+    pub(crate) fn concerns(job: &Job) -> bool {
+        job.meta().deadline().is_some() || job.is_poll()
     }
 
     /// Takes note of a job that is moved into a slot.
-    pub(super) fn begin(&mut self, job: &Job, view: &JobView, index: u32) {
-        let is_poll = view.transfer.operation == Operation::Poll;
+    pub(super) fn begin(&mut self, job: &Job, route: Route, index: u32) {
+        let is_poll = job.is_poll();
         if is_poll && let Some(ticket) = job.meta().ticket() {
             self.polls.insert(ticket, index);
         }
         let Some(deadline) = job.meta().deadline() else { return };
-        let waits = match view.route {
+        let waits = match route {
             Route::LookInPageCache(_) | Route::Blocking => true,
             Route::Engine => is_poll || self.backend == Backend::BlockingThreads,
             Route::Worker => false,
@@ -108,7 +107,7 @@ mod tests {
         let deadline = Instant::now();
         let poll = Job::poll(file, PollEvents::READABLE, |_| ()).start_by(deadline);
         let (mut jobs, other) = (Cancellable::default(), deadline + Duration::from_secs(1));
-        jobs.begin(&poll, &poll.view(), 3);
+        jobs.begin(&poll, poll.route(), 3);
         jobs.look_again(4, other);
         assert_eq!(jobs.next_deadline(), Some(deadline));
 

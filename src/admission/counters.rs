@@ -7,7 +7,7 @@ use crate::engine::Request;
 use crate::engine::operation::Operation;
 use crate::job::Job;
 use crate::job::stopped::CancelReason;
-use crate::job::task::JobView;
+use crate::job::task::Route;
 
 /// Counters that any thread changes without a lock. They order nothing, so all accesses are
 /// relaxed.
@@ -81,6 +81,11 @@ fn polls(batch: &[Request]) -> u64 {
     batch.iter().filter(|request| request.transfer.operation == Operation::Poll).count() as u64
 }
 
+/// Whether it is a transfer through the page cache.
+fn is_buffered(operation: Operation, route: Route) -> bool {
+    operation.transfers() && route != Route::Engine
+}
+
 /// The counts that are kept under the lock of the books.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Tally {
@@ -113,16 +118,16 @@ impl Tally {
     }
 
     /// Counts a job that is moved into a slot.
-    pub(super) fn count_start(&mut self, view: &JobView) {
-        self.buffered += u64::from(view.buffered);
-        self.nops += u64::from(view.transfer.operation == Operation::Nop);
-        self.blocking_calls += u64::from(view.transfer.operation == Operation::Blocking);
+    pub(super) fn count_start(&mut self, operation: Operation, route: Route) {
+        self.buffered += u64::from(is_buffered(operation, route));
+        self.nops += u64::from(operation == Operation::Nop);
+        self.blocking_calls += u64::from(operation == Operation::Blocking);
     }
 
     /// Takes back what `count_start` counted of a job that the kernel had no request for: only
     /// transfers go to the kernel.
-    pub(super) fn uncount_start(&mut self, view: &JobView) {
-        self.buffered -= u64::from(view.buffered);
+    pub(super) fn uncount_start(&mut self, operation: Operation, route: Route) {
+        self.buffered -= u64::from(is_buffered(operation, route));
     }
 
     /// Counts a job that is cancelled. Each job is counted once.

@@ -64,10 +64,10 @@ pub(crate) enum Filler {
 
 impl Filler {
     /// Whether this thread leaves a job to others.
-    fn leaves(self, view: &JobView) -> bool {
+    fn leaves(self, view: &JobView, route: Route) -> bool {
         match self {
-            Self::InCallback => view.transfer.operation.may_block(),
-            Self::Caller => matches!(view.route, Route::LookInPageCache(_)),
+            Self::InCallback => view.operation().may_block(),
+            Self::Caller => matches!(route, Route::LookInPageCache(_)),
             Self::BetweenCallbacks => false,
         }
     }
@@ -119,7 +119,7 @@ impl Admission {
             return Err(Refusal::ShutDown);
         }
         let room = self.room(books);
-        books.accept(jobs.take(room).map(make));
+        jobs.take(room).map(make).for_each(|job| books.accept(job));
         Ok(())
     }
 
@@ -137,7 +137,7 @@ impl Admission {
         }
         let most = self.limits.parked.saturating_add(self.limits.backlog);
         let room = most.saturating_sub(books.waiting.for_a_slot());
-        books.accept(jobs.take(room).map(make));
+        jobs.take(room).map(make).for_each(|job| books.accept(job));
         if jobs.len() == 0 { Ok(()) } else { Err(Refusal::Full) }
     }
 
@@ -174,6 +174,9 @@ impl Admission {
     /// half empty, or when half a backlog of jobs has ended without the backlog getting there. The
     /// latter happens if chains keep more than half of it filled.
     fn wake_for_room(&self, books: &mut Books) {
+        if !books.room.has_waiters() {
+            return;
+        }
         let (room, is_last) = (self.room(books), books.outstanding() == 0);
         let most = self.limits.backlog as u64 / 2;
         let is_much = books.counted() <= u64::from(self.limits.depth) + most;
@@ -204,17 +207,19 @@ impl Admission {
     ) -> Filled {
         books.expire_overdue();
         while books.can_fill() {
-            let Some(view) = books.waiting.next().map(Job::view) else { break };
-            if filler.leaves(&view) {
+            let Some(next) = books.waiting.next() else { break };
+            let (view, route) = (next.view(), next.route());
+            if filler.leaves(view, route) {
                 break;
             }
-            if batch.holds_up(&view) {
+            if batch.holds_up(view, route) {
                 return Filled::UpToWrite;
             }
-            let Some((index, job)) = books.take_next(&view) else { break };
-            let deadline = job.meta().deadline();
-            batch.push(slots.put(index, job), &view, deadline);
-            if matches!(view.route, Route::LookInPageCache(_)) {
+            let Some((index, job)) = books.take_next(route) else { break };
+            let slot = slots.open(index);
+            batch.push(slot.token(), &job, route);
+            slot.put(job);
+            if matches!(route, Route::LookInPageCache(_)) {
                 break;
             }
         }
@@ -222,6 +227,7 @@ impl Admission {
     }
 
     /// Takes note of a job whose callback has returned, and frees its slot, if it had one.
+    #[inline]
     pub(crate) fn finish(&self, books: &mut Books, slot: Option<u32>, outcome: Outcome) -> Then {
         books.finish(slot, outcome);
         self.wake_for_room(books);

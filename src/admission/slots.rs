@@ -33,14 +33,13 @@ impl Slots {
         Self { slots: (0..depth).map(|_| empty()).collect() }
     }
 
-    /// Puts a job into a slot that the caller has taken from the free list, and returns the token
-    /// of this use.
-    pub(crate) fn put(&self, index: u32, job: Job) -> u64 {
+    /// Begins the next use of a slot that the caller has taken from the free list.
+    #[inline]
+    pub(crate) fn open(&self, index: u32) -> OpenSlot<'_> {
         let mut slot = lock(&self.slots[index as usize].0);
         assert!(slot.job.is_none(), "a free slot holds no job");
         slot.generation = slot.generation.wrapping_add(1);
-        slot.job = Some(job);
-        token_of(index, slot.generation)
+        OpenSlot { index, slot }
     }
 
     /// Calls `call` with the job whose request has this token, if it is in its slot. The job may be
@@ -63,9 +62,29 @@ impl Slots {
     }
 
     /// Takes the job out whose request had this token. `None` if no request in flight has it.
+    #[inline]
     pub(crate) fn take(&self, token: u64) -> Option<Job> {
         let mut slot = lock(&self.slots.get(index_of(token))?.0);
         if slot.generation == generation_of(token) { slot.job.take() } else { None }
+    }
+}
+
+/// An empty slot, locked until a job is put into it.
+pub(crate) struct OpenSlot<'a> {
+    index: u32,
+    slot: MutexGuard<'a, SlotUse>,
+}
+
+impl OpenSlot<'_> {
+    /// The token of this use.
+    #[inline]
+    pub(crate) fn token(&self) -> u64 {
+        token_of(self.index, self.slot.generation)
+    }
+
+    #[inline]
+    pub(crate) fn put(mut self, job: Job) {
+        self.slot.job = Some(job);
     }
 }
 
@@ -95,20 +114,24 @@ mod tests {
     use crate::engine::index_of;
     use crate::job::Job;
 
-    fn job(offset: u64) -> Job {
+    /// Puts a job into a slot, and returns the token.
+    fn put(slots: &Slots, index: u32, offset: u64) -> u64 {
         let file = std::fs::File::open("/dev/null").unwrap();
-        Job::read(file, Vec::new(), offset, |_| ())
+        let slot = slots.open(index);
+        let token = slot.token();
+        slot.put(Job::read(file, Vec::new(), offset, |_| ()));
+        token
     }
 
     #[test]
     fn a_token_finds_its_job_once() {
         let slots = Slots::new(2);
-        let first = slots.put(1, job(7));
+        let first = put(&slots, 1, 7);
         assert_eq!(index_of(first), 1);
         assert_eq!(slots.take(first).unwrap().offset(), 7);
         assert!(slots.take(first).is_none(), "a doubled event finds nothing");
 
-        let second = slots.put(1, job(8));
+        let second = put(&slots, 1, 8);
         assert_ne!(first, second);
         assert!(slots.take(first).is_none(), "a stale event doesn't take the next job");
         assert_eq!(slots.take(second).unwrap().offset(), 8);

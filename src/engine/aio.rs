@@ -8,6 +8,7 @@
 
 use std::cell::{Cell, UnsafeCell};
 use std::fs::File;
+use std::mem::MaybeUninit;
 use std::os::fd::AsRawFd;
 use std::thread;
 use std::time::Duration;
@@ -94,12 +95,10 @@ impl Aio {
         most: usize,
         limit: Option<Duration>,
     ) -> Result<(), Errno> {
-        let mut buffer = [sys::io_event::default(); EVENTS_MAX];
+        let mut buffer = [const { MaybeUninit::uninit() }; EVENTS_MAX];
         let buffer = &mut buffer[..most.min(EVENTS_MAX)];
-        let count = sys::io_getevents(self.id, least.min(buffer.len()), buffer, limit)?;
-        events.extend(
-            buffer[..count].iter().map(|event| Event { token: event.data, res: event.res }),
-        );
+        let written = sys::io_getevents(self.id, least.min(buffer.len()), buffer, limit)?;
+        events.extend(written.iter().map(|event| Event { token: event.data, res: event.res }));
         Ok(())
     }
 }

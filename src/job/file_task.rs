@@ -11,7 +11,7 @@ use crate::file::metadata::FileKind;
 use crate::file::owner::FileOwner;
 use crate::job::completion::Completion;
 use crate::job::poll_events::PollEvents;
-use crate::job::progress::Progress;
+use crate::job::progress::{JobEnd, Progress};
 use crate::job::ranged::ReadRange;
 use crate::job::target::{Region, Target};
 use crate::job::task::{Found, JobView, Route, Task, UserTask};
@@ -21,9 +21,7 @@ pub(crate) struct FileTask<T, F, H = FileHandle> {
     target: T,
     callback: F,
     file: H,
-    /// The request that the kernel has or is to get.
-    transfer: Transfer,
-    progress: Progress,
+    view: JobView,
     /// The way that the data takes, if that was found out: the page cache was looked into. After a
     /// look in vain, it stays open for a file that has one way.
     access: Option<Access>,
@@ -46,13 +44,13 @@ impl<T: Target, F, H: FileOwner> FileTask<T, F, H> {
                 && matches!(handle.kind(), FileKind::Fifo | FileKind::Socket),
             ..Transfer::new(operation, handle.raw_fd())
         };
-        let progress = Progress::new(0);
-        let mut task = Box::new(Self { target, callback, file, transfer, progress, access: None });
+        let view = JobView { transfer, progress: Progress::new(0) };
+        let mut task = Box::new(Self { target, callback, file, view, access: None });
         // Asked only now: from here to the callback the target is not moved.
         let region = task.target.region();
-        task.transfer.address = region.address;
-        task.transfer.length = region.length;
-        task.progress = Progress::new(region.requested);
+        task.view.transfer.address = region.address;
+        task.view.transfer.length = region.length;
+        task.view.progress = Progress::new(region.requested);
         task
     }
 }
@@ -61,7 +59,7 @@ impl<T, F, H: FileOwner> FileTask<T, F, H> {
     /// Whether it is a read that goes past the page cache.
     fn reads_directly(&self) -> bool {
         let access = self.access.unwrap_or(self.file.handle().access());
-        self.transfer.operation.reads() && access == Access::Direct
+        self.view.operation().reads() && access == Access::Direct
     }
 }
 
@@ -79,7 +77,7 @@ impl<B: IoBufMut, F, H: FileOwner> FileTask<ReadRange<B>, F, H> {
         let skip = (offset - span.start) as usize;
         let target = ReadRange::new(buffer, span.end - span.start, skip, len);
         let mut task = Self::new(Operation::Read, file, target, span.start, callback);
-        task.progress.select(skip, len);
+        task.view.progress.select(skip, len);
         task
     }
 }
@@ -90,21 +88,25 @@ where
     H: FileOwner,
     F: FnOnce(Completion<T::Buffer, H>) -> R + Send,
 {
-    fn view(&self) -> JobView {
-        let operation = self.transfer.operation;
+    fn view(&self) -> &JobView {
+        &self.view
+    }
+
+    fn route(&self) -> Route {
+        let operation = self.view.operation();
         let file = self.file.handle();
         let is_buffered = match self.access {
             Some(access) => access != Access::Direct,
             None => file.is_buffered(),
         };
-        let buffered = operation.transfers() && is_buffered;
+        if !(operation.transfers() && is_buffered) {
+            return Route::Engine;
+        }
         let is_to_look = operation.reads() && self.access != Some(Access::Buffered);
-        let route = match file.cache_look() {
-            _ if !buffered => Route::Engine,
+        match file.cache_look() {
             Some(look) if is_to_look => Route::LookInPageCache(look),
             _ => Route::Blocking,
-        };
-        JobView { transfer: self.transfer, progress: self.progress, buffered, route }
+        }
     }
 
     fn file(&self) -> Option<&FileHandle> {
@@ -112,17 +114,17 @@ where
     }
 
     fn advance(&mut self, done: usize, begin: usize) {
-        let before = self.progress.begin() as u64;
-        self.progress.advance(done, begin);
+        let JobView { transfer, progress } = &mut self.view;
+        let before = progress.begin() as u64;
+        progress.advance(done, begin);
         let whole = Region {
-            address: self.transfer.address.wrapping_sub(before),
-            length: self.transfer.length,
-            requested: self.progress.whole(),
+            address: transfer.address.wrapping_sub(before),
+            length: transfer.length,
+            requested: progress.whole(),
         };
         let rest = self.target.advance(whole, begin);
-        (self.transfer.address, self.transfer.length) = (rest.address, rest.length);
-        let offset = self.transfer.offset.wrapping_sub(before);
-        self.transfer.offset = offset.wrapping_add(begin as u64);
+        (transfer.address, transfer.length) = (rest.address, rest.length);
+        transfer.offset = transfer.offset.wrapping_sub(before).wrapping_add(begin as u64);
     }
 
     fn choose_way(&mut self, found: Found) -> bool {
@@ -133,9 +135,10 @@ where
             // Where there is one way, the next look may find it.
             (Found::NotCached, None, _) => (None, None),
             (Found::NotCached, Some(direct), _) => {
-                let is_aligned = self.target.is_aligned(&self.transfer, file.alignment());
-                let start = self.transfer.offset;
-                let range = start..start.saturating_add(self.progress.rest() as u64);
+                let JobView { transfer, progress } = &self.view;
+                let is_aligned = self.target.is_aligned(transfer, file.alignment());
+                let start = transfer.offset;
+                let range = start..start.saturating_add(progress.rest() as u64);
                 if is_aligned && !file.was_read(range) {
                     (Some(Access::Direct), Some(direct))
                 } else {
@@ -148,15 +151,15 @@ where
             (Found::NotDirect, ..) => (before, None),
         };
         self.access = access;
-        self.transfer.fd = fd.unwrap_or(self.transfer.fd);
+        self.view.transfer.fd = fd.unwrap_or(self.view.transfer.fd);
         self.access != before
     }
 
-    fn run(self: Box<Self>, res: i64) -> R {
-        let view = self.view();
-        let (offset, end) = (view.offset(), view.end(res));
-        let Self { target, callback, file, transfer, progress, access } = *self;
-        let (operation, requested) = (transfer.operation, progress.requested());
+    fn run(self: Box<Self>, res: i64, end: JobEnd) -> R {
+        let Self { target, callback, file, view, access } = *self;
+        let (operation, offset) = (view.operation(), view.offset());
+        let JobView { transfer, progress } = view;
+        let requested = progress.requested();
         // A failed read leaves the buffer as it was. A failed exact read hands over the bytes that
         // it got.
         let has_bytes = end.fault.is_none() || progress.is_exact();
@@ -187,16 +190,17 @@ where
     F: FnOnce(Completion<T::Buffer, H>) -> R + Send,
 {
     fn limit(&mut self, bytes: usize) {
-        let is_plain = matches!(self.transfer.operation, Operation::Read | Operation::Write);
+        let JobView { transfer, progress } = &mut self.view;
+        let is_plain = matches!(transfer.operation, Operation::Read | Operation::Write);
         if is_plain && !T::IS_RANGE {
-            self.progress.limit(bytes);
-            self.transfer.length = self.transfer.length.min(bytes as u64);
+            progress.limit(bytes);
+            transfer.length = transfer.length.min(bytes as u64);
         }
     }
 
     fn exact(&mut self) {
-        if self.transfer.operation.transfers() {
-            self.progress.make_exact();
+        if self.view.operation().transfers() {
+            self.view.progress.make_exact();
         }
     }
 

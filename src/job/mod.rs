@@ -23,6 +23,7 @@ use std::fmt;
 
 use crate::engine::operation::Operation;
 use crate::job::meta::Meta;
+use crate::job::progress::JobEnd;
 use crate::job::ranged::Ranged;
 use crate::job::task::{Found, JobView, Route, UserTask, reclaim};
 
@@ -75,7 +76,7 @@ impl<R: 'static> Job<R> {
     /// The operation that the job asks for.
     #[must_use]
     pub fn operation(&self) -> Operation {
-        self.task.view().transfer.operation
+        self.task.view().operation()
     }
 
     /// The offset at which the operation begins, in bytes.
@@ -140,8 +141,12 @@ impl<R: 'static> Job<R> {
 
 /// How the dispatcher handles a job, from its acceptance to its callback.
 impl<R: 'static> Job<R> {
-    pub(crate) fn view(&self) -> JobView {
+    pub(crate) fn view(&self) -> &JobView {
         self.task.view()
+    }
+
+    pub(crate) fn route(&self) -> Route {
+        self.task.route()
     }
 
     pub(crate) fn meta(&self) -> &Meta {
@@ -184,7 +189,7 @@ impl<R: 'static> Job<R> {
         let before = self.view().progress;
         self.task.choose_way(Found::NotCached);
         let Some(file) = self.task.file() else { return };
-        if before.is_exact() && self.view().route == Route::Engine {
+        if before.is_exact() && self.route() == Route::Engine {
             let done = before.done().max(before.begin() + done);
             let begin = done - done % file.alignment().step();
             self.task.advance(done, begin);
@@ -198,12 +203,12 @@ impl<R: 'static> Job<R> {
         if res == -i64::from(libc::EINVAL) {
             return self.task.choose_way(Found::NotDirect);
         }
-        let view = self.view();
+        let view = *self.view();
         let Some(done) = view.progress.done_before_rest(res) else { return false };
         let Some(file) = self.task.file() else { return false };
         // A direct transfer can't begin just anywhere, so some bytes are transferred again.
         let begin = done - done % file.alignment().step();
-        if begin < done && !view.transfer.operation.reads() && file.appends() {
+        if begin < done && !view.operation().reads() && file.appends() {
             return false;
         }
         self.task.advance(done, begin);
@@ -224,9 +229,9 @@ impl<R: 'static> Job<R> {
         self.task.work();
     }
 
-    /// Runs the callback with the kernel's answer.
-    pub(crate) fn run(self, res: i64) -> R {
-        self.task.run(res)
+    /// Runs the callback with the kernel's answer, and what that means for this job.
+    pub(crate) fn run(self, res: i64, end: JobEnd) -> R {
+        self.task.run(res, end)
     }
 }
 

@@ -4,6 +4,7 @@
 use std::any::Any;
 
 use crate::engine::Transfer;
+use crate::engine::operation::Operation;
 use crate::file::FileHandle;
 use crate::file::residency::CacheLook;
 use crate::job::progress::{JobEnd, Progress};
@@ -11,7 +12,11 @@ use crate::job::progress::{JobEnd, Progress};
 /// The dispatcher's side of a task: how a job is performed and ends. `R` is the type that the
 /// callback returns.
 pub(crate) trait Task<R>: Send {
-    fn view(&self) -> JobView;
+    fn view(&self) -> &JobView;
+
+    /// Where the job goes next. It may change as long as the job waits: what is found out about a
+    /// file holds for all its jobs.
+    fn route(&self) -> Route;
 
     /// The file, if the operation has one.
     fn file(&self) -> Option<&FileHandle>;
@@ -27,8 +32,8 @@ pub(crate) trait Task<R>: Send {
     /// Does the work of a blocking job. If the work panics, the payload is kept for `run`.
     fn work(&mut self) {}
 
-    /// Runs the callback with the kernel's last answer.
-    fn run(self: Box<Self>, res: i64) -> R;
+    /// Runs the callback with the kernel's last answer, and what that means for the job.
+    fn run(self: Box<Self>, res: i64, end: JobEnd) -> R;
 }
 
 /// The user's side of a task: what may be changed or taken back as long as no dispatcher has
@@ -71,15 +76,12 @@ pub(crate) enum Found {
     NotDirect,
 }
 
-/// A snapshot of a job: everything that the dispatcher has to know to have it performed.
+/// What the dispatcher has to know of a job to have it performed.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct JobView {
     /// The request for the kernel. If a part of the job is done, it asks for the rest.
     pub(crate) transfer: Transfer,
     pub(crate) progress: Progress,
-    /// Whether the operation goes through the page cache.
-    pub(crate) buffered: bool,
-    pub(crate) route: Route,
 }
 
 /// Where a job goes when it is moved into a slot.
@@ -98,6 +100,10 @@ pub(crate) enum Route {
 }
 
 impl JobView {
+    pub(crate) fn operation(&self) -> Operation {
+        self.transfer.operation
+    }
+
     /// The offset at which the job begins, whatever part of it is done.
     pub(crate) fn offset(&self) -> u64 {
         self.progress.start_of(self.transfer.offset)

@@ -8,7 +8,7 @@ use crate::engine::Transfer;
 use crate::engine::operation::Operation;
 use crate::file::FileHandle;
 use crate::job::Job;
-use crate::job::progress::Progress;
+use crate::job::progress::{JobEnd, Progress};
 use crate::job::task::{Found, JobView, Route, Task, UserTask};
 use crate::unwind::{Payload, catch};
 
@@ -73,7 +73,7 @@ impl<R: Send + 'static> Job<R> {
 /// The task of a blocking job, or of a nop, which is a blocking job whose work is done from the
 /// beginning.
 pub(crate) struct PureTask<W, V, F> {
-    operation: Operation,
+    view: JobView,
     stage: Stage<W, V>,
     callback: F,
 }
@@ -86,15 +86,20 @@ enum Stage<W, V> {
     Begun,
 }
 
+fn without_file(operation: Operation) -> JobView {
+    JobView { transfer: Transfer::new(operation, -1), progress: Progress::new(0) }
+}
+
 impl<F> PureTask<fn(), (), F> {
     pub(crate) fn nop(callback: F) -> Box<Self> {
-        Box::new(Self { operation: Operation::Nop, stage: Stage::Done(()), callback })
+        Box::new(Self { view: without_file(Operation::Nop), stage: Stage::Done(()), callback })
     }
 }
 
 impl<W, V, F> PureTask<W, V, F> {
     pub(crate) fn blocking(work: W, callback: F) -> Box<Self> {
-        Box::new(Self { operation: Operation::Blocking, stage: Stage::Todo(work), callback })
+        let (view, stage) = (without_file(Operation::Blocking), Stage::Todo(work));
+        Box::new(Self { view, stage, callback })
     }
 }
 
@@ -104,14 +109,15 @@ where
     V: Send,
     F: FnOnce(V) -> R + Send,
 {
-    fn view(&self) -> JobView {
-        let operation = self.operation;
-        let route = match operation {
+    fn view(&self) -> &JobView {
+        &self.view
+    }
+
+    fn route(&self) -> Route {
+        match self.view.operation() {
             Operation::Nop => Route::Worker,
             _ => Route::Blocking,
-        };
-        let transfer = Transfer::new(operation, -1);
-        JobView { transfer, progress: Progress::new(0), buffered: false, route }
+        }
     }
 
     fn file(&self) -> Option<&FileHandle> {
@@ -134,7 +140,7 @@ where
         };
     }
 
-    fn run(self: Box<Self>, _res: i64) -> R {
+    fn run(self: Box<Self>, _res: i64, _end: JobEnd) -> R {
         let Self { stage, callback, .. } = *self;
         match stage {
             Stage::Done(value) => callback(value),

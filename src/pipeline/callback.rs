@@ -6,9 +6,7 @@ use super::{Pipeline, cancel};
 use crate::admission::cancellable::Cancellable;
 use crate::admission::counters::Outcome;
 use crate::job::Job;
-use crate::job::progress::JobEnd;
 use crate::job::stopped::CancelReason;
-use crate::job::task::JobView;
 use crate::pipeline::wakeups::hints::FillNow;
 use crate::unwind::{catch, discard};
 use crate::wait::worker_mark;
@@ -26,24 +24,23 @@ pub(crate) fn run_limit(depth: u32, awake: usize, in_no_time: usize) -> usize {
 
 /// Runs a job's callback and frees its slot, whatever the callback does. If the job is exact and
 /// goes on, has it submitted again instead.
+#[inline]
 pub(crate) fn end(pipeline: &Pipeline, completed: Completed) -> FillNow {
     let Completed { index, mut res, mut job } = completed;
-    let mut view = job.view();
-    if Cancellable::concerns(&job, &view) {
+    if Cancellable::concerns(&job) {
         pipeline.admission.lock().cancellable_mut().end(&job, index);
     }
     if let Some(reason) = job.meta().cancel_reason() {
         res = reason.res();
-    } else if (view.progress.is_exact() || res < 0) && job.resume(res) {
+    } else if (res < 0 || job.view().progress.is_exact()) && job.resume(res) {
         if !job.meta().is_overdue() {
             return pipeline.resume(index, job);
         }
         job.submit_no_more();
-        view = job.view();
         pipeline.admission.lock().tally_mut().count_cancelled(CancelReason::TimedOut);
         res = CancelReason::TimedOut.res();
     }
-    let outcome = run(pipeline, job, &view, res);
+    let outcome = run(pipeline, job, res);
     if pipeline.is_forked() {
         return FillNow::AtEndOfRun;
     }
@@ -54,21 +51,23 @@ pub(crate) fn end(pipeline: &Pipeline, completed: Completed) -> FillNow {
 /// slots may stay free meanwhile. The callback may fork: the caller asks `Pipeline::is_forked`.
 pub(crate) fn end_one_early(pipeline: &Pipeline) {
     let Some((job, reason)) = cancel::next_ended_early(pipeline) else { return };
-    let view = job.view();
-    let outcome = run(pipeline, job, &view, reason.res());
+    let outcome = run(pipeline, job, reason.res());
     if !pipeline.is_forked() && pipeline.finish(None, outcome) == FillNow::Yes {
         pipeline.refill();
     }
 }
 
 /// Runs a job's callback, and reports its panic.
-fn run(pipeline: &Pipeline, job: Job, view: &JobView, res: i64) -> Outcome {
-    let JobEnd { transferred, fault, .. } = view.end(res);
-    let short = fault.is_none() && transferred < view.progress.requested();
-    let outcome = Outcome { failed: fault.is_some(), short, uncounted: job.meta().is_uncounted() };
+#[inline]
+fn run(pipeline: &Pipeline, job: Job, res: i64) -> Outcome {
+    let view = job.view();
+    let (operation, offset, end) = (view.operation(), view.offset(), view.end(res));
+    let short = end.fault.is_none() && end.transferred < view.progress.requested();
+    let failed = end.fault.is_some();
+    let outcome = Outcome { failed, short, uncounted: job.meta().is_uncounted() };
     worker_mark::begin_callback();
-    if let Err(payload) = catch(|| job.run(res)) {
-        pipeline.panics.report(&payload, view.transfer.operation, view.offset());
+    if let Err(payload) = catch(|| job.run(res, end)) {
+        pipeline.panics.report(&payload, operation, offset);
         discard(payload);
     }
     outcome

@@ -28,7 +28,7 @@ use crate::engine::errno::{SubmitAction, submit_action};
 use crate::engine::operation::Operation;
 use crate::engine::{Engine, Errno, Event, Request, index_of};
 use crate::job::stopped::CancelReason;
-use crate::job::task::{JobView, Route};
+use crate::job::task::Route;
 use crate::sync::{Instant, Mutex, lock, thread};
 
 /// How often a kernel is asked again that has no request left although this dispatcher uses none.
@@ -127,10 +127,10 @@ impl Launcher {
         };
         let rest = self.slots.with_job(request.token, |job| {
             job.missed_in_cache(done);
-            job.view()
+            (job.route(), job.view().transfer)
         });
         match rest {
-            Some(JobView { route: Route::Engine, transfer, .. }) => {
+            Some((Route::Engine, transfer)) => {
                 self.counters.automatic_direct.fetch_add(1, Ordering::Relaxed);
                 // First, as the submission may take its time.
                 self.wakeups.wake_filler(admission.lock());
@@ -293,6 +293,7 @@ impl Launcher {
 
     /// Takes the job of an event out of its slot. The engine's waiter calls this for each event
     /// that it has reaped. An event that belongs to no request in flight is counted and ignored.
+    #[inline]
     pub(crate) fn reaped(&self, event: Event) -> Option<Completed> {
         let Some(job) = self.slots.take(event.token) else {
             self.counters.strayed();

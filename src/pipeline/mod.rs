@@ -335,6 +335,7 @@ impl Pipeline {
     }
 
     /// Ends a job whose callback has returned, and frees its slot, if it had one.
+    #[inline]
     pub(crate) fn finish(&self, slot: Option<u32>, outcome: Outcome) -> FillNow {
         let mut books = self.admission.lock();
         let then = self.admission.finish(&mut books, slot, outcome);

@@ -26,7 +26,8 @@ use std::mem::{self, MaybeUninit};
 use std::sync::Arc;
 
 use crate::file::FileHandle;
-use crate::job::task::{Found, JobView, Task, UserTask};
+use crate::job::progress::JobEnd;
+use crate::job::task::{Found, JobView, Route, Task, UserTask};
 use crate::pipeline::panics::PanicSink;
 use crate::unwind::{catch, discard, message};
 use crate::wait::headcount::Headcount;
@@ -82,8 +83,12 @@ impl Erased {
 }
 
 impl Task<()> for Erased {
-    fn view(&self) -> JobView {
+    fn view(&self) -> &JobView {
         self.task.view()
+    }
+
+    fn route(&self) -> Route {
+        self.task.route()
     }
 
     fn file(&self) -> Option<&FileHandle> {
@@ -102,13 +107,14 @@ impl Task<()> for Erased {
         self.task.work();
     }
 
-    fn run(self: Box<Self>, res: i64) {
+    fn run(self: Box<Self>, res: i64, end: JobEnd) {
         let view = self.task.view();
+        let (operation, offset) = (view.operation(), view.offset());
         let Self { task, panics, counted } = *self;
         // In here the callback runs, and everything that it had is dropped, whatever it does.
-        let outcome = catch(|| task.run(res));
+        let outcome = catch(|| task.run(res, end));
         if let Err(payload) = outcome {
-            panics.report(&payload, view.transfer.operation, view.offset());
+            panics.report(&payload, operation, offset);
             counted.0.panicked(None, message(&*payload));
             discard(payload);
         }

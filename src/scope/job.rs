@@ -218,7 +218,7 @@ impl<'a, R> ScopedJob<'a, R> {
     /// The operation that the job asks for.
     #[must_use]
     pub fn operation(&self) -> Operation {
-        self.task.view().transfer.operation
+        self.task.view().operation()
     }
 
     /// The offset at which the operation begins, in bytes.

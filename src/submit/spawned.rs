@@ -7,7 +7,8 @@ use std::sync::Arc;
 use crate::file::FileHandle;
 use crate::job::Job;
 use crate::job::meta::Ticket;
-use crate::job::task::{Found, JobView, Task, UserTask, reclaim};
+use crate::job::progress::JobEnd;
+use crate::job::task::{Found, JobView, Route, Task, UserTask, reclaim};
 use crate::pipeline::Pipeline;
 use crate::pipeline::panics::PanicSink;
 use crate::submit::handle::JobHandle;
@@ -69,8 +70,12 @@ impl<R: Send + 'static> Spawned<'static, R> {
 }
 
 impl<R: Send> Task<()> for Spawned<'_, R> {
-    fn view(&self) -> JobView {
+    fn view(&self) -> &JobView {
         self.inner.view()
+    }
+
+    fn route(&self) -> Route {
+        self.inner.route()
     }
 
     fn file(&self) -> Option<&FileHandle> {
@@ -89,14 +94,15 @@ impl<R: Send> Task<()> for Spawned<'_, R> {
         self.inner.work();
     }
 
-    fn run(self: Box<Self>, res: i64) {
+    fn run(self: Box<Self>, res: i64, end: JobEnd) {
         let view = self.inner.view();
+        let (operation, offset) = (view.operation(), view.offset());
         let Self { inner, promise, panics, scope } = *self;
-        match catch(|| inner.run(res)) {
+        match catch(|| inner.run(res, end)) {
             // If the handle is gone, this drops the value, still as a part of the job.
             Ok(value) => promise.end(Delivered::Returned(value)),
             Err(payload) => {
-                panics.report(&payload, view.transfer.operation, view.offset());
+                panics.report(&payload, operation, offset);
                 if let Some(jobs) = scope {
                     // Before a handle can take the panic.
                     jobs.panicked(Some(promise.0.address()), message(&*payload));

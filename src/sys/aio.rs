@@ -6,9 +6,9 @@
 #![expect(unsafe_code, reason = "raw system calls")]
 
 use std::ffi::{c_int, c_long, c_ulong};
-use std::mem::{offset_of, size_of};
-use std::ptr;
+use std::mem::{MaybeUninit, offset_of, size_of};
 use std::time::Duration;
+use std::{ptr, slice};
 
 use crate::sys::call::{Errno, checked};
 
@@ -158,22 +158,25 @@ pub(crate) fn io_cancel(context: aio_context_t, request: *const iocb) -> bool {
 }
 
 /// Waits for at least `least` events, or until the limit, and writes up to `events.len()`:
-/// io_getevents(2). Returns how many it wrote.
+/// io_getevents(2). Returns those that it wrote into the slice.
 pub(crate) fn io_getevents(
     context: aio_context_t,
     least: usize,
-    events: &mut [io_event],
+    events: &mut [MaybeUninit<io_event>],
     limit: Option<Duration>,
-) -> Result<usize, Errno> {
+) -> Result<&[io_event], Errno> {
     let most = c_long::try_from(events.len()).unwrap_or(c_long::MAX);
     let least = c_long::try_from(least).unwrap_or(c_long::MAX);
     let mut limit = limit.map(timespec::of);
     let limit = limit.as_mut().map_or(ptr::null_mut(), ptr::from_mut);
     // SAFETY: the kernel writes at most `most` events into the slice, which is at least that long
-    // and exclusively borrowed; any bit pattern is a valid `io_event`. The limit is null, which is
-    // allowed, or points to a live local that the kernel reads.
+    // and exclusively borrowed. The limit is null, which is allowed, or points to a live local that
+    // the kernel reads.
     let ret = unsafe {
         libc::syscall(libc::SYS_io_getevents, context, least, most, events.as_mut_ptr(), limit)
     };
-    checked(ret)
+    let written = &events[..checked(ret)?];
+    // SAFETY: the kernel has written these, and any bit pattern is a valid `io_event`. The slice
+    // has their length, so it stays within what is borrowed.
+    Ok(unsafe { slice::from_raw_parts(written.as_ptr().cast(), written.len()) })
 }

@@ -44,8 +44,13 @@ impl Room {
         (ahead < room).then(|| self.line.wake_first(ahead))
     }
 
-    /// Takes note that a job has ended. Wakes a waiter if there `is_much` room, or after `most`
-    /// jobs for which there was not. True if the caller is to wake a thread.
+    /// Whether a thread or a task waits.
+    pub(crate) fn has_waiters(&self) -> bool {
+        self.threads > 0 || !self.line.is_empty()
+    }
+
+    /// Takes note that a job has ended while somebody waits. Wakes a waiter if there `is_much`
+    /// room, or after `most` jobs for which there was not. True if the caller is to wake a thread.
     pub(crate) fn job_ended(
         &mut self,
         room: usize,
@@ -53,7 +58,7 @@ impl Room {
         is_last: bool,
         most: u64,
     ) -> bool {
-        if room == 0 || self.threads == 0 && self.line.is_empty() {
+        if room == 0 {
             return false;
         }
         self.unused += 1;

@@ -111,7 +111,9 @@ impl Owner {
         let mut state = self.lock();
         state.taken -= 1;
         let (room, is_last) = (self.places - state.taken, state.taken == 0);
-        if state.room.job_ended(room, 2 * room > self.places, is_last, 9) {
+        if state.room.has_waiters()
+            && state.room.job_ended(room, 2 * room > self.places, is_last, 9)
+        {
             self.room.notify_one();
         }
         Self::unlock(state);

@@ -25,7 +25,10 @@ trait Table: Send + Sync + 'static {
 
 impl Table for Slots {
     fn put(&self, index: u32, job: Job) -> u64 {
-        self.put(index, job)
+        let slot = self.open(index);
+        let token = slot.token();
+        slot.put(job);
+        token
     }
 
     fn take(&self, token: u64) -> Option<Job> {

@@ -136,7 +136,7 @@ fn what_the_page_cache_had_of_an_exact_read_is_not_read_again() {
         job.missed_in_cache(done);
         let view = job.view();
         let transfer = view.transfer;
-        assert!(view.route == Route::Engine && transfer.fd != file.raw_fd());
+        assert!(job.route() == Route::Engine && transfer.fd != file.raw_fd());
         assert_eq!(transfer.offset as usize, done - done % step, "it begins where it may");
         assert_eq!(transfer.offset + transfer.length, LENGTH as u64);
         assert_eq!((view.offset(), view.progress.done()), (0, done));
@@ -145,7 +145,7 @@ fn what_the_page_cache_had_of_an_exact_read_is_not_read_again() {
         let mut job = read(&file);
         job.missed_in_cache(done);
         let view = job.view();
-        assert!(view.route == Route::Engine && view.progress.done() == 0);
+        assert!(job.route() == Route::Engine && view.progress.done() == 0);
         assert_eq!((view.transfer.offset, view.transfer.length), (0, LENGTH as u64));
     }
 }
