@@ -50,7 +50,7 @@ pub(crate) fn outside(
     dispatcher.drain().unwrap();
 }
 
-/// The state that the callbacks of [`chained`] share.
+/// The state that the callbacks of [`chains`] share.
 struct Chains<O> {
     submitter: Submitter,
     started: AtomicU64,
@@ -69,16 +69,30 @@ pub(crate) fn chained<O>(
 ) where
     O: Fn(u64) -> u64 + Send + Sync + 'static,
 {
-    let submitter = dispatcher.submitter();
-    let chains =
-        Arc::new(Chains { submitter, started: AtomicU64::new(depth as u64), total, offset });
-    let first = (0..depth as u64).map(|number| {
+    let first = chains(dispatcher.submitter(), file, depth, block, total, offset);
+    dispatcher.submit_batch(first).unwrap();
+    dispatcher.drain().unwrap();
+}
+
+/// The first jobs of `depth` chains.
+pub(crate) fn chains<O>(
+    submitter: Submitter,
+    file: &FileHandle,
+    depth: usize,
+    block: usize,
+    total: u64,
+    offset: O,
+) -> impl Iterator<Item = Job>
+where
+    O: Fn(u64) -> u64 + Send + Sync + 'static,
+{
+    let started = AtomicU64::new(depth as u64);
+    let chains = Arc::new(Chains { submitter, started, total, offset });
+    (0..depth as u64).map(move |number| {
         let chains = Arc::clone(&chains);
         let offset = (chains.offset)(number);
         Job::read(file, AlignedBuf::zeroed(block), offset, move |done| go_on(chains, done))
-    });
-    dispatcher.submit_batch(first).unwrap();
-    dispatcher.drain().unwrap();
+    })
 }
 
 fn go_on<O>(chains: Arc<Chains<O>>, done: Completion<AlignedBuf>)
