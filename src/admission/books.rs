@@ -11,6 +11,7 @@ use super::counters::{Outcome, Tally};
 use super::flags::Flags;
 use super::waiting::Waiting;
 use crate::engine::backend::Backend;
+use crate::engine::operation::Operation;
 use crate::job::Job;
 use crate::job::meta::Ticket;
 use crate::job::stopped::{Cancel, CancelReason};
@@ -133,10 +134,10 @@ impl Books {
 
     /// Takes the next job out, with the slot that it has or gets.
     #[inline]
-    pub(super) fn take_next(&mut self, route: Route) -> Option<(u32, Job)> {
+    pub(super) fn take_next(&mut self, operation: Operation, route: Route) -> Option<(u32, Job)> {
         let (index, job) = self.waiting.take_next()?;
-        self.tally.count_start(job.operation(), route);
-        if Cancellable::concerns(&job) {
+        self.tally.count_start(operation, route);
+        if Cancellable::concerns(&job, operation) {
             self.cancellable.begin(&job, route, index);
         }
         Some((index, job))
@@ -146,10 +147,11 @@ impl Books {
     /// slot.
     pub(crate) fn put_back(&mut self, index: u32, job: Job) {
         self.waiting.free_slot(index);
-        if Cancellable::concerns(&job) {
+        let operation = job.operation();
+        if Cancellable::concerns(&job, operation) {
             self.cancellable.end(&job, index);
         }
-        self.tally.uncount_start(job.operation(), job.route());
+        self.tally.uncount_start(operation, job.route());
         match job.meta().cancel_reason() {
             None => self.waiting.backlog.push_front(job),
             Some(reason) => self.ended_early.push_back((job, reason)),

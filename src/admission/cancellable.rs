@@ -6,6 +6,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::mem;
 
 use crate::engine::backend::Backend;
+use crate::engine::operation::Operation;
 use crate::job::Job;
 use crate::job::meta::Ticket;
 use crate::job::task::Route;
@@ -32,8 +33,8 @@ impl Cancellable {
     }
 
     /// Whether a job may be noted here. Most are not, which saves them a look under the lock.
-    pub(crate) fn concerns(job: &Job) -> bool {
-        job.meta().deadline().is_some() || job.is_poll()
+    pub(crate) fn concerns(job: &Job, operation: Operation) -> bool {
+        job.meta().deadline().is_some() || operation == Operation::Poll
     }
 
     /// Takes note of a job that is moved into a slot.

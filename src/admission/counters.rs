@@ -81,7 +81,7 @@ fn polls(batch: &[Request]) -> u64 {
     batch.iter().filter(|request| request.transfer.operation == Operation::Poll).count() as u64
 }
 
-/// Whether it is a transfer through the page cache.
+/// Whether it is a transfer that begins with the page cache.
 fn is_buffered(operation: Operation, route: Route) -> bool {
     operation.transfers() && route != Route::Engine
 }
@@ -124,8 +124,8 @@ impl Tally {
         self.blocking_calls += u64::from(operation == Operation::Blocking);
     }
 
-    /// Takes back what `count_start` counted of a job that the kernel had no request for: only
-    /// transfers go to the kernel.
+    /// Takes back what `count_start` counted of a job that the kernel had no request for. It is
+    /// never asked for nops and blocking calls.
     pub(super) fn uncount_start(&mut self, operation: Operation, route: Route) {
         self.buffered -= u64::from(is_buffered(operation, route));
     }

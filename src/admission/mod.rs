@@ -215,7 +215,8 @@ impl Admission {
             if batch.holds_up(view, route) {
                 return Filled::UpToWrite;
             }
-            let Some((index, job)) = books.take_next(route) else { break };
+            let operation = view.operation();
+            let Some((index, job)) = books.take_next(operation, route) else { break };
             let slot = slots.open(index);
             batch.push(slot.token(), &job, route);
             slot.put(job);

@@ -33,7 +33,7 @@ impl Slots {
         Self { slots: (0..depth).map(|_| empty()).collect() }
     }
 
-    /// Begins the next use of a slot that the caller has taken from the free list.
+    /// Begins the next use of an empty slot, which the caller has from the books.
     #[inline]
     pub(crate) fn open(&self, index: u32) -> OpenSlot<'_> {
         let mut slot = lock(&self.slots[index as usize].0);
@@ -70,6 +70,7 @@ impl Slots {
 }
 
 /// An empty slot, locked until a job is put into it.
+#[must_use = "its job would be lost"]
 pub(crate) struct OpenSlot<'a> {
     index: u32,
     slot: MutexGuard<'a, SlotUse>,

@@ -95,7 +95,7 @@ impl Aio {
         most: usize,
         limit: Option<Duration>,
     ) -> Result<(), Errno> {
-        let mut buffer = [const { MaybeUninit::uninit() }; EVENTS_MAX];
+        let mut buffer = [MaybeUninit::uninit(); EVENTS_MAX];
         let buffer = &mut buffer[..most.min(EVENTS_MAX)];
         let written = sys::io_getevents(self.id, least.min(buffer.len()), buffer, limit)?;
         events.extend(written.iter().map(|event| Event { token: event.data, res: event.res }));

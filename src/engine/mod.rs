@@ -78,7 +78,7 @@ pub(crate) struct Transfer {
 
 impl Transfer {
     /// An operation without memory, at the beginning of its file.
-    pub(crate) fn new(operation: Operation, fd: RawFd) -> Self {
+    pub(crate) const fn new(operation: Operation, fd: RawFd) -> Self {
         Self {
             operation,
             fd,

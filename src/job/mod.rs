@@ -74,6 +74,18 @@ pub struct Job<R = ()> {
 
 impl<R: 'static> Job<R> {
     /// The operation that the job asks for.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use reapool::{Job, Operation};
+    ///
+    /// let file = std::fs::File::open("Cargo.toml")?;
+    /// let job = Job::read(file, vec![0; 4096], 512, |_| ());
+    /// assert_eq!(job.operation(), Operation::Read);
+    /// assert_eq!((job.offset(), job.requested()), (512, 4096));
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     #[must_use]
     pub fn operation(&self) -> Operation {
         self.task.view().operation()
@@ -203,7 +215,7 @@ impl<R: 'static> Job<R> {
         if res == -i64::from(libc::EINVAL) {
             return self.task.choose_way(Found::NotDirect);
         }
-        let view = *self.view();
+        let view = self.view();
         let Some(done) = view.progress.done_before_rest(res) else { return false };
         let Some(file) = self.task.file() else { return false };
         // A direct transfer can't begin just anywhere, so some bytes are transferred again.

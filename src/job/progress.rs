@@ -56,7 +56,7 @@ pub(crate) enum Fault {
 }
 
 impl Progress {
-    pub(crate) fn new(whole: usize) -> Self {
+    pub(crate) const fn new(whole: usize) -> Self {
         Self { whole, skip: 0, requested: whole, done: 0, begin: 0, exact: false }
     }
 

@@ -1,5 +1,5 @@
 //! A job's task: buffer, file and callback behind one pointer, with their types forgotten. The
-//! dispatcher sees of it a [`JobView`].
+//! dispatcher sees of it a [`JobView`] and a [`Route`].
 
 use std::any::Any;
 
@@ -12,10 +12,11 @@ use crate::job::progress::{JobEnd, Progress};
 /// The dispatcher's side of a task: how a job is performed and ends. `R` is the type that the
 /// callback returns.
 pub(crate) trait Task<R>: Send {
+    /// What is asked of the kernel, and how far it is.
     fn view(&self) -> &JobView;
 
-    /// Where the job goes next. It may change as long as the job waits: what is found out about a
-    /// file holds for all its jobs.
+    /// Where the job goes next. Others may change that at any time, as what is found out about a
+    /// file holds for all its jobs. So who moves the job asks once, and goes by that answer.
     fn route(&self) -> Route;
 
     /// The file, if the operation has one.
@@ -76,7 +77,7 @@ pub(crate) enum Found {
     NotDirect,
 }
 
-/// What the dispatcher has to know of a job to have it performed.
+/// What is asked of the kernel, and how far it is. [`Route`] says who is asked.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct JobView {
     /// The request for the kernel. If a part of the job is done, it asks for the rest.
@@ -87,7 +88,7 @@ pub(crate) struct JobView {
 /// Where a job goes when it is moved into a slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Route {
-    /// To the engine.
+    /// To the engine: of transfers, those that go past the page cache, and no others.
     Engine,
     /// To a worker, which looks into the page cache. From there the job goes to its callback if
     /// everything was cached. If not, it goes to a blocking thread, or, if the file is automatic,

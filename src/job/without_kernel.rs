@@ -73,7 +73,7 @@ impl<R: Send + 'static> Job<R> {
 /// The task of a blocking job, or of a nop, which is a blocking job whose work is done from the
 /// beginning.
 pub(crate) struct PureTask<W, V, F> {
-    view: JobView,
+    view: &'static JobView,
     stage: Stage<W, V>,
     callback: F,
 }
@@ -86,20 +86,22 @@ enum Stage<W, V> {
     Begun,
 }
 
-fn without_file(operation: Operation) -> JobView {
+static NOP: JobView = without_file(Operation::Nop);
+static BLOCKING: JobView = without_file(Operation::Blocking);
+
+const fn without_file(operation: Operation) -> JobView {
     JobView { transfer: Transfer::new(operation, -1), progress: Progress::new(0) }
 }
 
 impl<F> PureTask<fn(), (), F> {
     pub(crate) fn nop(callback: F) -> Box<Self> {
-        Box::new(Self { view: without_file(Operation::Nop), stage: Stage::Done(()), callback })
+        Box::new(Self { view: &NOP, stage: Stage::Done(()), callback })
     }
 }
 
 impl<W, V, F> PureTask<W, V, F> {
     pub(crate) fn blocking(work: W, callback: F) -> Box<Self> {
-        let (view, stage) = (without_file(Operation::Blocking), Stage::Todo(work));
-        Box::new(Self { view, stage, callback })
+        Box::new(Self { view: &BLOCKING, stage: Stage::Todo(work), callback })
     }
 }
 
@@ -110,7 +112,7 @@ where
     F: FnOnce(V) -> R + Send,
 {
     fn view(&self) -> &JobView {
-        &self.view
+        self.view
     }
 
     fn route(&self) -> Route {

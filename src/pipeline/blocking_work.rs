@@ -69,8 +69,8 @@ fn transfer(pipeline: &Pipeline, request: &BlockingRequest) {
     // buffer and file, until it is taken out. A job whose request was in the queue of the blocking
     // threads is taken out by the thread that took the request out of that queue, which is this
     // one. (A cancellation takes the request out first, and then this thread never sees it.) It
-    // does so below, or the engine's waiter does once the engine has been told below. While in the
-    // slot the job's memory is not accessed.
+    // does so below, or the engine's waiter does once the engine has been told below. While it is
+    // in the slot, nobody else accesses what the request describes.
     let res = unsafe { perform(&rest) };
     launcher.counters.blocking_transfers.fetch_add(1, Ordering::Relaxed);
     match request.reply_to {

@@ -27,12 +27,14 @@ pub(crate) fn run_limit(depth: u32, awake: usize, in_no_time: usize) -> usize {
 #[inline]
 pub(crate) fn end(pipeline: &Pipeline, completed: Completed) -> FillNow {
     let Completed { index, mut res, mut job } = completed;
-    if Cancellable::concerns(&job) {
+    let view = job.view();
+    let (operation, is_exact) = (view.operation(), view.progress.is_exact());
+    if Cancellable::concerns(&job, operation) {
         pipeline.admission.lock().cancellable_mut().end(&job, index);
     }
     if let Some(reason) = job.meta().cancel_reason() {
         res = reason.res();
-    } else if (res < 0 || job.view().progress.is_exact()) && job.resume(res) {
+    } else if (is_exact || res < 0) && job.resume(res) {
         if !job.meta().is_overdue() {
             return pipeline.resume(index, job);
         }

@@ -186,9 +186,9 @@ impl Launcher {
             // reaper, or the owner of an event loop) takes it out on the event with the token.
             // Nobody else takes it: `put_back` and `fail_first` only do so for requests that were
             // not accepted. A thread that cancels a poll, or a request that waits for a thread of
-            // the engine's, leaves the job there for the event. While in the slot the job's memory
-            // is not accessed, except for the mark that it was cancelled, which is no part of what
-            // the request describes. A slot is filled again only after its job's callback has
+            // the engine's, leaves the job there for the event. While the job is in the slot,
+            // nobody accesses what the request describes: others mark the job as cancelled, or read
+            // its operation and progress. A slot is filled again only after its job's callback has
             // returned, so the token is not in use.
             let answer = unsafe { self.engine.submit(rest) };
             let accepted = *answer.as_ref().unwrap_or(&0);

@@ -10,12 +10,13 @@
 //!   value has been dropped, and after each function that had one of them as an argument has
 //!   returned. The rest of the job, its box and the `Counted`'s share of the headcount, borrows
 //!   nothing.
-//! - Nothing of the task is handed out. A callback can pass things on through references that it
-//!   borrowed itself. Everything else that leaves it is `'static`: the payload of a panic
-//!   (`Box<dyn Any + Send>`), the report to the panic handler, and the numbers in `JobView`, which
-//!   nobody uses after the job's event has been reaped. The ticket by which the job's handle finds
-//!   it is a number that is only compared. A callback's value goes to a handle whose type has the
-//!   value's lifetime.
+//! - Nothing of the task is handed out for longer than the `Erased` itself is borrowed (`view`,
+//!   `file`). A callback can pass things on through references that it borrowed itself. Everything
+//!   else that leaves it is `'static`: the payload of a panic (`Box<dyn Any + Send>`), the report
+//!   to the panic handler, and copies of the numbers in `JobView`. Nobody uses the addresses among
+//!   these after the job's event has been reaped. The ticket by which the job's handle finds it is
+//!   a number that is only compared. A callback's value goes to a handle whose type has the value's
+//!   lifetime.
 //! - Nobody learns the hidden type. `UserTask::take_apart` could give a part of the task back, but
 //!   an `Erased` comes back whole.
 

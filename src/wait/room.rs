@@ -58,6 +58,7 @@ impl Room {
         is_last: bool,
         most: u64,
     ) -> bool {
+        debug_assert!(self.has_waiters(), "the caller has looked");
         if room == 0 {
             return false;
         }
