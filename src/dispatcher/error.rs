@@ -8,6 +8,13 @@ use std::ops::RangeInclusive;
 use crate::submit::stats::Stats;
 
 /// Why a [`Builder`](crate::Builder) could not make a dispatcher.
+///
+/// # Examples
+///
+/// ```
+/// let error = reapool::Dispatcher::builder().depth(1 << 30).build().unwrap_err();
+/// assert_eq!(error.to_string(), "depth can't be 1073741824: it must be at most 1048576");
+/// ```
 #[derive(Debug)]
 pub struct BuildError {
     failure: BuildFailure,
@@ -79,10 +86,11 @@ impl fmt::Display for BuildError {
         match &self.failure {
             BuildFailure::OutOfRange { setting, value, range } => {
                 write!(f, "{setting} can't be {value}: ")?;
-                if value < range.start() {
-                    write!(f, "it must be at least {}, or no job would ever end", range.start())
-                } else {
-                    write!(f, "it must be at most {}", range.end())
+                match range.start() {
+                    least if value >= least => write!(f, "it must be at most {}", range.end()),
+                    // Slots or threads.
+                    1 => write!(f, "it must be at least 1, or jobs would wait for ever"),
+                    least => write!(f, "it must be at least {least}"),
                 }
             }
             BuildFailure::Limit { asked, limit, in_use } => {
@@ -128,6 +136,20 @@ impl Error for BuildError {
 }
 
 /// Why [`drain`](crate::Dispatcher::drain) did not wait until all jobs had ended.
+///
+/// # Examples
+///
+/// ```
+/// use std::sync::Arc;
+/// use reapool::{Dispatcher, DrainError, Job};
+///
+/// let dispatcher = Arc::new(Dispatcher::new()?);
+/// let inside = Arc::clone(&dispatcher);
+/// let answer = dispatcher.run(Job::nop(move || inside.drain()))?;
+/// assert_eq!(answer, Err(DrainError::InCallback));
+/// dispatcher.drain()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DrainError {
@@ -155,6 +177,19 @@ impl fmt::Display for DrainError {
 impl Error for DrainError {}
 
 /// Why [`shutdown`](crate::Dispatcher::shutdown) did not end the dispatcher.
+///
+/// # Examples
+///
+/// ```
+/// use reapool::{Dispatcher, Job, ShutdownError};
+///
+/// let dispatcher = Dispatcher::new()?;
+/// let submitter = dispatcher.submitter();
+/// let answer = submitter.run(Job::nop(move || dispatcher.shutdown()))?;
+/// let Err(ShutdownError::InCallback(dispatcher)) = answer else { unreachable!() };
+/// assert_eq!(dispatcher.shutdown()?.jobs, 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[non_exhaustive]
 pub enum ShutdownError<D> {
     /// It was called in a callback of the same dispatcher. The callback would wait for itself. The

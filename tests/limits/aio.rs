@@ -43,6 +43,9 @@ fn settings_that_make_no_sense_are_rejected_with_the_reason() {
         }
         assert!(error.source().is_none(), "nobody but the builder said so");
     }
+    // Slots and threads are waited for; a stack is not.
+    let waits = |builder: Builder| builder.build().unwrap_err().to_string().contains("for ever");
+    assert!(waits(new().depth(0)) && waits(new().workers(0)) && !waits(new().stack_size(0)));
     // Also if the default backlog, which follows the depth, would be fine.
     let error = new().depth(usize::MAX).build().unwrap_err();
     assert!(error.to_string().contains(&usize::MAX.to_string()), "{error}");
