@@ -77,6 +77,21 @@ enum LookedFor {
 impl ReadRanges {
     /// Ranges of a file, in bytes. They may overlap, and come in any order. A range whose end is
     /// not after its start is empty, and nothing is read for it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use reapool::{BufferPool, Dispatcher, FileHandle, ReadRanges};
+    ///
+    /// let dispatcher = Dispatcher::new()?;
+    /// let (submitter, pool) = (dispatcher.submitter(), BufferPool::builder().build()?);
+    /// let file = FileHandle::open_buffered("Cargo.toml")?;
+    /// let ranges = ReadRanges::new(&file, [10..14, 1..8, 5..5]);
+    /// let bytes = ranges.spawn(&submitter, &pool)?.join()??;
+    /// assert_eq!((&*bytes[0], &*bytes[1]), (&b"name"[..], &b"package"[..]));
+    /// assert!(bytes[2].is_empty());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn new(file: impl Into<FileHandle>, ranges: impl IntoIterator<Item = Range<u64>>) -> Self {
         let (file, ranges) = (file.into(), ranges.into_iter().collect());
         Self { file, ranges, gap: GAP, most: MOST, looked_for: LookedFor::NotYet }
@@ -84,6 +99,21 @@ impl ReadRanges {
 
     /// Ranges are read together if at most so many bytes lie between them, which are read too;
     /// 64 KiB by default.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use reapool::{BufferPool, Dispatcher, FileHandle, ReadRanges};
+    ///
+    /// let dispatcher = Dispatcher::new()?;
+    /// let (submitter, pool) = (dispatcher.submitter(), BufferPool::builder().build()?);
+    /// let file = FileHandle::open_buffered("Cargo.toml")?;
+    /// let ranges = ReadRanges::new(&file, [0..9, 1000..1009]).gap(500);
+    /// let bytes = ranges.spawn(&submitter, &pool)?.join()??;
+    /// assert_eq!((bytes[0].len(), bytes[1].len()), (9, 9));
+    /// assert_eq!(dispatcher.stats().accepted, 2, "991 bytes lie between them");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn gap(mut self, bytes: u64) -> Self {
         self.gap = bytes;
         self
@@ -91,14 +121,28 @@ impl ReadRanges {
 
     /// Ranges are read together as long as the read has at most so many bytes; 4 MiB by default. A
     /// range that is longer is read by itself, in one read.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use reapool::{BufferPool, Dispatcher, FileHandle, ReadRanges};
+    ///
+    /// let dispatcher = Dispatcher::new()?;
+    /// let (submitter, pool) = (dispatcher.submitter(), BufferPool::builder().build()?);
+    /// let file = FileHandle::open_buffered("Cargo.toml")?;
+    /// let ranges = ReadRanges::new(&file, [0..100, 100..200, 200..300]).most(200);
+    /// let bytes = ranges.spawn(&submitter, &pool)?.join()??;
+    /// assert!(bytes.iter().all(|bytes| bytes.len() == 100));
+    /// assert_eq!(dispatcher.stats().accepted, 2, "the third range would make it too long");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn most(mut self, bytes: usize) -> Self {
         self.most = bytes;
         self
     }
 
     /// Says that [`FileHandle::read_cached`] has found none of the ranges: the reads go the way
-    /// that
-    /// [`FileHandle::after_miss`] tells. Of an automatic file, those that are direct are then
+    /// that [`FileHandle::after_miss`] tells. Of an automatic file, those that are direct are then
     /// submitted together.
     pub fn after_miss(mut self) -> Self {
         self.looked_for = LookedFor::InVain;
@@ -119,11 +163,27 @@ impl ReadRanges {
     ///
     /// [`ReadRangesError`]. Reads that were accepted before a refusal are performed, and their
     /// results dropped.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use reapool::{BufferPool, Dispatcher, FileHandle, ReadRanges};
+    ///
+    /// let dispatcher = Dispatcher::new()?;
+    /// let (submitter, pool) = (dispatcher.submitter(), BufferPool::builder().build()?);
+    /// let file = FileHandle::open_buffered("Cargo.toml")?;
+    /// let size = file.size()?;
+    /// let ranges = ReadRanges::new(&file, [0..9, size - 3..size + 9, size..size + 9]);
+    /// let bytes = ranges.spawn(&submitter, &pool)?.join()??;
+    /// assert_eq!([bytes[0].len(), bytes[1].len(), bytes[2].len()], [9, 3, 0]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn spawn(
         self,
-        submitter: &Submitter,
+        dispatcher: &impl AsRef<Submitter>,
         pool: &BufferPool,
     ) -> Result<JobHandle<Results>, ReadRangesError> {
+        let submitter = dispatcher.as_ref();
         let (jobs, handle) = self.jobs(submitter, pool)?;
         submitter.submit_batch(jobs).map_err(|refused| refused.kind())?;
         Ok(handle)
@@ -134,11 +194,31 @@ impl ReadRanges {
     /// # Errors
     ///
     /// As for `spawn`, and [`Refusal::Full`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::mpsc;
+    /// use reapool::{BufferPool, Dispatcher, FileHandle, Job};
+    /// use reapool::{ReadRanges, ReadRangesError, Refusal};
+    ///
+    /// let dispatcher = Dispatcher::builder().depth(1).backlog(0).build()?;
+    /// let (submitter, pool) = (dispatcher.submitter(), BufferPool::builder().build()?);
+    /// let ranges = ReadRanges::new(FileHandle::open_buffered("Cargo.toml")?, [1..8]);
+    /// let (open, opened) = mpsc::channel::<()>();
+    /// dispatcher.submit(Job::nop(move || _ = opened.recv()))?; // keeps the only slot
+    /// let refused = ranges.clone().try_spawn(&submitter, &pool).unwrap_err();
+    /// assert!(matches!(refused, ReadRangesError::Refused(Refusal::Full)));
+    /// drop(open);
+    /// assert_eq!(&*ranges.spawn(&submitter, &pool)?.join()??[0], b"package");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn try_spawn(
         self,
-        submitter: &Submitter,
+        dispatcher: &impl AsRef<Submitter>,
         pool: &BufferPool,
     ) -> Result<JobHandle<Results>, ReadRangesError> {
+        let submitter = dispatcher.as_ref();
         let (jobs, handle) = self.jobs(submitter, pool)?;
         submitter.try_submit_batch(jobs).map_err(|refused| refused.kind())?;
         Ok(handle)
@@ -156,21 +236,22 @@ impl ReadRanges {
     /// ```
     /// use reapool::{BufferPool, Dispatcher, FileHandle, ReadRanges};
     ///
-    /// let dispatcher = Dispatcher::new()?;
-    /// let (submitter, pool) = (dispatcher.submitter(), BufferPool::builder().build()?);
+    /// let (dispatcher, pool) = (Dispatcher::new()?, BufferPool::builder().build()?);
     /// let file = FileHandle::open_buffered("Cargo.toml")?;
     /// let bytes = futures::executor::block_on(async {
     ///     let ranges = ReadRanges::new(&file, [0..9, 1..8]);
-    ///     Ok::<_, Box<dyn std::error::Error>>(ranges.spawn_async(&submitter, &pool).await?.await?)
+    ///     let handle = ranges.spawn_async(&dispatcher, &pool).await?;
+    ///     Ok::<_, Box<dyn std::error::Error>>(handle.await?)
     /// })?;
     /// assert_eq!(&*bytes[1], b"package");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub async fn spawn_async(
         self,
-        submitter: &Submitter,
+        dispatcher: &impl AsRef<Submitter>,
         pool: &BufferPool,
     ) -> Result<JobHandle<Results>, ReadRangesError> {
+        let submitter = dispatcher.as_ref();
         let (jobs, handle) = self.jobs(submitter, pool)?;
         let Err(refused) = submitter.try_submit_batch(jobs) else { return Ok(handle) };
         if refused.kind() != Refusal::Full {
