@@ -1,47 +1,36 @@
 //! Completion callbacks for Linux native AIO, off the reaping thread.
 //!
-//! A [`Job`] describes an operation on a file: what to do, with which file, buffer and offset, and
-//! a callback. You submit it to a [`Dispatcher`], and the kernel performs it. One dedicated
-//! **reaper** thread blocks in `io_getevents` and sends completed jobs over a channel to a pool of
-//! **workers**, which run the callbacks. Callbacks may compute, block, panic, or submit further
-//! jobs.
+//! For batch processors that work through thousands of files, or one huge one. From paths to
+//! results, with the device busy and every core at work, in bounded memory:
 //!
-//! No callback ever runs on the reaper. The callbacks of a [`Dispatcher`] don't run on the thread
-//! that submitted either. A [`LoopDispatcher`] has no threads: it runs callbacks on the thread that
-//! runs the event loop.
+//! ```
+//! use reapool::{Dispatcher, Files};
 //!
-//! The crate is made for batch processors: checksums, indexing, scanning or conversion. They work
-//! through thousands of files or one huge one, and want the device kept busy and every core working
-//! on the data, without an async runtime and without unsafe code.
+//! let dispatcher = Dispatcher::new()?;
+//! let paths = std::fs::read_dir("src")?.filter_map(|entry| Some(entry.ok()?.path()));
+//! for result in Files::new(&dispatcher)?.read(paths, |file| blake3::hash(file.contents())) {
+//!     match result {
+//!         Ok(done) => println!("{}  {}", done.value, done.path.display()),
+//!         Err(error) => eprintln!("{error}"), // which file, at what, why
+//!     }
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 //!
-//! # When not to use it
-//!
-//! - **For files in the page cache alone.** Native AIO is asynchronous only with `O_DIRECT`.
-//!   reapool reads cached data on a worker and leaves the rest to blocking threads, so that neither
-//!   caller nor worker stalls. A plain thread pool with `pread` does that as well.
-//! - **For a loop of tiny callbacks on one core.** An inline AIO loop has no hand-off to pay for.
-//! - **In an async runtime** that you have anyway and whose blocking pool is fast enough. (Where it
-//!   isn't, the futures of this crate work in any runtime.)
-//! - **Where io_uring is allowed and you want its other operations** (sockets). Native AIO is what
-//!   the default profiles of containers allow, and it needs no locked memory.
-//! - **Outside Linux.** It doesn't compile there.
-//!
-//! # Example
-//!
-//! Four labelled reads, each with its own context, and a wait for all callbacks:
+//! One operation at a time is a [`Job`]: what to do, with which file, buffer and offset, and a
+//! callback. Here four labelled reads, and a wait for all callbacks:
 //!
 //! ```
 //! use std::sync::mpsc;
 //! use reapool::{AlignedBuf, Dispatcher, FileHandle, Job};
 //!
 //! let dispatcher = Dispatcher::builder().depth(64).workers(2).build()?;
-//! // `FileHandle::open_direct` opens with O_DIRECT, where the file system has it.
-//! let file = FileHandle::open_buffered("Cargo.toml")?;
+//! let file = FileHandle::open_direct_or_buffered("Cargo.toml")?;
 //! let (report, reports) = mpsc::channel();
 //!
-//! for (label, offset) in [("a", 0), ("b", 512), ("c", 1024), ("d", 1 << 40)] {
+//! for (label, offset) in [("a", 0), ("b", 4096), ("c", 8192), ("d", 1 << 40)] {
 //!     let report = report.clone();
-//!     dispatcher.submit(Job::read(&file, AlignedBuf::zeroed(512), offset, move |done| {
+//!     dispatcher.submit(Job::read(&file, AlignedBuf::zeroed(4096), offset, move |done| {
 //!         // On a worker: the label was captured, buffer and file have come back.
 //!         let line = match &done.result {
 //!             Ok(count) => format!("{label}: {count} bytes, {:?}...", done.data().first()),
@@ -56,26 +45,39 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! [`spawn`](Submitter::spawn) returns a handle with the callback's value instead. With a
-//! [`Submitter`], a callback can submit the next job where the last one ended.
+//! And it is a future, for any runtime:
 //!
-//! # Which way to wait
+//! ```
+//! # futures::executor::block_on(async {
+//! use reapool::{AlignedBuf, Dispatcher, FileHandle};
 //!
-//! The jobs are the same in each of these ways. They differ in where callbacks run, and in how the
-//! rest of the program hears of them.
+//! let dispatcher = Dispatcher::new()?;
+//! let file = FileHandle::open_direct_or_buffered("Cargo.toml")?;
+//! let read = dispatcher.submitter().read(&file, AlignedBuf::zeroed(4096), 0);
+//! let (result, buffer) = read.await;
+//! assert!(buffer[..result?].starts_with(b"[package]"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # }).unwrap();
+//! ```
+//!
+//! The kernel performs a job. One dedicated **reaper** thread blocks in io_getevents(2) and sends
+//! completed jobs over a channel to a pool of **workers**, which run the callbacks. Callbacks may
+//! compute, block, panic, or submit further jobs: no callback ever runs on the reaper.
+//!
+//! # What to take
 //!
 //! | you have | take | callbacks run on | it blocks |
 //! |---|---|---|---|
-//! | a batch, and nothing else to do meanwhile | callbacks, then [`drain`](Dispatcher::drain) | a worker | the thread that drains |
-//! | a result that the next line needs | [`spawn`](Submitter::spawn), [`join`](JobHandle::join) | a worker | the thread that joins |
+//! | paths | [`Files`]: [`read`](Files::read) for whole files, [`stream`](Files::stream) for chunks | a worker | the thread that takes results |
+//! | pairs of paths, and a function that makes one file of the other | [`Files::convert`] | a converter | the thread that takes results |
+//! | a function that takes a [`Read`](std::io::Read) or a [`Write`](std::io::Write) | [`FileReader`], [`FileWriter`] | | the thread that reads or writes |
+//! | a batch of jobs, and nothing else to do meanwhile | callbacks, then [`drain`](Dispatcher::drain) | a worker | the thread that drains |
+//! | a result that the next line needs | [`run`](Submitter::run); or [`spawn`](Submitter::spawn), and [`join`](JobHandle::join) later | a worker | the thread that joins |
 //! | buffers, files or results on your stack | [`scope`](Submitter::scope) | a worker | the scope's caller |
-//! | an async runtime | [`spawn_async`](Submitter::spawn_async) and `.await`; [`read`](Submitter::read), [`write`](Submitter::write) without a callback | a worker | nobody |
+//! | an async runtime | [`read`](Submitter::read), [`write`](Submitter::write), [`spawn_async`](Submitter::spawn_async), and `.await` | a worker | nobody |
 //! | an event loop, and work that other cores can do | [`CompletionQueue`] | a worker | nobody |
 //! | an event loop, and little to do in callbacks | [`LoopDispatcher`] | the loop's thread | the loop, for as long as callbacks take |
 //! | pipes, sockets, timers next to files | [`Job::poll`], in any of these | as above | nobody; it holds a slot |
-//! | paths, and no wish for any of this | [`Files`] | a worker | the thread that takes results |
-//! | pairs of paths, and a function that makes one file of the other | [`Files::convert`] | a converter | the thread that takes results |
-//! | a function that takes a [`Read`](std::io::Read) or a [`Write`](std::io::Write) | [`FileReader`], [`FileWriter`] | | the thread that reads or writes |
 //!
 //! - **Callbacks and `drain`** cost least: no value is handed over, and only workers are woken.
 //! - **A [`scope`](Submitter::scope)** is for a function that begins and ends its work. Its jobs
@@ -98,6 +100,32 @@
 //!   [deadline](Job::start_by). Its callback then runs with `ECANCELED` or `ETIMEDOUT` and gets the
 //!   buffer back.
 //!
+//! The settings have defaults for all of these: [`choosing`] says when to change which. Programs
+//! over thousands of files, or over one huge file, are in the repository's `examples`.
+//!
+//! # Many files
+//!
+//! [`Files`] goes from an iterator of paths to an iterator of results, on a dispatcher's workers
+//! and in bounded memory. It opens uncached files on the blocking threads, reads ahead with
+//! `O_DIRECT` or through the page cache, and hands whole files or ordered chunks to your functions.
+//! For each file it says what came of it.
+//!
+//! [`Files::convert`] goes from files to files: a function is given each source to read and its
+//! target to write. A target has its name when all of it is written, and not before.
+//!
+//! # One file, as a stream
+//!
+//! Decoders, and parsers of lines, csv or tar, take a [`Read`](std::io::Read) or a
+//! [`BufRead`](std::io::BufRead). A [`FileReader`] is both, and reads ahead of them. Encoders take
+//! a [`Write`](std::io::Write): a [`FileWriter`] writes behind them.
+//!
+//! # Parts of a file
+//!
+//! [`Job::read_range`] reads any range of a direct file, and [`ReadRanges`] many in one call: those
+//! that lie close together in one read. With [`FileHandle::open_automatic`], reads of what is in
+//! the page cache take it from there, and other reads are direct. [`FileHandle::read_cached`] reads
+//! what is cached at once, on the calling thread.
+//!
 //! # Buffers
 //!
 //! A job owns its buffer, and the callback gets it back: use it for the next job.
@@ -118,39 +146,36 @@
 //! each read. For reading alone there is a function for each way. A `File` that is open already
 //! becomes a [`FileHandle`], too.
 //!
-//! # Parts of a file
+//! # When not to use it
 //!
-//! [`Job::read_range`] reads any range of a direct file, and [`ReadRanges`] many in one call: those
-//! that lie close together in one read. With [`FileHandle::open_automatic`], reads of what is in
-//! the page cache take it from there, and other reads are direct. [`FileHandle::read_cached`] reads
-//! what is cached at once, on the calling thread.
+//! - **For files in the page cache alone.** Native AIO is asynchronous only with `O_DIRECT`.
+//!   reapool reads cached data on a worker and leaves the rest to blocking threads, so that neither
+//!   caller nor worker stalls. A plain thread pool with `pread` does that as well.
+//! - **For a loop of tiny callbacks on one core.** An inline AIO loop has no hand-off to pay for.
+//! - **In an async runtime** that you have anyway and whose blocking pool is fast enough. (Where it
+//!   isn't, the futures of this crate work in any runtime.)
+//! - **Where io_uring is allowed and you want its other operations** (sockets). Native AIO is what
+//!   the default profiles of containers allow, and it needs no locked memory.
+//! - **Outside Linux.** It doesn't compile there.
 //!
-//! # One file, as a stream
+//! # Guarantees
 //!
-//! Decoders, and parsers of lines, csv or tar, take a [`Read`](std::io::Read) or a
-//! [`BufRead`](std::io::BufRead). A [`FileReader`] is both, and reads ahead of them. Encoders take
-//! a [`Write`](std::io::Write): a [`FileWriter`] writes behind them.
+//! [`guarantees`] lists every claim with the tests that show it, and [`failures`] what happens when
+//! something fails.
 //!
-//! # Many files
-//!
-//! A batch processor begins with paths. [`Files`] goes from an iterator of paths to an iterator of
-//! results, on a dispatcher's workers and in bounded memory. It opens uncached files on the
-//! blocking threads, reads ahead with `O_DIRECT` or through the page cache, and hands whole files
-//! or ordered chunks to your functions. For each file it says what came of it.
-//!
-//! ```
-//! use reapool::{Dispatcher, Files};
-//!
-//! let dispatcher = Dispatcher::new()?;
-//! let paths = std::fs::read_dir("src")?.filter_map(|entry| Some(entry.ok()?.path()));
-//! let run = Files::new(&dispatcher)?.read(paths, |file| file.contents().len());
-//! let sizes = run.filter_map(|result| Some(result.ok()?.value));
-//! assert!(sizes.sum::<usize>() > 10_000);
-//! # Ok::<(), Box<dyn std::error::Error>>(())
-//! ```
-//!
-//! [`Files::convert`] goes from files to files: a function is given each source to read and its
-//! target to write. A target has its name when all of it is written, and not before.
+//! | # | promise | see |
+//! |---:|---|---|
+//! | 1 | Every accepted job ends exactly once: its callback runs once, on a worker, whatever the kernel answers, a neighbour does, or a signal interrupts | [`Dispatcher::submit`] |
+//! | 2 | A job that is refused comes back with its buffer; what the kernel says of a job reaches its callback | [`Refused`], [`Completion::result`] |
+//! | 3 | Safe code cannot make the kernel write freed memory, by dropping, forgetting, panicking or leaking anything, borrowed or not | [`Job`], [`Scope`] |
+//! | 4 | A callback may submit, which neither blocks nor deadlocks; outside callbacks, `submit` waits for room | [`Submitter::submit`] |
+//! | 5 | `drain`, `shutdown` and dropping return when every callback has run, also those of jobs that callbacks submitted | [`Dispatcher::drain`], [`Dispatcher::shutdown`] |
+//! | 6 | A panicking callback costs nobody else anything; who waits for its value hears of it | [`CallbackPanic`], [`JoinError`] |
+//! | 7 | A slow callback delays no other job while a worker is idle; among quick ones it takes some hundred microseconds until a slow one is noticed | [`Builder::workers`] |
+//! | 8 | Short transfers are data, and show no byte that was not read; for all of it, ask so | [`Job::exact`], [`Job::read_range`] |
+//! | 9 | Buffered files stall neither the submitter nor a worker | [`Builder::blocking_threads`] |
+//! | 10 | Limits explain themselves: what was asked for, what there is, and the setting | [`BuildError`] |
+//! | 11 | Results reach an event loop once each, level- or edge-triggered | [`CompletionQueue`], [`LoopDispatcher`] |
 //!
 //! # The life of a job
 //!
@@ -174,63 +199,6 @@
 //!    worker fills free slots, in one `io_submit`, with the jobs that callbacks submitted and with
 //!    those in the backlog, in the order of their submission. (What is behind a direct write goes
 //!    in with another call, as the write may keep the worker in the kernel.)
-//!
-//! # Guarantees
-//!
-//! Each is shown by the tests named after it, in `tests/` and in `src/pipeline/scripted/`, where an
-//! engine plays the kernel and gives every answer that a kernel can give.
-//!
-//! 1. **Every accepted job ends exactly once**: its callback runs once, on a worker. No job is lost
-//!    to a short `io_submit`, `EAGAIN`, `EINTR`, a bad neighbour in the batch, a panic, a shutdown
-//!    or a slow callback. A job that is cancelled or overdue ends like this, too, with that as its
-//!    result. (For a [`LoopDispatcher`] the thread that runs it is the worker.)
-//!    (`submission::exactly_once`, `submission::many_files`, `jobs::batch`, `process::signals`,
-//!    `waiting::withdraw`, `waiting::deadlines`, `futures::handles`, `event_loop::turns`,
-//!    `scripted`)
-//! 2. **A job that is refused comes back** with its buffer. Everything that the *kernel* says about
-//!    a job, at submission or at completion, reaches its callback. (`submission::refusal`,
-//!    `jobs::batch`)
-//! 3. **Safe code cannot make the kernel write freed memory**, by dropping, forgetting, panicking
-//!    or leaking anything, borrowed or not. (`jobs::ownership`, `scope::borrowing`,
-//!    `scope::ending`, the code in `src/scope/compile_fail_tests.rs` that must not compile, and all
-//!    of them under memcheck)
-//! 4. **A callback may submit**, which neither blocks nor deadlocks. Beyond the depth its jobs wait
-//!    in order. Outside callbacks `submit` waits for room, `try_submit` does not, and
-//!    `submit_async` waits without a thread. (`callbacks::submitting`, `futures::room`)
-//! 5. **`drain`, `shutdown` and dropping return when every callback has run**, including those of
-//!    jobs that callbacks submitted. Dropping the dispatcher inside a callback neither deadlocks
-//!    nor joins itself. In a callback of the same dispatcher, waiting is refused.
-//!    (`waiting::ending`, `callbacks::waiting`, `process::last_owner`, `fork::dispatcher`)
-//! 6. **A panicking callback costs nobody else anything**: the panic is caught, counted and
-//!    reported to the panic handler, the slot is freed, and the worker lives. A thread that joins
-//!    the handle gets the payload. A task that awaits it goes on panicking, and so does a scope.
-//!    (`callbacks::panics`, `futures::handles`, `scope::ending`; with `panic = "abort"` the process
-//!    aborts, as it does for every panic)
-//! 7. **A slow callback delays no other job while a worker is idle**: neither jobs of the same
-//!    harvest, nor jobs that it submitted itself. Quick callbacks are not worth waking a worker for
-//!    each. Among them it takes some hundred microseconds until a slow one is noticed.
-//!    (`callbacks::fairness`, `scripted`)
-//! 8. **Short transfers are data, not errors**, and show no byte that was not read. If the user
-//!    asked for [all of it](Job::exact), workers submit the rest until all is done or there is a
-//!    reason why not. Ends of files, full devices and unaligned counts of direct files are told
-//!    apart. Of a [range](Job::read_range) exactly its bytes are shown, whatever more the alignment
-//!    makes it necessary to read. (`jobs::short`; `jobs::exact`, `jobs::ranges`, `scripted`)
-//! 9. **Buffered files stall neither the submitter nor a worker**: workers read cached data,
-//!    without waiting. Blocking threads read the rest, perform all writes, and do the work of
-//!    [`Job::blocking`]. (`jobs::buffered`, `jobs::blocking`, `process::blocking_threads`;
-//!    `jobs::streams` for pipes and the like)
-//! 10. **Limits explain themselves**: if `io_setup` fails, the error names `fs.aio-max-nr`, its
-//!     use, and how much was asked for. (`limits::aio`)
-//! 11. **Results reach an event loop once each**, by a descriptor that is readable while there are
-//!     some: level- or edge-triggered, with spurious wake-ups, and however few are taken at a time.
-//!     (`event_loop::turns`, `event_loop::races`, `event_loop::completion_queue`)
-//!
-//! Loom also runs the pipeline and its state machines in every order that a few threads can take
-//! (`src/pipeline/models`). Random programs of jobs are held against a plain model: `scripted`,
-//! `oracle::disk`, `oracle::files`, `oracle::pool`.
-//!
-//! The module [`guarantees`] lists every claim with its tests. The module [`failures`] says what
-//! happens when something fails, with a row for each fault.
 //!
 //! # Speed
 //!
@@ -433,6 +401,11 @@ pub use writer::builder::FileWriterBuilder;
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;
+
+/// How to choose depth, workers, policy and memory, and how to see what is missing.
+pub mod choosing {
+    #![doc = include_str!("CHOOSING.md")]
+}
 
 /// Every promise, claim by claim, with the tests that show it.
 pub mod guarantees {
