@@ -4,6 +4,25 @@ use std::error::Error;
 use std::fmt;
 
 /// Why a job was not accepted.
+///
+/// # Examples
+///
+/// `?` keeps the reason, and drops the job:
+///
+/// ```
+/// use reapool::{Dispatcher, Job, Refusal, Submitter};
+///
+/// fn hurry(submitter: &Submitter) -> Result<(), Refusal> {
+///     Ok(submitter.try_submit(Job::nop(|| ()))?)
+/// }
+///
+/// let dispatcher = Dispatcher::new()?;
+/// let submitter = dispatcher.submitter();
+/// assert_eq!(hurry(&submitter), Ok(()));
+/// drop(dispatcher);
+/// assert_eq!(hurry(&submitter), Err(Refusal::ShutDown));
+/// # Ok::<(), reapool::BuildError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Refusal {

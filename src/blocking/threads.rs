@@ -8,6 +8,19 @@ use crate::unwind::ignore_panic;
 
 /// A thread of a dispatcher, as the handlers of its [start](crate::Builder::start_handler) and its
 /// [end](crate::Builder::exit_handler) get it. They run on that thread.
+///
+/// # Examples
+///
+/// ```
+/// use std::sync::mpsc;
+/// use reapool::{Dispatcher, DispatcherThread, ThreadKind};
+///
+/// let (tell, told) = mpsc::channel();
+/// let tell = move |thread: DispatcherThread| _ = tell.send((thread.kind, thread.number));
+/// let dispatcher = Dispatcher::builder().workers(1).start_handler(tell).build()?;
+/// assert_eq!(told.try_recv()?, (ThreadKind::Worker, 0));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct DispatcherThread {
@@ -20,6 +33,21 @@ pub struct DispatcherThread {
 }
 
 /// What a [thread](DispatcherThread) of a dispatcher does.
+///
+/// # Examples
+///
+/// ```
+/// use std::sync::mpsc;
+/// use reapool::{Dispatcher, DispatcherThread, Job, ThreadKind};
+///
+/// let (tell, told) = mpsc::channel();
+/// let tell = move |thread: DispatcherThread| _ = tell.send(thread.kind);
+/// let dispatcher = Dispatcher::builder().workers(1).start_handler(tell).build()?;
+/// dispatcher.run(Job::blocking(|| (), |()| ()))?;
+/// let kinds: Vec<_> = told.try_iter().collect();
+/// assert_eq!(kinds, [ThreadKind::Worker, ThreadKind::Blocking]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ThreadKind {

@@ -58,6 +58,14 @@ impl AlignedBuf {
     ///
     /// If `len` rounded up to the alignment is more than `isize::MAX`. As with `Vec`, the process
     /// aborts if there is not enough memory.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let buffer = reapool::AlignedBuf::zeroed(10_000);
+    /// assert_eq!((buffer.len(), buffer.as_ptr().addr() % 4096), (10_000, 0));
+    /// assert!(buffer.iter().all(|&byte| byte == 0));
+    /// ```
     #[must_use]
     pub fn zeroed(len: usize) -> Self {
         Self::with_alignment(len, Self::DEFAULT_ALIGNMENT)
@@ -138,6 +146,15 @@ impl AlignedBuf {
 
     /// Shortens the buffer to `len` bytes; does nothing if it is no longer than that. The capacity
     /// stays as it is.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let mut buffer = reapool::AlignedBuf::zeroed(4096);
+    /// buffer.truncate(512);
+    /// buffer.truncate(1000);
+    /// assert_eq!((buffer.len(), buffer.capacity()), (512, 4096));
+    /// ```
     pub fn truncate(&mut self, len: usize) {
         self.len = self.len.min(len);
     }

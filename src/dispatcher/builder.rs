@@ -107,6 +107,26 @@ impl Builder {
     ///
     /// The system counts this number and one more against its limit `fs.aio-max-nr` (65536 on most
     /// systems).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::io;
+    /// use std::os::fd::OwnedFd;
+    /// use reapool::{Dispatcher, FileHandle, Job, PollEvents};
+    ///
+    /// let dispatcher = Dispatcher::builder().depth(2).build()?;
+    /// let (reader, writer) = io::pipe()?;
+    /// let pipe = FileHandle::from(OwnedFd::from(reader));
+    /// for _ in 0..3 {
+    ///     dispatcher.submit(Job::poll(&pipe, PollEvents::READABLE, |_| ()))?;
+    /// }
+    /// let stats = dispatcher.stats();
+    /// assert_eq!((stats.in_flight, stats.parked), (2, 1), "one waits for a slot");
+    /// drop(writer); // a hang-up, for which every poll waits
+    /// dispatcher.drain()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn depth(mut self, jobs: usize) -> Self {
         self.depth = jobs;
         self
@@ -114,6 +134,18 @@ impl Builder {
 
     /// Whether to take a smaller depth if the system does not grant the depth that was asked for.
     /// [`Dispatcher::depth`](crate::Dispatcher::depth) says how much it granted. Off by default.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use reapool::{AlignedBuf, Dispatcher};
+    ///
+    /// let dispatcher = Dispatcher::builder().depth(256).shrink_depth(true).build()?;
+    /// // As many as the system has granted.
+    /// let buffers: Vec<_> = (0..dispatcher.depth()).map(|_| AlignedBuf::zeroed(4096)).collect();
+    /// assert!((1..=256).contains(&buffers.len()));
+    /// # Ok::<(), reapool::BuildError>(())
+    /// ```
     pub fn shrink_depth(mut self, allowed: bool) -> Self {
         self.shrink_depth = allowed;
         self
@@ -127,6 +159,23 @@ impl Builder {
     /// memory in their buffers. A chain of jobs counts as one job until its last callback has
     /// returned. So callbacks that never stop submitting should keep fewer jobs going than depth
     /// and backlog together.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::mpsc;
+    /// use reapool::{Dispatcher, Job, Refusal};
+    ///
+    /// let dispatcher = Dispatcher::builder().depth(1).backlog(1).build()?;
+    /// let (go, wait) = mpsc::channel::<()>();
+    /// dispatcher.submit(Job::nop(move || _ = wait.recv()))?; // has the slot
+    /// dispatcher.try_submit(Job::nop(|| ()))?; // waits for it
+    /// let refused = dispatcher.try_submit(Job::nop(|| ())).unwrap_err();
+    /// assert_eq!(refused.kind(), Refusal::Full);
+    /// drop(go);
+    /// dispatcher.submit(refused.into_inner())?; // waits for room
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn backlog(mut self, jobs: usize) -> Self {
         self.backlog = Some(jobs);
         self
@@ -135,6 +184,21 @@ impl Builder {
     /// How many jobs beyond the backlog can wait for a free slot before a submission in a callback
     /// is refused; 1,048,576 by default. A callback can't wait for room, so this bounds the memory
     /// that a runaway fan-out takes.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use reapool::{Dispatcher, Job};
+    ///
+    /// let dispatcher = Dispatcher::builder().depth(1).backlog(0).parked_limit(2).build()?;
+    /// let submitter = dispatcher.submitter();
+    /// let accepted = dispatcher.run(Job::nop(move || {
+    ///     let jobs = (0..10).map(|_| Job::nop(|| ()));
+    ///     submitter.submit_batch(jobs).unwrap_err().accepted()
+    /// }))?;
+    /// assert_eq!(accepted, 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn parked_limit(mut self, jobs: usize) -> Self {
         self.parked_limit = jobs;
         self
@@ -187,6 +251,24 @@ impl Builder {
     ///
     /// Signals are blocked in these threads, and in processes that they start, as in the
     /// [workers](Self::workers).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::{Arc, Barrier};
+    /// use reapool::{Dispatcher, Job};
+    ///
+    /// let dispatcher = Dispatcher::builder().blocking_threads(2).build()?;
+    /// let barrier = Arc::new(Barrier::new(2));
+    /// let meet = || {
+    ///     let barrier = Arc::clone(&barrier);
+    ///     Job::blocking(move || barrier.wait(), |met| met.is_leader())
+    /// };
+    /// let (first, second) = (dispatcher.spawn(meet())?, dispatcher.spawn(meet())?);
+    /// // With one thread, each would wait for the other for ever.
+    /// assert_ne!(first.join()?, second.join()?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn blocking_threads(mut self, threads: usize) -> Self {
         self.blocking_threads = Some(threads);
         self
@@ -215,6 +297,23 @@ impl Builder {
     /// or by the thread that drops the dispatcher, or shuts it down, if no job is outstanding. So
     /// it may hold a [`Submitter`](crate::Submitter) of its own dispatcher. It must not hold the
     /// dispatcher itself, which would never be dropped then.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::mpsc;
+    /// use reapool::{Dispatcher, Job};
+    ///
+    /// # std::panic::set_hook(Box::new(|_| ()));
+    /// let (tell, told) = mpsc::channel();
+    /// let tell = move |line| _ = tell.send(line);
+    /// let dispatcher =
+    ///     Dispatcher::builder().panic_handler(move |panic| tell(panic.to_string())).build()?;
+    /// dispatcher.submit(Job::nop(|| panic!("no such planet")))?;
+    /// dispatcher.drain()?;
+    /// assert_eq!(told.try_recv()?, "the callback of a nop at offset 0 panicked: no such planet");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn panic_handler<F>(mut self, handler: F) -> Self
     where
         F: Fn(&CallbackPanic<'_>) + Send + Sync + 'static,

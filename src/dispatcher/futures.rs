@@ -11,6 +11,22 @@ use crate::pipeline::Pipeline;
 use crate::wait::room::LinePlace;
 
 /// The future of [`Dispatcher::drain_async`]: ready when no job is outstanding.
+///
+/// # Examples
+///
+/// ```
+/// use std::sync::mpsc;
+/// use futures::FutureExt;
+/// use reapool::{Dispatcher, Job};
+///
+/// let dispatcher = Dispatcher::new()?;
+/// let (go, wait) = mpsc::channel::<()>();
+/// dispatcher.submit(Job::nop(move || _ = wait.recv()))?;
+/// assert_eq!(dispatcher.drain_async().now_or_never(), None, "a job is outstanding");
+/// drop(go);
+/// futures::executor::block_on(dispatcher.drain_async())?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[must_use = "nothing is waited for until the future is polled"]
 pub struct DrainFuture<'a> {
     dispatcher: &'a Dispatcher,
@@ -20,6 +36,24 @@ pub struct DrainFuture<'a> {
 /// The future of [`Dispatcher::shutdown_async`]: ready when the last callback has run.
 ///
 /// If it is dropped before, the dispatcher is [detached](Dispatcher::detach).
+///
+/// # Examples
+///
+/// ```
+/// use std::sync::mpsc;
+/// use futures::FutureExt;
+/// use reapool::{Dispatcher, Job, Refusal};
+///
+/// let dispatcher = Dispatcher::new()?;
+/// let submitter = dispatcher.submitter();
+/// let (go, wait) = mpsc::channel::<()>();
+/// let handle = dispatcher.spawn(Job::nop(move || wait.recv().is_err()))?;
+/// assert!(dispatcher.shutdown_async().now_or_never().is_none(), "polled once, and dropped");
+/// assert_eq!(submitter.submit(Job::nop(|| ())).unwrap_err().kind(), Refusal::ShutDown);
+/// drop(go);
+/// assert!(handle.join()?, "what was accepted runs");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[must_use = "the dispatcher is closed when the future is polled"]
 pub struct ShutdownFuture {
     /// `None` once the future has been ready.

@@ -67,6 +67,20 @@ pub struct Dispatcher {
 }
 
 /// The counts of a dispatcher from its start to its shutdown.
+///
+/// # Examples
+///
+/// ```
+/// use reapool::{Dispatcher, FileHandle, Job};
+///
+/// let dispatcher = Dispatcher::new()?;
+/// let read_only = FileHandle::open_buffered("Cargo.toml")?;
+/// dispatcher.submit(Job::read(&read_only, vec![0; 64], 0, |_| ()))?;
+/// dispatcher.submit(Job::write(&read_only, "x", 0, |_| ()))?;
+/// let report = dispatcher.shutdown()?;
+/// assert_eq!((report.jobs, report.failed, report.panics), (2, 1, 0));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ShutdownReport {
@@ -123,6 +137,19 @@ impl Dispatcher {
     }
 
     /// A handle for submitting from other threads and from callbacks.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::thread;
+    /// use reapool::{Dispatcher, Job};
+    ///
+    /// let dispatcher = Dispatcher::new()?;
+    /// let submitter = dispatcher.submitter();
+    /// let other = thread::spawn(move || submitter.run(Job::nop(|| (1..=100).sum::<u64>())));
+    /// assert_eq!(other.join().unwrap()?, 5050);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn submitter(&self) -> Submitter {
         self.submitter.clone()
@@ -154,6 +181,21 @@ impl Dispatcher {
     /// # Errors
     ///
     /// [`DrainError`], if called in a callback of this dispatcher or in a forked child.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use reapool::{Dispatcher, Job};
+    ///
+    /// let dispatcher = Dispatcher::new()?;
+    /// let submitter = dispatcher.submitter();
+    /// dispatcher.submit(Job::nop(move || {
+    ///     submitter.submit(Job::nop(|| ())).expect("is not refused in a callback");
+    /// }))?;
+    /// dispatcher.drain()?;
+    /// assert_eq!(dispatcher.stats().finished, 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn drain(&self) -> Result<(), DrainError> {
         drain_until(self.pipeline(), WaitLimit::NEVER)
     }
@@ -163,6 +205,22 @@ impl Dispatcher {
     /// # Errors
     ///
     /// As for `drain`, and [`DrainError::TimedOut`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::mpsc;
+    /// use std::time::Duration;
+    /// use reapool::{Dispatcher, DrainError, Job};
+    ///
+    /// let dispatcher = Dispatcher::new()?;
+    /// let (go, wait) = mpsc::channel::<()>();
+    /// dispatcher.submit(Job::nop(move || _ = wait.recv()))?;
+    /// assert_eq!(dispatcher.drain_timeout(Duration::from_millis(1)), Err(DrainError::TimedOut));
+    /// drop(go);
+    /// dispatcher.drain_timeout(Duration::from_secs(60))?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn drain_timeout(&self, limit: Duration) -> Result<(), DrainError> {
         drain_until(self.pipeline(), WaitLimit::after(limit))
     }
@@ -200,6 +258,24 @@ impl Dispatcher {
     /// As for `shutdown`, and [`ShutdownError::TimedOut`], which says what was left. Memory that
     /// the kernel may still write into is not freed, but left to the threads. When the process
     /// exits, Linux itself waits for these requests (`exit_aio` in the kernel's `fs/aio.c`).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::mpsc;
+    /// use std::time::Duration;
+    /// use reapool::{Dispatcher, Job, ShutdownError};
+    ///
+    /// let dispatcher = Dispatcher::new()?;
+    /// let (go, wait) = mpsc::channel::<()>();
+    /// let handle = dispatcher.spawn(Job::nop(move || wait.recv().is_err()))?;
+    /// let ended = dispatcher.shutdown_timeout(Duration::from_millis(1));
+    /// let Err(ShutdownError::TimedOut(stats)) = ended else { unreachable!() };
+    /// assert_eq!(stats.outstanding, 1);
+    /// drop(go);
+    /// assert!(handle.join()?, "its callback runs as ever");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn shutdown_timeout(self, limit: Duration) -> Result<ShutdownReport, ShutdownError<Self>> {
         shutdown_until(self, WaitLimit::after(limit))
     }

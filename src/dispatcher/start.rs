@@ -25,6 +25,16 @@ impl Dispatcher {
     /// # Errors
     ///
     /// As for [`Builder::build`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use reapool::{Backend, Dispatcher};
+    ///
+    /// let dispatcher = Dispatcher::new()?;
+    /// assert_eq!((dispatcher.depth(), dispatcher.backend()), (128, Backend::Aio));
+    /// # Ok::<(), reapool::BuildError>(())
+    /// ```
     pub fn new() -> Result<Self, BuildError> {
         Builder::default().build()
     }
@@ -46,6 +56,18 @@ impl Builder {
     ///
     /// If a setting makes no sense, if the kernel has no context to give, or if a thread can't be
     /// started. Nothing is left behind then.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use reapool::{Dispatcher, Job};
+    ///
+    /// let dispatcher = Dispatcher::builder().depth(32).workers(2).build()?;
+    /// assert_eq!(dispatcher.run(Job::nop(|| (1..=100).sum::<u64>()))?, 5050);
+    /// let error = Dispatcher::builder().workers(0).build().unwrap_err();
+    /// assert!(error.to_string().starts_with("workers can't be 0"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn build(self) -> Result<Dispatcher, BuildError> {
         let mut settings = self.for_workers()?;
         let blocking = BlockingPool::new(settings.blocking_threads, settings.threads.clone());

@@ -12,6 +12,18 @@ impl Builder {
     ///
     /// Tools show the first 15 bytes of a name, so a prefix of at most 3 bytes leaves room for the
     /// rest. A prefix with a zero byte is refused when the dispatcher is built.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::thread;
+    /// use reapool::{Dispatcher, Job};
+    ///
+    /// let dispatcher = Dispatcher::builder().workers(1).thread_name("db").build()?;
+    /// let name = dispatcher.run(Job::nop(|| thread::current().name().map(str::to_owned)))?;
+    /// assert_eq!(name.as_deref(), Some("db-worker-0"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn thread_name(mut self, prefix: impl Into<String>) -> Self {
         self.threads.prefix = prefix.into();
         self
@@ -43,6 +55,24 @@ impl Builder {
     /// default the standard library chooses it, as a rule 2 MiB.
     ///
     /// It is for callbacks that call deeply. The reaper runs none, so its stack stays as it is.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use reapool::{Dispatcher, Job};
+    ///
+    /// fn sum(list: &[u64]) -> u64 {
+    ///     match list {
+    ///         [] => 0,
+    ///         [first, rest @ ..] => first + sum(rest),
+    ///     }
+    /// }
+    ///
+    /// let dispatcher = Dispatcher::builder().workers(2).stack_size(64 << 20).build()?;
+    /// let long = vec![1; 100_000];
+    /// assert_eq!(dispatcher.run(Job::nop(move || sum(&long)))?, 100_000);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn stack_size(mut self, bytes: usize) -> Self {
         self.threads.stack_size = Some(bytes);
         self

@@ -6,6 +6,19 @@
 ///
 /// With each of them callbacks run on workers, and all guarantees hold. They differ in speed, and
 /// in how many operations are under way at a time.
+///
+/// # Examples
+///
+/// ```
+/// use reapool::{Backend, Dispatcher, Job};
+///
+/// let builder = Dispatcher::builder().backend(Backend::BlockingThreads);
+/// let dispatcher = builder.blocking_threads(32).build()?;
+/// let sync = Job::sync_data(tempfile::tempfile()?, |done| done.result);
+/// dispatcher.run(sync)??;
+/// assert_eq!(dispatcher.stats().blocking_transfers, 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Backend {

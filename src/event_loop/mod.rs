@@ -136,6 +136,19 @@ impl LoopDispatcher {
     }
 
     /// A handle for submitting from callbacks and from other threads.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::thread;
+    /// use reapool::{Job, LoopDispatcher};
+    ///
+    /// let mut jobs = LoopDispatcher::new()?;
+    /// let submitter = jobs.submitter();
+    /// thread::spawn(move || submitter.submit(Job::nop(|| ()))).join().unwrap()?;
+    /// assert_eq!(jobs.run(64)?, 1, "on this thread");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn submitter(&self) -> Submitter {
         self.submitter.clone()
@@ -150,6 +163,19 @@ impl LoopDispatcher {
     }
 
     /// The counters; all zero in a forked child.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use reapool::{Job, LoopDispatcher};
+    ///
+    /// let mut jobs = LoopDispatcher::new()?;
+    /// jobs.try_submit(Job::nop(|| ()))?;
+    /// assert_eq!(jobs.stats().outstanding, 1);
+    /// jobs.run(64)?;
+    /// assert_eq!((jobs.stats().outstanding, jobs.stats().finished), (0, 1));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn stats(&self) -> Stats {
         self.submitter.stats()
@@ -165,6 +191,20 @@ impl LoopDispatcher {
     /// The job comes back with [`Full`](crate::Refusal::Full) if as many are outstanding as
     /// depth and backlog together, and with [`Forked`](crate::Refusal::Forked) in a forked
     /// child.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use reapool::{Dispatcher, Job, Refusal};
+    ///
+    /// let mut jobs = Dispatcher::builder().depth(1).backlog(0).build_loop()?;
+    /// jobs.try_submit(Job::nop(|| ()))?;
+    /// let refused = jobs.try_submit(Job::nop(|| ())).unwrap_err();
+    /// assert_eq!(refused.kind(), Refusal::Full);
+    /// jobs.run(64)?; // makes room
+    /// jobs.try_submit(refused.into_inner())?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn try_submit(&self, job: Job) -> Result<(), Refused<Job>> {
         self.submitter.try_submit(job)
     }
@@ -175,6 +215,19 @@ impl LoopDispatcher {
     /// # Errors
     ///
     /// As for [`try_submit`](Self::try_submit). The jobs that were not accepted come back.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use reapool::{Dispatcher, Job};
+    ///
+    /// let mut jobs = Dispatcher::builder().depth(2).backlog(1).build_loop()?;
+    /// let refused = jobs.try_submit_batch((0..5).map(|_| Job::nop(|| ()))).unwrap_err();
+    /// assert_eq!(refused.accepted(), 3);
+    /// jobs.drain()?;
+    /// jobs.try_submit_batch(refused.into_inner())?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn try_submit_batch(
         &self,
         jobs: impl IntoIterator<Item = Job>,
@@ -189,6 +242,19 @@ impl LoopDispatcher {
     /// # Errors
     ///
     /// As for [`try_submit`](Self::try_submit).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use reapool::{Job, LoopDispatcher};
+    ///
+    /// let mut jobs = LoopDispatcher::new()?;
+    /// let handle = jobs.try_spawn(Job::nop(|| (1..=100).sum::<u64>()))?;
+    /// assert!(!handle.is_finished());
+    /// jobs.run(64)?;
+    /// assert_eq!(handle.join()?, 5050);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn try_spawn<R: Send + 'static>(
         &self,
         job: Job<R>,
@@ -220,6 +286,17 @@ impl LoopDispatcher {
     /// The error of io_getevents(2), which has none for a live context. Nothing is lost then, and
     /// the descriptor stays readable. In a forked child, an error of the kind
     /// [`Unsupported`](io::ErrorKind::Unsupported), also if it was a callback that forked.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use reapool::{Job, LoopDispatcher};
+    ///
+    /// let mut jobs = LoopDispatcher::new()?;
+    /// jobs.try_submit_batch((0..3).map(|_| Job::nop(|| ())))?;
+    /// assert_eq!([jobs.run(2)?, jobs.run(2)?, jobs.run(2)?], [2, 1, 0]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn run(&mut self, most: usize) -> io::Result<usize> {
         turn::run(self.pipeline(), most)
     }
@@ -230,6 +307,26 @@ impl LoopDispatcher {
     ///
     /// Ask for it after each `run`, and set the loop's timer to it. If an earlier deadline comes up
     /// meanwhile, the descriptor becomes readable.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::io;
+    /// use std::os::fd::OwnedFd;
+    /// use std::time::{Duration, Instant};
+    /// use reapool::{FileHandle, Job, LoopDispatcher, PollEvents};
+    ///
+    /// let mut jobs = LoopDispatcher::new()?;
+    /// let (reader, writer) = io::pipe()?;
+    /// let pipe = FileHandle::from(OwnedFd::from(reader));
+    /// let deadline = Instant::now() + Duration::from_secs(60);
+    /// jobs.try_submit(Job::poll(&pipe, PollEvents::READABLE, |_| ()).start_by(deadline))?;
+    /// assert_eq!(jobs.next_deadline(), Some(deadline));
+    /// drop(writer); // a hang-up, for which every poll waits
+    /// jobs.drain()?;
+    /// assert_eq!(jobs.next_deadline(), None);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn next_deadline(&self) -> Option<Instant> {
         let pipeline = self.pipeline();
@@ -252,6 +349,23 @@ impl LoopDispatcher {
     /// # Errors
     ///
     /// [`DrainError`], if called by the work of a blocking job of its own or in a forked child.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use reapool::{FileHandle, Job, LoopDispatcher};
+    ///
+    /// let mut jobs = LoopDispatcher::new()?;
+    /// let submitter = jobs.submitter();
+    /// let file = FileHandle::open_buffered("Cargo.toml")?;
+    /// jobs.try_submit(Job::read(file, vec![0; 64], 0, move |done| {
+    ///     let next = Job::read(done.file, done.buffer, 64, |_| ());
+    ///     submitter.submit(next).expect("is not refused in a callback");
+    /// }))?;
+    /// jobs.drain()?;
+    /// assert_eq!(jobs.stats().finished, 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn drain(&mut self) -> Result<(), DrainError> {
         self.drain_until(WaitLimit::NEVER)
     }
@@ -262,6 +376,24 @@ impl LoopDispatcher {
     /// # Errors
     ///
     /// As for `drain`, and [`DrainError::TimedOut`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::io;
+    /// use std::os::fd::OwnedFd;
+    /// use std::time::Duration;
+    /// use reapool::{DrainError, FileHandle, Job, LoopDispatcher, PollEvents};
+    ///
+    /// let mut jobs = LoopDispatcher::new()?;
+    /// let (reader, writer) = io::pipe()?;
+    /// let pipe = FileHandle::from(OwnedFd::from(reader));
+    /// jobs.try_submit(Job::poll(&pipe, PollEvents::READABLE, |_| ()))?;
+    /// assert_eq!(jobs.drain_timeout(Duration::from_millis(1)), Err(DrainError::TimedOut));
+    /// drop(writer); // a hang-up, for which every poll waits
+    /// jobs.drain_timeout(Duration::from_secs(60))?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn drain_timeout(&mut self, limit: Duration) -> Result<(), DrainError> {
         self.drain_until(WaitLimit::after(limit))
     }

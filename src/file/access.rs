@@ -3,6 +3,20 @@
 use std::fmt;
 
 /// The way by which data was read or written.
+///
+/// # Examples
+///
+/// ```
+/// use reapool::{Access, Dispatcher, Files, Policy};
+///
+/// let dispatcher = Dispatcher::new()?;
+/// let files = Files::builder(&dispatcher).policy(Policy::Buffered).build()?;
+/// for result in files.read(["Cargo.toml", "README.md"], |file| file.contents().len()) {
+///     let access = result?.access;
+///     assert!(matches!(access, Access::Cached | Access::Buffered), "{access}");
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Access {

@@ -46,6 +46,24 @@ pub struct BorrowedFile<'a> {
 
 impl<'a> BorrowedFile<'a> {
     /// Borrows a file from any type that is `AsFd`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::io::Write;
+    /// use reapool::{BorrowedFile, Dispatcher, Refusal, ScopedJob};
+    ///
+    /// let (dispatcher, mut temporary) = (Dispatcher::new()?, tempfile::NamedTempFile::new()?);
+    /// temporary.write_all(b"hello")?;
+    /// let file = BorrowedFile::new(&temporary);
+    /// let mut buffer = [0; 5];
+    /// dispatcher.scope(|scope| {
+    ///     scope.submit(ScopedJob::read(&file, &mut buffer, 0, |_| ()))?;
+    ///     Ok::<(), Refusal>(())
+    /// })??;
+    /// assert_eq!(&buffer, b"hello");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn new(file: &'a impl AsFd) -> Self {
         Self::from(file.as_fd())
     }

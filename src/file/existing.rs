@@ -1,6 +1,26 @@
 //! What becomes of a file that has a new one's name already.
 
 /// What becomes of a file that has the name of one that is complete.
+///
+/// # Examples
+///
+/// ```
+/// use std::io::{ErrorKind, Write};
+/// use reapool::{Dispatcher, Existing, FileWriter};
+///
+/// let (directory, dispatcher) = (tempfile::tempdir()?, Dispatcher::new()?);
+/// let path = directory.path().join("report");
+/// std::fs::write(&path, "old")?;
+/// let builder = FileWriter::builder(&dispatcher);
+/// let error = builder.clone().existing(Existing::Refuse).replace(&path).unwrap_err();
+/// assert_eq!(error.kind(), ErrorKind::AlreadyExists);
+///
+/// let mut writer = builder.existing(Existing::Replace).replace(&path)?;
+/// writer.write_all(b"new")?;
+/// writer.finish()?;
+/// assert_eq!(std::fs::read(&path)?, b"new");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Existing {

@@ -93,6 +93,20 @@ pub(super) struct DirectPart {
 
 impl FileHandle {
     /// Whether the file was open with `O_DIRECT` when this handle was made.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::io::ErrorKind;
+    /// use reapool::FileHandle;
+    ///
+    /// assert!(!FileHandle::open_buffered("Cargo.toml")?.is_direct());
+    /// match FileHandle::open_direct("Cargo.toml") {
+    ///     Ok(file) => assert!(file.is_direct()),
+    ///     Err(error) => assert_eq!(error.kind(), ErrorKind::InvalidInput, "no direct I/O"),
+    /// }
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     #[must_use]
     pub fn is_direct(&self) -> bool {
         self.direct
@@ -112,12 +126,31 @@ impl FileHandle {
 
     /// Whether reads of what is not in the page cache are direct:
     /// [`open_automatic`](Self::open_automatic).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let file = reapool::FileHandle::open_automatic("/proc/version")?;
+    /// assert!(!file.is_automatic(), "there is no direct I/O in /proc");
+    /// assert!(file.is_buffered());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     #[must_use]
     pub fn is_automatic(&self) -> bool {
         matches!(self.way, Way::Automatic(_))
     }
 
     /// The kind of file that the descriptor refers to.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use reapool::{FileHandle, FileKind};
+    ///
+    /// let null = FileHandle::options().write(true).open("/dev/null")?;
+    /// assert_eq!(null.kind(), FileKind::CharDevice);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     #[must_use]
     pub fn kind(&self) -> FileKind {
         self.shared.kind
@@ -127,6 +160,22 @@ impl FileHandle {
     /// says (`STATX_DIOALIGN` of statx(2), Linux 6.1 or later), or 4096 where it doesn't say. It is
     /// 1 for files without `O_DIRECT`, and for pipes, where that flag means something else. With an
     /// [automatic](Self::open_automatic) handle it is what a read needs to be direct.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use reapool::{AlignedBuf, FileHandle};
+    ///
+    /// assert_eq!(FileHandle::open_buffered("Cargo.toml")?.alignment().offset, 1);
+    ///
+    /// let file = FileHandle::open_direct_or_buffered("Cargo.toml")?;
+    /// let alignment = file.alignment();
+    /// // Room for 5000 bytes, in whole blocks.
+    /// let len = 5000_usize.next_multiple_of(alignment.offset as usize);
+    /// let buffer = AlignedBuf::with_alignment(len, alignment.memory);
+    /// assert_eq!(file.span(0, 5000), 0..buffer.len() as u64);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     #[must_use]
     pub fn alignment(&self) -> Alignment {
         let is_direct = (self.direct && self.is_stored()) || self.is_automatic();
@@ -175,6 +224,19 @@ impl FileHandle {
     /// # Errors
     ///
     /// Errors of statx(2).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::os::unix::fs::MetadataExt;
+    /// use reapool::FileHandle;
+    ///
+    /// let file = FileHandle::open_buffered("Cargo.toml")?;
+    /// // Does the name still lead to the file that is open?
+    /// let (opened, named) = (file.metadata()?, std::fs::metadata("Cargo.toml")?);
+    /// assert_eq!((opened.device, opened.inode), (named.dev(), named.ino()));
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn metadata(&self) -> io::Result<Metadata> {
         Metadata::of(self.as_fd())
     }

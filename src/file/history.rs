@@ -45,6 +45,21 @@ impl ReadHistory {
     /// is more than this stays out of the page cache. Of ranges, those of more than 1 GiB are not
     /// remembered. For each 256 KiB of which something is remembered, and for each file that was
     /// read whole, it takes about 200 bytes of memory, up to some 50 MB.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use reapool::ReadHistory;
+    ///
+    /// // Half of the memory that could become page cache.
+    /// let meminfo = std::fs::read_to_string("/proc/meminfo")?;
+    /// let available = meminfo.lines().find_map(|line| line.strip_prefix("MemAvailable:"));
+    /// let kib: u64 = available.unwrap_or("0 kB").trim().trim_end_matches(" kB").parse()?;
+    /// let history = ReadHistory::new(kib * 1024 / 2);
+    /// let files = ["Cargo.toml", "README.md"].map(|path| history.open(path));
+    /// assert!(files.iter().all(Result::is_ok));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn new(bytes: u64) -> Self {
         let remembered = Mutex::new(Remembered::new(bytes));

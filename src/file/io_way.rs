@@ -2,6 +2,20 @@
 
 /// How the file that is [opened](crate::OpenOptions::way) is read and written: with direct I/O or
 /// through the page cache.
+///
+/// # Examples
+///
+/// ```
+/// use std::io::ErrorKind;
+/// use reapool::{FileHandle, IoWay};
+///
+/// // There is no direct I/O in /proc.
+/// let open = |way| FileHandle::options().read(true).way(way).open("/proc/version");
+/// assert_eq!(open(IoWay::Direct).unwrap_err().kind(), ErrorKind::InvalidInput);
+/// assert!(open(IoWay::DirectOrBuffered)?.is_buffered());
+/// assert!(!open(IoWay::Automatic)?.is_automatic());
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum IoWay {

@@ -12,6 +12,18 @@ use crate::sys::directory::open_in;
 use crate::sys::statx::{STATX_BASIC_STATS, STATX_DIOALIGN, statx, statx_in, statx_timestamp};
 
 /// The kind of file that a descriptor refers to.
+///
+/// # Examples
+///
+/// ```
+/// use std::os::fd::OwnedFd;
+/// use reapool::{FileHandle, FileKind};
+///
+/// assert_eq!(FileHandle::open_buffered("src")?.kind(), FileKind::Directory);
+/// let (output, _input) = std::io::pipe()?;
+/// assert_eq!(FileHandle::from(OwnedFd::from(output)).kind(), FileKind::Fifo);
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum FileKind {

@@ -165,6 +165,23 @@ impl ReadHistory {
     /// # Errors
     ///
     /// As for `open_automatic`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use reapool::{AlignedBuf, Dispatcher, Job, ReadHistory};
+    ///
+    /// let (dispatcher, history) = (Dispatcher::new()?, ReadHistory::new(1 << 30));
+    /// let file = history.open("Cargo.toml")?;
+    /// let span = file.span(1, 7);
+    /// for _ in 0..2 {
+    ///     // If it was not cached, it is after the second read.
+    ///     let buffer = AlignedBuf::zeroed((span.end - span.start) as usize);
+    ///     let read = Job::read_range(&file, buffer, 1, 7, |done| done.into_success());
+    ///     assert_eq!(&*dispatcher.run(read)??.1, b"package");
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn open(&self, path: impl AsRef<Path>) -> Result<FileHandle, OpenError> {
         FileHandle::options().read(true).way(IoWay::Automatic).history(self).open(path)
     }

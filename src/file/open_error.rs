@@ -39,6 +39,21 @@ impl OpenError {
     }
 
     /// The kind of the system's error.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::io::ErrorKind;
+    /// use reapool::FileHandle;
+    ///
+    /// let settings = match FileHandle::open_buffered("no/such/settings") {
+    ///     Ok(file) => Some(file),
+    ///     Err(error) if error.kind() == ErrorKind::NotFound => None,
+    ///     Err(error) => Err(error)?,
+    /// };
+    /// assert!(settings.is_none());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     #[must_use]
     pub fn kind(&self) -> io::ErrorKind {
         self.source.kind()

@@ -90,6 +90,21 @@ impl OpenOptions {
     /// Whether the file can be written at its end alone: each write goes there, whatever its
     /// offset. A direct write may fail with `EINVAL` if the length of the file does not have its
     /// [alignment](crate::FileHandle::alignment).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use reapool::{Dispatcher, FileHandle, Job};
+    ///
+    /// let (directory, dispatcher) = (tempfile::tempdir()?, Dispatcher::new()?);
+    /// let path = directory.path().join("log");
+    /// let log = FileHandle::options().append(true).create(true).open(&path)?;
+    /// for line in ["one\n", "two\n"] {
+    ///     dispatcher.run(Job::write(&log, line, 0, |done| done.result))??;
+    /// }
+    /// assert_eq!(std::fs::read(path)?, b"one\ntwo\n");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn append(&mut self, append: bool) -> &mut Self {
         self.append = append;
         self
@@ -112,6 +127,20 @@ impl OpenOptions {
     /// also if it is a symbolic link that leads nowhere. It takes [`write`](Self::write) or
     /// [`append`](Self::append); [`create`](Self::create) and [`truncate`](Self::truncate) have no
     /// meaning beside it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::io::ErrorKind;
+    /// use reapool::FileHandle;
+    ///
+    /// let directory = tempfile::tempdir()?;
+    /// let path = directory.path().join("claimed");
+    /// let claim = || FileHandle::options().write(true).create_new(true).open(&path);
+    /// let _ours = claim()?;
+    /// assert_eq!(claim().unwrap_err().kind(), ErrorKind::AlreadyExists);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn create_new(&mut self, create_new: bool) -> &mut Self {
         self.create_new = create_new;
         self
@@ -119,6 +148,18 @@ impl OpenOptions {
 
     /// The permissions of a file that is created; `0o666` by default. The process's umask is taken
     /// from them.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use reapool::FileHandle;
+    ///
+    /// let directory = tempfile::tempdir()?;
+    /// let path = directory.path().join("secret");
+    /// let file = FileHandle::options().write(true).create_new(true).mode(0o600).open(path)?;
+    /// assert_eq!(file.metadata()?.mode, 0o600);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn mode(&mut self, mode: u32) -> &mut Self {
         self.mode = mode;
         self
@@ -126,6 +167,25 @@ impl OpenOptions {
 
     /// The way of reads and writes; [`IoWay::Buffered`] by default. [`IoWay::Automatic`] takes
     /// [`read`](Self::read).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use reapool::{Dispatcher, FileHandle, IoWay, Job};
+    ///
+    /// let (directory, dispatcher) = (tempfile::tempdir()?, Dispatcher::new()?);
+    /// let file = FileHandle::options()
+    ///     .read(true)
+    ///     .write(true)
+    ///     .create(true)
+    ///     .way(IoWay::Automatic)
+    ///     .open(directory.path().join("table"))?;
+    /// dispatcher.run(Job::write(&file, "a row", 0, |done| done.result))??;
+    /// let read = Job::read(&file, vec![0; 100], 0, |done| done.into_success());
+    /// let (count, buffer) = dispatcher.run(read)??;
+    /// assert_eq!(&buffer[..count], b"a row", "reads see what was written");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn way(&mut self, way: IoWay) -> &mut Self {
         self.way = way;
         self
@@ -160,6 +220,21 @@ impl OpenOptions {
     /// Further flags of open(2), such as `O_NONBLOCK`, `O_DSYNC` or `O_NOATIME`; they replace those
     /// that were set before. What has a method here can't be set by them, nor can `O_PATH`, with
     /// which no job could use the file.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use nix::{sys::stat::Mode, unistd::mkfifo};
+    /// use reapool::{FileHandle, FileKind};
+    ///
+    /// let directory = tempfile::tempdir()?;
+    /// let fifo = directory.path().join("fifo");
+    /// mkfifo(&fifo, Mode::S_IRWXU)?;
+    /// // This doesn't wait until somebody writes to it.
+    /// let file = FileHandle::options().read(true).custom_flags(libc::O_NONBLOCK).open(&fifo)?;
+    /// assert_eq!(file.kind(), FileKind::Fifo);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn custom_flags(&mut self, flags: i32) -> &mut Self {
         self.custom_flags = flags;
         self

@@ -67,6 +67,20 @@ impl FilesBuilder {
     }
 
     /// How files are read; [`Policy::Automatic`] by default.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use reapool::{Dispatcher, Files, Policy};
+    ///
+    /// let dispatcher = Dispatcher::new()?;
+    /// // Other programs will read these files soon.
+    /// let files = Files::builder(&dispatcher).policy(Policy::Buffered).build()?;
+    /// let run = files.read(["Cargo.toml", "README.md"], |file| file.contents().len());
+    /// assert_eq!(run.filter(Result::is_ok).count(), 2);
+    /// assert_eq!(files.stats().direct, 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn policy(mut self, policy: Policy) -> Self {
         self.settings.policy = policy;
         self
@@ -98,6 +112,19 @@ impl FilesBuilder {
     }
 
     /// In which order results come; [`Order::Completion`] by default.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use reapool::{Dispatcher, Files, Order};
+    ///
+    /// let dispatcher = Dispatcher::new()?;
+    /// let files = Files::builder(&dispatcher).order(Order::Input).build()?;
+    /// let run = files.read(["README.md", "gone", "Cargo.toml"], |file| file.contents().len());
+    /// let indexes = run.map(|result| result.map_or_else(|error| error.index, |done| done.index));
+    /// assert!(indexes.eq(0..3));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn order(mut self, order: Order) -> Self {
         self.settings.order = order;
         self
@@ -153,6 +180,22 @@ impl FilesBuilder {
 
     /// How many bytes the buffers of all files together may have; 64 MiB by default. Chunks that
     /// the user keeps are included.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use reapool::{Dispatcher, Files};
+    ///
+    /// let dispatcher = Dispatcher::new()?;
+    /// // Smaller chunks do with less memory.
+    /// let files = Files::builder(&dispatcher).memory(4 << 20).chunk(64 << 10).build()?;
+    /// let run = files.read(["Cargo.toml", "README.md"], |file| file.contents().len());
+    /// assert_eq!(run.filter(Result::is_ok).count(), 2);
+    ///
+    /// let error = Files::builder(&dispatcher).memory(4096).build().unwrap_err();
+    /// assert!(error.to_string().starts_with("memory can't be 4096: "));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn memory(mut self, bytes: usize) -> Self {
         self.settings.memory = bytes;
         self
@@ -162,6 +205,27 @@ impl FilesBuilder {
     /// multiple of 4096, or of what direct I/O on the file needs if that is more. As long as the
     /// page cache has what comes next, one read asks for no more than 256 KiB, which stay in a
     /// core's cache until the callback has seen them.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use reapool::{Dispatcher, Files};
+    ///
+    /// let (directory, dispatcher) = (tempfile::tempdir()?, Dispatcher::new()?);
+    /// let path = directory.path().join("zeros");
+    /// std::fs::write(&path, vec![0; 1 << 20])?;
+    /// let files = Files::builder(&dispatcher).chunk(64 << 10).build()?;
+    /// let mut run = files.stream(
+    ///     [path],
+    ///     |_file| Vec::new(),
+    ///     |lens, chunk| lens.push(chunk.len()),
+    ///     |lens, _file| lens,
+    /// );
+    /// let lens = run.next().unwrap()?.value;
+    /// assert!(lens.iter().all(|&len| len <= 64 << 10));
+    /// assert_eq!(lens.iter().sum::<usize>(), 1 << 20);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn chunk(mut self, bytes: usize) -> Self {
         self.settings.chunk = bytes;
         self
@@ -169,12 +233,50 @@ impl FilesBuilder {
 
     /// How many bytes of one file, at most, are being read or wait for the user's callback at a
     /// time; 4 MiB by default, and at least one chunk.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use reapool::{Dispatcher, Files};
+    ///
+    /// let dispatcher = Dispatcher::new()?;
+    /// // For a few huge files on a fast device: of each, up to eight chunks are on their way.
+    /// let files = Files::builder(&dispatcher)
+    ///     .chunk(4 << 20)
+    ///     .read_ahead(32 << 20)
+    ///     .memory(256 << 20)
+    ///     .build()?;
+    /// let mut run = files.stream(
+    ///     ["Cargo.toml"],
+    ///     |_file| blake3::Hasher::new(),
+    ///     |hasher, chunk| {
+    ///         hasher.update(&chunk);
+    ///     },
+    ///     |hasher, _file| hasher.finalize(),
+    /// );
+    /// assert_eq!(run.next().unwrap()?.value, blake3::hash(&std::fs::read("Cargo.toml")?));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn read_ahead(mut self, bytes: usize) -> Self {
         self.settings.read_ahead = bytes;
         self
     }
 
     /// How many files, at most, are in progress at a time; 256 by default.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use reapool::{Dispatcher, Files};
+    ///
+    /// let dispatcher = Dispatcher::new()?;
+    /// // One after the other, on a disk that would have to seek.
+    /// let files = Files::builder(&dispatcher).files_at_once(1).build()?;
+    /// let run = files.read(std::fs::read_dir("src/reader")?, |file| file.contents().len());
+    /// let indexes: Vec<_> = run.filter_map(Result::ok).map(|done| done.index).collect();
+    /// assert!(indexes.len() > 3 && indexes.is_sorted());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn files_at_once(mut self, files: usize) -> Self {
         self.settings.files_at_once = files;
         self
@@ -183,6 +285,23 @@ impl FilesBuilder {
     /// How many files each run has open at a time, at most; 1024 by default. It is lowered to the
     /// process's limit (`RLIMIT_NOFILE`, soft), less some that are left to the rest of the program.
     /// [`files_at_once`](Self::files_at_once) is lowered to it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use reapool::{Dispatcher, Files};
+    ///
+    /// let dispatcher = Dispatcher::new()?;
+    /// // Of many small files on a network, as many at a time as the process may open.
+    /// let files = Files::builder(&dispatcher)
+    ///     .open_files(usize::MAX)
+    ///     .files_at_once(usize::MAX)
+    ///     .results(1 << 16)
+    ///     .build()?;
+    /// let run = files.read(std::fs::read_dir("src/writer")?, |file| file.contents().len());
+    /// assert_eq!(run.filter(Result::is_err).count(), 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn open_files(mut self, files: usize) -> Self {
         self.settings.open_files = files;
         self
@@ -190,6 +309,21 @@ impl FilesBuilder {
 
     /// How many files, at most, are in progress or have a result that was not taken; 4096 by
     /// default. With [`Order::Input`], as many results can wait for one slow file.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use reapool::{Dispatcher, Files};
+    ///
+    /// let dispatcher = Dispatcher::new()?;
+    /// // The values are large, so there are to be no more than two of them.
+    /// let files = Files::builder(&dispatcher).results(2).build()?;
+    /// let mut run = files.read(std::fs::read_dir("src/reader")?, |file| file.contents().to_vec());
+    /// let first = run.next().unwrap()?;
+    /// assert_eq!(first.value.len() as u64, first.bytes);
+    /// assert!(run.progress().snapshot().done <= 3, "the run doesn't go on before it is taken");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn results(mut self, files: usize) -> Self {
         self.settings.results = files;
         self
@@ -197,12 +331,40 @@ impl FilesBuilder {
 
     /// The largest file that [`Files::read`](crate::Files::read) takes, in bytes; 16 MiB by
     /// default, or a quarter of [`memory`](Self::memory) if that is less.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use reapool::{Dispatcher, FileErrorKind, Files};
+    ///
+    /// let dispatcher = Dispatcher::new()?;
+    /// let files = Files::builder(&dispatcher).whole_limit(1000).build()?;
+    /// let error = files.read(["Cargo.toml"], |_file| ()).next().unwrap().unwrap_err();
+    /// assert_eq!(error.kind(), FileErrorKind::TooLarge);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn whole_limit(mut self, bytes: usize) -> Self {
         self.settings.whole_limit = Some(bytes);
         self
     }
 
     /// How [`Files::convert`](crate::Files::convert) writes its targets.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::io;
+    /// use reapool::{Dispatcher, Files, Targets};
+    ///
+    /// let (directory, dispatcher) = (tempfile::tempdir()?, Dispatcher::new()?);
+    /// let targets = Targets::new().memory(16 << 20);
+    /// let files = Files::builder(&dispatcher).targets(targets).build()?;
+    /// let copy = directory.path().join("copy");
+    /// let run = files.convert([("Cargo.toml", copy.clone())], io::copy);
+    /// assert_eq!(run.filter(Result::is_ok).count(), 1);
+    /// assert_eq!(std::fs::read(copy)?, std::fs::read("Cargo.toml")?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn targets(mut self, targets: Targets) -> Self {
         self.settings.targets = targets;
         self

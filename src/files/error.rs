@@ -10,6 +10,21 @@ use crate::files::paths::IndexedPath;
 use crate::streams::error::{Halt, StreamError};
 
 /// The operation on a file that failed.
+///
+/// # Examples
+///
+/// ```
+/// use std::io;
+/// use reapool::{Dispatcher, FileOperation, Files, Order};
+///
+/// let dispatcher = Dispatcher::new()?;
+/// let files = Files::builder(&dispatcher).order(Order::Input).build()?;
+/// let target = "no/such/directory/copy";
+/// let run = files.convert([("gone", target), ("Cargo.toml", target)], io::copy);
+/// let operations = run.filter_map(Result::err).map(|error| error.operation);
+/// assert!(operations.eq([FileOperation::Open, FileOperation::Create]));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FileOperation {
@@ -47,6 +62,25 @@ impl fmt::Display for FileOperation {
 }
 
 /// The kinds of [`FileError`].
+///
+/// # Examples
+///
+/// ```
+/// use std::path::Path;
+/// use reapool::{Dispatcher, FileErrorKind, Files};
+///
+/// let dispatcher = Dispatcher::new()?;
+/// let run = Files::new(&dispatcher)?.read(["Cargo.toml", "src", "gone"], |_file| ());
+/// let mut failed = Vec::new();
+/// for error in run.filter_map(Result::err) {
+///     match error.kind() {
+///         FileErrorKind::NotAFile => {} // there may be directories among the paths
+///         _ => failed.push(error.path),
+///     }
+/// }
+/// assert_eq!(failed, [Path::new("gone")]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FileErrorKind {

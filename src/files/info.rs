@@ -14,6 +14,26 @@ use crate::files::chunk::Chunk;
 use crate::files::paths::IndexedPath;
 
 /// A file of a run, as the user's callbacks see it. Clones share one allocation.
+///
+/// # Examples
+///
+/// ```
+/// use reapool::{Dispatcher, Files};
+///
+/// let dispatcher = Dispatcher::new()?;
+/// let run = Files::new(&dispatcher)?.stream(
+///     ["Cargo.toml"],
+///     |file| Vec::with_capacity(file.metadata().size as usize),
+///     |bytes, chunk| bytes.extend_from_slice(&chunk),
+///     |bytes, file| (file.clone(), bytes),
+/// );
+/// for result in run {
+///     let (file, bytes) = result?.value;
+///     assert_eq!(bytes, std::fs::read(file.path())?);
+///     assert_eq!(file.index(), 0);
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct FileInfo {
     facts: Arc<Facts>,
@@ -70,6 +90,20 @@ impl FileInfo {
 /// A file that has been read whole, as the callback given to [`Files::read`](crate::Files::read)
 /// gets it. Its memory goes back when it is dropped. It can be the buffer of a
 /// [`Job::write`](crate::Job::write), which writes the contents.
+///
+/// # Examples
+///
+/// ```
+/// use reapool::{Dispatcher, Files};
+///
+/// let dispatcher = Dispatcher::new()?;
+/// for result in Files::new(&dispatcher)?.read(["Cargo.toml"], |file| file) {
+///     let file = result?.value;
+///     assert_eq!(file.contents(), std::fs::read(file.path())?);
+///     assert_eq!(file.contents().len() as u64, file.metadata().size);
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct WholeFile {
     info: FileInfo,
@@ -102,6 +136,21 @@ impl WholeFile {
     }
 
     /// All bytes of the file.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use reapool::{Dispatcher, Files};
+    ///
+    /// let dispatcher = Dispatcher::new()?;
+    /// let run = Files::new(&dispatcher)?.read(["Cargo.toml"], |file| {
+    ///     std::str::from_utf8(file.contents()).map(|text| text.lines().count())
+    /// });
+    /// for result in run {
+    ///     assert!(result?.value? > 50);
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn contents(&self) -> &[u8] {
         self.contents.as_deref().unwrap_or_default()

@@ -203,11 +203,38 @@ impl Files {
     /// # Errors
     ///
     /// As for [`FilesBuilder::build`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use reapool::{Dispatcher, Files};
+    ///
+    /// let dispatcher = Dispatcher::new()?;
+    /// let files = Files::new(&dispatcher)?;
+    /// for directory in ["src/reader", "src/writer"] {
+    ///     let run = files.read(std::fs::read_dir(directory)?, |file| file.contents().len());
+    ///     assert_eq!(run.filter(Result::is_err).count(), 0);
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn new(dispatcher: &Dispatcher) -> Result<Self, FilesError> {
         Self::builder(dispatcher).build()
     }
 
     /// A builder with the default settings, for reading on this dispatcher's workers.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use reapool::{Dispatcher, Files};
+    ///
+    /// let dispatcher = Dispatcher::new()?;
+    /// // In the background, with little memory, and with most of the device left to others.
+    /// let files = Files::builder(&dispatcher).memory(16 << 20).files_at_once(2).build()?;
+    /// let run = files.read(["Cargo.toml", "README.md"], |file| blake3::hash(file.contents()));
+    /// assert_eq!(run.filter(Result::is_ok).count(), 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn builder(dispatcher: &Dispatcher) -> FilesBuilder {
         FilesBuilder::new(dispatcher)
     }
@@ -394,6 +421,22 @@ impl Files {
     }
 
     /// The counters of all runs so far.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use reapool::{Dispatcher, Files};
+    ///
+    /// let dispatcher = Dispatcher::new()?;
+    /// let files = Files::new(&dispatcher)?;
+    /// for _ in 0..2 {
+    ///     let run = files.read(["Cargo.toml", "gone"], |file| file.contents().len());
+    ///     assert_eq!(run.filter(Result::is_ok).count(), 1);
+    /// }
+    /// let stats = files.stats();
+    /// assert_eq!(stats.opened_cached + stats.opened_blocking, 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn stats(&self) -> FilesStats {
         self.shared.counters.snapshot(self.shared.budget.waits())

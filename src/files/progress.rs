@@ -32,6 +32,21 @@ pub struct FilesProgress {
 }
 
 /// How far a run's iterator of paths has come.
+///
+/// # Examples
+///
+/// ```
+/// use reapool::{Dispatcher, Files, Listing};
+///
+/// let dispatcher = Dispatcher::new()?;
+/// let paths = std::iter::repeat("Cargo.toml");
+/// let mut run = Files::new(&dispatcher)?.read(paths, |file| file.contents().len());
+/// assert_eq!(run.progress().snapshot().listing, Listing::Ongoing);
+/// run.stopper().stop();
+/// run.by_ref().for_each(drop);
+/// assert_eq!(run.progress().snapshot().listing, Listing::Stopped);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Listing {
@@ -49,6 +64,22 @@ pub enum Listing {
 }
 
 /// The numbers of a run at one moment. They are read one after the other while the run goes on.
+///
+/// # Examples
+///
+/// ```
+/// use reapool::{Dispatcher, Files, Listing};
+///
+/// let dispatcher = Dispatcher::new()?;
+/// let run = Files::new(&dispatcher)?.read(["Cargo.toml", "gone"], |file| file.contents().len());
+/// let progress = run.progress();
+/// run.for_each(drop);
+/// let now = progress.snapshot();
+/// let or_more = if now.listing == Listing::Ongoing { " or more" } else { "" };
+/// let line = format!("{} of {}{or_more} files, {} failed", now.done, now.found, now.failed);
+/// assert_eq!(line, "1 of 2 files, 1 failed");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct FilesProgressSnapshot {
@@ -148,6 +179,21 @@ impl FilesProgress {
     }
 
     /// The numbers at this moment.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use reapool::{Dispatcher, Files};
+    ///
+    /// let dispatcher = Dispatcher::new()?;
+    /// let run = Files::new(&dispatcher)?.read(["Cargo.toml"], |file| file.contents().len());
+    /// let progress = run.progress();
+    /// for result in run {
+    ///     assert_eq!(progress.snapshot().bytes, result?.bytes);
+    /// }
+    /// assert!(progress.snapshot().finished);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn snapshot(&self) -> FilesProgressSnapshot {
         let counts = &*self.counts;

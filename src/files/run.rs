@@ -60,6 +60,25 @@ pub(crate) trait RunControl<T>: Send + Sync {
 ///
 /// A run also stands still while the waiting code keeps chunks of this run that use up all of its
 /// memory.
+///
+/// # Examples
+///
+/// ```
+/// use reapool::{Dispatcher, Files};
+///
+/// let dispatcher = Dispatcher::new()?;
+/// let run = Files::new(&dispatcher)?.read(["Cargo.toml", "gone"], |file| file.contents().len());
+/// let (mut bytes, mut failed) = (0, Vec::new());
+/// for result in run {
+///     match result {
+///         Ok(done) => bytes += done.value,
+///         Err(error) => failed.push(error.path),
+///     }
+/// }
+/// assert_eq!(bytes as u64, std::fs::metadata("Cargo.toml")?.len());
+/// assert_eq!(failed, [std::path::Path::new("gone")]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[must_use = "a run goes on only while its results are taken"]
 pub struct FilesRun<T> {
     control: Arc<dyn RunControl<T>>,
@@ -108,6 +127,23 @@ impl<T> FilesRun<T> {
     }
 
     /// Tells how far the run has come: from any thread, and also after the run was dropped.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use reapool::{Dispatcher, Files};
+    ///
+    /// let dispatcher = Dispatcher::new()?;
+    /// let mut run = Files::new(&dispatcher)?.read(["Cargo.toml", "README.md"], |_file| ());
+    /// let progress = run.progress();
+    /// for taken in 1..=2 {
+    ///     run.next().unwrap()?;
+    ///     assert!(progress.snapshot().done >= taken);
+    /// }
+    /// drop(run);
+    /// assert_eq!(progress.snapshot().done, 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn progress(&self) -> FilesProgress {
         self.control.progress()
@@ -116,6 +152,25 @@ impl<T> FilesRun<T> {
 
 impl<T: 'static> FilesRun<T> {
     /// A handle that stops this run from any thread.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use reapool::{Dispatcher, FileErrorKind, Files};
+    ///
+    /// let dispatcher = Dispatcher::new()?;
+    /// let paths = ["gone"].into_iter().chain(std::iter::repeat("Cargo.toml"));
+    /// let run = Files::new(&dispatcher)?.read(paths, |file| file.contents().len());
+    /// let stopper = run.stopper();
+    /// let mut failures = 0;
+    /// for error in run.filter_map(Result::err) {
+    ///     // After the first failure, the run ends.
+    ///     stopper.stop();
+    ///     failures += u32::from(error.kind() != FileErrorKind::Stopped);
+    /// }
+    /// assert_eq!(failures, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn stopper(&self) -> FilesStopper {
         let control = Arc::downgrade(&self.control);
@@ -154,6 +209,25 @@ impl<T> fmt::Debug for FilesRun<T> {
 }
 
 /// Stops a [`FilesRun`] from any thread: from a signal's thread, a timer's, or a callback.
+///
+/// # Examples
+///
+/// ```
+/// use std::thread;
+/// use reapool::{Dispatcher, FileErrorKind, Files};
+///
+/// let dispatcher = Dispatcher::new()?;
+/// let paths = std::iter::repeat("Cargo.toml");
+/// let run = Files::new(&dispatcher)?.read(paths, |file| file.contents().len());
+/// let stopper = run.stopper();
+/// let other = thread::spawn(move || stopper.stop());
+/// // These are all the results that there are.
+/// for error in run.filter_map(Result::err) {
+///     assert_eq!(error.kind(), FileErrorKind::Stopped);
+/// }
+/// # other.join().unwrap();
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 pub struct FilesStopper {
     stop: Arc<dyn Fn() + Send + Sync>,
@@ -177,6 +251,22 @@ impl fmt::Debug for FilesStopper {
 }
 
 /// A file that was read to its end, and the value that the user's callback returned for it.
+///
+/// # Examples
+///
+/// ```
+/// use std::path::Path;
+/// use reapool::{Dispatcher, Files};
+///
+/// let dispatcher = Dispatcher::new()?;
+/// let files = Files::new(&dispatcher)?;
+/// let mut run = files.read(["Cargo.toml"], |file| blake3::hash(file.contents()));
+/// let done = run.next().unwrap()?;
+/// assert_eq!((done.index, &*done.path), (0, Path::new("Cargo.toml")));
+/// assert_eq!(done.value, blake3::hash(&std::fs::read("Cargo.toml")?));
+/// assert_eq!(done.bytes, done.size, "all of it was read");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Processed<T> {

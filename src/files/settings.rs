@@ -37,6 +37,19 @@ impl Settings {
 }
 
 /// How files are read: with direct I/O or through the page cache.
+///
+/// # Examples
+///
+/// ```
+/// use reapool::{Dispatcher, Files, Policy};
+///
+/// let dispatcher = Dispatcher::new()?;
+/// let files = Files::builder(&dispatcher).policy(Policy::Direct).build()?;
+/// let mut run = files.read(["/proc/version"], |file| file.contents().len());
+/// let done = run.next().unwrap()?;
+/// assert!(done.value > 0 && done.fallback.is_some(), "there is no direct I/O in /proc");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Policy {
@@ -53,6 +66,21 @@ pub enum Policy {
 }
 
 /// In which order results come.
+///
+/// # Examples
+///
+/// ```
+/// use std::path::Path;
+/// use reapool::{Dispatcher, Files, Order};
+///
+/// let dispatcher = Dispatcher::new()?;
+/// let files = Files::builder(&dispatcher).order(Order::Input).build()?;
+/// let paths = ["README.md", "Cargo.toml", "src/lib.rs"];
+/// for (path, result) in paths.iter().zip(files.read(paths, |file| file.contents().len())) {
+///     assert_eq!(result?.path, Path::new(path));
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Order {

@@ -6,6 +6,20 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::file::access::Access;
 
 /// Counters of a [`Files`](crate::Files), over all its runs.
+///
+/// # Examples
+///
+/// ```
+/// use reapool::{Dispatcher, Files};
+///
+/// let dispatcher = Dispatcher::new()?;
+/// let files = Files::new(&dispatcher)?;
+/// let run = files.read(["Cargo.toml", "README.md", "gone"], |file| file.contents().len());
+/// assert_eq!(run.filter(Result::is_ok).count(), 2);
+/// let stats = files.stats();
+/// assert_eq!(stats.direct + stats.cached + stats.buffered, 2);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FilesStats {

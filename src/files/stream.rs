@@ -47,6 +47,25 @@ pub struct FilesStream<T> {
 
 impl<T> FilesRun<T> {
     /// Gives the results to a task, which waits for them without blocking a thread.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use reapool::{Dispatcher, Files};
+    ///
+    /// let dispatcher = Dispatcher::new()?;
+    /// let run = Files::new(&dispatcher)?.read(["Cargo.toml", "README.md"], |_file| ());
+    /// let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+    /// let done = runtime.block_on(async {
+    ///     let (mut results, mut done) = (run.into_stream(), 0);
+    ///     while let Some(Ok(_)) = results.next().await {
+    ///         done += 1;
+    ///     }
+    ///     done
+    /// });
+    /// assert_eq!(done, 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn into_stream(self) -> FilesStream<T> {
         FilesStream { run: self }
     }
@@ -54,6 +73,23 @@ impl<T> FilesRun<T> {
 
 impl<T> FilesStream<T> {
     /// The next result; `None` when there are no more, and in a forked child.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use futures::{FutureExt, executor::block_on};
+    /// use reapool::{Dispatcher, Files};
+    ///
+    /// let dispatcher = Dispatcher::new()?;
+    /// let run = Files::new(&dispatcher)?.read(["Cargo.toml"], |file| file.contents().len());
+    /// let mut results = run.into_stream();
+    /// // If there is none yet, this future is dropped, and the next one has the result.
+    /// let early = results.next().now_or_never();
+    /// let result = early.unwrap_or_else(|| block_on(results.next()));
+    /// assert!(result.unwrap()?.value > 1000);
+    /// assert!(block_on(results.next()).is_none());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[expect(clippy::should_implement_trait, reason = "as in `StreamExt` of the crate futures")]
     pub fn next(&mut self) -> NextFile<'_, T> {
         NextFile { run: &mut self.run, waits: false }
@@ -66,6 +102,21 @@ impl<T> FilesStream<T> {
     }
 
     /// Tells how far the run has come: from any thread, and also after the run was dropped.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use reapool::{Dispatcher, Files};
+    ///
+    /// let dispatcher = Dispatcher::new()?;
+    /// let run = Files::new(&dispatcher)?.read(["Cargo.toml", "gone"], |_file| ());
+    /// let mut results = run.into_stream();
+    /// let progress = results.progress();
+    /// futures::executor::block_on(async { while results.next().await.is_some() {} });
+    /// let end = progress.snapshot();
+    /// assert_eq!((end.done, end.failed), (1, 1));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn progress(&self) -> FilesProgress {
         self.run.progress()
@@ -74,6 +125,25 @@ impl<T> FilesStream<T> {
 
 impl<T: 'static> FilesStream<T> {
     /// A handle that stops this run from any thread.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use reapool::{Dispatcher, Files, Listing};
+    ///
+    /// let dispatcher = Dispatcher::new()?;
+    /// let paths = std::iter::repeat("Cargo.toml");
+    /// let run = Files::new(&dispatcher)?.read(paths, |file| file.contents().len());
+    /// let mut results = run.into_stream();
+    /// let stopper = results.stopper();
+    /// futures::executor::block_on(async {
+    ///     while results.next().await.is_some() {
+    ///         stopper.stop();
+    ///     }
+    /// });
+    /// assert_eq!(results.progress().snapshot().listing, Listing::Stopped);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn stopper(&self) -> FilesStopper {
         self.run.stopper()

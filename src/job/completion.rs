@@ -100,12 +100,41 @@ impl<B, H> Completion<B, H> {
     }
 
     /// Whether the operation succeeded with fewer bytes than were asked for.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use reapool::{Dispatcher, FileHandle, Job};
+    ///
+    /// let dispatcher = Dispatcher::new()?;
+    /// let file = FileHandle::open_buffered("Cargo.toml")?;
+    /// let job = Job::read(&file, vec![0; 100], file.size()? - 3, |done| done);
+    /// let done = dispatcher.run(job)?;
+    /// assert!(done.is_short() && !done.is_eof());
+    /// assert_eq!((done.transferred, done.requested), (3, 100));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn is_short(&self) -> bool {
         self.operation.transfers() && self.result.is_ok() && self.transferred < self.requested
     }
 
     /// Whether a read asked for bytes and got none, because the file ends there.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use reapool::{Dispatcher, FileHandle, Job};
+    ///
+    /// let dispatcher = Dispatcher::new()?;
+    /// let file = FileHandle::open_buffered("Cargo.toml")?;
+    /// let end = file.size()?;
+    /// for (offset, is_eof) in [(0, false), (end - 1, false), (end, true)] {
+    ///     let job = Job::read(&file, vec![0; 100], offset, |done| done.is_eof());
+    ///     assert_eq!(dispatcher.run(job)?, is_eof);
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn is_eof(&self) -> bool {
         let ended = match &self.result {
@@ -169,6 +198,24 @@ impl<B> Completion<B, BorrowedFile<'_>> {
     ///
     /// If `result` is an error, an [`OperationError`] that names operation, length, offset and
     /// file. The buffer is dropped.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::error::Error;
+    /// use reapool::{Dispatcher, ScopedJob};
+    ///
+    /// let (dispatcher, file) = (Dispatcher::new()?, std::fs::File::open("Cargo.toml")?);
+    /// let mut head = [0; 9];
+    /// let count = dispatcher.scope(|scope| {
+    ///     let job = ScopedJob::read(&file, &mut head, 0, |done| {
+    ///         done.into_success().map(|(count, _)| count)
+    ///     });
+    ///     Ok::<_, Box<dyn Error>>(scope.spawn(job)?.join()??)
+    /// })??;
+    /// assert_eq!((count, &head), (9, b"[package]"));
+    /// # Ok::<(), Box<dyn Error>>(())
+    /// ```
     pub fn into_success(self) -> Result<(usize, B), OperationError> {
         self.success_of(BorrowedFile::handle)
     }
@@ -178,6 +225,21 @@ impl<B: IoBuf, H> Completion<B, H> {
     /// The bytes that were transferred; of a [range](crate::Job::read_range) those of the range.
     /// There are none if the operation failed, unless it was [exact](crate::Job::exact) and did a
     /// part.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use reapool::{Dispatcher, FileHandle, Job};
+    ///
+    /// let dispatcher = Dispatcher::new()?;
+    /// let file = FileHandle::open_buffered("Cargo.toml")?;
+    /// // The length of a boxed array doesn't tell how much was read.
+    /// let job = Job::read(&file, Box::new([0; 1 << 16]), 0, |done| {
+    ///     done.data().iter().filter(|&&byte| byte == b'\n').count()
+    /// });
+    /// assert_eq!(dispatcher.run(job)?, std::fs::read_to_string("Cargo.toml")?.lines().count());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn data(&self) -> &[u8] {
         let bytes = self.buffer.as_bytes();
@@ -190,6 +252,22 @@ impl<B: IoBuf, H> Completion<B, H> {
 /// It is shown as one line. Characters of the path that a terminal would obey, or that would end
 /// the line, are escaped. `?` turns it into an [`io::Error`] of the same kind, which is shown in
 /// the same way and has this error inside.
+///
+/// # Examples
+///
+/// ```
+/// use std::io::{self, ErrorKind};
+/// use reapool::{Dispatcher, FileHandle, Job};
+///
+/// let dispatcher = Dispatcher::new()?;
+/// let file = FileHandle::open_buffered("Cargo.toml")?;
+/// let job = Job::read(&file, vec![0; 1 << 16], 0, |done| done.into_success()).exact();
+/// let error = dispatcher.run(job)?.unwrap_err();
+/// assert_eq!((error.requested, error.transferred as u64), (1 << 16, file.size()?));
+/// assert_eq!(error.path, Some(std::fs::canonicalize("Cargo.toml")?));
+/// assert_eq!(io::Error::from(error).kind(), ErrorKind::UnexpectedEof);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct OperationError {

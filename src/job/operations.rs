@@ -20,6 +20,20 @@ impl<R: Send + 'static> Job<R> {
     /// A read of a pipe, socket or terminal never waits, as it would do so during the submission.
     /// Where there is nothing to read the result is `EAGAIN`, or `EOPNOTSUPP` if the kernel can't
     /// tell without waiting. [Poll](Self::poll) first.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use reapool::{AlignedBuf, Dispatcher, FileHandle, Job};
+    ///
+    /// let dispatcher = Dispatcher::new()?;
+    /// let file = FileHandle::open_direct_or_buffered("Cargo.toml")?;
+    /// let job = Job::read(&file, AlignedBuf::zeroed(4096), 0, |done| done.into_success());
+    /// let (count, buffer) = dispatcher.run(job)??;
+    /// assert_eq!(count, buffer.len());
+    /// assert!(buffer.starts_with(b"[package]"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn read<B, F>(file: impl Into<FileHandle>, buffer: B, offset: u64, callback: F) -> Self
     where
         B: IoBufMut + 'static,
@@ -81,6 +95,20 @@ impl<R: Send + 'static> Job<R> {
     /// terminals are never waited for, as with [`read`](Self::read). A pipe or socket that nobody
     /// reads any more is an error of the job, `EPIPE`. There is no `SIGPIPE`, whichever thread
     /// submits the job.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use reapool::{Dispatcher, FileHandle, Job};
+    ///
+    /// let (dispatcher, directory) = (Dispatcher::new()?, tempfile::tempdir()?);
+    /// let path = directory.path().join("greeting");
+    /// let file = FileHandle::options().write(true).create_new(true).open(&path)?;
+    /// let job = Job::write(&file, b"hello".to_vec(), 0, |done| done.into_success()).exact();
+    /// let (count, buffer) = dispatcher.run(job)??;
+    /// assert_eq!((count, std::fs::read(&path)?), (5, buffer));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn write<B, F>(file: impl Into<FileHandle>, buffer: B, offset: u64, callback: F) -> Self
     where
         B: IoBuf + 'static,
@@ -92,6 +120,21 @@ impl<R: Send + 'static> Job<R> {
 
     /// Reads into several buffers, filling each before the next, like preadv(2). The kernel takes
     /// at most 1024 buffers and answers `EINVAL` to more.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use reapool::{Dispatcher, FileHandle, Job};
+    ///
+    /// let dispatcher = Dispatcher::new()?;
+    /// let file = FileHandle::open_buffered("Cargo.toml")?;
+    /// let lines = vec![vec![0; 10], vec![0; 17]];
+    /// let job = Job::read_vectored(&file, lines, 0, |done| done.into_success());
+    /// let (count, lines) = dispatcher.run(job)??;
+    /// assert_eq!(count, 27);
+    /// assert_eq!(lines, [&b"[package]\n"[..], b"name = \"reapool\"\n"]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn read_vectored<B, F>(
         file: impl Into<FileHandle>,
         buffers: Vec<B>,
@@ -108,6 +151,20 @@ impl<R: Send + 'static> Job<R> {
 
     /// Writes several buffers, one after the other, like pwritev(2). The kernel takes at most 1024
     /// buffers and answers `EINVAL` to more.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use reapool::{Dispatcher, FileHandle, Job};
+    ///
+    /// let (dispatcher, table) = (Dispatcher::new()?, tempfile::NamedTempFile::new()?);
+    /// let file = FileHandle::from(table.reopen()?);
+    /// let (head, row) = (b"name,size\n".to_vec(), b"Cargo.toml,5219\n".to_vec());
+    /// let job = Job::write_vectored(&file, vec![head, row], 0, |done| done.result).exact();
+    /// assert_eq!(dispatcher.run(job)??, 26);
+    /// assert_eq!(std::fs::read_to_string(table.path())?, "name,size\nCargo.toml,5219\n");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn write_vectored<B, F>(
         file: impl Into<FileHandle>,
         buffers: Vec<B>,
@@ -124,6 +181,20 @@ impl<R: Send + 'static> Job<R> {
 
     /// Makes the file's data and metadata durable, like fsync(2): everything written by operations
     /// that had *completed* when this job was submitted.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use reapool::{Dispatcher, FileHandle, Job, Operation};
+    ///
+    /// let (dispatcher, file) = (Dispatcher::new()?, FileHandle::from(tempfile::tempfile()?));
+    /// let write = Job::write(&file, "hello", 0, |done| done.into_success()).exact();
+    /// dispatcher.run(write)??;
+    /// // The write has completed, so this makes it durable.
+    /// let done = dispatcher.run(Job::sync_all(&file, |done| done))?;
+    /// assert_eq!((done.operation, done.result?), (Operation::SyncAll, 0));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn sync_all<F>(file: impl Into<FileHandle>, callback: F) -> Self
     where
         F: FnOnce(Completion<()>) -> R + Send + 'static,
@@ -133,6 +204,28 @@ impl<R: Send + 'static> Job<R> {
     }
 
     /// Makes the file's data durable, and the metadata that reading it needs, like fdatasync(2).
+    ///
+    /// # Examples
+    ///
+    /// An entry of a log, and a sync behind it:
+    ///
+    /// ```
+    /// use std::sync::mpsc;
+    /// use reapool::{Dispatcher, FileHandle, Job};
+    ///
+    /// let (dispatcher, log) = (Dispatcher::new()?, FileHandle::from(tempfile::tempfile()?));
+    /// let (submitter, (report, reports)) = (dispatcher.submitter(), mpsc::channel());
+    /// let write = Job::write(log, "entry\n", 0, move |done| match done.result {
+    ///     Ok(_) => {
+    ///         let sync = Job::sync_data(done.file, move |done| _ = report.send(done.result));
+    ///         submitter.submit(sync).expect("is not refused in a callback");
+    ///     }
+    ///     Err(error) => _ = report.send(Err(error)),
+    /// });
+    /// dispatcher.submit(write.exact())?;
+    /// assert_eq!(reports.recv()??, 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn sync_data<F>(file: impl Into<FileHandle>, callback: F) -> Self
     where
         F: FnOnce(Completion<()>) -> R + Send + 'static,

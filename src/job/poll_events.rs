@@ -53,6 +53,22 @@ impl PollEvents {
     }
 
     /// Whether all of `other` are among these.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::os::fd::OwnedFd;
+    /// use reapool::{Dispatcher, FileHandle, Job, PollEvents};
+    ///
+    /// let (dispatcher, (reader, writer)) = (Dispatcher::new()?, std::io::pipe()?);
+    /// drop(writer);
+    /// let pipe = FileHandle::from(OwnedFd::from(reader));
+    /// let job = Job::poll(pipe, PollEvents::READABLE, |done| done.result);
+    /// let events = PollEvents::from_result(dispatcher.run(job)??);
+    /// assert!(events.contains(PollEvents::HANG_UP), "the pipe is at its end");
+    /// assert!(!events.contains(PollEvents::HANG_UP | PollEvents::READABLE), "not both");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn contains(self, other: Self) -> bool {
         self.0 & other.0 == other.0

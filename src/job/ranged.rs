@@ -40,12 +40,41 @@ pub struct Ranged<B> {
 
 impl<B> Ranged<B> {
     /// The buffer itself, for another job. The bytes around the range are of the file too.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use reapool::{AlignedBuf, Dispatcher, FileHandle, Job};
+    ///
+    /// let dispatcher = Dispatcher::new()?;
+    /// let file = FileHandle::open_direct_or_buffered("Cargo.toml")?;
+    /// let job = Job::read_range(&file, AlignedBuf::zeroed(4096), 1, 7, |done| done.buffer);
+    /// let first = dispatcher.run(job)?;
+    /// let job = Job::read_range(&file, first.into_inner(), 10, 4, |done| done.buffer);
+    /// assert_eq!(&*dispatcher.run(job)?, b"name");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn into_inner(self) -> B {
         self.buffer
     }
 
     /// Where in the buffer the bytes are. It is empty if none were read.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use reapool::{AlignedBuf, Dispatcher, FileHandle, Job};
+    ///
+    /// let dispatcher = Dispatcher::new()?;
+    /// let file = FileHandle::open_direct_or_buffered("Cargo.toml")?;
+    /// let job = Job::read_range(&file, AlignedBuf::zeroed(4096), 1, 7, |done| done.buffer);
+    /// let ranged = dispatcher.run(job)?;
+    /// // On a direct file the read began before the range.
+    /// let start = (1 - file.span(1, 7).start) as usize;
+    /// assert_eq!(ranged.range(), start..start + 7);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn range(&self) -> Range<usize> {
         self.range.clone()

@@ -2,6 +2,24 @@
 //! one.
 
 /// The answer of [`JobHandle::cancel`](crate::JobHandle::cancel).
+///
+/// # Examples
+///
+/// ```
+/// use std::os::fd::OwnedFd;
+/// use reapool::{Cancel, Dispatcher, FileHandle, Job, PollEvents};
+///
+/// let dispatcher = Dispatcher::builder().depth(1).build()?;
+/// let (reader, _writer) = std::io::pipe()?;
+/// let pipe = FileHandle::from(OwnedFd::from(reader));
+/// let poll = dispatcher.spawn(Job::poll(pipe, PollEvents::READABLE, |done| done.result))?;
+/// let sum = dispatcher.spawn(Job::nop(|| 2 + 2))?; // waits for the poll's slot
+/// assert_eq!(sum.cancel(), Cancel::WillRun);
+/// assert_eq!(poll.cancel(), Cancel::Cancelled);
+/// dispatcher.drain()?;
+/// assert_eq!((sum.cancel(), sum.join()?), (Cancel::TooLate, 4));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Cancel {

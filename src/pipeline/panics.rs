@@ -10,6 +10,23 @@ use crate::sync::{Mutex, lock};
 use crate::unwind::{Payload, catch, discard, message};
 
 /// A callback's panic, as the [panic handler](crate::Builder::panic_handler) gets it.
+///
+/// # Examples
+///
+/// ```
+/// use std::sync::mpsc;
+/// use reapool::{CallbackPanic, Dispatcher, Job};
+///
+/// # std::panic::set_hook(Box::new(|_| ()));
+/// let (report, reports) = mpsc::channel();
+/// let handler = move |panic: &CallbackPanic<'_>| _ = report.send(panic.to_string());
+/// let dispatcher = Dispatcher::builder().panic_handler(handler).build()?;
+/// let file = std::fs::File::open("Cargo.toml")?;
+/// dispatcher.submit(Job::read(file, vec![0; 9], 64, |_| panic!("no such planet")))?;
+/// let line = "the callback of a read at offset 64 panicked: no such planet";
+/// assert_eq!(reports.recv()?, line);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct CallbackPanic<'a> {

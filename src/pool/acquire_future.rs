@@ -13,6 +13,28 @@ use super::shared::PoolShared;
 
 /// The future of [`BufferPool::acquire_async`](crate::BufferPool::acquire_async): resolves to a
 /// buffer.
+///
+/// # Examples
+///
+/// With a time limit:
+///
+/// ```
+/// use std::time::Duration;
+/// use reapool::BufferPool;
+/// use tokio::time::timeout;
+///
+/// let pool = BufferPool::builder().capacity(2 << 20).classes([2 << 20]).build()?;
+/// let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+/// runtime.block_on(async {
+///     let only = pool.acquire_async(4096).await?;
+///     assert!(timeout(Duration::from_millis(1), pool.acquire_async(4096)).await.is_err());
+///     assert_eq!(pool.stats().waiting, 0, "it has left the line");
+///     drop(only);
+///     assert_eq!(pool.acquire_async(4096).await?.capacity(), 2 << 20);
+///     Ok::<_, Box<dyn std::error::Error>>(())
+/// })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[must_use = "the buffer is acquired when the future is polled"]
 pub struct AcquireFuture {
     /// `None` once it has been ready.

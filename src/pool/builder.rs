@@ -64,6 +64,15 @@ impl PoolBuilder {
     /// Memory is mapped in slabs. A slab has 2 MiB, or, for buffers larger than that, one buffer
     /// rounded up to a multiple of 2 MiB. A rest of the capacity that is smaller than a slab is not
     /// used.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let pool = reapool::BufferPool::builder().capacity(5 << 20).build()?;
+    /// let buffers: Vec<_> = std::iter::from_fn(|| pool.try_acquire(1 << 20).ok()).collect();
+    /// assert_eq!(buffers.len(), 4, "in two slabs");
+    /// # Ok::<(), reapool::PoolBuildError>(())
+    /// ```
     pub fn capacity(mut self, bytes: usize) -> Self {
         self.capacity = bytes;
         self
@@ -74,12 +83,32 @@ impl PoolBuilder {
     /// They may be in any order, and are rounded up to multiples of 4096. Sizes that divide 2 MiB,
     /// and multiples of 2 MiB, use all of a slab, and their buffers are aligned to their size, up
     /// to 2 MiB. Other sizes leave the end of a slab unused.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let pool = reapool::BufferPool::builder().classes([256 << 10, 4096, 5000]).build()?;
+    /// assert_eq!(pool.classes(), [4096, 8192, 256 << 10]);
+    /// # Ok::<(), reapool::PoolBuildError>(())
+    /// ```
     pub fn classes(mut self, sizes: impl IntoIterator<Item = usize>) -> Self {
         self.classes = sizes.into_iter().collect();
         self
     }
 
     /// In which pages the pool has its memory; [`HugePages::Transparent`] by default.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use reapool::{BufferPool, HugePages};
+    ///
+    /// let pool = BufferPool::builder().huge_pages(HugePages::Off).build()?;
+    /// let mut buffer = pool.acquire(1 << 20)?;
+    /// buffer.resize(1 << 20); // touches it
+    /// assert_eq!(pool.huge_page_bytes()?, 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn huge_pages(mut self, huge_pages: HugePages) -> Self {
         self.huge_pages = huge_pages;
         self

@@ -68,6 +68,22 @@ impl fmt::Display for PoolBuildError {
 impl Error for PoolBuildError {}
 
 /// Why no buffer was acquired.
+///
+/// # Examples
+///
+/// ```
+/// use reapool::{AcquireError, BufferPool, Dispatcher, Job};
+///
+/// let dispatcher = Dispatcher::new()?;
+/// let pool = BufferPool::builder().capacity(2 << 20).classes([2 << 20]).build()?;
+/// let error = pool.acquire(3 << 20).unwrap_err();
+/// assert!(matches!(error, AcquireError::TooLarge { largest, .. } if largest == 2 << 20));
+///
+/// let (_only, handle) = (pool.acquire(4096)?, pool.clone());
+/// let error = dispatcher.run(Job::nop(move || handle.acquire(4096).unwrap_err()))?;
+/// assert!(matches!(error, AcquireError::InCallback));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum AcquireError {

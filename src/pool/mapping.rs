@@ -29,6 +29,19 @@ pub(crate) const HUGE_PAGE: usize = 2 << 20;
 ///
 /// A disk request is cut into segments of contiguous memory, and a device takes only so many
 /// segments at a time. 1 MiB in a huge page is one segment; in pages of 4 KiB it is 256.
+///
+/// # Examples
+///
+/// ```
+/// use reapool::{BufferPool, HugePages};
+///
+/// let pool = BufferPool::builder().huge_pages(HugePages::Explicit).build()?;
+/// let _buffer = pool.acquire(1 << 20)?;
+/// let stats = pool.stats();
+/// // Either the administrator has set one aside for the slab, or it goes without.
+/// assert_eq!(stats.explicit_slabs as u64 + stats.explicit_fallbacks, 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum HugePages {

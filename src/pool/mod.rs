@@ -113,6 +113,20 @@ impl BufferPool {
     /// # Errors
     ///
     /// As for [`acquire`](Self::acquire), and [`TimedOut`](AcquireError::TimedOut).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use reapool::{AcquireError, BufferPool};
+    ///
+    /// let pool = BufferPool::builder().capacity(2 << 20).classes([2 << 20]).build()?;
+    /// let (only, limit) = (pool.acquire(4096)?, Duration::from_millis(1));
+    /// assert!(matches!(pool.acquire_timeout(4096, limit), Err(AcquireError::TimedOut)));
+    /// drop(only);
+    /// assert!(pool.acquire_timeout(4096, limit).is_ok());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn acquire_timeout(&self, len: usize, limit: Duration) -> Result<PoolBuf, AcquireError> {
         self.acquire_until(len, Some(WaitLimit::after(limit)))
     }
@@ -256,6 +270,17 @@ impl BufferPool {
     }
 
     /// A snapshot of the counters. In a forked child all of them are 0.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let pool = reapool::BufferPool::builder().build()?;
+    /// let buffer = pool.acquire(4096)?;
+    /// assert_eq!((pool.stats().bytes_out, pool.stats().mapped), (4096, 2 << 20));
+    /// drop(buffer);
+    /// assert_eq!((pool.stats().bytes_out, pool.stats().mapped), (0, 2 << 20));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn stats(&self) -> PoolStats {
         self.shared.allocator().map(|allocator| allocator.stats()).unwrap_or_default()
@@ -279,6 +304,14 @@ impl BufferPool {
     }
 
     /// The sizes of the buffers, in bytes and in ascending order.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let pool = reapool::BufferPool::builder().build()?;
+    /// assert_eq!(pool.classes(), [4 << 10, 64 << 10, 1 << 20]);
+    /// # Ok::<(), reapool::PoolBuildError>(())
+    /// ```
     #[must_use]
     pub fn classes(&self) -> &[usize] {
         self.shared.sizes()

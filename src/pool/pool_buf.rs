@@ -91,6 +91,16 @@ impl PoolBuf {
 
     /// Shortens the buffer to `len` bytes; does nothing if it is no longer than that. The capacity
     /// stays as it is.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let mut buffer = reapool::BufferPool::builder().build()?.acquire(4096)?;
+    /// buffer.append(b"hello\n");
+    /// buffer.truncate(5);
+    /// assert_eq!((&*buffer, buffer.capacity()), (&b"hello"[..], 4096));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn truncate(&mut self, len: usize) {
         self.len = self.len.min(len);
     }
@@ -119,6 +129,16 @@ impl PoolBuf {
     /// # Panics
     ///
     /// If `len` is more than the capacity.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let mut buffer = reapool::BufferPool::builder().build()?.acquire(4096)?;
+    /// buffer.append(b"hello");
+    /// buffer.resize(512); // whole blocks, for a direct write
+    /// assert_eq!((buffer.len(), &buffer[4..6]), (512, &b"o\0"[..]));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn resize(&mut self, len: usize) {
         assert!(len <= self.capacity(), "{len} bytes in a buffer of {}", self.capacity());
         let old = self.len;

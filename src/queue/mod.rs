@@ -101,6 +101,19 @@ impl<T> CompletionQueue<T> {
     ///
     /// [`InvalidInput`](io::ErrorKind::InvalidInput) if the capacity is 0, and errors of
     /// eventfd(2), such as `EMFILE`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use reapool::CompletionQueue;
+    ///
+    /// let (sender, queue) = CompletionQueue::bounded(2)?;
+    /// sender.send("one")?;
+    /// sender.send("two")?;
+    /// assert!(sender.try_send("three").is_err());
+    /// assert_eq!((queue.len(), queue.capacity()), (2, 2));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn bounded(capacity: usize) -> io::Result<(QueueSender<T>, Self)> {
         if capacity == 0 {
             let reason = "a queue without room would never have a value";
@@ -118,6 +131,21 @@ impl<T> CompletionQueue<T> {
     ///   until there is one.
     /// - [`TryRecvError::Disconnected`] if there will be none, because all senders and permits are
     ///   gone. The descriptor stays readable.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::mpsc::TryRecvError;
+    /// use reapool::CompletionQueue;
+    ///
+    /// let (sender, queue) = CompletionQueue::bounded(10)?;
+    /// sender.send("one")?;
+    /// assert_eq!(queue.try_recv(), Ok("one"));
+    /// assert_eq!(queue.try_recv(), Err(TryRecvError::Empty));
+    /// drop(sender);
+    /// assert_eq!(queue.try_recv(), Err(TryRecvError::Disconnected));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn try_recv(&self) -> Result<T, TryRecvError> {
         self.shared.channel().map_or(Err(TryRecvError::Disconnected), Channel::try_recv)
     }
@@ -127,6 +155,20 @@ impl<T> CompletionQueue<T> {
     ///
     /// If it is dropped while there are values, the descriptor is readable, and there is an edge
     /// for edge-triggered waits.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use reapool::CompletionQueue;
+    ///
+    /// let (sender, queue) = CompletionQueue::bounded(10)?;
+    /// for number in 1..=5 {
+    ///     sender.send(number)?;
+    /// }
+    /// assert_eq!(queue.drain(3).collect::<Vec<_>>(), [1, 2, 3]);
+    /// assert_eq!(queue.drain(3).collect::<Vec<_>>(), [4, 5]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use = "values are taken by iterating"]
     pub fn drain(&self, most: usize) -> QueueDrain<'_, T> {
         QueueDrain { channel: self.shared.channel(), left: most }
@@ -147,6 +189,20 @@ impl<T> CompletionQueue<T> {
     /// How many values there are, together with those for which there is a
     /// [`QueuePermit`](sender::QueuePermit); 0 in a forked child. If all results are sent with
     /// permits, 0 says that none is left to wait for.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use reapool::CompletionQueue;
+    ///
+    /// let (sender, queue) = CompletionQueue::bounded(10)?;
+    /// let permit = sender.try_reserve()?;
+    /// assert_eq!((queue.len(), queue.outstanding()), (0, 1), "a value is on its way");
+    /// permit.send("one")?;
+    /// assert_eq!((queue.len(), queue.outstanding()), (1, 1));
+    /// assert_eq!((queue.try_recv()?, queue.outstanding()), ("one", 0));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn outstanding(&self) -> usize {
         self.shared.channel().map_or(0, Channel::outstanding)
@@ -154,6 +210,20 @@ impl<T> CompletionQueue<T> {
 
     /// Whether there are no values, and will be none: all senders and permits are gone. True in a
     /// forked child.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use reapool::CompletionQueue;
+    ///
+    /// let (sender, queue) = CompletionQueue::bounded(10)?;
+    /// sender.send("last")?;
+    /// drop(sender);
+    /// assert!(!queue.is_disconnected(), "there is a value left");
+    /// assert_eq!(queue.try_recv()?, "last");
+    /// assert!(queue.is_disconnected());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn is_disconnected(&self) -> bool {
         self.shared.channel().is_none_or(Channel::is_over)

@@ -47,6 +47,21 @@ impl<T> QueueSender<T> {
     /// # Errors
     ///
     /// The value comes back if the queue was dropped, also while this waits, and in a forked child.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use reapool::{CompletionQueue, Dispatcher, Job};
+    ///
+    /// let (dispatcher, (sender, queue)) = (Dispatcher::new()?, CompletionQueue::bounded(10)?);
+    /// for number in 1..=3 {
+    ///     let sender = sender.clone();
+    ///     dispatcher.submit(Job::nop(move || _ = sender.send(number * number)))?;
+    /// }
+    /// dispatcher.drain()?; // there is room for all values, so no callback waits
+    /// assert_eq!(queue.drain(10).sum::<u32>(), 14);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn send(&self, value: T) -> Result<(), SendError<T>> {
         match self.shared.channel() {
             Some(channel) => channel.send(value),
@@ -60,6 +75,20 @@ impl<T> QueueSender<T> {
     ///
     /// The value comes back if there is no room, and, as `Disconnected`, if the queue was dropped
     /// or this process is a forked child.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::mpsc::TrySendError;
+    /// use reapool::CompletionQueue;
+    ///
+    /// let (sender, queue) = CompletionQueue::bounded(1)?;
+    /// assert_eq!(sender.try_send("one"), Ok(()));
+    /// assert_eq!(sender.try_send("two"), Err(TrySendError::Full("two")));
+    /// drop(queue);
+    /// assert_eq!(sender.try_send("two"), Err(TrySendError::Disconnected("two")));
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn try_send(&self, value: T) -> Result<(), TrySendError<T>> {
         match self.shared.channel() {
             Some(channel) => channel.try_send(value),
@@ -74,6 +103,23 @@ impl<T> QueueSender<T> {
     /// # Errors
     ///
     /// As for [`try_send`](Self::try_send).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use reapool::{CompletionQueue, Dispatcher, Job};
+    ///
+    /// let (dispatcher, (sender, queue)) = (Dispatcher::new()?, CompletionQueue::bounded(1)?);
+    /// let file = std::fs::File::open("Cargo.toml")?;
+    /// let permit = sender.try_reserve()?;
+    /// assert!(sender.try_reserve().is_err(), "the only room is taken");
+    /// dispatcher.submit(Job::read(file, vec![0; 9], 0, move |done| {
+    ///     let _ = permit.send(done.buffer); // doesn't wait
+    /// }))?;
+    /// dispatcher.drain()?;
+    /// assert_eq!(queue.try_recv()?, b"[package]");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn try_reserve(&self) -> Result<QueuePermit<T>, TrySendError<()>> {
         let channel = self.shared.channel().ok_or(TrySendError::Disconnected(()))?;
         channel.try_reserve()?;
@@ -109,6 +155,20 @@ impl<T> fmt::Debug for QueueSender<T> {
 ///
 /// If it is dropped without sending, as in a callback that panics, it gives the room back and wakes
 /// the loop, which [finds one value fewer outstanding](crate::CompletionQueue::outstanding).
+///
+/// # Examples
+///
+/// ```
+/// use reapool::CompletionQueue;
+///
+/// let (sender, queue) = CompletionQueue::<u32>::bounded(10)?;
+/// let permit = sender.try_reserve()?;
+/// drop(sender);
+/// assert!(queue.outstanding() == 1 && !queue.is_disconnected());
+/// drop(permit); // as in a callback that panics
+/// assert!(queue.outstanding() == 0 && queue.is_disconnected());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[must_use = "the room is given back when this is dropped"]
 pub struct QueuePermit<T> {
     /// `None` once the value is sent.

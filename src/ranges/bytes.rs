@@ -17,6 +17,23 @@ use crate::pool::pool_buf::PoolBuf;
 /// It derefs to the bytes, and is `AsRef<[u8]>`: `bytes::Bytes::from_owner` takes it as it is. A
 /// clone shares the buffer, which is returned to its pool when the last one is dropped. It can be
 /// the buffer of a [`Job::write`](crate::Job::write).
+///
+/// # Examples
+///
+/// ```
+/// use reapool::{BufferPool, Dispatcher, FileHandle, ReadRanges};
+///
+/// let dispatcher = Dispatcher::new()?;
+/// let (submitter, pool) = (dispatcher.submitter(), BufferPool::builder().build()?);
+/// let file = FileHandle::open_buffered("Cargo.toml")?;
+/// let results = ReadRanges::new(&file, [1..8, 10..14]).spawn(&submitter, &pool)?.join()??;
+/// let name = bytes::Bytes::from_owner(results[1].clone());
+/// drop(results);
+/// assert_eq!((&name[..], pool.stats().buffers_out), (&b"name"[..], 1));
+/// drop(name);
+/// assert_eq!(pool.stats().buffers_out, 0);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Default)]
 pub struct RangeBytes {
     /// `None` if there are no bytes.

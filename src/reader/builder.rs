@@ -51,6 +51,19 @@ impl FileReaderBuilder {
 
     /// The longest read, in bytes; 1 MiB by default. It is rounded up to a multiple of 4096, or of
     /// the file's alignment.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::io::BufRead;
+    /// use reapool::{Dispatcher, FileReader};
+    ///
+    /// let dispatcher = Dispatcher::new()?;
+    /// let mut reader = FileReader::builder(&dispatcher).chunk(4096).open("Cargo.toml")?;
+    /// let len = reader.fill_buf()?.len();
+    /// assert!((1..=4096).contains(&len));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn chunk(mut self, bytes: usize) -> Self {
         self.chunk = bytes;
         self
@@ -59,12 +72,45 @@ impl FileReaderBuilder {
     /// How many bytes may be read ahead of the user; 4 MiB by default, at least one chunk. With the
     /// chunk that the user is at, and what buffers of 2 MiB leave over, this is the reader's
     /// memory. It is mapped when it is first needed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::io::Read;
+    /// use reapool::{Dispatcher, FileReader};
+    ///
+    /// let dispatcher = Dispatcher::new()?;
+    /// // For many readers at a time, with little memory each.
+    /// let builder = FileReader::builder(&dispatcher).chunk(64 << 10).read_ahead(64 << 10);
+    /// let (manifest, readme) = (builder.clone().open("Cargo.toml")?, builder.open("README.md")?);
+    /// let mut both = String::new();
+    /// manifest.chain(readme).read_to_string(&mut both)?;
+    /// let size = |path| std::fs::metadata(path).map(|metadata| metadata.len());
+    /// assert_eq!(both.len() as u64, size("Cargo.toml")? + size("README.md")?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn read_ahead(mut self, bytes: usize) -> Self {
         self.read_ahead = bytes;
         self
     }
 
     /// The bytes of the file that are read; all by default. The range may end behind the file.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::io::Read;
+    /// use reapool::{Dispatcher, FileReader};
+    ///
+    /// let dispatcher = Dispatcher::new()?;
+    /// let size = std::fs::metadata("Cargo.toml")?.len();
+    /// let mut end = Vec::new();
+    /// let reader = FileReader::builder(&dispatcher).range(size - 100..).open("Cargo.toml")?;
+    /// reader.take(1000).read_to_end(&mut end)?;
+    /// assert_eq!(end.len(), 100);
+    /// assert!(std::fs::read("Cargo.toml")?.ends_with(&end));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn range(mut self, range: impl RangeBounds<u64>) -> Self {
         let start = match range.start_bound() {
             Bound::Included(&start) => start,
@@ -85,6 +131,20 @@ impl FileReaderBuilder {
     /// # Errors
     ///
     /// [`OpenError`](crate::OpenError), as an [`io::Error`], and as for [`over`](Self::over).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::io::{BufRead, ErrorKind};
+    /// use reapool::{Dispatcher, FileReader};
+    ///
+    /// let dispatcher = Dispatcher::new()?;
+    /// let builder = FileReader::builder(&dispatcher);
+    /// let first = builder.clone().open("Cargo.toml")?.lines().next();
+    /// assert_eq!(first.unwrap()?, "[package]");
+    /// assert_eq!(builder.open("gone").unwrap_err().kind(), ErrorKind::NotFound);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn open(self, path: impl AsRef<Path>) -> io::Result<FileReader> {
         let file = FileHandle::open_automatic(path)?;
         self.over(file)

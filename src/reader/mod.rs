@@ -186,6 +186,21 @@ impl FileReader {
     }
 
     /// What is left of the chunk that is there, without a wait for the next.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::io::BufRead;
+    /// use reapool::{Dispatcher, FileReader};
+    ///
+    /// let dispatcher = Dispatcher::new()?;
+    /// let mut reader = FileReader::builder(&dispatcher).open("Cargo.toml")?;
+    /// assert!(reader.buffer().is_empty());
+    /// reader.fill_buf()?;
+    /// reader.consume(1);
+    /// assert!(reader.buffer().starts_with(b"package"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn buffer(&self) -> &[u8] {
         self.available()

@@ -7,6 +7,18 @@ use crate::scope::job::ScopedJob;
 use crate::submit::refused::Refused;
 
 /// Why [`scope`](crate::Submitter::scope) did not run its body.
+///
+/// # Examples
+///
+/// ```
+/// use reapool::{Dispatcher, Job, ScopeError};
+///
+/// let dispatcher = Dispatcher::new()?;
+/// let submitter = dispatcher.submitter();
+/// let job = Job::nop(move || submitter.scope(|_| "the body has run"));
+/// assert_eq!(dispatcher.run(job)?, Err(ScopeError::InCallback));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ScopeError {

@@ -55,6 +55,19 @@ pub struct ScopedJob<'a, R = ()> {
 
 impl<'a, R: Send + 'a> ScopedJob<'a, R> {
     /// Reads into all of `buffer`; see [`Job::read`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use reapool::{Dispatcher, ScopedJob};
+    ///
+    /// let (dispatcher, file) = (Dispatcher::new()?, std::fs::File::open("Cargo.toml")?);
+    /// let (mut head, mut count) = ([0; 9], 0);
+    /// let job = ScopedJob::read(&file, &mut head, 0, |done| count = done.transferred);
+    /// dispatcher.scope(|scope| scope.submit(job).map_err(|refused| refused.kind()))??;
+    /// assert_eq!((count, &head), (9, b"[package]"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn read<'f, B, F>(
         file: impl Into<BorrowedFile<'f>>,
         buffer: B,
@@ -75,6 +88,22 @@ impl<'a, R: Send + 'a> ScopedJob<'a, R> {
     /// # Panics
     ///
     /// If the buffer is smaller than the [span](crate::FileHandle::span).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use reapool::{AlignedBuf, Dispatcher, FileHandle, ScopedJob};
+    ///
+    /// let dispatcher = Dispatcher::new()?;
+    /// let file = FileHandle::open_direct_or_buffered("Cargo.toml")?;
+    /// let (mut buffer, mut name) = (AlignedBuf::zeroed(4096), Vec::new());
+    /// let job = ScopedJob::read_range(&file, &mut buffer[..], 10, 4, |done| {
+    ///     name.extend_from_slice(&done.buffer);
+    /// });
+    /// dispatcher.scope(|scope| scope.submit(job).map_err(|refused| refused.kind()))??;
+    /// assert_eq!(name, b"name");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn read_range<'f, B, F>(
         file: impl Into<BorrowedFile<'f>>,
         buffer: B,
@@ -91,6 +120,22 @@ impl<'a, R: Send + 'a> ScopedJob<'a, R> {
     }
 
     /// Writes the bytes of `buffer`; see [`Job::write`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::error::Error;
+    /// use reapool::{Dispatcher, ScopedJob};
+    ///
+    /// let (dispatcher, file) = (Dispatcher::new()?, tempfile::NamedTempFile::new()?);
+    /// let text = String::from("hello");
+    /// dispatcher.scope(|scope| {
+    ///     let job = ScopedJob::write(file.as_file(), text.as_bytes(), 0, |done| done.result);
+    ///     Ok::<_, Box<dyn Error>>(scope.spawn(job.exact())?.join()??)
+    /// })??;
+    /// assert_eq!(std::fs::read_to_string(file.path())?, text);
+    /// # Ok::<(), Box<dyn Error>>(())
+    /// ```
     pub fn write<'f, B, F>(
         file: impl Into<BorrowedFile<'f>>,
         buffer: B,
@@ -139,6 +184,23 @@ impl<'a, R: Send + 'a> ScopedJob<'a, R> {
     }
 
     /// Makes data and metadata durable; see [`Job::sync_all`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::error::Error;
+    /// use std::io::Write;
+    /// use reapool::{Dispatcher, ScopedJob};
+    ///
+    /// let (dispatcher, mut file) = (Dispatcher::new()?, tempfile::tempfile()?);
+    /// file.write_all(b"hello")?;
+    /// let result = dispatcher.scope(|scope| {
+    ///     let job = ScopedJob::sync_all(&file, |done| done.result);
+    ///     Ok::<_, Box<dyn Error>>(scope.spawn(job)?.join()?)
+    /// })??;
+    /// assert_eq!(result?, 0);
+    /// # Ok::<(), Box<dyn Error>>(())
+    /// ```
     pub fn sync_all<'f, F>(file: impl Into<BorrowedFile<'f>>, callback: F) -> Self
     where
         F: FnOnce(Completion<(), BorrowedFile<'f>>) -> R + Send + 'a,
@@ -159,6 +221,25 @@ impl<'a, R: Send + 'a> ScopedJob<'a, R> {
     }
 
     /// Waits until one of `events` is there; see [`Job::poll`]. The scope waits for it too.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::error::Error;
+    /// use std::io::Write;
+    /// use std::os::fd::AsFd;
+    /// use reapool::{Dispatcher, PollEvents, ScopedJob};
+    ///
+    /// let (dispatcher, (reader, mut writer)) = (Dispatcher::new()?, std::io::pipe()?);
+    /// let events = dispatcher.scope(|scope| {
+    ///     let job = ScopedJob::poll(reader.as_fd(), PollEvents::READABLE, |done| done.result);
+    ///     let news = scope.spawn(job)?;
+    ///     writer.write_all(b"something")?;
+    ///     Ok::<_, Box<dyn Error>>(PollEvents::from_result(news.join()??))
+    /// })??;
+    /// assert_eq!(events, PollEvents::READABLE);
+    /// # Ok::<(), Box<dyn Error>>(())
+    /// ```
     pub fn poll<'f, F>(file: impl Into<BorrowedFile<'f>>, events: PollEvents, callback: F) -> Self
     where
         F: FnOnce(Completion<(), BorrowedFile<'f>>) -> R + Send + 'a,
@@ -169,6 +250,18 @@ impl<'a, R: Send + 'a> ScopedJob<'a, R> {
     }
 
     /// Does nothing but run the callback, on a worker; see [`Job::nop`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use reapool::{Dispatcher, ScopedJob};
+    ///
+    /// let (dispatcher, mut words) = (Dispatcher::new()?, ["reap", "drain", "pool"]);
+    /// let job = ScopedJob::nop(|| words.sort());
+    /// dispatcher.scope(|scope| scope.submit(job).map_err(|refused| refused.kind()))??;
+    /// assert_eq!(words, ["drain", "pool", "reap"]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn nop<F>(callback: F) -> Self
     where
         F: FnOnce() -> R + Send + 'a,
@@ -178,6 +271,23 @@ impl<'a, R: Send + 'a> ScopedJob<'a, R> {
 
     /// Runs `work` on a blocking thread, and then the callback with its value on a worker; see
     /// [`Job::blocking`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::fs;
+    /// use reapool::{Dispatcher, ScopedJob};
+    ///
+    /// let (dispatcher, directory) = (Dispatcher::new()?, tempfile::tempdir()?);
+    /// let mut is_directory = false;
+    /// let job = ScopedJob::blocking(
+    ///     || fs::metadata(directory.path()),
+    ///     |metadata| is_directory = metadata.is_ok_and(|metadata| metadata.is_dir()),
+    /// );
+    /// dispatcher.scope(|scope| scope.submit(job).map_err(|refused| refused.kind()))??;
+    /// assert!(is_directory);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn blocking<V, W, F>(work: W, callback: F) -> Self
     where
         V: Send + 'a,
@@ -197,6 +307,23 @@ impl<'a, R> ScopedJob<'a, R> {
 
     /// Makes a read or write transfer all of what it asks for, or end with the reason why not; see
     /// [`Job::exact`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::error::Error;
+    /// use std::io::ErrorKind;
+    /// use reapool::{Dispatcher, ScopedJob};
+    ///
+    /// let (dispatcher, file) = (Dispatcher::new()?, std::fs::File::open("Cargo.toml")?);
+    /// let mut buffer = vec![0; 1 << 16];
+    /// let result = dispatcher.scope(|scope| {
+    ///     let job = ScopedJob::read(&file, &mut buffer[..], 0, |done| done.result).exact();
+    ///     Ok::<_, Box<dyn Error>>(scope.spawn(job)?.join()?)
+    /// })??;
+    /// assert_eq!(result.unwrap_err().kind(), ErrorKind::UnexpectedEof, "the file is shorter");
+    /// # Ok::<(), Box<dyn Error>>(())
+    /// ```
     pub fn exact(mut self) -> Self {
         self.task.exact();
         self
@@ -210,6 +337,27 @@ impl<'a, R> ScopedJob<'a, R> {
 
     /// Ends the job if it has not started within `limit` after it was accepted; see
     /// [`Job::start_within`].
+    ///
+    /// # Examples
+    ///
+    /// A scope that waits for a pipe, but not for ever:
+    ///
+    /// ```
+    /// use std::error::Error;
+    /// use std::io::ErrorKind;
+    /// use std::os::fd::AsFd;
+    /// use std::time::Duration;
+    /// use reapool::{Dispatcher, PollEvents, ScopedJob};
+    ///
+    /// let (dispatcher, (reader, _writer)) = (Dispatcher::new()?, std::io::pipe()?);
+    /// let result = dispatcher.scope(|scope| {
+    ///     let job = ScopedJob::poll(reader.as_fd(), PollEvents::READABLE, |done| done.result);
+    ///     let job = job.start_within(Duration::from_millis(1));
+    ///     Ok::<_, Box<dyn Error>>(scope.spawn(job)?.join()?)
+    /// })??;
+    /// assert_eq!(result.unwrap_err().kind(), ErrorKind::TimedOut, "nobody has written anything");
+    /// # Ok::<(), Box<dyn Error>>(())
+    /// ```
     pub fn start_within(mut self, limit: Duration) -> Self {
         self.meta.set_deadline(JobDeadline::within(limit).for_operation(self.operation()));
         self

@@ -34,6 +34,22 @@ impl<'scope> Scope<'scope, '_> {
     /// # Errors
     ///
     /// As `Submitter::submit`; the job comes back.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use reapool::{Dispatcher, Refusal, ScopedJob};
+    ///
+    /// let (dispatcher, file) = (Dispatcher::new()?, std::fs::File::open("Cargo.toml")?);
+    /// let (mut head, mut name) = ([0; 9], [0; 4]);
+    /// dispatcher.scope(|scope| {
+    ///     scope.submit(ScopedJob::read(&file, &mut head, 0, |_| ()))?;
+    ///     scope.submit(ScopedJob::read(&file, &mut name, 10, |_| ()))?;
+    ///     Ok::<(), Refusal>(())
+    /// })??;
+    /// assert_eq!((&head, &name), (b"[package]", b"name"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn submit(&self, job: ScopedJob<'scope>) -> Result<(), Refused<ScopedJob<'scope>>> {
         self.submit_with(job, Patience::Until(WaitLimit::NEVER))
     }
@@ -44,6 +60,25 @@ impl<'scope> Scope<'scope, '_> {
     /// # Errors
     ///
     /// As `Submitter::try_submit`; the job comes back.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::mpsc;
+    /// use reapool::{Dispatcher, Refusal, ScopedJob};
+    ///
+    /// let dispatcher = Dispatcher::builder().depth(1).backlog(0).build()?;
+    /// let ((open, opened), mut words) = (mpsc::channel::<()>(), ["reap", "pool"]);
+    /// dispatcher.scope(|scope| {
+    ///     scope.submit(ScopedJob::nop(move || _ = opened.recv()))?; // keeps the only slot
+    ///     let refused = scope.try_submit(ScopedJob::nop(|| words.sort())).unwrap_err();
+    ///     assert_eq!(refused.kind(), Refusal::Full);
+    ///     drop(open);
+    ///     scope.submit(refused.into_inner()).map_err(Refusal::from) // waits for the slot
+    /// })??;
+    /// assert_eq!(words, ["pool", "reap"]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn try_submit(&self, job: ScopedJob<'scope>) -> Result<(), Refused<ScopedJob<'scope>>> {
         self.submit_with(job, Patience::None)
     }
@@ -69,6 +104,23 @@ impl<'scope> Scope<'scope, '_> {
     /// # Errors
     ///
     /// As `Submitter::submit_batch`; the jobs that were not accepted come back, in their order.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use reapool::{Dispatcher, FileHandle, ScopedJob};
+    ///
+    /// let dispatcher = Dispatcher::new()?;
+    /// let file = FileHandle::open_buffered("Cargo.toml")?;
+    /// let mut buffer = [0; 100];
+    /// dispatcher.scope(|scope| {
+    ///     let parts = buffer.chunks_mut(10).zip((0..).step_by(10));
+    ///     let jobs = parts.map(|(part, offset)| ScopedJob::read(&file, part, offset, |_| ()));
+    ///     scope.submit_batch(jobs).map_err(|refused| refused.kind())
+    /// })??;
+    /// assert!(std::fs::read("Cargo.toml")?.starts_with(&buffer));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn submit_batch(
         &self,
         jobs: impl IntoIterator<Item = ScopedJob<'scope>>,
@@ -125,6 +177,21 @@ impl<'scope> Scope<'scope, '_> {
     /// # Errors
     ///
     /// As [`try_submit`](Self::try_submit).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use reapool::{Dispatcher, ScopedJob};
+    ///
+    /// let (dispatcher, numbers) = (Dispatcher::new()?, [1, 2, 3, 4]);
+    /// let sum = || numbers.iter().sum::<u32>();
+    /// let total = dispatcher.scope(|scope| match scope.try_spawn(ScopedJob::nop(sum)) {
+    ///     Ok(handle) => handle.join(),
+    ///     Err(_) => Ok(sum()), // on this thread, if there is no room
+    /// })??;
+    /// assert_eq!(total, 10);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn try_spawn<R: Send + 'scope>(
         &self,
         job: ScopedJob<'scope, R>,
@@ -159,6 +226,27 @@ impl<'scope> Scope<'scope, '_> {
     /// # Errors
     ///
     /// As `Submitter::flush`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::error::Error;
+    /// use reapool::{AlignedBuf, Dispatcher, FileHandle, Refusal, ScopedJob};
+    ///
+    /// let dispatcher = Dispatcher::new()?;
+    /// let file = FileHandle::open_direct_or_buffered("Cargo.toml")?;
+    /// let mut head = AlignedBuf::zeroed(4096);
+    /// let sum = dispatcher.scope(|scope| {
+    ///     let job = ScopedJob::nop(|| {
+    ///         scope.submit(ScopedJob::read(&file, &mut head[..], 0, |_| ()))?;
+    ///         scope.flush()?; // The file is read during what follows.
+    ///         Ok::<u64, Refusal>((1..=1000).sum())
+    ///     });
+    ///     Ok::<_, Box<dyn Error>>(scope.spawn(job)?.join()??)
+    /// })??;
+    /// assert!(sum == 500_500 && head.starts_with(b"[package]"));
+    /// # Ok::<(), Box<dyn Error>>(())
+    /// ```
     pub fn flush(&self) -> Result<(), Refusal> {
         self.submitter.flush()
     }

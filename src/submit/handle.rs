@@ -92,6 +92,22 @@ impl<T> JobHandle<T> {
     }
 
     /// Whether the callback has ended. Does not block; false in a forked child.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::mpsc;
+    /// use reapool::{Dispatcher, Job};
+    ///
+    /// let dispatcher = Dispatcher::new()?;
+    /// let (go, wait) = mpsc::channel::<()>();
+    /// let handle = dispatcher.spawn(Job::nop(move || _ = wait.recv()))?;
+    /// assert!(!handle.is_finished());
+    /// drop(go);
+    /// dispatcher.drain()?;
+    /// assert!(handle.is_finished());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn is_finished(&self) -> bool {
         !self.pipeline.is_forked() && self.delivery.is_over()

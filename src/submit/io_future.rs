@@ -134,12 +134,40 @@ impl<B: Send + 'static> IoFuture<B> {
 
     /// Makes a read or write transfer everything that it asks for: [`Job::exact`]. Has no effect
     /// once the future has been polled.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::io::ErrorKind;
+    /// use reapool::{Dispatcher, FileHandle};
+    ///
+    /// let dispatcher = Dispatcher::new()?;
+    /// let file = FileHandle::open_buffered("Cargo.toml")?;
+    /// let read = dispatcher.submitter().read(&file, vec![0; 1 << 16], 0).exact();
+    /// let (result, buffer) = futures::executor::block_on(read);
+    /// assert_eq!(result.unwrap_err().kind(), ErrorKind::UnexpectedEof);
+    /// assert_eq!(buffer, std::fs::read("Cargo.toml")?, "it has what there was");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn exact(self) -> Self {
         self.change(Job::exact)
     }
 
     /// Makes a plain read or write ask for no more than `bytes`: [`Job::limit`]. Has no effect once
     /// the future has been polled.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use reapool::{Dispatcher, FileHandle};
+    ///
+    /// let dispatcher = Dispatcher::new()?;
+    /// let file = FileHandle::open_buffered("Cargo.toml")?;
+    /// let read = dispatcher.submitter().read(&file, vec![0; 4096], 0).limit(9);
+    /// let (result, buffer) = futures::executor::block_on(read);
+    /// assert_eq!((result?, &buffer[..]), (9, &b"[package]"[..]));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn limit(self, bytes: usize) -> Self {
         self.change(|job| job.limit(bytes))
     }
@@ -148,6 +176,22 @@ impl<B: Send + 'static> IoFuture<B> {
     /// has started is not ended by this; a poll counts as started when its event has come.
     ///
     /// Has no effect once the future has been polled, and doesn't end the wait for room.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::io::ErrorKind;
+    /// use std::time::Instant;
+    /// use reapool::{Dispatcher, FileHandle};
+    ///
+    /// let dispatcher = Dispatcher::new()?;
+    /// let file = FileHandle::open_buffered("Cargo.toml")?;
+    /// let late = dispatcher.submitter().read(&file, vec![0; 512], 0).start_by(Instant::now());
+    /// let (result, buffer) = futures::executor::block_on(late);
+    /// assert_eq!(result.unwrap_err().kind(), ErrorKind::TimedOut);
+    /// assert_eq!(buffer.len(), 512);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn start_by(self, deadline: Instant) -> Self {
         self.change(|job| job.start_by(deadline))
     }

@@ -25,6 +25,18 @@ impl<T> JobHandle<T> {
     ///
     /// [`JoinError::Panicked`] with the payload if the callback panicked, and
     /// [`JoinError::InCallback`] with the handle if this would have to wait in a callback.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use reapool::{Dispatcher, Job};
+    ///
+    /// let dispatcher = Dispatcher::new()?;
+    /// let number = dispatcher.spawn(Job::nop(|| "42".parse::<u32>()))?;
+    /// let parsed = number.join()?; // an error here is the callback's panic
+    /// assert_eq!(parsed?, 42); // and here its value
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn join(self) -> Result<T, JoinError<T>> {
         self.join_until(WaitLimit::NEVER)
     }
@@ -34,6 +46,23 @@ impl<T> JobHandle<T> {
     /// # Errors
     ///
     /// As for `join`, and [`JoinError::TimedOut`] with the handle.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::mpsc;
+    /// use std::time::Duration;
+    /// use reapool::{Dispatcher, Job, JoinError};
+    ///
+    /// let dispatcher = Dispatcher::new()?;
+    /// let (go, wait) = mpsc::channel::<()>();
+    /// let handle = dispatcher.spawn(Job::nop(move || wait.recv().is_err()))?;
+    /// let joined = handle.join_timeout(Duration::from_millis(1));
+    /// let Err(JoinError::TimedOut(handle)) = joined else { unreachable!() };
+    /// drop(go);
+    /// assert!(handle.join()?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn join_timeout(self, limit: Duration) -> Result<T, JoinError<T>> {
         self.join_until(WaitLimit::after(limit))
     }
@@ -230,6 +259,23 @@ impl<T> fmt::Display for JoinError<T> {
 impl<T> Error for JoinError<T> {}
 
 /// Why [`JobHandle::wait_first`] has no index.
+///
+/// # Examples
+///
+/// ```
+/// use std::sync::mpsc;
+/// use std::time::Duration;
+/// use reapool::{Dispatcher, Job, JobHandle, WaitError};
+///
+/// let dispatcher = Dispatcher::new()?;
+/// let (go, wait) = mpsc::channel::<()>();
+/// let handles = [dispatcher.spawn(Job::nop(move || _ = wait.recv()))?];
+/// let limit = Some(Duration::from_millis(1));
+/// assert_eq!(JobHandle::wait_first(&handles, limit), Err(WaitError::TimedOut));
+/// drop(go);
+/// assert_eq!(JobHandle::wait_first(&handles, None), Ok(0));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum WaitError {

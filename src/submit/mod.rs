@@ -96,6 +96,27 @@ impl Submitter {
     ///
     /// The job comes back if the dispatcher has been shut down, if this is a forked child, or, in a
     /// callback, if too many jobs are parked. Errors of the kernel come to the callback.
+    ///
+    /// # Examples
+    ///
+    /// The callback of a read submits the write of what was read:
+    ///
+    /// ```
+    /// use reapool::{Dispatcher, FileHandle, Job};
+    ///
+    /// let dispatcher = Dispatcher::new()?;
+    /// let submitter = dispatcher.submitter();
+    /// let source = FileHandle::open_buffered("Cargo.toml")?;
+    /// let copy = FileHandle::from(tempfile::tempfile()?);
+    /// let target = copy.clone();
+    /// dispatcher.submit(Job::read(source, vec![0; 64], 0, move |done| {
+    ///     let write = Job::write(target, done.buffer, 0, |_| ());
+    ///     submitter.submit(write).expect("is not refused in a callback");
+    /// }))?;
+    /// dispatcher.drain()?;
+    /// assert_eq!(copy.size()?, 64);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn submit(&self, job: Job) -> Result<(), Refused<Job>> {
         self.submit_with(job, Patience::Until(WaitLimit::NEVER))
     }
@@ -105,6 +126,24 @@ impl Submitter {
     /// # Errors
     ///
     /// As for [`submit`](Self::submit), and the job comes back if there is no room.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::mpsc;
+    /// use reapool::{Dispatcher, FileHandle, Job};
+    ///
+    /// let dispatcher = Dispatcher::builder().depth(1).backlog(0).build()?;
+    /// let submitter = dispatcher.submitter();
+    /// let (go, wait) = mpsc::channel::<()>();
+    /// submitter.try_submit(Job::nop(move || _ = wait.recv()))?;
+    /// let file = FileHandle::open_buffered("Cargo.toml")?;
+    /// let refused = submitter.try_submit(Job::read(file, vec![0; 512], 0, |_| ())).unwrap_err();
+    /// let buffer: Vec<u8> = refused.into_inner().into_buffer().expect("it is of this type");
+    /// assert_eq!(buffer.len(), 512);
+    /// drop(go);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn try_submit(&self, job: Job) -> Result<(), Refused<Job>> {
         self.submit_with(job, Patience::None)
     }
@@ -114,6 +153,24 @@ impl Submitter {
     /// # Errors
     ///
     /// As for [`submit`](Self::submit), and the job comes back if there was no room in time.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::mpsc;
+    /// use std::thread;
+    /// use std::time::Duration;
+    /// use reapool::{Dispatcher, Job};
+    ///
+    /// let dispatcher = Dispatcher::builder().depth(1).backlog(0).build()?;
+    /// let submitter = dispatcher.submitter();
+    /// let (go, wait) = mpsc::channel::<()>();
+    /// submitter.submit(Job::nop(move || _ = wait.recv()))?;
+    /// thread::spawn(move || drop(go)); // ends the job, and so makes room
+    /// submitter.submit_timeout(Job::nop(|| ()), Duration::from_secs(60))?;
+    /// assert_eq!(dispatcher.stats().accepted, 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn submit_timeout(&self, job: Job, limit: Duration) -> Result<(), Refused<Job>> {
         self.submit_with(job, Patience::Until(WaitLimit::after(limit)))
     }
@@ -165,6 +222,24 @@ impl Submitter {
     ///
     /// As for [`submit_batch`](Self::submit_batch), and the jobs for which there is no room come
     /// back.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::mpsc;
+    /// use reapool::{Dispatcher, Job};
+    ///
+    /// let dispatcher = Dispatcher::builder().depth(1).backlog(2).build()?;
+    /// let submitter = dispatcher.submitter();
+    /// let (go, wait) = mpsc::channel::<()>();
+    /// submitter.submit(Job::nop(move || _ = wait.recv()))?;
+    /// let jobs = (0..5).map(|_| Job::nop(|| ()));
+    /// let rest = submitter.try_submit_batch(jobs).unwrap_err().into_inner();
+    /// assert_eq!(rest.len(), 3);
+    /// drop(go);
+    /// submitter.submit_batch(rest)?; // waits for room
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn try_submit_batch(
         &self,
         jobs: impl IntoIterator<Item = Job>,
@@ -193,6 +268,22 @@ impl Submitter {
     /// # Errors
     ///
     /// As for [`submit`](Self::submit).
+    ///
+    /// # Examples
+    ///
+    /// Both reads are under way before the first wait:
+    ///
+    /// ```
+    /// use reapool::{Dispatcher, FileHandle, Job};
+    ///
+    /// let dispatcher = Dispatcher::new()?;
+    /// let submitter = dispatcher.submitter();
+    /// let file = FileHandle::open_buffered("Cargo.toml")?;
+    /// let read = |offset| Job::read(&file, vec![0; 512], offset, |done| done.transferred);
+    /// let (first, second) = (submitter.spawn(read(0))?, submitter.spawn(read(512))?);
+    /// assert_eq!(first.join()? + second.join()?, 1024);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn spawn<R: Send + 'static>(&self, job: Job<R>) -> Result<JobHandle<R>, Refused<Job<R>>> {
         self.spawn_with(job, Patience::Until(WaitLimit::NEVER))
     }
@@ -202,6 +293,23 @@ impl Submitter {
     /// # Errors
     ///
     /// As for [`try_submit`](Self::try_submit).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::mpsc;
+    /// use reapool::{Dispatcher, Job, Refusal};
+    ///
+    /// let dispatcher = Dispatcher::builder().depth(1).backlog(0).build()?;
+    /// let submitter = dispatcher.submitter();
+    /// let (go, wait) = mpsc::channel::<()>();
+    /// let handle = submitter.try_spawn(Job::nop(move || wait.recv().is_err()))?;
+    /// let refused = submitter.try_spawn(Job::nop(|| 7)).unwrap_err();
+    /// assert_eq!(refused.kind(), Refusal::Full);
+    /// drop(go);
+    /// assert!(handle.join()?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn try_spawn<R: Send + 'static>(
         &self,
         job: Job<R>,
@@ -232,6 +340,24 @@ impl Submitter {
     /// # Errors
     ///
     /// [`Refusal::Forked`] in a forked child.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use reapool::{Dispatcher, Job, Refusal};
+    ///
+    /// let dispatcher = Dispatcher::builder().workers(1).build()?;
+    /// let (submitter, file) = (dispatcher.submitter(), tempfile::tempfile()?);
+    /// let sent = dispatcher.run(Job::nop(move || {
+    ///     submitter.submit(Job::sync_data(file, |_| ()))?;
+    ///     let before = submitter.stats().submitted;
+    ///     submitter.flush()?;
+    ///     // The kernel has it, and this callback may go on for long.
+    ///     Ok::<_, Refusal>(submitter.stats().submitted - before)
+    /// }))??;
+    /// assert_eq!(sent, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn flush(&self) -> Result<(), Refusal> {
         if self.pipeline.is_forked() {
             return Err(Refusal::Forked);
@@ -241,6 +367,19 @@ impl Submitter {
     }
 
     /// The dispatcher's counters; all zero in a forked child.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use reapool::{Dispatcher, Job};
+    ///
+    /// let dispatcher = Dispatcher::new()?;
+    /// let submitter = dispatcher.submitter();
+    /// submitter.submit(Job::nop(|| ()))?;
+    /// drop(dispatcher); // the counters stay
+    /// assert_eq!(submitter.stats().finished, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn stats(&self) -> Stats {
         Stats::of(&self.pipeline)

@@ -37,6 +37,20 @@ impl PanicPayload {
     }
 
     /// The message of the panic, if it had one, as all have that `panic!` raised.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::panic::panic_any;
+    /// use reapool::{Dispatcher, Job, JoinError};
+    ///
+    /// # std::panic::set_hook(Box::new(|_| ()));
+    /// let dispatcher = Dispatcher::new()?;
+    /// let handle = dispatcher.spawn(Job::nop(|| panic_any(7)))?;
+    /// let Err(JoinError::Panicked(payload)) = handle.join() else { unreachable!() };
+    /// assert_eq!(payload.message(), None, "a number is no message");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn message(&self) -> Option<&str> {
         self.message.as_deref()

@@ -77,6 +77,23 @@ impl<T> Refused<T> {
     }
 
     /// The reason.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use reapool::{Dispatcher, Job, Refusal};
+    ///
+    /// let dispatcher = Dispatcher::new()?;
+    /// let submitter = dispatcher.submitter();
+    /// drop(dispatcher);
+    /// let refused = submitter.try_submit(Job::nop(|| ())).unwrap_err();
+    /// let advice = match refused.kind() {
+    ///     Refusal::Full | Refusal::TimedOut => "try again later",
+    ///     _ => "give up",
+    /// };
+    /// assert_eq!(advice, "give up");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn kind(&self) -> Refusal {
         self.kind
@@ -84,6 +101,19 @@ impl<T> Refused<T> {
 
     /// The job, or the jobs in their order, to be submitted again or
     /// [taken apart](Job::into_buffer).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use reapool::{Dispatcher, Job};
+    ///
+    /// let (old, new) = (Dispatcher::new()?, Dispatcher::new()?);
+    /// let submitter = old.submitter();
+    /// drop(old);
+    /// let refused = submitter.spawn(Job::nop(|| (1..=100).sum::<u64>())).unwrap_err();
+    /// assert_eq!(new.run(refused.into_inner())?, 5050);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn into_inner(self) -> T {
         self.inner.into_inner()
@@ -102,6 +132,21 @@ impl<J> Refused<Vec<J>> {
     }
 
     /// How many jobs, from the first on, were accepted.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::mpsc;
+    /// use reapool::{Dispatcher, Job};
+    ///
+    /// let dispatcher = Dispatcher::builder().depth(1).backlog(2).build()?;
+    /// let (go, wait) = mpsc::channel::<()>();
+    /// dispatcher.submit(Job::nop(move || _ = wait.recv()))?;
+    /// let refused = dispatcher.try_submit_batch((0..5).map(|_| Job::nop(|| ()))).unwrap_err();
+    /// assert_eq!((refused.accepted(), refused.into_inner().len()), (2, 3));
+    /// drop(go);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn accepted(&self) -> usize {
         match self.subject {

@@ -50,6 +50,20 @@ impl Submitter {
 }
 
 /// Why [`run`](Submitter::run) has no value. It is shown as the error inside.
+///
+/// # Examples
+///
+/// ```
+/// use reapool::{Dispatcher, Job, Refusal, RunError};
+///
+/// let dispatcher = Dispatcher::new()?;
+/// let submitter = dispatcher.submitter();
+/// let inner = dispatcher.run(Job::nop(move || submitter.run(Job::nop(|| 7))))?;
+/// let Err(RunError::Refused(refused)) = inner else { unreachable!() };
+/// assert_eq!(refused.kind(), Refusal::InCallback);
+/// assert_eq!(dispatcher.run(refused.into_inner())?, 7);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[non_exhaustive]
 pub enum RunError<R> {
     /// The job was not accepted, and comes back.

@@ -18,6 +18,24 @@ use crate::wait::room::LinePlace;
 /// The future of [`submit_async`](Submitter::submit_async): ready when the job has been accepted.
 ///
 /// A future that is dropped before drops the job, with its buffer.
+///
+/// # Examples
+///
+/// ```
+/// use std::sync::mpsc;
+/// use futures::FutureExt;
+/// use reapool::{Dispatcher, Job};
+///
+/// let dispatcher = Dispatcher::builder().depth(1).backlog(0).build()?;
+/// let (go, wait) = mpsc::channel::<()>();
+/// dispatcher.submit(Job::nop(move || _ = wait.recv()))?;
+/// let future = dispatcher.submit_async(Job::nop(|| ()));
+/// assert!(future.now_or_never().is_none(), "there is no room");
+/// drop(go);
+/// dispatcher.drain()?;
+/// assert_eq!(dispatcher.stats().accepted, 1, "the other job was dropped with its future");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[must_use = "the job is submitted when the future is polled"]
 pub struct SubmitFuture(PendingSubmission);
 
@@ -25,6 +43,18 @@ pub struct SubmitFuture(PendingSubmission);
 /// has been accepted.
 ///
 /// A future that is dropped before drops the job, with its buffer.
+///
+/// # Examples
+///
+/// ```
+/// use futures::executor::block_on;
+/// use reapool::{Dispatcher, Job};
+///
+/// let dispatcher = Dispatcher::new()?;
+/// let handle = block_on(dispatcher.spawn_async(Job::nop(|| (1..=100).sum::<u64>())))?;
+/// assert_eq!(block_on(handle), 5050);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[must_use = "the job is submitted when the future is polled"]
 pub struct SpawnFuture<R> {
     submission: PendingSubmission,

@@ -72,6 +72,22 @@ impl FileWriterBuilder {
 
     /// The longest write, in bytes; 1 MiB by default. It is rounded up to a multiple of 4096, or of
     /// the file's alignment.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::io::{self, Read};
+    /// use reapool::{Dispatcher, FileWriter};
+    ///
+    /// let (directory, dispatcher) = (tempfile::tempdir()?, Dispatcher::new()?);
+    /// let path = directory.path().join("zeros");
+    /// // For a huge file on an array of disks.
+    /// let builder = FileWriter::builder(&dispatcher).chunk(8 << 20).write_behind(64 << 20);
+    /// let mut writer = builder.create(&path)?;
+    /// io::copy(&mut io::repeat(0).take(100_000), &mut writer)?;
+    /// assert_eq!(writer.finish()?, 100_000);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn chunk(mut self, bytes: usize) -> Self {
         self.chunk = bytes;
         self
@@ -80,6 +96,26 @@ impl FileWriterBuilder {
     /// How many bytes may be under way behind the user; 4 MiB by default, at least one chunk. With
     /// the chunk that the user fills, and what buffers of 2 MiB leave over, this is the writer's
     /// memory. It is mapped when it is first needed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::io::Write;
+    /// use reapool::{Dispatcher, FileWriter};
+    ///
+    /// let (directory, dispatcher) = (tempfile::tempdir()?, Dispatcher::new()?);
+    /// // For many writers at a time, with little memory each.
+    /// let builder = FileWriter::builder(&dispatcher).chunk(64 << 10).write_behind(64 << 10);
+    /// let create = |name| builder.clone().create(directory.path().join(name));
+    /// let (mut odd, mut even) = (create("odd")?, create("even")?);
+    /// for number in 1..=4 {
+    ///     writeln!(if number % 2 == 0 { &mut even } else { &mut odd }, "{number}")?;
+    /// }
+    /// odd.finish()?;
+    /// even.finish()?;
+    /// assert_eq!(std::fs::read(directory.path().join("even"))?, b"2\n4\n");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn write_behind(mut self, bytes: usize) -> Self {
         self.behind = bytes;
         self
@@ -108,6 +144,24 @@ impl FileWriterBuilder {
     }
 
     /// What [`finish`](FileWriter::finish) waits for; [`Durability::Cached`] by default.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::io::Write;
+    /// use reapool::{Dispatcher, Durability, FileHandle, FileWriter};
+    ///
+    /// let (directory, dispatcher) = (tempfile::tempdir()?, Dispatcher::new()?);
+    /// let path = directory.path().join("journal");
+    /// let journal = FileHandle::options().append(true).create(true).open(&path)?;
+    /// let builder = FileWriter::builder(&dispatcher).durability(Durability::Synced);
+    /// let mut writer = builder.over(journal)?;
+    /// writer.write_all(b"order 1: three of them\n")?;
+    /// writer.finish()?;
+    /// // The device has it: now the order can be carried out.
+    /// assert_eq!(std::fs::read(path)?, b"order 1: three of them\n");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn durability(mut self, durability: Durability) -> Self {
         self.durability = durability;
         self
@@ -115,6 +169,24 @@ impl FileWriterBuilder {
 
     /// How long the file will be, as far as is known. A file that is written directly gets this
     /// length ahead of its writes, so that none has to make it longer, which would block.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::{fs, io};
+    /// use reapool::{Dispatcher, FileWriter, IoWay};
+    ///
+    /// let (directory, dispatcher) = (tempfile::tempdir()?, Dispatcher::new()?);
+    /// let path = directory.path().join("copy");
+    /// let mut source = fs::File::open("Cargo.toml")?;
+    /// let len = source.metadata()?.len();
+    /// let builder = FileWriter::builder(&dispatcher).way(IoWay::DirectOrBuffered);
+    /// let mut writer = builder.expected_len(len).create(&path)?;
+    /// io::copy(&mut source, &mut writer)?;
+    /// assert_eq!(writer.finish()?, len);
+    /// assert_eq!(fs::read(path)?, fs::read("Cargo.toml")?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn expected_len(mut self, bytes: u64) -> Self {
         self.expected = bytes;
         self
@@ -122,6 +194,24 @@ impl FileWriterBuilder {
 
     /// What [`replace`](Self::replace) does with a file that is there; [`Existing::Replace`] by
     /// default.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::io::{ErrorKind, Write};
+    /// use reapool::{Dispatcher, Existing, FileWriter};
+    ///
+    /// let (directory, dispatcher) = (tempfile::tempdir()?, Dispatcher::new()?);
+    /// let path = directory.path().join("report");
+    /// let builder = FileWriter::builder(&dispatcher).existing(Existing::Refuse);
+    /// let mut writer = builder.replace(&path)?;
+    /// writer.write_all(b"ours")?;
+    /// // Meanwhile, somebody else makes a file of that name.
+    /// std::fs::write(&path, "theirs")?;
+    /// assert_eq!(writer.finish().unwrap_err().kind(), ErrorKind::AlreadyExists);
+    /// assert_eq!(std::fs::read(&path)?, b"theirs");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn existing(mut self, existing: Existing) -> Self {
         self.existing = existing;
         self
@@ -145,6 +235,22 @@ impl FileWriterBuilder {
     /// [`OpenError`](crate::OpenError), as an [`io::Error`]; the kind
     /// [`InvalidInput`](io::ErrorKind::InvalidInput) if the settings make no sense, or the file has
     /// no offsets, as a pipe.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::io::Write;
+    /// use reapool::{Dispatcher, FileWriter};
+    ///
+    /// let (directory, dispatcher) = (tempfile::tempdir()?, Dispatcher::new()?);
+    /// let path = directory.path().join("report");
+    /// std::fs::write(&path, "yesterday's numbers")?;
+    /// let mut writer = FileWriter::builder(&dispatcher).create(&path)?;
+    /// writer.write_all(b"today's")?;
+    /// writer.finish()?;
+    /// assert_eq!(std::fs::read(&path)?, b"today's");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn create(self, path: impl AsRef<Path>) -> io::Result<FileWriter> {
         self.check()?;
         let path = path.as_ref();
@@ -219,6 +325,23 @@ impl FileWriterBuilder {
     /// Of the kind [`InvalidInput`](io::ErrorKind::InvalidInput) if the settings make no sense, if
     /// the file has no offsets, as a pipe, or if it is [direct](FileHandle::is_direct): then only a
     /// writer that creates the file knows what may be behind its last byte.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::io::Write;
+    /// use reapool::{Dispatcher, FileHandle, FileWriter};
+    ///
+    /// let (directory, dispatcher) = (tempfile::tempdir()?, Dispatcher::new()?);
+    /// let path = directory.path().join("table");
+    /// std::fs::write(&path, "rows: 9 | and all of them")?;
+    /// let file = FileHandle::options().write(true).open(&path)?;
+    /// let mut writer = FileWriter::builder(&dispatcher).over(file)?;
+    /// writer.write_all(b"rows: 8")?;
+    /// writer.finish()?;
+    /// assert_eq!(std::fs::read(&path)?, b"rows: 8 | and all of them");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn over(self, file: FileHandle) -> io::Result<FileWriter> {
         if file.is_direct() {
             // Nobody knows what may be behind the last byte.

@@ -120,6 +120,25 @@ impl FileWriter {
     }
 
     /// How many bytes were given.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::io::Write;
+    /// use reapool::{Dispatcher, FileWriter};
+    ///
+    /// let (directory, dispatcher) = (tempfile::tempdir()?, Dispatcher::new()?);
+    /// let path = directory.path().join("records");
+    /// let mut writer = FileWriter::builder(&dispatcher).create(&path)?;
+    /// let mut offsets = Vec::new();
+    /// for record in ["one", "three", "five"] {
+    ///     offsets.push(writer.position());
+    ///     writer.write_all(record.as_bytes())?;
+    /// }
+    /// writer.finish()?;
+    /// assert_eq!(offsets, [0, 3, 8]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn position(&self) -> u64 {
         self.filling.position()
@@ -128,6 +147,24 @@ impl FileWriter {
     /// The permissions that the file gets when it is [finished](Self::finish), before it is synced
     /// or has its name. The umask is not taken from them, and they go before those of a file that
     /// is replaced.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::fs::{self, Permissions};
+    /// use std::io::Write;
+    /// use std::os::unix::fs::PermissionsExt;
+    /// use reapool::{Dispatcher, FileWriter};
+    ///
+    /// let (directory, dispatcher) = (tempfile::tempdir()?, Dispatcher::new()?);
+    /// let path = directory.path().join("script");
+    /// let mut writer = FileWriter::builder(&dispatcher).replace(&path)?;
+    /// writer.write_all(b"#!/bin/sh\n")?;
+    /// writer.set_permissions(Permissions::from_mode(0o700));
+    /// writer.finish()?;
+    /// assert_eq!(fs::metadata(path)?.permissions().mode() & 0o777, 0o700);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn set_permissions(&mut self, permissions: Permissions) {
         self.attributes.set_permissions(permissions);
     }
@@ -167,6 +204,22 @@ impl FileWriter {
     /// # Errors
     ///
     /// As for [writes](FileWriter#errors), and those of ftruncate(2), fsync(2) and rename(2).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::io::Write;
+    /// use reapool::{Dispatcher, FileWriter};
+    ///
+    /// let (directory, dispatcher) = (tempfile::tempdir()?, Dispatcher::new()?);
+    /// let path = directory.path().join("hello");
+    /// let mut writer = FileWriter::builder(&dispatcher).create(&path)?;
+    /// writer.write_all(b"hello")?;
+    /// assert_eq!(writer.finish()?, 5);
+    /// assert_eq!(path.metadata()?.len(), 5);
+    /// assert!(writer.write_all(b" again").is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn finish(&mut self) -> io::Result<u64> {
         blocking(self.poll_finish_as(User::Thread))
     }

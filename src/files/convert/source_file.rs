@@ -19,6 +19,30 @@ use crate::sync::Arc;
 ///
 /// After an error, the pair's result is an error whatever the function returns, and nothing is left
 /// of the target: who takes an error for the end of the file has only a part of it.
+///
+/// # Examples
+///
+/// ```
+/// use std::io::{BufRead, Write};
+/// use reapool::{Dispatcher, Files};
+///
+/// let (directory, dispatcher) = (tempfile::tempdir()?, Dispatcher::new()?);
+/// let target = directory.path().join("without comments");
+/// let pairs = [("Cargo.toml", target.clone())];
+/// let run = Files::new(&dispatcher)?.convert(pairs, |source, target| {
+///     for line in source.lines() {
+///         match line? {
+///             line if line.starts_with('#') => {}
+///             line => writeln!(target, "{line}")?,
+///         }
+///     }
+///     Ok(())
+/// });
+/// assert_eq!(run.filter(Result::is_ok).count(), 1);
+/// let text = std::fs::read_to_string(target)?;
+/// assert!(text.starts_with("[package]") && !text.contains("\n#"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct SourceFile {
     reader: FileReader,
     info: FileInfo,

@@ -21,6 +21,27 @@ use crate::writer::FileWriter;
 ///
 /// After the first error of a write the file is lost, and the pair's result is an error, whatever
 /// the function returns.
+///
+/// # Examples
+///
+/// ```
+/// use std::io::{self, Write};
+/// use reapool::{Dispatcher, Files};
+///
+/// let (directory, dispatcher) = (tempfile::tempdir()?, Dispatcher::new()?);
+/// let path = directory.path().join("size");
+/// let pairs = [("Cargo.toml", path.clone())];
+/// let run = Files::new(&dispatcher)?.convert(pairs, |source, target| {
+///     let bytes = io::copy(source, &mut io::sink())?;
+///     write!(target, "{bytes}")?;
+///     assert!(!target.path().exists(), "it has no name yet");
+///     Ok(bytes)
+/// });
+/// for result in run {
+///     assert_eq!(std::fs::read_to_string(&path)?, result?.value.value.to_string());
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct TargetFile {
     writer: FileWriter,
     info: FileInfo,
@@ -52,11 +73,51 @@ impl TargetFile {
 
     /// The permissions that the file gets when all is written, before it has its name, instead of
     /// those of the [settings](crate::Targets::mode) or of the file that it replaces.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::fs::Permissions;
+    /// use std::io;
+    /// use std::os::unix::fs::PermissionsExt;
+    /// use reapool::{Dispatcher, Files};
+    ///
+    /// let (directory, dispatcher) = (tempfile::tempdir()?, Dispatcher::new()?);
+    /// let path = directory.path().join("copy");
+    /// let pairs = [("Cargo.toml", path.clone())];
+    /// let run = Files::new(&dispatcher)?.convert(pairs, |source, target| {
+    ///     // Its owner may read it, and nobody may write it.
+    ///     target.set_permissions(Permissions::from_mode(source.info().metadata().mode & 0o400));
+    ///     io::copy(source, target)
+    /// });
+    /// assert_eq!(run.filter(Result::is_ok).count(), 1);
+    /// assert_eq!(path.metadata()?.permissions().mode() & 0o777, 0o400);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn set_permissions(&mut self, permissions: Permissions) {
         self.writer.set_permissions(permissions);
     }
 
     /// The times that the file gets when all is written, before it has its name.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::fs::{self, FileTimes};
+    /// use std::io;
+    /// use reapool::{Dispatcher, Files};
+    ///
+    /// let (directory, dispatcher) = (tempfile::tempdir()?, Dispatcher::new()?);
+    /// let path = directory.path().join("copy");
+    /// let pairs = [("Cargo.toml", path.clone())];
+    /// let run = Files::new(&dispatcher)?.convert(pairs, |source, target| {
+    ///     target.set_times(FileTimes::new().set_modified(source.info().metadata().modified));
+    ///     io::copy(source, target)
+    /// });
+    /// assert_eq!(run.filter(Result::is_ok).count(), 1);
+    /// assert_eq!(fs::metadata(path)?.modified()?, fs::metadata("Cargo.toml")?.modified()?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn set_times(&mut self, times: FileTimes) {
         self.writer.set_times(times);
     }
@@ -76,6 +137,31 @@ impl TargetFile {
     /// No file is to be made after all: what was written is dropped when the function returns, and
     /// what has the target's path stays. The result says so:
     /// [`Converted::written`](crate::Converted::written) is `None`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::io;
+    /// use flate2::{Compression, write::GzEncoder};
+    /// use reapool::{Dispatcher, Files};
+    ///
+    /// let (directory, dispatcher) = (tempfile::tempdir()?, Dispatcher::new()?);
+    /// let source = directory.path().join("short");
+    /// std::fs::write(&source, "a")?;
+    /// let pairs = [(source.clone(), source.with_extension("gz"))];
+    /// let mut run = Files::new(&dispatcher)?.convert(pairs, |source, target| {
+    ///     let mut encoder = GzEncoder::new(&mut *target, Compression::fast());
+    ///     let bytes = io::copy(source, &mut encoder)?;
+    ///     encoder.finish()?;
+    ///     if target.position() >= bytes {
+    ///         target.discard();
+    ///     }
+    ///     Ok(())
+    /// });
+    /// assert_eq!(run.next().unwrap()?.value.written, None, "it would not be smaller");
+    /// assert!(!source.with_extension("gz").exists());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn discard(&mut self) {
         self.end = End::Discarded;
     }
