@@ -24,9 +24,9 @@ use crate::pool::pool_buf::PoolBuf;
 /// use reapool::{BufferPool, Dispatcher, FileHandle, ReadRanges};
 ///
 /// let dispatcher = Dispatcher::new()?;
-/// let (submitter, pool) = (dispatcher.submitter(), BufferPool::builder().build()?);
+/// let pool = BufferPool::builder().build()?;
 /// let file = FileHandle::open_buffered("Cargo.toml")?;
-/// let results = ReadRanges::new(&file, [1..8, 10..14]).spawn(&submitter, &pool)?.join()??;
+/// let results = ReadRanges::new(&file, [1..8, 10..14]).spawn(&dispatcher, &pool)?.join()??;
 /// let name = bytes::Bytes::from_owner(results[1].clone());
 /// drop(results);
 /// assert_eq!((&name[..], pool.stats().buffers_out), (&b"name"[..], 1));

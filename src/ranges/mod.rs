@@ -48,9 +48,9 @@ const MOST: usize = 4 << 20;
 /// use reapool::{BufferPool, Dispatcher, FileHandle, ReadRanges};
 ///
 /// let dispatcher = Dispatcher::new()?;
-/// let (submitter, pool) = (dispatcher.submitter(), BufferPool::builder().build()?);
+/// let pool = BufferPool::builder().build()?;
 /// let file = FileHandle::open_direct_or_buffered("Cargo.toml")?;
-/// let ranges = ReadRanges::new(&file, [10..19, 0..9, 1..8]).spawn(&submitter, &pool)?;
+/// let ranges = ReadRanges::new(&file, [10..19, 0..9, 1..8]).spawn(&dispatcher, &pool)?;
 /// let bytes = ranges.join()??;
 /// assert_eq!(&*bytes[1], b"[package]");
 /// assert_eq!(&*bytes[2], b"package");
@@ -84,10 +84,10 @@ impl ReadRanges {
     /// use reapool::{BufferPool, Dispatcher, FileHandle, ReadRanges};
     ///
     /// let dispatcher = Dispatcher::new()?;
-    /// let (submitter, pool) = (dispatcher.submitter(), BufferPool::builder().build()?);
+    /// let pool = BufferPool::builder().build()?;
     /// let file = FileHandle::open_buffered("Cargo.toml")?;
     /// let ranges = ReadRanges::new(&file, [10..14, 1..8, 5..5]);
-    /// let bytes = ranges.spawn(&submitter, &pool)?.join()??;
+    /// let bytes = ranges.spawn(&dispatcher, &pool)?.join()??;
     /// assert_eq!((&*bytes[0], &*bytes[1]), (&b"name"[..], &b"package"[..]));
     /// assert!(bytes[2].is_empty());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -106,10 +106,10 @@ impl ReadRanges {
     /// use reapool::{BufferPool, Dispatcher, FileHandle, ReadRanges};
     ///
     /// let dispatcher = Dispatcher::new()?;
-    /// let (submitter, pool) = (dispatcher.submitter(), BufferPool::builder().build()?);
+    /// let pool = BufferPool::builder().build()?;
     /// let file = FileHandle::open_buffered("Cargo.toml")?;
     /// let ranges = ReadRanges::new(&file, [0..9, 1000..1009]).gap(500);
-    /// let bytes = ranges.spawn(&submitter, &pool)?.join()??;
+    /// let bytes = ranges.spawn(&dispatcher, &pool)?.join()??;
     /// assert_eq!((bytes[0].len(), bytes[1].len()), (9, 9));
     /// assert_eq!(dispatcher.stats().accepted, 2, "991 bytes lie between them");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -128,10 +128,10 @@ impl ReadRanges {
     /// use reapool::{BufferPool, Dispatcher, FileHandle, ReadRanges};
     ///
     /// let dispatcher = Dispatcher::new()?;
-    /// let (submitter, pool) = (dispatcher.submitter(), BufferPool::builder().build()?);
+    /// let pool = BufferPool::builder().build()?;
     /// let file = FileHandle::open_buffered("Cargo.toml")?;
     /// let ranges = ReadRanges::new(&file, [0..100, 100..200, 200..300]).most(200);
-    /// let bytes = ranges.spawn(&submitter, &pool)?.join()??;
+    /// let bytes = ranges.spawn(&dispatcher, &pool)?.join()??;
     /// assert!(bytes.iter().all(|bytes| bytes.len() == 100));
     /// assert_eq!(dispatcher.stats().accepted, 2, "the third range would make it too long");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -170,11 +170,11 @@ impl ReadRanges {
     /// use reapool::{BufferPool, Dispatcher, FileHandle, ReadRanges};
     ///
     /// let dispatcher = Dispatcher::new()?;
-    /// let (submitter, pool) = (dispatcher.submitter(), BufferPool::builder().build()?);
+    /// let pool = BufferPool::builder().build()?;
     /// let file = FileHandle::open_buffered("Cargo.toml")?;
     /// let size = file.size()?;
     /// let ranges = ReadRanges::new(&file, [0..9, size - 3..size + 9, size..size + 9]);
-    /// let bytes = ranges.spawn(&submitter, &pool)?.join()??;
+    /// let bytes = ranges.spawn(&dispatcher, &pool)?.join()??;
     /// assert_eq!([bytes[0].len(), bytes[1].len(), bytes[2].len()], [9, 3, 0]);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -203,14 +203,14 @@ impl ReadRanges {
     /// use reapool::{ReadRanges, ReadRangesError, Refusal};
     ///
     /// let dispatcher = Dispatcher::builder().depth(1).backlog(0).build()?;
-    /// let (submitter, pool) = (dispatcher.submitter(), BufferPool::builder().build()?);
+    /// let pool = BufferPool::builder().build()?;
     /// let ranges = ReadRanges::new(FileHandle::open_buffered("Cargo.toml")?, [1..8]);
     /// let (open, opened) = mpsc::channel::<()>();
     /// dispatcher.submit(Job::nop(move || _ = opened.recv()))?; // keeps the only slot
-    /// let refused = ranges.clone().try_spawn(&submitter, &pool).unwrap_err();
+    /// let refused = ranges.clone().try_spawn(&dispatcher, &pool).unwrap_err();
     /// assert!(matches!(refused, ReadRangesError::Refused(Refusal::Full)));
     /// drop(open);
-    /// assert_eq!(&*ranges.spawn(&submitter, &pool)?.join()??[0], b"package");
+    /// assert_eq!(&*ranges.spawn(&dispatcher, &pool)?.join()??[0], b"package");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn try_spawn(
