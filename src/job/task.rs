@@ -12,7 +12,7 @@ use crate::job::progress::{JobEnd, Progress};
 /// The dispatcher's side of a task: how a job is performed and ends. `R` is the type that the
 /// callback returns.
 pub(crate) trait Task<R>: Send {
-    /// What is asked of the kernel, and how far it is.
+    /// The request and the progress of the job.
     fn view(&self) -> &JobView;
 
     /// Where the job goes next. Others may change that at any time, as what is found out about a
@@ -77,7 +77,7 @@ pub(crate) enum Found {
     NotDirect,
 }
 
-/// What is asked of the kernel, and how far it is. [`Route`] says who is asked.
+/// The request and the progress of a job. Its [`Route`] says who is asked.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct JobView {
     /// The request for the kernel. If a part of the job is done, it asks for the rest.
