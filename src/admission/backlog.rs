@@ -40,9 +40,12 @@ impl Backlog {
         self.queue.front()?.as_ref()
     }
 
+    /// Puts a job behind all others, and starts its clock.
     #[inline]
-    pub(crate) fn push_back(&mut self, job: Job) {
-        if job.meta().is_looked_for() {
+    pub(crate) fn accept(&mut self, mut job: Job) {
+        let meta = job.meta_mut();
+        if meta.is_looked_for() {
+            meta.start_clock();
             self.note(&job, self.first + self.queue.len() as i64);
         }
         self.queue.push_back(Some(job));
@@ -79,6 +82,11 @@ impl Backlog {
     pub(crate) fn take(&mut self, ticket: Ticket) -> Option<Job> {
         let number = *self.tickets.get(&ticket)?;
         self.take_number(number)
+    }
+
+    #[inline]
+    pub(crate) fn has_deadlines(&self) -> bool {
+        !self.deadlines.is_empty()
     }
 
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
@@ -236,7 +244,7 @@ mod tests {
                 let file = maker.file.clone();
                 let job = Job::read(file, Vec::new(), 0, |_| ());
                 let (job, handle) = Spawned::tie(job, &maker.pipeline);
-                waiting.push_back(job);
+                waiting.accept(job);
                 handle
             })
             .collect();
@@ -268,7 +276,7 @@ mod tests {
             match (number / 1000) % 8 {
                 0..4 if grows => {
                     let (job, known) = maker.make(number);
-                    waiting.push_back(job);
+                    waiting.accept(job);
                     model.push_back(known);
                 }
                 4 if grows => {

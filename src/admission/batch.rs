@@ -4,10 +4,10 @@
 use std::os::fd::RawFd;
 
 use crate::blocking::{BlockingRequest, ReplyTo};
-use crate::engine::Request;
+use crate::engine::{Request, Transfer};
 use crate::file::residency::CacheLook;
 use crate::job::Job;
-use crate::job::task::{JobView, Route};
+use crate::job::task::{JobHead, Route};
 
 /// Each thread that fills slots keeps one, so that its lists are allocated once.
 #[derive(Default)]
@@ -37,17 +37,17 @@ impl Batch {
     /// Adds a job that goes into the slot with this token.
     #[inline]
     pub(crate) fn push(&mut self, token: u64, job: &Job, route: Route) {
-        let view = job.view();
+        let JobHead { transfer, progress, meta } = job.head();
         // A job that is done in part has started.
-        let deadline = job.meta().deadline().filter(|_| view.progress.done() == 0);
-        let request = Request { token, transfer: view.transfer, deadline };
+        let deadline = if progress.done() == 0 { meta.deadline() } else { None };
+        let request = Request { token, transfer: *transfer, deadline };
         match route {
             Route::Engine => {
-                self.written = view.transfer.operation.writes().then_some(view.transfer.fd);
+                self.written = transfer.operation.writes().then_some(transfer.fd);
                 self.requests.push(request);
             }
             Route::LookInPageCache(look) => {
-                self.look = Some(CacheRequest { request, requested: view.progress.rest(), look });
+                self.look = Some(CacheRequest { request, requested: progress.rest(), look });
             }
             Route::Blocking => {
                 self.blocking.push(BlockingRequest {
@@ -61,10 +61,10 @@ impl Batch {
     }
 
     /// Whether this job, if it were added, would wait behind a write to another file.
-    pub(super) fn holds_up(&self, view: &JobView, route: Route) -> bool {
+    pub(super) fn holds_up(&self, transfer: &Transfer, route: Route) -> bool {
         let Some(written) = self.written else { return false };
         match route {
-            Route::Engine => !view.transfer.operation.writes() || view.transfer.fd != written,
+            Route::Engine => !transfer.operation.writes() || transfer.fd != written,
             Route::LookInPageCache(_) => true,
             // These are handed on before the thread enters the kernel.
             Route::Blocking | Route::Worker => false,

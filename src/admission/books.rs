@@ -11,7 +11,6 @@ use super::counters::{Outcome, Tally};
 use super::flags::Flags;
 use super::waiting::Waiting;
 use crate::engine::backend::Backend;
-use crate::engine::operation::Operation;
 use crate::job::Job;
 use crate::job::meta::Ticket;
 use crate::job::stopped::{Cancel, CancelReason};
@@ -103,9 +102,8 @@ impl Books {
     }
 
     #[inline]
-    pub(super) fn accept(&mut self, mut job: Job) {
-        job.meta_mut().start_clock();
-        self.waiting.backlog.push_back(job);
+    pub(super) fn accept(&mut self, job: Job) {
+        self.waiting.backlog.accept(job);
         self.tally.accepted += 1;
     }
 
@@ -132,26 +130,32 @@ impl Books {
         true
     }
 
-    /// Takes the next job out, with the slot that it has or gets.
+    /// The job that goes into a slot next, if the kernel may have a request for it.
     #[inline]
-    pub(super) fn take_next(&mut self, operation: Operation, route: Route) -> Option<(u32, Job)> {
-        let (index, job) = self.waiting.take_next()?;
-        self.tally.count_start(operation, route);
-        if Cancellable::concerns(&job, operation) {
-            self.cancellable.begin(&job, route, index);
+    pub(super) fn next_to_fill(&self) -> Option<&Job> {
+        if self.can_fill() { self.waiting.next() } else { None }
+    }
+
+    /// Takes the next job out, with a token of the slot that it has or gets.
+    #[inline]
+    pub(super) fn take_next(&mut self, route: Route) -> Option<(u64, Job)> {
+        let (token, job) = self.waiting.take_next()?;
+        let head = job.head();
+        self.tally.count_start(head.operation(), route);
+        if head.may_end_in_slot() {
+            self.cancellable.begin(&job, route, token);
         }
-        Some((index, job))
+        Some((token, job))
     }
 
     /// Takes back a job that the kernel had no request for (`EAGAIN` of io_submit), and frees its
     /// slot.
-    pub(crate) fn put_back(&mut self, index: u32, job: Job) {
-        self.waiting.free_slot(index);
-        let operation = job.operation();
-        if Cancellable::concerns(&job, operation) {
-            self.cancellable.end(&job, index);
+    pub(crate) fn put_back(&mut self, token: u64, job: Job) {
+        self.waiting.free_slot(token);
+        if job.head().may_end_in_slot() {
+            self.cancellable.end(&job, token);
         }
-        self.tally.uncount_start(operation, job.route());
+        self.tally.uncount_start(job.operation(), job.route());
         match job.meta().cancel_reason() {
             None => self.waiting.backlog.push_front(job),
             Some(reason) => self.ended_early.push_back((job, reason)),
@@ -160,17 +164,17 @@ impl Books {
     }
 
     /// Takes back a job that is done in part and goes on. It keeps its slot.
-    pub(crate) fn resume(&mut self, index: u32, job: Job) {
-        self.waiting.resume(index, job);
+    pub(crate) fn resume(&mut self, token: u64, job: Job) {
+        self.waiting.resume(token, job);
         self.tally.resumed += 1;
         self.flags.ask_kernel_again();
     }
 
     /// Takes note of a job whose callback has returned, and frees its slot, if it had one.
     #[inline]
-    pub(super) fn finish(&mut self, slot: Option<u32>, outcome: Outcome) {
-        if let Some(index) = slot {
-            self.waiting.free_slot(index);
+    pub(super) fn finish(&mut self, slot: Option<u64>, outcome: Outcome) {
+        if let Some(token) = slot {
+            self.waiting.free_slot(token);
             self.flags.ask_kernel_again();
         }
         self.uncounted -= u64::from(outcome.uncounted);
@@ -205,15 +209,22 @@ impl Books {
 
     /// Ends the waiting jobs whose deadline has come, and lists the slots that are to be looked at.
     /// Returns the next deadline.
-    #[inline]
     pub(crate) fn expire_overdue(&mut self) -> Option<Instant> {
-        self.next_deadline()?;
+        if !self.has_deadlines() {
+            return None;
+        }
         let now = Instant::now();
         self.cancellable.expire(now);
         while let Some(job) = self.waiting.backlog.take_overdue(now) {
             self.end_early(job, CancelReason::TimedOut);
         }
         self.next_deadline()
+    }
+
+    /// Whether a deadline is ahead. Mostly there is none.
+    #[inline]
+    pub(crate) fn has_deadlines(&self) -> bool {
+        self.waiting.backlog.has_deadlines() || self.cancellable.has_deadlines()
     }
 
     /// The next time at which a job that still waits is to be ended, or a slot is to be looked at.
@@ -226,6 +237,7 @@ impl Books {
     }
 
     /// How often `take_ended_early` has to be called until nothing is left of it.
+    #[inline]
     pub(crate) fn ended_early(&self) -> usize {
         self.ended_early.len().max(usize::from(self.cancellable.has_expired()))
     }

@@ -6,7 +6,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::mem;
 
 use crate::engine::backend::Backend;
-use crate::engine::operation::Operation;
+use crate::engine::index_of;
 use crate::job::Job;
 use crate::job::meta::Ticket;
 use crate::job::task::Route;
@@ -32,13 +32,9 @@ impl Cancellable {
         Self { backend, ..Self::default() }
     }
 
-    /// Whether a job may be noted here. Most are not, which saves them a look under the lock.
-    pub(crate) fn concerns(job: &Job, operation: Operation) -> bool {
-        job.meta().deadline().is_some() || operation == Operation::Poll
-    }
-
     /// Takes note of a job that is moved into a slot.
-    pub(super) fn begin(&mut self, job: &Job, route: Route, index: u32) {
+    pub(super) fn begin(&mut self, job: &Job, route: Route, token: u64) {
+        let index = index_of(token) as u32;
         let is_poll = job.is_poll();
         if is_poll && let Some(ticket) = job.meta().ticket() {
             self.polls.insert(ticket, index);
@@ -55,12 +51,12 @@ impl Cancellable {
     }
 
     /// Takes note that a job leaves its slot, or that the engine does not have it any more.
-    pub(crate) fn end(&mut self, job: &Job, index: u32) {
+    pub(crate) fn end(&mut self, job: &Job, token: u64) {
         if let Some(ticket) = job.meta().ticket() {
             self.polls.remove(&ticket);
         }
         if let Some(deadline) = job.meta().deadline() {
-            self.deadlines.remove(&(deadline, index));
+            self.deadlines.remove(&(deadline, index_of(token) as u32));
         }
     }
 
@@ -72,6 +68,11 @@ impl Cancellable {
     /// Has a worker look at the job in a slot at this time.
     pub(crate) fn look_again(&mut self, index: u32, time: Instant) {
         self.deadlines.insert((time, index));
+    }
+
+    #[inline]
+    pub(super) fn has_deadlines(&self) -> bool {
+        !self.deadlines.is_empty()
     }
 
     pub(super) fn next_deadline(&self) -> Option<Instant> {

@@ -118,7 +118,11 @@ impl Tally {
     }
 
     /// Counts a job that is moved into a slot.
+    #[inline]
     pub(super) fn count_start(&mut self, operation: Operation, route: Route) {
+        if route == Route::Engine {
+            return;
+        }
         self.buffered += u64::from(is_buffered(operation, route));
         self.nops += u64::from(operation == Operation::Nop);
         self.blocking_calls += u64::from(operation == Operation::Blocking);
@@ -162,7 +166,7 @@ mod tests {
         let read = || Job::read(file(), Vec::new(), 0, |_| ());
         let jobs = [Job::poll(file(), PollEvents::READABLE, |_| ()), read(), read(), read()];
         let request =
-            |job: &Job| Request { token: 0, transfer: job.view().transfer, deadline: None };
+            |job: &Job| Request { token: 0, transfer: job.head().transfer, deadline: None };
         let batch: Vec<_> = jobs.iter().map(request).collect();
         let counters = Counters::default();
         let counts = || {

@@ -41,8 +41,9 @@ use crate::admission::limits::{Limits, Patience};
 use crate::admission::refusal::Refusal;
 use crate::admission::slots::Slots;
 use crate::engine::backend::Backend;
+use crate::engine::operation::Operation;
 use crate::job::Job;
-use crate::job::task::{JobView, Route};
+use crate::job::task::Route;
 use crate::sync::{Condvar, Mutex, MutexGuard, lock};
 use crate::wait::limit::WaitLimit;
 use crate::wait::room::LinePlace;
@@ -64,9 +65,9 @@ pub(crate) enum Filler {
 
 impl Filler {
     /// Whether this thread leaves a job to others.
-    fn leaves(self, view: &JobView, route: Route) -> bool {
+    fn leaves(self, operation: Operation, route: Route) -> bool {
         match self {
-            Self::InCallback => view.operation().may_block(),
+            Self::InCallback => operation.may_block(),
             Self::Caller => matches!(route, Route::LookInPageCache(_)),
             Self::BetweenCallbacks => false,
         }
@@ -81,6 +82,13 @@ pub(crate) enum Filled {
     /// Up to a job that does not share a submission with the write before it, which may keep the
     /// thread in the kernel.
     UpToWrite,
+}
+
+/// What is to be done when the end of a job has been written down and the lock has been given up.
+pub(crate) struct AfterEnd {
+    pub(crate) then: Then,
+    /// Tasks to wake.
+    pub(crate) woken: Vec<TaskWaker>,
 }
 
 /// The books, their lock, and the callers that wait for a change in them.
@@ -174,9 +182,6 @@ impl Admission {
     /// half empty, or when half a backlog of jobs has ended without the backlog getting there. The
     /// latter happens if chains keep more than half of it filled.
     fn wake_for_room(&self, books: &mut Books) {
-        if !books.room.has_waiters() {
-            return;
-        }
         let (room, is_last) = (self.room(books), books.outstanding() == 0);
         let most = self.limits.backlog as u64 / 2;
         let is_much = books.counted() <= u64::from(self.limits.depth) + most;
@@ -206,20 +211,17 @@ impl Admission {
         batch: &mut Batch,
     ) -> Filled {
         books.expire_overdue();
-        while books.can_fill() {
-            let Some(next) = books.waiting.next() else { break };
-            let (view, route) = (next.view(), next.route());
-            if filler.leaves(view, route) {
+        while let Some(next) = books.next_to_fill() {
+            let (transfer, route) = (&next.head().transfer, next.route());
+            if filler.leaves(transfer.operation, route) {
                 break;
             }
-            if batch.holds_up(view, route) {
+            if batch.holds_up(transfer, route) {
                 return Filled::UpToWrite;
             }
-            let operation = view.operation();
-            let Some((index, job)) = books.take_next(operation, route) else { break };
-            let slot = slots.open(index);
-            batch.push(slot.token(), &job, route);
-            slot.put(job);
+            let Some((token, job)) = books.take_next(route) else { break };
+            batch.push(token, &job, route);
+            slots.put(token, job);
             if matches!(route, Route::LookInPageCache(_)) {
                 break;
             }
@@ -228,16 +230,34 @@ impl Admission {
     }
 
     /// Takes note of a job whose callback has returned, and frees its slot, if it had one.
+    ///
+    /// Returns what is to be done when the lock has been given up, if there is anything.
     #[inline]
-    pub(crate) fn finish(&self, books: &mut Books, slot: Option<u32>, outcome: Outcome) -> Then {
+    pub(crate) fn finish(
+        &self,
+        books: &mut Books,
+        slot: Option<u64>,
+        outcome: Outcome,
+    ) -> Option<AfterEnd> {
         books.finish(slot, outcome);
-        self.wake_for_room(books);
+        if books.outstanding() > 0 && !books.room.has_waiters() {
+            return None;
+        }
+        Some(self.tell_who_waits(books))
+    }
+
+    /// Wakes those that wait for room or for the last job, when a job has ended.
+    #[cold]
+    fn tell_who_waits(&self, books: &mut Books) -> AfterEnd {
+        if books.room.has_waiters() {
+            self.wake_for_room(books);
+        }
         if books.outstanding() == 0 {
             self.quiet.notify_all();
             let Books { room, quiet, .. } = books;
             room.line.wake_all_of(quiet);
         }
-        books.then()
+        AfterEnd { then: books.then(), woken: books.room.line.take_woken() }
     }
 
     /// Refuses jobs from outside callbacks from now on.

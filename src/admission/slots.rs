@@ -7,7 +7,7 @@
 //! Each slot has a lock of its own. It is hardly ever contended: the submitter puts a job in, the
 //! reaper or a blocking thread takes it out.
 
-use crate::engine::{generation_of, index_of, token_of};
+use crate::engine::index_of;
 use crate::job::Job;
 use crate::job::stopped::CancelReason;
 use crate::sync::{Mutex, MutexGuard, lock};
@@ -21,32 +21,32 @@ pub(crate) struct Slots {
 struct Slot(Mutex<SlotUse>);
 
 struct SlotUse {
-    /// Counts the uses of this slot.
-    generation: u32,
+    /// Of the request that the slot is or was last used for.
+    token: u64,
     /// The job, from before its submission until its event has been looked up.
     job: Option<Job>,
 }
 
 impl Slots {
     pub(crate) fn new(depth: u32) -> Self {
-        let empty = || Slot(Mutex::new(SlotUse { generation: 0, job: None }));
+        let empty = || Slot(Mutex::new(SlotUse { token: 0, job: None }));
         Self { slots: (0..depth).map(|_| empty()).collect() }
     }
 
-    /// Begins the next use of an empty slot, which the caller has from the books.
+    /// Puts a job into the empty slot that this token names. The caller has the token from the
+    /// books.
     #[inline]
-    pub(crate) fn open(&self, index: u32) -> OpenSlot<'_> {
-        let mut slot = lock(&self.slots[index as usize].0);
+    pub(crate) fn put(&self, token: u64, job: Job) {
+        let mut slot = lock(&self.slots[index_of(token)].0);
         assert!(slot.job.is_none(), "a free slot holds no job");
-        slot.generation = slot.generation.wrapping_add(1);
-        OpenSlot { index, slot }
+        *slot = SlotUse { token, job: Some(job) };
     }
 
     /// Calls `call` with the job whose request has this token, if it is in its slot. The job may be
     /// changed as long as nobody performs the request.
     pub(crate) fn with_job<T>(&self, token: u64, call: impl FnOnce(&mut Job) -> T) -> Option<T> {
         let mut slot = lock(&self.slots.get(index_of(token))?.0);
-        let is_there = slot.generation == generation_of(token);
+        let is_there = slot.token == token;
         slot.job.as_mut().filter(|_| is_there).map(call)
     }
 
@@ -58,46 +58,25 @@ impl Slots {
     ) -> Option<LockedPoll<'_>> {
         let slot = lock(&self.slots[index as usize].0);
         let is_wanted = slot.job.as_ref().is_some_and(|job| job.is_poll() && wanted(job));
-        is_wanted.then_some(LockedPoll { index, slot })
+        is_wanted.then_some(LockedPoll { slot })
     }
 
     /// Takes the job out whose request had this token. `None` if no request in flight has it.
     #[inline]
     pub(crate) fn take(&self, token: u64) -> Option<Job> {
         let mut slot = lock(&self.slots.get(index_of(token))?.0);
-        if slot.generation == generation_of(token) { slot.job.take() } else { None }
-    }
-}
-
-/// An empty slot, locked until a job is put into it.
-#[must_use = "its job would be lost"]
-pub(crate) struct OpenSlot<'a> {
-    index: u32,
-    slot: MutexGuard<'a, SlotUse>,
-}
-
-impl OpenSlot<'_> {
-    /// The token of this use.
-    #[inline]
-    pub(crate) fn token(&self) -> u64 {
-        token_of(self.index, self.slot.generation)
-    }
-
-    #[inline]
-    pub(crate) fn put(mut self, job: Job) {
-        self.slot.job = Some(job);
+        if slot.token == token { slot.job.take() } else { None }
     }
 }
 
 /// A poll whose slot is locked: its token is not used for another request meanwhile.
 pub(crate) struct LockedPoll<'a> {
-    index: u32,
     slot: MutexGuard<'a, SlotUse>,
 }
 
 impl LockedPoll<'_> {
     pub(crate) fn token(&self) -> u64 {
-        token_of(self.index, self.slot.generation)
+        self.slot.token
     }
 
     /// Marks the poll: it ends for this reason, whatever its event says. True the first time.
@@ -112,28 +91,24 @@ impl LockedPoll<'_> {
 #[cfg(test)]
 mod tests {
     use super::Slots;
-    use crate::engine::index_of;
+    use crate::engine::{first_token, next_token};
     use crate::job::Job;
 
-    /// Puts a job into a slot, and returns the token.
-    fn put(slots: &Slots, index: u32, offset: u64) -> u64 {
+    fn put(slots: &Slots, token: u64, offset: u64) {
         let file = std::fs::File::open("/dev/null").unwrap();
-        let slot = slots.open(index);
-        let token = slot.token();
-        slot.put(Job::read(file, Vec::new(), offset, |_| ()));
-        token
+        slots.put(token, Job::read(file, Vec::new(), offset, |_| ()));
     }
 
     #[test]
     fn a_token_finds_its_job_once() {
         let slots = Slots::new(2);
-        let first = put(&slots, 1, 7);
-        assert_eq!(index_of(first), 1);
+        let first = first_token(1);
+        put(&slots, first, 7);
         assert_eq!(slots.take(first).unwrap().offset(), 7);
         assert!(slots.take(first).is_none(), "a doubled event finds nothing");
 
-        let second = put(&slots, 1, 8);
-        assert_ne!(first, second);
+        let second = next_token(first);
+        put(&slots, second, 8);
         assert!(slots.take(first).is_none(), "a stale event doesn't take the next job");
         assert_eq!(slots.take(second).unwrap().offset(), 8);
     }

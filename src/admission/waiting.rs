@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use super::backlog::Backlog;
+use crate::engine::{first_token, next_token};
 use crate::job::Job;
 
 /// Guarded by the lock of the books.
@@ -10,17 +11,22 @@ use crate::job::Job;
 pub(crate) struct Waiting {
     /// Slots in all.
     depth: usize,
-    /// Taken from the end: low indices first, and then the slot that was freed last, which is still
-    /// in the cache.
-    free: Vec<u32>,
+    /// The tokens of the next use of each free slot. Taken from the end: low indices first, and then
+    /// the slot that was freed last, which is still in the cache.
+    free: Vec<u64>,
     pub(super) backlog: Backlog,
-    /// Exact jobs that are done in part, with the slots that they keep. They go before all others.
-    resumed: VecDeque<(u32, Job)>,
+    /// Exact jobs that are done in part, with the tokens of the next use of the slots that they keep.
+    /// They go before all others.
+    resumed: VecDeque<(u64, Job)>,
 }
 
 impl Waiting {
     pub(super) fn new(depth: u32) -> Self {
-        Self { depth: depth as usize, free: (0..depth).rev().collect(), ..Self::default() }
+        Self {
+            depth: depth as usize,
+            free: (0..depth).rev().map(first_token).collect(),
+            ..Self::default()
+        }
     }
 
     /// How many jobs wait for a slot.
@@ -45,8 +51,9 @@ impl Waiting {
     }
 
     /// Whether a job waits beside a free slot, or has one.
+    #[inline]
     pub(super) fn has_pair(&self) -> bool {
-        !self.resumed.is_empty() || !self.free.is_empty() && !self.backlog.is_empty()
+        !self.free.is_empty() && !self.backlog.is_empty() || !self.resumed.is_empty()
     }
 
     /// The job that goes into a slot next.
@@ -54,23 +61,25 @@ impl Waiting {
         self.resumed.front().map(|(_, job)| job).or_else(|| self.backlog.front())
     }
 
-    /// Takes this job out, with the slot that it has or gets.
+    /// Takes this job out, with a token of the slot that it has or gets.
     #[inline]
-    pub(super) fn take_next(&mut self) -> Option<(u32, Job)> {
+    pub(super) fn take_next(&mut self) -> Option<(u64, Job)> {
         if let Some(resumed) = self.resumed.pop_front() {
             return Some(resumed);
         }
-        let index = self.free.pop()?;
+        let token = self.free.pop()?;
         let job = self.backlog.pop_front();
-        job.map(|job| (index, job))
+        job.map(|job| (token, job))
     }
 
-    pub(super) fn resume(&mut self, index: u32, job: Job) {
-        self.resumed.push_back((index, job));
+    /// Takes a job back that goes on in the slot that this token named.
+    pub(super) fn resume(&mut self, token: u64, job: Job) {
+        self.resumed.push_back((next_token(token), job));
     }
 
-    /// Takes a slot back whose job has left it.
-    pub(super) fn free_slot(&mut self, index: u32) {
-        self.free.push(index);
+    /// Takes the slot back that this token named. Its job has left it.
+    #[inline]
+    pub(super) fn free_slot(&mut self, token: u64) {
+        self.free.push(next_token(token));
     }
 }

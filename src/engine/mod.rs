@@ -40,18 +40,20 @@ pub(crate) use crate::sys::call::Errno;
 /// The token of the event by which [`Engine::wake`] reaches the waiter. No slot ever has it.
 pub(crate) const STOP: u64 = u64::MAX;
 
-/// The index of the slot that a token names.
+/// The index of the slot that a token names. The other half of the token tells the uses of the slot
+/// apart: it is the generation.
 pub(crate) fn index_of(token: u64) -> usize {
     (token & 0xffff_ffff) as usize
 }
 
-/// The generation of that slot's use.
-pub(crate) fn generation_of(token: u64) -> u32 {
-    (token >> 32) as u32
+/// The token of the first use of a slot.
+pub(crate) fn first_token(index: u32) -> u64 {
+    u64::from(index)
 }
 
-pub(crate) fn token_of(index: u32, generation: u32) -> u64 {
-    u64::from(generation) << 32 | u64::from(index)
+/// The token of the next use of the slot that this token names.
+pub(crate) fn next_token(token: u64) -> u64 {
+    token.wrapping_add(1 << 32)
 }
 
 /// The most bytes that one read or write transfers: the kernel cuts longer ones to it. It is

@@ -2,6 +2,7 @@
 //! slots.
 
 use std::io;
+use std::ops::ControlFlow;
 use std::sync::atomic::Ordering;
 
 use crate::admission::Filler;
@@ -125,7 +126,9 @@ impl Turn<'_> {
         while *left > 0 && !self.pipeline.is_forked() {
             let Ok(completed) = self.pipeline.completed().try_recv() else { break };
             *left -= 1;
-            self.end(completed);
+            if self.end(completed).is_break() {
+                break;
+            }
         }
     }
 
@@ -141,12 +144,9 @@ impl Turn<'_> {
             *left -= events.len();
             launcher.counters().harvested(events.len());
             for event in events.drain(..) {
-                if let Some(completed) = launcher.reaped(event) {
-                    self.end(completed);
-                }
-                if self.pipeline.is_forked() {
-                    // The callback forked, and this is the child: the other events are the
-                    // parent's.
+                let Some(completed) = launcher.reaped(event) else { continue };
+                if self.end(completed).is_break() {
+                    // The other events are the parent's.
                     return Ok(());
                 }
             }
@@ -154,14 +154,18 @@ impl Turn<'_> {
         Ok(())
     }
 
-    fn end(&mut self, completed: Completed) {
-        let _ = end(self.pipeline, completed);
+    /// Runs a job's callback. Breaks if that forked, and this is the child.
+    #[inline]
+    fn end(&mut self, completed: Completed) -> ControlFlow<()> {
+        if end(self.pipeline, completed).is_none() {
+            return ControlFlow::Break(());
+        }
         self.since_fill += 1;
-        let limit = run_limit(self.pipeline.admission().limits().depth, 1, 0);
-        if self.since_fill >= limit && !self.pipeline.is_forked() {
+        if self.since_fill >= run_limit(self.pipeline.admission().limits().depth, 1, 0) {
             self.since_fill = 0;
             self.pipeline.flush();
         }
+        ControlFlow::Continue(())
     }
 
     /// Fills slots at the end of the turn. It looks into the page cache for no more reads than the

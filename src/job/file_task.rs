@@ -11,17 +11,17 @@ use crate::file::metadata::FileKind;
 use crate::file::owner::FileOwner;
 use crate::job::completion::Completion;
 use crate::job::poll_events::PollEvents;
-use crate::job::progress::{JobEnd, Progress};
+use crate::job::progress::JobEnd;
 use crate::job::ranged::ReadRange;
 use crate::job::target::{Region, Target};
-use crate::job::task::{Found, JobView, Route, Task, UserTask};
+use crate::job::task::{Found, JobHead, Route, Task, UserTask};
 
 /// The one allocation that such a job takes.
 pub(crate) struct FileTask<T, F, H = FileHandle> {
     target: T,
     callback: F,
     file: H,
-    view: JobView,
+    head: JobHead,
     /// The way that the data takes, if that was found out: the page cache was looked into. After a
     /// look in vain, it stays open for a file that has one way.
     access: Option<Access>,
@@ -44,13 +44,13 @@ impl<T: Target, F, H: FileOwner> FileTask<T, F, H> {
                 && matches!(handle.kind(), FileKind::Fifo | FileKind::Socket),
             ..Transfer::new(operation, handle.raw_fd())
         };
-        let view = JobView { transfer, progress: Progress::new(0) };
-        let mut task = Box::new(Self { target, callback, file, view, access: None });
+        let head = JobHead::new(transfer);
+        let mut task = Box::new(Self { target, callback, file, head, access: None });
         // Asked only now: from here to the callback the target is not moved.
         let region = task.target.region();
-        task.view.transfer.address = region.address;
-        task.view.transfer.length = region.length;
-        task.view.progress = Progress::new(region.requested);
+        let JobHead { transfer, progress, .. } = &mut task.head;
+        (transfer.address, transfer.length) = (region.address, region.length);
+        progress.request(region.requested);
         task
     }
 }
@@ -59,7 +59,7 @@ impl<T, F, H: FileOwner> FileTask<T, F, H> {
     /// Whether it is a read that goes past the page cache.
     fn reads_directly(&self) -> bool {
         let access = self.access.unwrap_or(self.file.handle().access());
-        self.view.operation().reads() && access == Access::Direct
+        self.head.operation().reads() && access == Access::Direct
     }
 }
 
@@ -77,7 +77,7 @@ impl<B: IoBufMut, F, H: FileOwner> FileTask<ReadRange<B>, F, H> {
         let skip = (offset - span.start) as usize;
         let target = ReadRange::new(buffer, span.end - span.start, skip, len);
         let mut task = Self::new(Operation::Read, file, target, span.start, callback);
-        task.view.progress.select(skip, len);
+        task.head.progress.select(skip, len);
         task
     }
 }
@@ -88,12 +88,18 @@ where
     H: FileOwner,
     F: FnOnce(Completion<T::Buffer, H>) -> R + Send,
 {
-    fn view(&self) -> &JobView {
-        &self.view
+    #[inline]
+    fn head(&self) -> &JobHead {
+        &self.head
+    }
+
+    #[inline]
+    fn head_mut(&mut self) -> &mut JobHead {
+        &mut self.head
     }
 
     fn route(&self) -> Route {
-        let operation = self.view.operation();
+        let operation = self.head.operation();
         let file = self.file.handle();
         let is_buffered = match self.access {
             Some(access) => access != Access::Direct,
@@ -114,7 +120,7 @@ where
     }
 
     fn advance(&mut self, done: usize, begin: usize) {
-        let JobView { transfer, progress } = &mut self.view;
+        let JobHead { transfer, progress, .. } = &mut self.head;
         let before = progress.begin() as u64;
         progress.advance(done, begin);
         let whole = Region {
@@ -135,7 +141,7 @@ where
             // Where there is one way, the next look may find it.
             (Found::NotCached, None, _) => (None, None),
             (Found::NotCached, Some(direct), _) => {
-                let JobView { transfer, progress } = &self.view;
+                let JobHead { transfer, progress, .. } = &self.head;
                 let is_aligned = self.target.is_aligned(transfer, file.alignment());
                 let start = transfer.offset;
                 let range = start..start.saturating_add(progress.rest() as u64);
@@ -151,14 +157,14 @@ where
             (Found::NotDirect, ..) => (before, None),
         };
         self.access = access;
-        self.view.transfer.fd = fd.unwrap_or(self.view.transfer.fd);
+        self.head.transfer.fd = fd.unwrap_or(self.head.transfer.fd);
         self.access != before
     }
 
-    fn run(self: Box<Self>, res: i64, end: JobEnd) -> R {
-        let Self { target, callback, file, view, access } = *self;
-        let (operation, offset) = (view.operation(), view.offset());
-        let JobView { transfer, progress } = view;
+    fn run(self: Box<Self>, end: JobEnd) -> R {
+        let Self { target, callback, file, head, access } = *self;
+        let (operation, offset) = (head.operation(), head.offset());
+        let JobHead { transfer, progress, .. } = head;
         let requested = progress.requested();
         // A failed read leaves the buffer as it was. A failed exact read hands over the bytes that
         // it got.
@@ -175,9 +181,9 @@ where
             buffer: target.into_buffer(has_bytes.then_some(end.filled)),
             transferred: end.transferred,
             result: match operation {
-                Operation::Poll => decode(PollEvents::answer(transfer.address, res)),
+                Operation::Poll => decode(PollEvents::answer(transfer.address, end.res)),
                 _ if operation.transfers() => end.result(requested),
-                _ => decode(res),
+                _ => decode(end.res),
             },
         })
     }
@@ -190,7 +196,7 @@ where
     F: FnOnce(Completion<T::Buffer, H>) -> R + Send,
 {
     fn limit(&mut self, bytes: usize) {
-        let JobView { transfer, progress } = &mut self.view;
+        let JobHead { transfer, progress, .. } = &mut self.head;
         let is_plain = matches!(transfer.operation, Operation::Read | Operation::Write);
         if is_plain && !T::IS_RANGE {
             progress.limit(bytes);
@@ -199,8 +205,8 @@ where
     }
 
     fn exact(&mut self) {
-        if self.view.operation().transfers() {
-            self.view.progress.make_exact();
+        if self.head.operation().transfers() {
+            self.head.progress.make_exact();
         }
     }
 

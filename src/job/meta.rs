@@ -5,12 +5,11 @@ use std::ptr::NonNull;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::engine::operation::Operation;
 use crate::job::stopped::CancelReason;
 use crate::sync::Instant;
 
 /// Stays with the job whatever its task is wrapped in.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Meta {
     deadline: JobDeadline,
     /// `None` if the job has no handle.
@@ -20,6 +19,11 @@ pub(crate) struct Meta {
 }
 
 impl Meta {
+    pub(crate) const fn new() -> Self {
+        let (deadline, ticket) = (JobDeadline::Never, None);
+        Self { deadline, ticket, is_uncounted: false, cancel_reason: None }
+    }
+
     pub(crate) fn set_deadline(&mut self, deadline: JobDeadline) {
         self.deadline = deadline;
     }
@@ -53,8 +57,9 @@ impl Meta {
 
     /// Whether the job may have to be found where it waits. Most are not, which saves them the
     /// upkeep.
+    #[inline]
     pub(crate) fn is_looked_for(&self) -> bool {
-        self.ticket.is_some() || self.deadline().is_some()
+        self.ticket.is_some() || !matches!(self.deadline, JobDeadline::Never)
     }
 
     pub(crate) fn is_overdue(&self) -> bool {
@@ -83,27 +88,17 @@ impl Meta {
 }
 
 /// The moment by which a job has to have started.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) enum JobDeadline {
-    #[default]
     Never,
     By(Instant),
     /// This many nanoseconds after the dispatcher has accepted the job.
     Within(u64),
 }
 
-// Jobs are moved around by the million.
-const _: () = assert!(size_of::<JobDeadline>() == size_of::<Instant>());
-
 impl JobDeadline {
     pub(crate) fn within(limit: Duration) -> Self {
         u64::try_from(limit.as_nanos()).map_or(Self::Never, Self::Within)
-    }
-
-    /// The deadline of a job with this operation: none, if its callback takes no result that could
-    /// say that it has passed.
-    pub(crate) fn for_operation(self, operation: Operation) -> Self {
-        if matches!(operation, Operation::Nop | Operation::Blocking) { Self::Never } else { self }
     }
 }
 

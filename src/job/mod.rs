@@ -3,7 +3,7 @@
 //! [`Job`] keeps all of them behind one pointer, its task, so that the rest of the crate needs to
 //! know no types but this one. Users make a job (`operations.rs`, `without_kernel.rs`), change it
 //! (`settings.rs`) and submit it. From then on the dispatcher handles it: it looks at the job's
-//! [view](JobView), has the operation performed, and runs the callback with a
+//! [head](JobHead), has the operation performed, and runs the callback with a
 //! [`Completion`](completion::Completion).
 
 pub(crate) mod completion;
@@ -25,7 +25,7 @@ use crate::engine::operation::Operation;
 use crate::job::meta::Meta;
 use crate::job::progress::JobEnd;
 use crate::job::ranged::Ranged;
-use crate::job::task::{Found, JobView, Route, UserTask, reclaim};
+use crate::job::task::{Found, JobHead, Route, UserTask, reclaim};
 
 /// One operation on a file, with everything that it needs until it has ended: the file, the
 /// buffer, and a callback.
@@ -69,8 +69,10 @@ use crate::job::task::{Found, JobView, Route, UserTask, reclaim};
 #[must_use = "a job does nothing until it is submitted"]
 pub struct Job<R = ()> {
     task: Box<dyn UserTask<R>>,
-    meta: Meta,
 }
+
+// Jobs are moved around by the million.
+const _: () = assert!(size_of::<Option<Job>>() == 2 * size_of::<usize>());
 
 impl<R: 'static> Job<R> {
     /// The operation that the job asks for.
@@ -88,19 +90,19 @@ impl<R: 'static> Job<R> {
     /// ```
     #[must_use]
     pub fn operation(&self) -> Operation {
-        self.task.view().operation()
+        self.task.head().operation()
     }
 
     /// The offset at which the operation begins, in bytes.
     #[must_use]
     pub fn offset(&self) -> u64 {
-        self.task.view().offset()
+        self.task.head().offset()
     }
 
     /// The number of bytes that the job asks for.
     #[must_use]
     pub fn requested(&self) -> usize {
-        self.task.view().progress.requested()
+        self.task.head().progress.requested()
     }
 
     /// Takes apart a job that is not to be submitted, and returns its buffer.
@@ -124,37 +126,23 @@ impl<R: 'static> Job<R> {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn into_buffer<B: 'static>(self) -> Result<B, Self> {
-        let Self { task, meta } = self;
-        let buffer = reclaim(task).or_else(|task| reclaim(task).map(Ranged::into_inner));
-        buffer.map_err(|task| Self { task, meta })
+        let buffer = reclaim(self.task).or_else(|task| reclaim(task).map(Ranged::into_inner));
+        buffer.map_err(Self::from_task)
     }
 
     pub(crate) fn from_task(task: Box<dyn UserTask<R>>) -> Self {
-        Self::from_parts(task, Meta::default())
+        Self { task }
     }
 
-    pub(crate) fn from_parts(task: Box<dyn UserTask<R>>, meta: Meta) -> Self {
-        Self { task, meta }
-    }
-
-    pub(crate) fn into_parts(self) -> (Box<dyn UserTask<R>>, Meta) {
-        (self.task, self.meta)
-    }
-
-    /// Puts another task in the place of the job's own: one that wraps it, or that it wraps. The
-    /// job's side data stays.
-    pub(crate) fn map_task<S: 'static>(
-        self,
-        map: impl FnOnce(Box<dyn UserTask<R>>) -> Box<dyn UserTask<S>>,
-    ) -> Job<S> {
-        Job { task: map(self.task), meta: self.meta }
+    pub(crate) fn into_task(self) -> Box<dyn UserTask<R>> {
+        self.task
     }
 }
 
 /// How the dispatcher handles a job, from its acceptance to its callback.
 impl<R: 'static> Job<R> {
-    pub(crate) fn view(&self) -> &JobView {
-        self.task.view()
+    pub(crate) fn head(&self) -> &JobHead {
+        self.task.head()
     }
 
     pub(crate) fn route(&self) -> Route {
@@ -162,16 +150,16 @@ impl<R: 'static> Job<R> {
     }
 
     pub(crate) fn meta(&self) -> &Meta {
-        &self.meta
+        &self.head().meta
     }
 
     pub(crate) fn meta_mut(&mut self) -> &mut Meta {
-        &mut self.meta
+        &mut self.task.head_mut().meta
     }
 
     /// Whether the callback takes a result.
     pub(crate) fn has_result(&self) -> bool {
-        !matches!(self.operation(), Operation::Nop | Operation::Blocking)
+        self.head().has_result()
     }
 
     pub(crate) fn is_poll(&self) -> bool {
@@ -179,7 +167,7 @@ impl<R: 'static> Job<R> {
     }
 
     pub(crate) fn has_transferred_nothing(&self) -> bool {
-        self.view().progress.done() == 0
+        self.head().progress.done() == 0
     }
 
     /// Records that the kernel can't tell of the job's file whether a read would wait.
@@ -198,7 +186,7 @@ impl<R: 'static> Job<R> {
     /// If it is direct from here on and exact, moves it on to the request for the rest. Another one
     /// is asked for as a whole, as its result is that of one request.
     pub(crate) fn missed_in_cache(&mut self, done: usize) {
-        let before = self.view().progress;
+        let before = self.head().progress;
         self.task.choose_way(Found::NotCached);
         let Some(file) = self.task.file() else { return };
         if before.is_exact() && self.route() == Route::Engine {
@@ -215,12 +203,12 @@ impl<R: 'static> Job<R> {
         if res == -i64::from(libc::EINVAL) {
             return self.task.choose_way(Found::NotDirect);
         }
-        let view = self.view();
-        let Some(done) = view.progress.done_before_rest(res) else { return false };
+        let head = self.head();
+        let Some(done) = head.progress.done_before_rest(res) else { return false };
         let Some(file) = self.task.file() else { return false };
         // A direct transfer can't begin just anywhere, so some bytes are transferred again.
         let begin = done - done % file.alignment().step();
-        if begin < done && !view.operation().reads() && file.appends() {
+        if begin < done && !head.operation().reads() && file.appends() {
             return false;
         }
         self.task.advance(done, begin);
@@ -230,7 +218,7 @@ impl<R: 'static> Job<R> {
     /// Records that no further request of the job is submitted. Then all bytes that are done
     /// count, wherever alignment would have made the next request begin.
     pub(crate) fn submit_no_more(&mut self) {
-        let progress = self.view().progress;
+        let progress = self.head().progress;
         if progress.begin() < progress.done() {
             self.task.advance(progress.done(), progress.done());
         }
@@ -241,9 +229,9 @@ impl<R: 'static> Job<R> {
         self.task.work();
     }
 
-    /// Runs the callback with the kernel's answer, and what that means for this job.
-    pub(crate) fn run(self, res: i64, end: JobEnd) -> R {
-        self.task.run(res, end)
+    /// Runs the callback. `end` is what the kernel's last answer means for this job.
+    pub(crate) fn run(self, end: JobEnd) -> R {
+        self.task.run(end)
     }
 }
 

@@ -35,6 +35,8 @@ pub(crate) struct Progress {
 /// How a job ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct JobEnd {
+    /// The kernel's last answer, as it encodes it.
+    pub(crate) res: i64,
     /// Bytes at the front that are there, requested or not.
     pub(crate) filled: usize,
     /// Bytes among these that the user asked for.
@@ -45,8 +47,8 @@ pub(crate) struct JobEnd {
 /// Why a job failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// The kernel's error, as it encodes it.
-    Kernel(i64),
+    /// The kernel's last answer is an error.
+    Kernel,
     /// The file ended before an exact read did.
     EndOfFile,
     /// The kernel wrote no more, and gave no reason.
@@ -56,8 +58,14 @@ pub(crate) enum Fault {
 }
 
 impl Progress {
-    pub(crate) const fn new(whole: usize) -> Self {
-        Self { whole, skip: 0, requested: whole, done: 0, begin: 0, exact: false }
+    /// Of a job that asks for nothing.
+    pub(crate) const fn new() -> Self {
+        Self { whole: 0, skip: 0, requested: 0, done: 0, begin: 0, exact: false }
+    }
+
+    /// Makes it the progress of a user who asked for so many bytes.
+    pub(crate) fn request(&mut self, bytes: usize) {
+        (self.whole, self.requested) = (bytes, bytes);
     }
 
     /// Makes it the progress of a user who asked for a part of the bytes.
@@ -130,14 +138,14 @@ impl Progress {
     /// How the job ends if this answer of the kernel is its last.
     pub(crate) fn end(&self, operation: Operation, res: i64) -> JobEnd {
         if !operation.transfers() {
-            let fault = (res < 0).then_some(Fault::Kernel(res));
-            return JobEnd { filled: 0, transferred: 0, fault };
+            let fault = (res < 0).then_some(Fault::Kernel);
+            return JobEnd { res, filled: 0, transferred: 0, fault };
         }
         let Ok(count) = usize::try_from(res) else {
             // A second read of the same bytes has failed, so that they are not there any more.
             let filled = if operation.reads() { self.begin } else { self.done };
             let transferred = self.requested_among(filled);
-            return JobEnd { filled, transferred, fault: Some(Fault::Kernel(res)) };
+            return JobEnd { res, filled, transferred, fault: Some(Fault::Kernel) };
         };
         let reached = self.begin.saturating_add(count);
         let filled = if operation.reads() { reached } else { reached.max(self.done) };
@@ -149,7 +157,7 @@ impl Progress {
             // The write made progress, and yet the dispatcher did not go on with it.
             () => Some(Fault::Unaligned),
         };
-        JobEnd { filled, transferred, fault }
+        JobEnd { res, filled, transferred, fault }
     }
 }
 
@@ -159,7 +167,7 @@ impl JobEnd {
         let so_far = || format!("{} of {requested} bytes", self.transferred);
         match self.fault {
             None => Ok(self.transferred),
-            Some(Fault::Kernel(res)) => decode(res),
+            Some(Fault::Kernel) => decode(self.res),
             Some(Fault::EndOfFile) => Err(io::Error::new(
                 io::ErrorKind::UnexpectedEof,
                 format!("end of file after {}", so_far()),
@@ -184,8 +192,14 @@ mod tests {
 
     const EIO: i64 = -(libc::EIO as i64);
 
+    fn of(bytes: usize) -> Progress {
+        let mut progress = Progress::new();
+        progress.request(bytes);
+        progress
+    }
+
     fn at(begin: usize, done: usize) -> Progress {
-        Progress { done, begin, exact: true, ..Progress::new(100) }
+        Progress { done, begin, exact: true, ..of(100) }
     }
 
     #[test]
@@ -203,25 +217,25 @@ mod tests {
 
     #[test]
     fn what_ends_it_is_told_apart() {
-        let end = |filled, fault| JobEnd { filled, transferred: filled, fault };
-        assert_eq!(at(40, 40).end(Read, 60), end(100, None));
-        assert_eq!(at(40, 40).end(Read, 0), end(40, Some(Fault::EndOfFile)));
-        assert_eq!(at(32, 40).end(Read, 8), end(40, Some(Fault::EndOfFile)));
-        assert_eq!(at(32, 40).end(Read, 3), end(35, Some(Fault::EndOfFile)), "it has shrunk");
-        assert_eq!(at(32, 40).end(Read, EIO), end(32, Some(Fault::Kernel(EIO))));
-        assert_eq!(at(32, 40).end(Write, EIO), end(40, Some(Fault::Kernel(EIO))));
-        assert_eq!(at(40, 40).end(Write, 0), end(40, Some(Fault::NoProgress)));
-        assert_eq!(at(32, 40).end(Write, 8), end(40, Some(Fault::NoProgress)));
-        assert_eq!(at(0, 0).end(Write, 40), end(40, Some(Fault::Unaligned)));
+        let end = |res, filled, fault| JobEnd { res, filled, transferred: filled, fault };
+        assert_eq!(at(40, 40).end(Read, 60), end(60, 100, None));
+        assert_eq!(at(40, 40).end(Read, 0), end(0, 40, Some(Fault::EndOfFile)));
+        assert_eq!(at(32, 40).end(Read, 8), end(8, 40, Some(Fault::EndOfFile)));
+        assert_eq!(at(32, 40).end(Read, 3), end(3, 35, Some(Fault::EndOfFile)), "it has shrunk");
+        assert_eq!(at(32, 40).end(Read, EIO), end(EIO, 32, Some(Fault::Kernel)));
+        assert_eq!(at(32, 40).end(Write, EIO), end(EIO, 40, Some(Fault::Kernel)));
+        assert_eq!(at(40, 40).end(Write, 0), end(0, 40, Some(Fault::NoProgress)));
+        assert_eq!(at(32, 40).end(Write, 8), end(8, 40, Some(Fault::NoProgress)));
+        assert_eq!(at(0, 0).end(Write, 40), end(40, 40, Some(Fault::Unaligned)));
     }
 
     #[test]
     fn what_is_not_exact_ends_with_what_is_done() {
-        let plain = Progress::new(100);
-        let data = |filled| JobEnd { filled, transferred: filled, fault: None };
+        let plain = of(100);
+        let data = |filled| JobEnd { res: filled as i64, filled, transferred: filled, fault: None };
         assert_eq!(plain.end(Read, 40), data(40));
         assert_eq!(plain.end(Read, 0), data(0));
-        let failed = JobEnd { filled: 0, transferred: 0, fault: Some(Fault::Kernel(EIO)) };
+        let failed = JobEnd { res: EIO, filled: 0, transferred: 0, fault: Some(Fault::Kernel) };
         assert_eq!(plain.end(Read, EIO), failed);
     }
 
@@ -235,11 +249,11 @@ mod tests {
             [(70, 40, true), (100, 40, true), (69, 39, false), (20, 0, false)]
         {
             let fault = (!enough).then_some(Fault::EndOfFile);
-            let expected = JobEnd { filled: filled as usize, transferred, fault };
+            let expected = JobEnd { res: filled, filled: filled as usize, transferred, fault };
             assert_eq!(within.end(Read, filled), expected);
         }
         let later = Progress { begin: 40, done: 45, ..within };
-        let failed = JobEnd { filled: 40, transferred: 10, fault: Some(Fault::Kernel(EIO)) };
+        let failed = JobEnd { res: EIO, filled: 40, transferred: 10, fault: Some(Fault::Kernel) };
         assert_eq!(later.end(Read, EIO), failed);
     }
 
@@ -252,13 +266,13 @@ mod tests {
 
     #[test]
     fn settings_say_what_is_missed_and_what_is_asked_for() {
-        let mut limited = Progress::new(100);
+        let mut limited = of(100);
         limited.limit(30);
         assert_eq!((limited.requested(), limited.whole(), limited.rest()), (30, 30, 30));
         limited.limit(60);
         assert_eq!((limited.requested(), limited.whole()), (30, 30), "a limit raises nothing");
 
-        let mut within = Progress::new(100);
+        let mut within = of(100);
         within.select(30, 40);
         assert_eq!((within.requested(), within.whole()), (40, 100));
         assert!(!within.is_exact());
@@ -272,9 +286,9 @@ mod tests {
 
     #[test]
     fn a_sync_transfers_nothing_and_may_fail() {
-        let sync = Progress::new(0);
-        assert_eq!(sync.end(SyncAll, 0), JobEnd { filled: 0, transferred: 0, fault: None });
-        let failed = JobEnd { filled: 0, transferred: 0, fault: Some(Fault::Kernel(EIO)) };
+        let sync = of(0);
+        assert_eq!(sync.end(SyncAll, 0), JobEnd { res: 0, filled: 0, transferred: 0, fault: None });
+        let failed = JobEnd { res: EIO, filled: 0, transferred: 0, fault: Some(Fault::Kernel) };
         assert_eq!(sync.end(SyncAll, EIO), failed);
     }
 

@@ -119,7 +119,7 @@ impl<R: 'static> Job<R> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn start_by(mut self, deadline: Instant) -> Self {
-        self.meta.set_deadline(JobDeadline::By(deadline).for_operation(self.operation()));
+        self.task.head_mut().set_deadline(JobDeadline::By(deadline));
         self
     }
 
@@ -144,7 +144,7 @@ impl<R: 'static> Job<R> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn start_within(mut self, limit: Duration) -> Self {
-        self.meta.set_deadline(JobDeadline::within(limit).for_operation(self.operation()));
+        self.task.head_mut().set_deadline(JobDeadline::within(limit));
         self
     }
 }

@@ -1,5 +1,5 @@
 //! A job's task: buffer, file and callback behind one pointer, with their types forgotten. The
-//! dispatcher sees of it a [`JobView`] and a [`Route`].
+//! dispatcher sees of it a [`JobHead`] and a [`Route`].
 
 use std::any::Any;
 
@@ -7,13 +7,16 @@ use crate::engine::Transfer;
 use crate::engine::operation::Operation;
 use crate::file::FileHandle;
 use crate::file::residency::CacheLook;
+use crate::job::meta::{JobDeadline, Meta};
 use crate::job::progress::{JobEnd, Progress};
 
 /// The dispatcher's side of a task: how a job is performed and ends. `R` is the type that the
 /// callback returns.
 pub(crate) trait Task<R>: Send {
-    /// The request and the progress of the job.
-    fn view(&self) -> &JobView;
+    /// What the dispatcher knows of the job.
+    fn head(&self) -> &JobHead;
+
+    fn head_mut(&mut self) -> &mut JobHead;
 
     /// Where the job goes next. Others may change that at any time, as what is found out about a
     /// file holds for all its jobs. So who moves the job asks once, and goes by that answer.
@@ -33,8 +36,8 @@ pub(crate) trait Task<R>: Send {
     /// Does the work of a blocking job. If the work panics, the payload is kept for `run`.
     fn work(&mut self) {}
 
-    /// Runs the callback with the kernel's last answer, and what that means for the job.
-    fn run(self: Box<Self>, res: i64, end: JobEnd) -> R;
+    /// Runs the callback. `end` is what the kernel's last answer means for the job.
+    fn run(self: Box<Self>, end: JobEnd) -> R;
 }
 
 /// The user's side of a task: what may be changed or taken back as long as no dispatcher has
@@ -77,12 +80,14 @@ pub(crate) enum Found {
     NotDirect,
 }
 
-/// The request and the progress of a job. Its [`Route`] says who is asked.
+/// What the dispatcher knows of a job. It is a part of the task's allocation, so that a job is moved
+/// as a pointer.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct JobView {
+pub(crate) struct JobHead {
     /// The request for the kernel. If a part of the job is done, it asks for the rest.
     pub(crate) transfer: Transfer,
     pub(crate) progress: Progress,
+    pub(crate) meta: Meta,
 }
 
 /// Where a job goes when it is moved into a slot.
@@ -100,7 +105,11 @@ pub(crate) enum Route {
     Worker,
 }
 
-impl JobView {
+impl JobHead {
+    pub(crate) const fn new(transfer: Transfer) -> Self {
+        Self { transfer, progress: Progress::new(), meta: Meta::new() }
+    }
+
     pub(crate) fn operation(&self) -> Operation {
         self.transfer.operation
     }
@@ -108,6 +117,31 @@ impl JobView {
     /// The offset at which the job begins, whatever part of it is done.
     pub(crate) fn offset(&self) -> u64 {
         self.progress.start_of(self.transfer.offset)
+    }
+
+    /// Sets the moment by which the job has to have started. If its callback takes no result that
+    /// could say that it has passed, this has no effect.
+    pub(crate) fn set_deadline(&mut self, deadline: JobDeadline) {
+        if self.has_result() {
+            self.meta.set_deadline(deadline);
+        }
+    }
+
+    /// Whether the callback takes a result.
+    pub(crate) fn has_result(&self) -> bool {
+        !matches!(self.operation(), Operation::Nop | Operation::Blocking)
+    }
+
+    /// Whether the job may be ended while it is in a slot. Most may not, which saves them the upkeep.
+    pub(crate) fn may_end_in_slot(&self) -> bool {
+        self.meta.deadline().is_some() || self.operation() == Operation::Poll
+    }
+
+    /// Whether this answer of the kernel may be another than the one that the job ends with: it may
+    /// have been cancelled, or go on. Most may not, which saves them a closer look.
+    #[inline]
+    pub(crate) fn may_end_otherwise(&self, res: i64) -> bool {
+        res < 0 || self.progress.is_exact() || self.may_end_in_slot()
     }
 
     /// How the job ends if this answer of the kernel is its last.

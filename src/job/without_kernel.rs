@@ -8,8 +8,8 @@ use crate::engine::Transfer;
 use crate::engine::operation::Operation;
 use crate::file::FileHandle;
 use crate::job::Job;
-use crate::job::progress::{JobEnd, Progress};
-use crate::job::task::{Found, JobView, Route, Task, UserTask};
+use crate::job::progress::JobEnd;
+use crate::job::task::{Found, JobHead, Route, Task, UserTask};
 use crate::unwind::{Payload, catch};
 
 impl<R: Send + 'static> Job<R> {
@@ -73,7 +73,7 @@ impl<R: Send + 'static> Job<R> {
 /// The task of a blocking job, or of a nop, which is a blocking job whose work is done from the
 /// beginning.
 pub(crate) struct PureTask<W, V, F> {
-    view: &'static JobView,
+    head: JobHead,
     stage: Stage<W, V>,
     callback: F,
 }
@@ -86,22 +86,21 @@ enum Stage<W, V> {
     Begun,
 }
 
-static NOP: JobView = without_file(Operation::Nop);
-static BLOCKING: JobView = without_file(Operation::Blocking);
-
-const fn without_file(operation: Operation) -> JobView {
-    JobView { transfer: Transfer::new(operation, -1), progress: Progress::new(0) }
+const fn without_file(operation: Operation) -> JobHead {
+    JobHead::new(Transfer::new(operation, -1))
 }
 
 impl<F> PureTask<fn(), (), F> {
     pub(crate) fn nop(callback: F) -> Box<Self> {
-        Box::new(Self { view: &NOP, stage: Stage::Done(()), callback })
+        let head = without_file(Operation::Nop);
+        Box::new(Self { head, stage: Stage::Done(()), callback })
     }
 }
 
 impl<W, V, F> PureTask<W, V, F> {
     pub(crate) fn blocking(work: W, callback: F) -> Box<Self> {
-        Box::new(Self { view: &BLOCKING, stage: Stage::Todo(work), callback })
+        let head = without_file(Operation::Blocking);
+        Box::new(Self { head, stage: Stage::Todo(work), callback })
     }
 }
 
@@ -111,12 +110,16 @@ where
     V: Send,
     F: FnOnce(V) -> R + Send,
 {
-    fn view(&self) -> &JobView {
-        self.view
+    fn head(&self) -> &JobHead {
+        &self.head
+    }
+
+    fn head_mut(&mut self) -> &mut JobHead {
+        &mut self.head
     }
 
     fn route(&self) -> Route {
-        match self.view.operation() {
+        match self.head.operation() {
             Operation::Nop => Route::Worker,
             _ => Route::Blocking,
         }
@@ -142,7 +145,7 @@ where
         };
     }
 
-    fn run(self: Box<Self>, _res: i64, _end: JobEnd) -> R {
+    fn run(self: Box<Self>, _end: JobEnd) -> R {
         let Self { stage, callback, .. } = *self;
         match stage {
             Stage::Done(value) => callback(value),

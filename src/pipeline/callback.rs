@@ -3,7 +3,6 @@
 
 use super::completed::Completed;
 use super::{Pipeline, cancel};
-use crate::admission::cancellable::Cancellable;
 use crate::admission::counters::Outcome;
 use crate::job::Job;
 use crate::job::stopped::CancelReason;
@@ -24,29 +23,46 @@ pub(crate) fn run_limit(depth: u32, awake: usize, in_no_time: usize) -> usize {
 
 /// Runs a job's callback and frees its slot, whatever the callback does. If the job is exact and
 /// goes on, has it submitted again instead.
+///
+/// `None` if the callback forked, and this is the child: everything else here is the parent's.
 #[inline]
-pub(crate) fn end(pipeline: &Pipeline, completed: Completed) -> FillNow {
-    let Completed { index, mut res, mut job } = completed;
-    let view = job.view();
-    let (operation, is_exact) = (view.operation(), view.progress.is_exact());
-    if Cancellable::concerns(&job, operation) {
-        pipeline.admission.lock().cancellable_mut().end(&job, index);
-    }
-    if let Some(reason) = job.meta().cancel_reason() {
-        res = reason.res();
-    } else if (is_exact || res < 0) && job.resume(res) {
-        if !job.meta().is_overdue() {
-            return pipeline.resume(index, job);
+pub(crate) fn end(pipeline: &Pipeline, completed: Completed) -> Option<FillNow> {
+    let Completed { token, mut res, mut job } = completed;
+    if job.head().may_end_otherwise(res) {
+        match settle(pipeline, token, job, res) {
+            Settled::Ends(last, with) => (job, res) = (last, with),
+            Settled::GoesOn(fill) => return Some(fill),
         }
-        job.submit_no_more();
-        pipeline.admission.lock().tally_mut().count_cancelled(CancelReason::TimedOut);
-        res = CancelReason::TimedOut.res();
     }
     let outcome = run(pipeline, job, res);
-    if pipeline.is_forked() {
-        return FillNow::AtEndOfRun;
+    if pipeline.is_forked() { None } else { Some(pipeline.finish(Some(token), outcome)) }
+}
+
+/// What becomes of a job whose request has ended.
+enum Settled {
+    /// It ends, with this result.
+    Ends(Job, i64),
+    /// It is submitted again.
+    GoesOn(FillNow),
+}
+
+/// Sees to a job that may have been cancelled, or that may go on.
+fn settle(pipeline: &Pipeline, token: u64, mut job: Job, res: i64) -> Settled {
+    if job.head().may_end_in_slot() {
+        pipeline.admission.lock().cancellable_mut().end(&job, token);
     }
-    pipeline.finish(Some(index), outcome)
+    if let Some(reason) = job.meta().cancel_reason() {
+        return Settled::Ends(job, reason.res());
+    }
+    if !job.resume(res) {
+        return Settled::Ends(job, res);
+    }
+    if !job.meta().is_overdue() {
+        return Settled::GoesOn(pipeline.resume(token, job));
+    }
+    job.submit_no_more();
+    pipeline.admission.lock().tally_mut().count_cancelled(CancelReason::TimedOut);
+    Settled::Ends(job, CancelReason::TimedOut.res())
 }
 
 /// Runs the callback of one job that ended without a slot, if there is one. It runs no more, as
@@ -62,13 +78,13 @@ pub(crate) fn end_one_early(pipeline: &Pipeline) {
 /// Runs a job's callback, and reports its panic.
 #[inline]
 fn run(pipeline: &Pipeline, job: Job, res: i64) -> Outcome {
-    let view = job.view();
-    let (operation, offset, end) = (view.operation(), view.offset(), view.end(res));
-    let short = end.fault.is_none() && end.transferred < view.progress.requested();
+    let head = job.head();
+    let (operation, offset, end) = (head.operation(), head.offset(), head.end(res));
     let failed = end.fault.is_some();
-    let outcome = Outcome { failed, short, uncounted: job.meta().is_uncounted() };
+    let short = !failed && end.transferred < head.progress.requested();
+    let outcome = Outcome { failed, short, uncounted: head.meta.is_uncounted() };
     worker_mark::begin_callback();
-    if let Err(payload) = catch(|| job.run(res, end)) {
+    if let Err(payload) = catch(|| job.run(end)) {
         pipeline.panics.report(&payload, operation, offset);
         discard(payload);
     }

@@ -3,8 +3,8 @@
 use crate::job::Job;
 
 pub(crate) struct Completed {
-    /// Its slot, occupied until the callback has returned.
-    pub(crate) index: u32,
+    /// Names its slot, which is occupied until the callback has returned.
+    pub(crate) token: u64,
     /// The result as the kernel encodes it.
     pub(crate) res: i64,
     pub(crate) job: Job,

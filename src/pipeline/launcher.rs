@@ -26,7 +26,7 @@ use crate::blocking::{
 use crate::engine::backend::Backend;
 use crate::engine::errno::{SubmitAction, submit_action};
 use crate::engine::operation::Operation;
-use crate::engine::{Engine, Errno, Event, Request, index_of};
+use crate::engine::{Engine, Errno, Event, Request};
 use crate::job::stopped::CancelReason;
 use crate::job::task::Route;
 use crate::sync::{Instant, Mutex, lock, thread};
@@ -127,7 +127,7 @@ impl Launcher {
         };
         let rest = self.slots.with_job(request.token, |job| {
             job.missed_in_cache(done);
-            (job.route(), job.view().transfer)
+            (job.route(), job.head().transfer)
         });
         match rest {
             Some((Route::Engine, transfer)) => {
@@ -250,8 +250,8 @@ impl Launcher {
         }
         // The last first, so that they are in order again at the head of the backlog.
         for request in rest.iter().rev() {
-            let Completed { index, job, .. } = self.take_own(request.token, 0);
-            books.put_back(index, job);
+            let Completed { token, job, .. } = self.take_own(request.token, 0);
+            books.put_back(token, job);
         }
         let ended_early = self.wakeups.expire_overdue(&mut books);
         // Somebody has to be awake to ask the kernel again.
@@ -288,19 +288,20 @@ impl Launcher {
     /// Takes a job out of its slot that no other thread knows of. Returns it with its result.
     pub(super) fn take_own(&self, token: u64, res: i64) -> Completed {
         let job = self.slots.take(token).expect("a job that was not handed on is in its slot");
-        Completed { index: index_of(token) as u32, res, job }
+        Completed { token, res, job }
     }
 
     /// Takes the job of an event out of its slot. The engine's waiter calls this for each event
     /// that it has reaped. An event that belongs to no request in flight is counted and ignored.
     #[inline]
     pub(crate) fn reaped(&self, event: Event) -> Option<Completed> {
-        let Some(job) = self.slots.take(event.token) else {
+        let Event { token, res } = event;
+        let Some(job) = self.slots.take(token) else {
             self.counters.strayed();
             return None;
         };
         self.counters.polled(&job);
-        Some(Completed { index: index_of(event.token) as u32, res: event.res, job })
+        Some(Completed { token, res, job })
     }
 
     /// Ends a request that no blocking thread has begun.

@@ -39,7 +39,7 @@ use crate::admission::counters::Counters;
 use crate::admission::counters::Outcome;
 use crate::admission::limits::Limits;
 use crate::admission::slots::Slots;
-use crate::admission::{Admission, Filled, Filler};
+use crate::admission::{Admission, AfterEnd, Filled, Filler};
 use crate::blocking::{BlockingPool, BlockingRequest, Errand, PoolService, ThreadKind, ThreadPool};
 use crate::engine::Engine;
 use crate::engine::operation::Operation;
@@ -334,25 +334,25 @@ impl Pipeline {
         self.launcher.converters.push([errand])
     }
 
-    /// Ends a job whose callback has returned, and frees its slot, if it had one.
+    /// Ends a job whose callback has returned, and frees the slot that this token names, if it had
+    /// one.
     #[inline]
-    pub(crate) fn finish(&self, slot: Option<u32>, outcome: Outcome) -> FillNow {
+    pub(crate) fn finish(&self, slot: Option<u64>, outcome: Outcome) -> FillNow {
         let mut books = self.admission.lock();
-        let then = self.admission.finish(&mut books, slot, outcome);
+        let after_end = self.admission.finish(&mut books, slot, outcome);
         let fill = self.wakeups().when_to_fill(&books);
-        let woken = books.room_mut().line.take_woken();
         drop(books);
-        self.follow(then);
-        if !woken.is_empty() {
+        if let Some(AfterEnd { then, woken }) = after_end {
+            self.follow(then);
             wake(woken);
         }
         fill
     }
 
-    /// Has an exact job go on that is done in part. It keeps the slot with this index.
-    pub(crate) fn resume(&self, index: u32, job: Job) -> FillNow {
+    /// Has an exact job go on that is done in part. It keeps the slot that this token names.
+    pub(crate) fn resume(&self, token: u64, job: Job) -> FillNow {
         let mut books = self.admission.lock();
-        books.resume(index, job);
+        books.resume(token, job);
         self.wakeups().when_to_fill(&books)
     }
 }

@@ -59,12 +59,7 @@ impl Worker<'_> {
             match pipeline.completed.try_recv() {
                 Ok(completed) => {
                     self.since.get_or_insert_with(Instant::now);
-                    let fill = end(pipeline, completed);
-                    if pipeline.is_forked() {
-                        // The callback forked, and this is the child: everything else here is the
-                        // parent's.
-                        return;
-                    }
+                    let Some(fill) = end(pipeline, completed) else { return };
                     self.callbacks += 1;
                     if fill == FillNow::Yes || self.callbacks >= self.run_limit(depth) {
                         self.end_run();

@@ -10,10 +10,10 @@
 //!   value has been dropped, and after each function that had one of them as an argument has
 //!   returned. The rest of the job, its box and the `Counted`'s share of the headcount, borrows
 //!   nothing.
-//! - Nothing of the task is handed out for longer than the `Erased` itself is borrowed (`view`,
+//! - Nothing of the task is handed out for longer than the `Erased` itself is borrowed (`head`,
 //!   `file`). A callback can pass things on through references that it borrowed itself. Everything
 //!   else that leaves it is `'static`: the payload of a panic (`Box<dyn Any + Send>`), the report
-//!   to the panic handler, and copies of the numbers in `JobView`. Nobody uses the addresses among
+//!   to the panic handler, and copies of the numbers in `JobHead`. Nobody uses the addresses among
 //!   these after the job's event has been reaped. The ticket by which the job's handle finds it is
 //!   a number that is only compared. A callback's value goes to a handle whose type has the value's
 //!   lifetime.
@@ -28,7 +28,7 @@ use std::sync::Arc;
 
 use crate::file::FileHandle;
 use crate::job::progress::JobEnd;
-use crate::job::task::{Found, JobView, Route, Task, UserTask};
+use crate::job::task::{Found, JobHead, Route, Task, UserTask};
 use crate::pipeline::panics::PanicSink;
 use crate::unwind::{catch, discard, message};
 use crate::wait::headcount::Headcount;
@@ -84,8 +84,12 @@ impl Erased {
 }
 
 impl Task<()> for Erased {
-    fn view(&self) -> &JobView {
-        self.task.view()
+    fn head(&self) -> &JobHead {
+        self.task.head()
+    }
+
+    fn head_mut(&mut self) -> &mut JobHead {
+        self.task.head_mut()
     }
 
     fn route(&self) -> Route {
@@ -108,12 +112,12 @@ impl Task<()> for Erased {
         self.task.work();
     }
 
-    fn run(self: Box<Self>, res: i64, end: JobEnd) {
-        let view = self.task.view();
-        let (operation, offset) = (view.operation(), view.offset());
+    fn run(self: Box<Self>, end: JobEnd) {
+        let head = self.task.head();
+        let (operation, offset) = (head.operation(), head.offset());
         let Self { task, panics, counted } = *self;
         // In here the callback runs, and everything that it had is dropped, whatever it does.
-        let outcome = catch(|| task.run(res, end));
+        let outcome = catch(|| task.run(end));
         if let Err(payload) = outcome {
             panics.report(&payload, operation, offset);
             counted.0.panicked(None, message(&*payload));

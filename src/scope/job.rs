@@ -9,7 +9,7 @@ use crate::file::borrowed::BorrowedFile;
 use crate::job::Job;
 use crate::job::completion::Completion;
 use crate::job::file_task::FileTask;
-use crate::job::meta::{JobDeadline, Meta};
+use crate::job::meta::JobDeadline;
 use crate::job::poll_events::PollEvents;
 use crate::job::ranged::Ranged;
 use crate::job::target::{NoBuffer, ReadInto, ReadIntoEach, WriteFrom, WriteFromEach};
@@ -50,7 +50,6 @@ use crate::sync::Instant;
 #[must_use = "a job does nothing until it is submitted"]
 pub struct ScopedJob<'a, R = ()> {
     task: Box<dyn UserTask<R> + 'a>,
-    meta: Meta,
 }
 
 impl<'a, R: Send + 'a> ScopedJob<'a, R> {
@@ -331,7 +330,7 @@ impl<'a, R> ScopedJob<'a, R> {
 
     /// Ends the job if it has not started by `deadline`; see [`Job::start_by`].
     pub fn start_by(mut self, deadline: Instant) -> Self {
-        self.meta.set_deadline(JobDeadline::By(deadline).for_operation(self.operation()));
+        self.task.head_mut().set_deadline(JobDeadline::By(deadline));
         self
     }
 
@@ -359,46 +358,41 @@ impl<'a, R> ScopedJob<'a, R> {
     /// # Ok::<(), Box<dyn Error>>(())
     /// ```
     pub fn start_within(mut self, limit: Duration) -> Self {
-        self.meta.set_deadline(JobDeadline::within(limit).for_operation(self.operation()));
+        self.task.head_mut().set_deadline(JobDeadline::within(limit));
         self
     }
 
     /// The operation that the job asks for.
     #[must_use]
     pub fn operation(&self) -> Operation {
-        self.task.view().operation()
+        self.task.head().operation()
     }
 
     /// The offset at which the operation begins, in bytes.
     #[must_use]
     pub fn offset(&self) -> u64 {
-        self.task.view().offset()
+        self.task.head().offset()
     }
 
     /// The number of bytes that the job asks for.
     #[must_use]
     pub fn requested(&self) -> usize {
-        self.task.view().progress.requested()
+        self.task.head().progress.requested()
     }
 
     fn from_task(task: Box<dyn UserTask<R> + 'a>) -> Self {
-        Self { task, meta: Meta::default() }
+        Self { task }
     }
 
-    /// Makes a job for the dispatcher, whose task wraps this one's. The job's side data stays.
-    pub(super) fn erase(
-        self,
-        erase: impl FnOnce(Box<dyn UserTask<R> + 'a>) -> Box<dyn UserTask<()>>,
-    ) -> Job {
-        Job::from_parts(erase(self.task), self.meta)
+    pub(super) fn into_task(self) -> Box<dyn UserTask<R> + 'a> {
+        self.task
     }
 }
 
 /// A job that borrows nothing.
 impl<R: 'static> From<Job<R>> for ScopedJob<'_, R> {
     fn from(job: Job<R>) -> Self {
-        let (task, meta) = job.into_parts();
-        Self { task, meta }
+        Self { task: job.into_task() }
     }
 }
 

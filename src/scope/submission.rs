@@ -9,7 +9,7 @@ use crate::admission::limits::Patience;
 use crate::admission::refusal::Refusal;
 use crate::job::Job;
 use crate::job::meta::Ticket;
-use crate::job::task::{Task, UserTask};
+use crate::job::task::Task;
 use crate::pipeline::entrance::accept;
 use crate::scope::Scope;
 use crate::scope::erased::{Counted, Erased, Place};
@@ -89,7 +89,7 @@ impl<'scope> Scope<'scope, '_> {
         patience: Patience,
     ) -> Result<(), Refused<ScopedJob<'scope>>> {
         self.accept([(job, Erased::place())], patience, |(job, place)| {
-            job.erase(|task| self.enter(task, place))
+            self.enter(job.into_task(), place)
         })
         .map_err(|(kind, refused)| refused_job(kind, refused))
     }
@@ -128,11 +128,12 @@ impl<'scope> Scope<'scope, '_> {
         // Collected first, as the iterator is the user's code and may itself submit or wait.
         let jobs: Vec<_> = jobs.into_iter().map(|job| (job, Erased::place())).collect();
         let (count, patience) = (jobs.len(), Patience::Until(WaitLimit::NEVER));
-        self.accept(jobs, patience, |(job, place)| job.erase(|task| self.enter(task, place)))
-            .map_err(|(kind, refused)| {
+        self.accept(jobs, patience, |(job, place)| self.enter(job.into_task(), place)).map_err(
+            |(kind, refused)| {
                 let accepted = count - refused.len();
                 Refused::batch(kind, accepted, refused.into_iter().map(|(job, _)| job).collect())
-            })
+            },
+        )
     }
 
     /// Submits a job, waiting for room, and returns a handle for the callback's value.
@@ -208,11 +209,10 @@ impl<'scope> Scope<'scope, '_> {
         let (delivery, scope) = (Delivery::pending(), Some(Arc::clone(&self.jobs)));
         let places = (Box::new_uninit(), Erased::place());
         self.accept([(job, places)], patience, |(job, (place, outer))| {
-            let mut job = job.erase(|task| {
-                let spawned = Spawned::new(task, &delivery, pipeline.panics(), scope.clone());
-                let spawned = Box::write(place, spawned);
-                self.enter(spawned, outer)
-            });
+            let task = job.into_task();
+            let spawned = Spawned::new(task, &delivery, pipeline.panics(), scope.clone());
+            let spawned = Box::write(place, spawned);
+            let mut job = self.enter(spawned, outer);
             job.meta_mut().set_ticket(Some(Ticket::of(&delivery)));
             job
         })
@@ -264,7 +264,7 @@ impl<'scope> Scope<'scope, '_> {
     }
 
     /// Counts a job that is accepted now, and hides the lifetime of its task.
-    fn enter(&self, task: Box<dyn Task<()> + 'scope>, place: Place) -> Box<dyn UserTask<()>> {
+    fn enter(&self, task: Box<dyn Task<()> + 'scope>, place: Place) -> Job {
         let counted = Counted::new(&self.jobs);
         // SAFETY: everything that is borrowed for `'scope` stays borrowed until `Submitter::scope`
         // returns or unwinds. The body of a scope has to work for any `'scope`, so nothing that it
@@ -272,7 +272,8 @@ impl<'scope> Scope<'scope, '_> {
         // outlives that call. The lifetime is invariant, so the only scope that has it is the one
         // which that function made. Whether the body returns or panics, the function waits until
         // this headcount is empty; if it can't, it aborts.
-        unsafe { Erased::new(task, self.submitter.pipeline.panics(), counted, place) }
+        let task = unsafe { Erased::new(task, self.submitter.pipeline.panics(), counted, place) };
+        Job::from_task(task)
     }
 }
 

@@ -8,7 +8,7 @@ use crate::file::FileHandle;
 use crate::job::Job;
 use crate::job::meta::Ticket;
 use crate::job::progress::JobEnd;
-use crate::job::task::{Found, JobView, Route, Task, UserTask, reclaim};
+use crate::job::task::{Found, JobHead, Route, Task, UserTask, reclaim};
 use crate::pipeline::Pipeline;
 use crate::pipeline::panics::PanicSink;
 use crate::submit::handle::JobHandle;
@@ -55,9 +55,8 @@ impl<R: Send + 'static> Spawned<'static, R> {
     /// Ties a job to a handle.
     pub(crate) fn tie(job: Job<R>, pipeline: &Arc<Pipeline>) -> (Job, JobHandle<R>) {
         let delivery = Delivery::pending();
-        let mut job = job.map_task(|task| {
-            Box::new(Self::new(task, &delivery, pipeline.panics(), None)) as Box<dyn UserTask<()>>
-        });
+        let spawned = Self::new(job.into_task(), &delivery, pipeline.panics(), None);
+        let mut job = Job::from_task(Box::new(spawned));
         job.meta_mut().set_ticket(Some(Ticket::of(&delivery)));
         (job, JobHandle::new(delivery, Arc::clone(pipeline), None))
     }
@@ -65,13 +64,17 @@ impl<R: Send + 'static> Spawned<'static, R> {
     /// Unties a refused job, which `tie` made, from its handle.
     pub(crate) fn untie(mut job: Job) -> Job<R> {
         job.meta_mut().set_ticket(None);
-        job.map_task(|task| reclaim(task).ok().expect("`tie` made this task"))
+        Job::from_task(reclaim(job.into_task()).ok().expect("`tie` made this task"))
     }
 }
 
 impl<R: Send> Task<()> for Spawned<'_, R> {
-    fn view(&self) -> &JobView {
-        self.inner.view()
+    fn head(&self) -> &JobHead {
+        self.inner.head()
+    }
+
+    fn head_mut(&mut self) -> &mut JobHead {
+        self.inner.head_mut()
     }
 
     fn route(&self) -> Route {
@@ -94,11 +97,11 @@ impl<R: Send> Task<()> for Spawned<'_, R> {
         self.inner.work();
     }
 
-    fn run(self: Box<Self>, res: i64, end: JobEnd) {
-        let view = self.inner.view();
-        let (operation, offset) = (view.operation(), view.offset());
+    fn run(self: Box<Self>, end: JobEnd) {
+        let head = self.inner.head();
+        let (operation, offset) = (head.operation(), head.offset());
         let Self { inner, promise, panics, scope } = *self;
-        match catch(|| inner.run(res, end)) {
+        match catch(|| inner.run(end)) {
             // If the handle is gone, this drops the value, still as a part of the job.
             Ok(value) => promise.end(Delivered::Returned(value)),
             Err(payload) => {

@@ -8,7 +8,7 @@ use std::fs::File;
 use std::sync::Arc;
 
 use crate::admission::slots::Slots;
-use crate::engine::index_of;
+use crate::engine::{first_token, index_of, next_token};
 use crate::file::FileHandle;
 use crate::job::Job;
 use crate::job::poll_events::PollEvents;
@@ -17,18 +17,15 @@ use crate::sync::{Mutex, thread};
 
 /// The part of a table that the models use.
 trait Table: Send + Sync + 'static {
-    fn put(&self, index: u32, job: Job) -> u64;
+    fn put(&self, token: u64, job: Job);
     fn take(&self, token: u64) -> Option<Job>;
     /// Has the job of this name ended, if it is there, and returns the answer of `cancel`.
     fn end_poll(&self, index: u32, name: u64, cancel: &dyn Fn(u64) -> bool) -> Option<bool>;
 }
 
 impl Table for Slots {
-    fn put(&self, index: u32, job: Job) -> u64 {
-        let slot = self.open(index);
-        let token = slot.token();
-        slot.put(job);
-        token
+    fn put(&self, token: u64, job: Job) {
+        self.put(token, job);
     }
 
     fn take(&self, token: u64) -> Option<Job> {
@@ -47,9 +44,8 @@ impl Table for Slots {
 struct WithoutGenerations(Mutex<Option<Job>>);
 
 impl Table for WithoutGenerations {
-    fn put(&self, index: u32, job: Job) -> u64 {
+    fn put(&self, _token: u64, job: Job) {
         *self.0.lock().unwrap() = Some(job);
-        index.into()
     }
 
     fn take(&self, _token: u64) -> Option<Job> {
@@ -66,11 +62,8 @@ impl Table for WithoutGenerations {
 struct CancelsLater(Mutex<(u64, Option<Job>)>);
 
 impl Table for CancelsLater {
-    fn put(&self, index: u32, job: Job) -> u64 {
-        let mut entry = self.0.lock().unwrap();
-        entry.0 += 1 << 32;
-        entry.1 = Some(job);
-        entry.0 | u64::from(index)
+    fn put(&self, token: u64, job: Job) {
+        *self.0.lock().unwrap() = (token, Some(job));
     }
 
     fn take(&self, token: u64) -> Option<Job> {
@@ -109,7 +102,7 @@ fn job(name: u64) -> Job {
 }
 
 fn name_of(job: &Job) -> u64 {
-    job.view().transfer.address
+    job.head().transfer.address
 }
 
 /// Two jobs use the same slot one after the other. The event of the first comes once more, at any
@@ -117,7 +110,8 @@ fn name_of(job: &Job) -> u64 {
 fn a_stale_event_comes<T: Table>(table: impl Fn() -> T + Send + Sync + 'static) {
     loom::model(move || {
         let table = Arc::new(table());
-        let first = table.put(0, job(1));
+        let first = first_token(0);
+        table.put(first, job(1));
         let (late, taken) = (Arc::clone(&table), Arc::new(Mutex::new(Vec::new())));
         let names = Arc::clone(&taken);
         let stale = thread::spawn(move || {
@@ -127,7 +121,8 @@ fn a_stale_event_comes<T: Table>(table: impl Fn() -> T + Send + Sync + 'static) 
         let done = table.take(first);
         taken.lock().unwrap().extend(done.map(|job| (1, name_of(&job))));
         if !taken.lock().unwrap().is_empty() {
-            let second = table.put(0, job(2));
+            let second = next_token(first);
+            table.put(second, job(2));
             let done = table.take(second);
             taken.lock().unwrap().extend(done.map(|job| (2, name_of(&job))));
         }
@@ -152,7 +147,8 @@ fn the_model_finds_a_job_taken_for_an_earlier_one() {
 fn a_poll_is_withdrawn<T: Table>(table: impl Fn() -> T + Send + Sync + 'static) {
     loom::model(move || {
         let (table, kernel) = (Arc::new(table()), Arc::new(Kernel::default()));
-        let first = table.put(0, job(1));
+        let first = first_token(0);
+        table.put(first, job(1));
         kernel.0.lock().unwrap().push(first);
         let (other, asked) = (Arc::clone(&table), Arc::clone(&kernel));
         let cancels = thread::spawn(move || {
@@ -165,7 +161,8 @@ fn a_poll_is_withdrawn<T: Table>(table: impl Fn() -> T + Send + Sync + 'static) 
         // The event comes, the callback runs, and the next poll is submitted.
         kernel.0.lock().unwrap().clear();
         let done = table.take(first).expect("nobody else takes it");
-        let second = table.put(0, job(2));
+        let second = next_token(first);
+        table.put(second, job(2));
         kernel.0.lock().unwrap().push(second);
         let ended = cancels.join().unwrap();
         assert_eq!(

@@ -134,18 +134,18 @@ fn what_the_page_cache_had_of_an_exact_read_is_not_read_again() {
     for done in [0, 1, 4096, 8192, 8192 + 512, LENGTH - 1] {
         let mut job = read(&file).exact();
         job.missed_in_cache(done);
-        let view = job.view();
-        let transfer = view.transfer;
+        let head = job.head();
+        let transfer = head.transfer;
         assert!(job.route() == Route::Engine && transfer.fd != file.raw_fd());
         assert_eq!(transfer.offset as usize, done - done % step, "it begins where it may");
         assert_eq!(transfer.offset + transfer.length, LENGTH as u64);
-        assert_eq!((view.offset(), view.progress.done()), (0, done));
+        assert_eq!((head.offset(), head.progress.done()), (0, done));
 
         // The result of another one is that of one request.
         let mut job = read(&file);
         job.missed_in_cache(done);
-        let view = job.view();
-        assert!(job.route() == Route::Engine && view.progress.done() == 0);
-        assert_eq!((view.transfer.offset, view.transfer.length), (0, LENGTH as u64));
+        let head = job.head();
+        assert!(job.route() == Route::Engine && head.progress.done() == 0);
+        assert_eq!((head.transfer.offset, head.transfer.length), (0, LENGTH as u64));
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::admission::limits::Limits;
 use crate::blocking::BlockingPool;
 use crate::engine::fake::Fake;
+use crate::engine::first_token;
 use crate::file::FileHandle;
 use crate::job::Job;
 use crate::pipeline::completed::Completed;
@@ -50,7 +51,7 @@ impl Unmanned {
     /// Puts jobs on the channel, for which nobody is woken yet.
     fn send(&self, jobs: u32) {
         for index in 0..jobs {
-            let completed = Completed { index, res: 0, job: Self::job() };
+            let completed = Completed { token: first_token(index), res: 0, job: Self::job() };
             assert!(self.completed_tx.try_send(completed).is_ok());
         }
     }

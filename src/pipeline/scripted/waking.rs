@@ -137,7 +137,7 @@ fn a_summons_is_answered_by_a_worker_that_rises_by_itself() {
         Pipeline::new(Box::new(Fake::default()), limits, Runs::Workers(1), blocking, None);
     let file = crate::FileHandle::from(std::fs::File::open("/dev/null").unwrap());
     let job = crate::Job::read(file, Vec::new(), 0, |_| ());
-    assert!(completed_tx.try_send(Completed { index: 0, res: 0, job }).is_ok());
+    assert!(completed_tx.try_send(Completed { token: 0, res: 0, job }).is_ok());
     pipeline.admission.lock().flags_mut().expect_filler();
     assert_eq!(Worker::new(&pipeline, 0).idle_step(), IdleStep::LookAgain);
     assert_eq!(pipeline.wakeups().workers().sleepers.idle(), 0);
@@ -161,7 +161,7 @@ fn what_was_left_to_a_worker_that_comes_does_not_wait_until_it_has_filled_slots(
     let sleepers = &pipeline.wakeups().workers().sleepers;
     (0..2).for_each(|worker| sleepers.announce_idle(worker, None));
     assert!(sleepers.wake_one(), "for something else");
-    assert!(completed_tx.try_send(Completed { index: 0, res: 0, job: job() }).is_ok());
+    assert!(completed_tx.try_send(Completed { token: 0, res: 0, job: job() }).is_ok());
     pipeline.wakeups().for_sent(&pipeline.admission, 1, SenderNext::Other);
     assert_eq!((sleepers.idle(), sleepers.coming()), (1, 1), "it is left to the one that comes");
     assert!(sleepers.sleep(1, None));

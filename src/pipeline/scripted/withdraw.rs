@@ -189,7 +189,7 @@ fn what_was_left_to_a_worker_is_not_left_to_its_slow_callback() {
     let waiting = submitter.spawn(job()).unwrap();
     (0..2).for_each(|worker| pipeline.wakeups().workers().sleepers.announce_idle(worker, None));
     assert_eq!(waiting.cancel(), Cancel::Cancelled);
-    assert!(completed_tx.try_send(Completed { index: 0, res: 0, job: job() }).is_ok());
+    assert!(completed_tx.try_send(Completed { token: 0, res: 0, job: job() }).is_ok());
     pipeline.wakeups().for_unclaimed();
     assert_eq!(
         (

@@ -77,8 +77,11 @@ impl Wakeups {
 
     /// Ends jobs whose deadline has come, and has an idle worker wake up by itself at the next
     /// deadline. True if jobs that ended early wait for a worker.
+    #[inline]
     pub(crate) fn expire_overdue(&self, books: &mut Books) -> bool {
-        if let (Some(next), Self::Workers(workers)) = (books.expire_overdue(), self) {
+        if books.has_deadlines()
+            && let (Some(next), Self::Workers(workers)) = (books.expire_overdue(), self)
+        {
             workers.sleepers.wake_by(next);
         }
         books.ended_early() > 0
