@@ -43,12 +43,15 @@ impl Backlog {
     /// Puts a job behind all others, and starts its clock.
     #[inline]
     pub(crate) fn accept(&mut self, mut job: Job) {
-        let meta = job.meta_mut();
-        if meta.is_looked_for() {
-            meta.start_clock();
-            self.note(&job, self.first + self.queue.len() as i64);
+        if job.meta().is_looked_for() {
+            self.begin_to_look_for(&mut job);
         }
         self.queue.push_back(Some(job));
+    }
+
+    fn begin_to_look_for(&mut self, job: &mut Job) {
+        job.meta_mut().start_clock();
+        self.note(job, self.first + self.queue.len() as i64);
     }
 
     pub(crate) fn push_front(&mut self, job: Job) {
@@ -62,7 +65,7 @@ impl Backlog {
         let job = self.queue.pop_front()?;
         self.first += 1;
         if let Some(job) = &job
-            && job.meta().is_looked_for()
+            && !(self.tickets.is_empty() && self.deadlines.is_empty())
         {
             self.forget(job, self.first - 1);
         }

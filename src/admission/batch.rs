@@ -6,7 +6,6 @@ use std::os::fd::RawFd;
 use crate::blocking::{BlockingRequest, ReplyTo};
 use crate::engine::{Request, Transfer};
 use crate::file::residency::CacheLook;
-use crate::job::Job;
 use crate::job::task::{JobHead, Route};
 
 /// Each thread that fills slots keeps one, so that its lists are allocated once.
@@ -36,14 +35,16 @@ pub(crate) struct CacheRequest {
 impl Batch {
     /// Adds a job that goes into the slot with this token.
     #[inline]
-    pub(crate) fn push(&mut self, token: u64, job: &Job, route: Route) {
-        let JobHead { transfer, progress, meta } = job.head();
+    pub(super) fn push(&mut self, token: u64, head: &JobHead, route: Route) {
+        let JobHead { transfer, progress, meta } = head;
         // A job that is done in part has started.
         let deadline = if progress.done() == 0 { meta.deadline() } else { None };
         let request = Request { token, transfer: *transfer, deadline };
         match route {
             Route::Engine => {
-                self.written = transfer.operation.writes().then_some(transfer.fd);
+                if transfer.operation.writes() {
+                    self.written = Some(transfer.fd);
+                }
                 self.requests.push(request);
             }
             Route::LookInPageCache(look) => {

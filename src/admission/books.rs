@@ -14,7 +14,6 @@ use crate::engine::backend::Backend;
 use crate::job::Job;
 use crate::job::meta::Ticket;
 use crate::job::stopped::{Cancel, CancelReason};
-use crate::job::task::Route;
 use crate::sync::Instant;
 use crate::wait::room::{Line, Room};
 
@@ -130,30 +129,12 @@ impl Books {
         true
     }
 
-    /// The job that goes into a slot next, if the kernel may have a request for it.
-    #[inline]
-    pub(super) fn next_to_fill(&self) -> Option<&Job> {
-        if self.can_fill() { self.waiting.next() } else { None }
-    }
-
-    /// Takes the next job out, with a token of the slot that it has or gets.
-    #[inline]
-    pub(super) fn take_next(&mut self, route: Route) -> Option<(u64, Job)> {
-        let (token, job) = self.waiting.take_next()?;
-        let head = job.head();
-        self.tally.count_start(head.operation(), route);
-        if head.may_end_in_slot() {
-            self.cancellable.begin(&job, route, token);
-        }
-        Some((token, job))
-    }
-
     /// Takes back a job that the kernel had no request for (`EAGAIN` of io_submit), and frees its
     /// slot.
     pub(crate) fn put_back(&mut self, token: u64, job: Job) {
         self.waiting.free_slot(token);
         if job.head().may_end_in_slot() {
-            self.cancellable.end(&job, token);
+            self.cancellable.end(job.head(), token);
         }
         self.tally.uncount_start(job.operation(), job.route());
         match job.meta().cancel_reason() {

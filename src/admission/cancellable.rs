@@ -7,9 +7,9 @@ use std::mem;
 
 use crate::engine::backend::Backend;
 use crate::engine::index_of;
-use crate::job::Job;
+use crate::engine::operation::Operation;
 use crate::job::meta::Ticket;
-use crate::job::task::Route;
+use crate::job::task::{JobHead, Route};
 use crate::sync::Instant;
 
 /// Guarded by the lock of the books.
@@ -33,13 +33,13 @@ impl Cancellable {
     }
 
     /// Takes note of a job that is moved into a slot.
-    pub(super) fn begin(&mut self, job: &Job, route: Route, token: u64) {
+    pub(super) fn begin(&mut self, head: &JobHead, route: Route, token: u64) {
         let index = index_of(token) as u32;
-        let is_poll = job.is_poll();
-        if is_poll && let Some(ticket) = job.meta().ticket() {
+        let is_poll = head.operation() == Operation::Poll;
+        if is_poll && let Some(ticket) = head.meta.ticket() {
             self.polls.insert(ticket, index);
         }
-        let Some(deadline) = job.meta().deadline() else { return };
+        let Some(deadline) = head.meta.deadline() else { return };
         let waits = match route {
             Route::LookInPageCache(_) | Route::Blocking => true,
             Route::Engine => is_poll || self.backend == Backend::BlockingThreads,
@@ -51,11 +51,11 @@ impl Cancellable {
     }
 
     /// Takes note that a job leaves its slot, or that the engine does not have it any more.
-    pub(crate) fn end(&mut self, job: &Job, token: u64) {
-        if let Some(ticket) = job.meta().ticket() {
+    pub(crate) fn end(&mut self, head: &JobHead, token: u64) {
+        if let Some(ticket) = head.meta.ticket() {
             self.polls.remove(&ticket);
         }
-        if let Some(deadline) = job.meta().deadline() {
+        if let Some(deadline) = head.meta.deadline() {
             self.deadlines.remove(&(deadline, index_of(token) as u32));
         }
     }
@@ -109,11 +109,11 @@ mod tests {
         let deadline = Instant::now();
         let poll = Job::poll(file, PollEvents::READABLE, |_| ()).start_by(deadline);
         let (mut jobs, other) = (Cancellable::default(), deadline + Duration::from_secs(1));
-        jobs.begin(&poll, poll.route(), 3);
+        jobs.begin(poll.head(), poll.route(), 3);
         jobs.look_again(4, other);
         assert_eq!(jobs.next_deadline(), Some(deadline));
 
-        jobs.end(&poll, 3);
+        jobs.end(poll.head(), 3);
         assert_eq!(jobs.next_deadline(), Some(other));
         jobs.expire(deadline);
         assert!(!jobs.has_expired());

@@ -121,31 +121,36 @@ impl Admission {
         &self,
         books: &mut Books,
         jobs: &mut impl ExactSizeIterator<Item = J>,
-        make: impl FnMut(J) -> Job,
+        mut make: impl FnMut(J) -> Job,
     ) -> Result<(), Refusal> {
         if books.flags.is_closing() {
             return Err(Refusal::ShutDown);
         }
         let room = self.room(books);
-        jobs.take(room).map(make).for_each(|job| books.accept(job));
+        for job in jobs.take(room) {
+            books.accept(make(job));
+        }
         Ok(())
     }
 
     /// Accepts jobs from a callback: they are parked until slots are free. After the last callback
     /// a worker still runs other users' code, wakers and the panic handler's destructor: nobody
     /// would run the callbacks of jobs that this submits.
+    #[inline]
     pub(crate) fn accept_parked<J>(
         &self,
         books: &mut Books,
         jobs: &mut impl ExactSizeIterator<Item = J>,
-        make: impl FnMut(J) -> Job,
+        mut make: impl FnMut(J) -> Job,
     ) -> Result<(), Refusal> {
         if books.flags.is_ending() {
             return Err(Refusal::ShutDown);
         }
         let most = self.limits.parked.saturating_add(self.limits.backlog);
         let room = most.saturating_sub(books.waiting.for_a_slot());
-        jobs.take(room).map(make).for_each(|job| books.accept(job));
+        for job in jobs.take(room) {
+            books.accept(make(job));
+        }
         if jobs.len() == 0 { Ok(()) } else { Err(Refusal::Full) }
     }
 
@@ -211,17 +216,24 @@ impl Admission {
         batch: &mut Batch,
     ) -> Filled {
         books.expire_overdue();
-        while let Some(next) = books.next_to_fill() {
-            let (transfer, route) = (&next.head().transfer, next.route());
-            if filler.leaves(transfer.operation, route) {
+        let Books { waiting, flags, tally, cancellable, .. } = books;
+        if flags.is_starved() {
+            return Filled::AsFarAsPossible;
+        }
+        while let Some((token, next)) = waiting.next() {
+            let (head, route) = (next.head(), next.route());
+            if filler.leaves(head.operation(), route) {
                 break;
             }
-            if batch.holds_up(transfer, route) {
+            if batch.holds_up(&head.transfer, route) {
                 return Filled::UpToWrite;
             }
-            let Some((token, job)) = books.take_next(route) else { break };
-            batch.push(token, &job, route);
-            slots.put(token, job);
+            batch.push(token, head, route);
+            tally.count_start(head.operation(), route);
+            if head.may_end_in_slot() {
+                cancellable.begin(head, route, token);
+            }
+            slots.put(token, waiting.take_next().expect("it was just looked at"));
             if matches!(route, Route::LookInPageCache(_)) {
                 break;
             }

@@ -56,20 +56,23 @@ impl Waiting {
         !self.free.is_empty() && !self.backlog.is_empty() || !self.resumed.is_empty()
     }
 
-    /// The job that goes into a slot next.
-    pub(super) fn next(&self) -> Option<&Job> {
-        self.resumed.front().map(|(_, job)| job).or_else(|| self.backlog.front())
+    /// The job that goes into a slot next, with a token of the slot that it has or gets.
+    #[inline]
+    pub(super) fn next(&self) -> Option<(u64, &Job)> {
+        if let Some((token, job)) = self.resumed.front() {
+            return Some((*token, job));
+        }
+        Some((*self.free.last()?, self.backlog.front()?))
     }
 
-    /// Takes this job out, with a token of the slot that it has or gets.
+    /// Takes out the job that [`next`](Self::next) returns, and the slot.
     #[inline]
-    pub(super) fn take_next(&mut self) -> Option<(u64, Job)> {
-        if let Some(resumed) = self.resumed.pop_front() {
-            return Some(resumed);
+    pub(super) fn take_next(&mut self) -> Option<Job> {
+        if let Some((_, job)) = self.resumed.pop_front() {
+            return Some(job);
         }
-        let token = self.free.pop()?;
-        let job = self.backlog.pop_front();
-        job.map(|job| (token, job))
+        self.free.pop()?;
+        self.backlog.pop_front()
     }
 
     /// Takes a job back that goes on in the slot that this token named.

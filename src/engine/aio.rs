@@ -9,7 +9,7 @@
 use std::cell::{Cell, UnsafeCell};
 use std::fs::File;
 use std::mem::MaybeUninit;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, RawFd};
 use std::thread;
 use std::time::Duration;
 
@@ -103,7 +103,10 @@ impl Aio {
     }
 }
 
-fn control_block(token: u64, transfer: &Transfer) -> iocb {
+/// The control block of a request. If there is a `counter`, the kernel adds 1 to it when the request
+/// has completed.
+#[inline]
+fn control_block(token: u64, transfer: &Transfer, counter: Option<RawFd>) -> iocb {
     let opcode = match transfer.operation {
         Operation::Read => sys::IOCB_CMD_PREAD,
         Operation::Write => sys::IOCB_CMD_PWRITE,
@@ -124,6 +127,8 @@ fn control_block(token: u64, transfer: &Transfer) -> iocb {
         // the kernel answers EINVAL, which reaches the callback like all its answers.
         aio_offset: transfer.offset.cast_signed(),
         aio_rw_flags: if transfer.nowait { libc::RWF_NOWAIT } else { 0 },
+        aio_flags: if counter.is_some() { sys::IOCB_FLAG_RESFD } else { 0 },
+        aio_resfd: counter.map_or(0, RawFd::cast_unsigned),
         ..iocb::default()
     }
 }
@@ -132,13 +137,10 @@ impl Engine for Aio {
     unsafe fn submit(&self, batch: &[Request]) -> Result<usize, Errno> {
         // When other thread-local values are destroyed, they may submit after this one is gone.
         let mut pointers = POINTERS.try_with(Cell::take).unwrap_or_default();
+        let counter = self.counter.as_ref().map(AsRawFd::as_raw_fd);
         for request in batch {
             let block = self.control_blocks[index_of(request.token)].0.get();
-            let mut written = control_block(request.token, &request.transfer);
-            if let Some(counter) = &self.counter {
-                written.aio_flags |= sys::IOCB_FLAG_RESFD;
-                written.aio_resfd = counter.as_raw_fd().cast_unsigned();
-            }
+            let written = control_block(request.token, &request.transfer, counter);
             // SAFETY: the pointer is to a live element of `control_blocks`. Nobody else accesses
             // it: the caller has the token to itself, and the event of the slot's earlier request
             // was returned, so the kernel has finished with that.
@@ -188,7 +190,7 @@ impl Engine for Aio {
         let transfer = Transfer::read(self.stop_file.as_raw_fd(), memory, size_of::<u64>(), 0);
         let block = self.control_blocks[self.control_blocks.len() - 1].0.get();
         // SAFETY: the last control block belongs to no slot. Only this method uses it, once.
-        unsafe { block.write(control_block(STOP, &transfer)) };
+        unsafe { block.write(control_block(STOP, &transfer, None)) };
         let mut refusal = Errno(libc::EAGAIN);
         for _ in 0..WAKE_TRIES {
             // SAFETY: the control block is initialised and stays as it is. Its buffer is a field of

@@ -35,6 +35,8 @@ impl<T: Target, F, H: FileOwner> FileTask<T, F, H> {
         offset: u64,
         callback: F,
     ) -> Box<Self> {
+        // Allocated first, so that it is written in its place.
+        let place = Box::new_uninit();
         let handle = file.handle();
         let is_write = operation.transfers() && !operation.reads();
         let transfer = Transfer {
@@ -45,7 +47,7 @@ impl<T: Target, F, H: FileOwner> FileTask<T, F, H> {
             ..Transfer::new(operation, handle.raw_fd())
         };
         let head = JobHead::new(transfer);
-        let mut task = Box::new(Self { target, callback, file, head, access: None });
+        let mut task = Box::write(place, Self { target, callback, file, head, access: None });
         // Asked only now: from here to the callback the target is not moved.
         let region = task.target.region();
         let JobHead { transfer, progress, .. } = &mut task.head;

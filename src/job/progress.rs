@@ -163,6 +163,7 @@ impl Progress {
 
 impl JobEnd {
     /// The result for a user who asked for `requested` bytes.
+    #[inline]
     pub(crate) fn result(&self, requested: usize) -> io::Result<usize> {
         let so_far = || format!("{} of {requested} bytes", self.transferred);
         match self.fault {

@@ -4,8 +4,11 @@
 use super::completed::Completed;
 use super::{Pipeline, cancel};
 use crate::admission::counters::Outcome;
+use crate::engine::operation::Operation;
 use crate::job::Job;
+use crate::job::progress::JobEnd;
 use crate::job::stopped::CancelReason;
+use crate::job::task::JobHead;
 use crate::pipeline::wakeups::hints::FillNow;
 use crate::unwind::{catch, discard};
 use crate::wait::worker_mark;
@@ -27,68 +30,85 @@ pub(crate) fn run_limit(depth: u32, awake: usize, in_no_time: usize) -> usize {
 /// `None` if the callback forked, and this is the child: everything else here is the parent's.
 #[inline]
 pub(crate) fn end(pipeline: &Pipeline, completed: Completed) -> Option<FillNow> {
-    let Completed { token, mut res, mut job } = completed;
-    if job.head().may_end_otherwise(res) {
-        match settle(pipeline, token, job, res) {
-            Settled::Ends(last, with) => (job, res) = (last, with),
+    let Completed { token, res, job } = completed;
+    let head = job.head();
+    let ending = Ending::of(head, res);
+    let (job, ending) = match head.may_end_otherwise(res) {
+        false => (job, ending),
+        true => match settle(pipeline, token, job, res) {
+            Settled::Ends(job, ending) => (job, ending),
             Settled::GoesOn(fill) => return Some(fill),
-        }
+        },
+    };
+    run(pipeline, job, &ending);
+    if pipeline.is_forked() { None } else { Some(pipeline.finish(Some(token), ending.outcome)) }
+}
+
+/// How a job ends, and what the report of its panic says.
+struct Ending {
+    operation: Operation,
+    offset: u64,
+    end: JobEnd,
+    outcome: Outcome,
+}
+
+impl Ending {
+    /// The end with this answer of the kernel.
+    #[inline]
+    fn of(head: &JobHead, res: i64) -> Self {
+        let end = head.end(res);
+        let failed = end.fault.is_some();
+        let short = !failed && end.transferred < head.progress.requested();
+        let outcome = Outcome { failed, short, uncounted: head.meta.is_uncounted() };
+        Self { operation: head.operation(), offset: head.offset(), end, outcome }
     }
-    let outcome = run(pipeline, job, res);
-    if pipeline.is_forked() { None } else { Some(pipeline.finish(Some(token), outcome)) }
 }
 
 /// What becomes of a job whose request has ended.
 enum Settled {
-    /// It ends, with this result.
-    Ends(Job, i64),
+    Ends(Job, Ending),
     /// It is submitted again.
     GoesOn(FillNow),
 }
 
 /// Sees to a job that may have been cancelled, or that may go on.
-fn settle(pipeline: &Pipeline, token: u64, mut job: Job, res: i64) -> Settled {
+fn settle(pipeline: &Pipeline, token: u64, mut job: Job, mut res: i64) -> Settled {
     if job.head().may_end_in_slot() {
-        pipeline.admission.lock().cancellable_mut().end(&job, token);
+        pipeline.admission.lock().cancellable_mut().end(job.head(), token);
     }
     if let Some(reason) = job.meta().cancel_reason() {
-        return Settled::Ends(job, reason.res());
+        res = reason.res();
+    } else if job.resume(res) {
+        if !job.meta().is_overdue() {
+            return Settled::GoesOn(pipeline.resume(token, job));
+        }
+        job.submit_no_more();
+        pipeline.admission.lock().tally_mut().count_cancelled(CancelReason::TimedOut);
+        res = CancelReason::TimedOut.res();
     }
-    if !job.resume(res) {
-        return Settled::Ends(job, res);
-    }
-    if !job.meta().is_overdue() {
-        return Settled::GoesOn(pipeline.resume(token, job));
-    }
-    job.submit_no_more();
-    pipeline.admission.lock().tally_mut().count_cancelled(CancelReason::TimedOut);
-    Settled::Ends(job, CancelReason::TimedOut.res())
+    let ending = Ending::of(job.head(), res);
+    Settled::Ends(job, ending)
 }
 
 /// Runs the callback of one job that ended without a slot, if there is one. It runs no more, as
 /// slots may stay free meanwhile. The callback may fork: the caller asks `Pipeline::is_forked`.
 pub(crate) fn end_one_early(pipeline: &Pipeline) {
     let Some((job, reason)) = cancel::next_ended_early(pipeline) else { return };
-    let outcome = run(pipeline, job, reason.res());
-    if !pipeline.is_forked() && pipeline.finish(None, outcome) == FillNow::Yes {
+    let ending = Ending::of(job.head(), reason.res());
+    run(pipeline, job, &ending);
+    if !pipeline.is_forked() && pipeline.finish(None, ending.outcome) == FillNow::Yes {
         pipeline.refill();
     }
 }
 
 /// Runs a job's callback, and reports its panic.
 #[inline]
-fn run(pipeline: &Pipeline, job: Job, res: i64) -> Outcome {
-    let head = job.head();
-    let (operation, offset, end) = (head.operation(), head.offset(), head.end(res));
-    let failed = end.fault.is_some();
-    let short = !failed && end.transferred < head.progress.requested();
-    let outcome = Outcome { failed, short, uncounted: head.meta.is_uncounted() };
+fn run(pipeline: &Pipeline, job: Job, ending: &Ending) {
     worker_mark::begin_callback();
-    if let Err(payload) = catch(|| job.run(end)) {
-        pipeline.panics.report(&payload, operation, offset);
+    if let Err(payload) = catch(|| job.run(ending.end)) {
+        pipeline.panics.report(&payload, ending.operation, ending.offset);
         discard(payload);
     }
-    outcome
 }
 
 #[cfg(test)]

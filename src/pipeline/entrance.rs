@@ -18,6 +18,7 @@ use crate::wait::{TaskWaker, wake};
 ///
 /// `make` makes a job of each one that is accepted, and of no other. It runs under the lock of the
 /// books, so it must not call users' code.
+#[inline]
 pub(crate) fn accept<J, I>(
     pipeline: &Pipeline,
     mut jobs: I,
@@ -38,10 +39,18 @@ where
     } else {
         accept_outside(pipeline, &mut jobs, make, patience)
     };
-    result.map_err(|kind| {
-        pipeline.admission.lock().tally_mut().count_refused(jobs.len());
-        (kind, jobs)
-    })
+    match result {
+        Ok(()) => Ok(()),
+        Err(kind) => {
+            count_refused(pipeline, jobs.len());
+            Err((kind, jobs))
+        }
+    }
+}
+
+#[cold]
+fn count_refused(pipeline: &Pipeline, jobs: usize) {
+    pipeline.admission.lock().tally_mut().count_refused(jobs);
 }
 
 fn accept_outside<J>(
@@ -68,6 +77,7 @@ fn accept_outside<J>(
 }
 
 /// Accepts jobs that a callback submits.
+#[inline]
 fn park<J>(
     pipeline: &Pipeline,
     jobs: &mut impl ExactSizeIterator<Item = J>,

@@ -238,11 +238,11 @@ impl Pipeline {
     /// Sees to jobs that a callback has submitted. Those that can't keep this thread waiting may go
     /// at once. The others go with an idle worker that is woken for them, or at the end of the run
     /// of callbacks. See "Submission in a callback" in `README.md`.
+    #[inline]
     pub(crate) fn after_parking(&self, mut books: MutexGuard<'_, Books>) {
-        let is_first = worker_mark::submits_first();
         let ended_early = self.wakeups().expire_overdue(&mut books);
         let fill = self.wakeups().when_to_fill(&books);
-        if fill == FillNow::Yes && is_first {
+        if fill == FillNow::Yes && worker_mark::fills_first() {
             return self.fill(books, Filler::InCallback);
         }
         self.wakeups().for_parked(books, fill);

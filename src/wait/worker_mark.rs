@@ -43,8 +43,8 @@ thread_local! {
     /// an event loop its turn. It has no memory when there are none.
     static OUTER: ManuallyDrop<RefCell<Vec<Mark>>> =
         const { ManuallyDrop::new(RefCell::new(Vec::new())) };
-    /// Whether the callback that this thread runs has submitted something.
-    static HAS_SUBMITTED: Cell<bool> = const { Cell::new(false) };
+    /// Whether the callback that this thread runs has filled slots.
+    static HAS_FILLED: Cell<bool> = const { Cell::new(false) };
 }
 
 /// As which thread the calling thread runs a callback of the dispatcher with this address, if it
@@ -94,10 +94,10 @@ impl Drop for Unmark {
 
 /// Takes note that a callback begins.
 pub(crate) fn begin_callback() {
-    HAS_SUBMITTED.with(|submitted| submitted.set(false));
+    HAS_FILLED.with(|filled| filled.set(false));
 }
 
-/// Takes note that the running callback has submitted something. True the first time.
-pub(crate) fn submits_first() -> bool {
-    !HAS_SUBMITTED.with(|submitted| submitted.replace(true))
+/// Takes note that the running callback fills slots. True the first time.
+pub(crate) fn fills_first() -> bool {
+    !HAS_FILLED.with(|filled| filled.replace(true))
 }

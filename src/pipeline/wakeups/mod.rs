@@ -22,6 +22,7 @@ pub(crate) enum Wakeups {
 
 impl Wakeups {
     /// When the calling thread, which runs callbacks, is to fill the slots that are free now.
+    #[inline]
     pub(crate) fn when_to_fill(&self, books: &Books) -> FillNow {
         match self {
             Self::Workers(workers) => workers.when_to_fill(books),
@@ -40,6 +41,7 @@ impl Wakeups {
 
     /// Wakes somebody, if need be, for jobs that a callback has parked and that don't go into slots
     /// at once.
+    #[inline]
     pub(crate) fn for_parked(&self, books: MutexGuard<'_, Books>, fill: FillNow) {
         match self {
             Self::Workers(workers) => workers.for_parked(books, fill),

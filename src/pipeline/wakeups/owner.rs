@@ -32,13 +32,17 @@ impl OwnerWakeups {
     }
 
     /// Wakes the owner, if it is needed and not in its turn. At the end of a turn it looks anyway.
-    pub(super) fn wake(&self, mut books: MutexGuard<'_, Books>) {
-        let wanted = !self.doorbell.is_in_turn() && self.is_needed(&books);
-        if wanted {
-            books.flags_mut().expect_filler();
+    #[inline]
+    pub(super) fn wake(&self, books: MutexGuard<'_, Books>) {
+        if !self.doorbell.is_in_turn() {
+            self.wake_if_needed(books);
         }
-        drop(books);
-        if wanted {
+    }
+
+    fn wake_if_needed(&self, mut books: MutexGuard<'_, Books>) {
+        if self.is_needed(&books) {
+            books.flags_mut().expect_filler();
+            drop(books);
             self.doorbell.ring(1);
         }
     }
