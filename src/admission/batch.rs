@@ -6,7 +6,9 @@ use std::os::fd::RawFd;
 use crate::blocking::{BlockingRequest, ReplyTo};
 use crate::engine::{Request, Transfer};
 use crate::file::residency::CacheLook;
-use crate::job::task::{JobHead, Route};
+use crate::job::Job;
+use crate::job::completed::Completed;
+use crate::job::task::Route;
 
 /// Each thread that fills slots keeps one, so that its lists are allocated once.
 #[derive(Default)]
@@ -20,44 +22,43 @@ pub(crate) struct Batch {
     /// A read for which this thread looks into the page cache.
     pub(crate) look: Option<CacheRequest>,
     /// For the workers, at once.
-    pub(crate) ready: Vec<u64>,
+    pub(crate) ready: Vec<Completed>,
 }
 
 /// A read that is to be looked for in the page cache.
-#[derive(Clone, Copy)]
 pub(crate) struct CacheRequest {
-    pub(crate) request: Request,
-    /// In bytes.
-    pub(crate) requested: usize,
+    /// Without a result yet.
+    pub(crate) read: Completed,
     pub(crate) look: CacheLook,
 }
 
 impl Batch {
-    /// Adds a job that goes into the slot with this token.
+    /// Adds a job that goes into the slot with this token. It comes back to be put there, unless it
+    /// is on its way through this thread.
     #[inline]
-    pub(super) fn push(&mut self, token: u64, head: &JobHead, route: Route) {
-        let JobHead { transfer, progress, meta } = head;
-        // A job that is done in part has started.
-        let deadline = if progress.done() == 0 { meta.deadline() } else { None };
-        let request = Request { token, transfer: *transfer, deadline };
+    pub(super) fn push(&mut self, token: u64, job: Job, route: Route) -> Option<Job> {
         match route {
             Route::Engine => {
-                if transfer.operation.writes() {
-                    self.written = Some(transfer.fd);
+                let head = job.head();
+                if head.operation().writes() {
+                    self.written = Some(head.transfer.fd);
                 }
-                self.requests.push(request);
-            }
-            Route::LookInPageCache(look) => {
-                self.look = Some(CacheRequest { request, requested: progress.rest(), look });
+                self.requests.push(head.request(token));
+                Some(job)
             }
             Route::Blocking => {
-                self.blocking.push(BlockingRequest {
-                    request,
-                    done: 0,
-                    reply_to: ReplyTo::Workers,
-                });
+                let (request, reply_to) = (job.head().request(token), ReplyTo::Workers);
+                self.blocking.push(BlockingRequest { request, done: 0, reply_to });
+                Some(job)
             }
-            Route::Worker => self.ready.push(token),
+            Route::LookInPageCache(look) => {
+                self.look = Some(CacheRequest { read: Completed { token, res: 0, job }, look });
+                None
+            }
+            Route::Worker => {
+                self.ready.push(Completed { token, res: 0, job });
+                None
+            }
         }
     }
 

@@ -7,8 +7,9 @@
 use std::collections::VecDeque;
 
 use super::cancellable::Cancellable;
-use super::counters::{Outcome, Tally};
+use super::counters::Tally;
 use super::flags::Flags;
+use super::slots::Slots;
 use super::waiting::Waiting;
 use crate::engine::backend::Backend;
 use crate::job::Job;
@@ -17,16 +18,14 @@ use crate::job::stopped::{Cancel, CancelReason};
 use crate::sync::Instant;
 use crate::wait::room::{Line, Room};
 
-#[derive(Default)]
 pub(crate) struct Books {
     pub(super) waiting: Waiting,
+    pub(super) slots: Slots,
     /// Jobs that ended without a slot, while they wait for a worker to run their callbacks.
     ended_early: VecDeque<(Job, CancelReason)>,
     pub(super) cancellable: Cancellable,
     pub(super) flags: Flags,
     pub(super) tally: Tally,
-    /// How many of the outstanding jobs do not count against the bounds.
-    uncounted: u64,
     /// Callers and tasks that wait for room. A task that is woken is taken from here, and its waker
     /// is called after the lock has been given up.
     pub(super) room: Room,
@@ -46,14 +45,27 @@ pub(crate) enum Then {
 impl Books {
     pub(super) fn new(depth: u32, backend: Backend) -> Self {
         Self {
-            waiting: Waiting::new(depth),
+            waiting: Waiting::default(),
+            slots: Slots::new(depth),
+            ended_early: VecDeque::new(),
             cancellable: Cancellable::new(backend),
-            ..Self::default()
+            flags: Flags::default(),
+            tally: Tally::default(),
+            room: Room::default(),
+            quiet: Line::default(),
         }
     }
 
     pub(crate) fn waiting(&self) -> &Waiting {
         &self.waiting
+    }
+
+    pub(crate) fn slots(&self) -> &Slots {
+        &self.slots
+    }
+
+    pub(crate) fn slots_mut(&mut self) -> &mut Slots {
+        &mut self.slots
     }
 
     pub(crate) fn cancellable_mut(&mut self) -> &mut Cancellable {
@@ -81,23 +93,17 @@ impl Books {
     }
 
     pub(crate) fn outstanding(&self) -> u64 {
-        self.tally.accepted - self.tally.finished
-    }
-
-    /// How many outstanding jobs count against the bounds. Jobs that parts of this crate post do
-    /// not, as these parts have bounds of their own.
-    pub(super) fn counted(&self) -> u64 {
-        self.outstanding() - self.uncounted
+        self.tally.outstanding()
     }
 
     /// Whether a job waits, a slot is free for it, and the kernel may have a request for it.
     pub(crate) fn can_fill(&self) -> bool {
-        !self.flags.is_starved() && self.waiting.has_pair()
+        !self.flags.is_starved() && self.slots.has_free() && !self.waiting.is_empty()
     }
 
     /// Whether jobs wait beside free slots only because the kernel had no request left.
     pub(crate) fn is_starved(&self) -> bool {
-        self.flags.is_starved() && self.waiting.has_pair()
+        self.flags.is_starved() && self.slots.has_free() && !self.waiting.is_empty()
     }
 
     #[inline]
@@ -113,7 +119,7 @@ impl Books {
             return Err(job);
         }
         job.meta_mut().mark_uncounted();
-        self.uncounted += 1;
+        self.tally.uncounted += 1;
         self.accept(job);
         Ok(())
     }
@@ -124,7 +130,7 @@ impl Books {
         if self.flags.is_ending() {
             return false;
         }
-        self.uncounted += 1;
+        self.tally.uncounted += 1;
         self.tally.accepted += 1;
         true
     }
@@ -132,7 +138,7 @@ impl Books {
     /// Takes back a job that the kernel had no request for (`EAGAIN` of io_submit), and frees its
     /// slot.
     pub(crate) fn put_back(&mut self, token: u64, job: Job) {
-        self.waiting.free_slot(token);
+        self.slots.free(token);
         if job.head().may_end_in_slot() {
             self.cancellable.end(job.head(), token);
         }
@@ -144,22 +150,13 @@ impl Books {
         self.flags.kernel_is_full();
     }
 
-    /// Takes back a job that is done in part and goes on. It keeps its slot.
+    /// Takes back a job that is done in part and goes on, and frees its slot: there is one for it
+    /// when its turn comes, which is before all others.
     pub(crate) fn resume(&mut self, token: u64, job: Job) {
-        self.waiting.resume(token, job);
+        self.slots.free(token);
+        self.waiting.resume(job);
         self.tally.resumed += 1;
         self.flags.ask_kernel_again();
-    }
-
-    /// Takes note of a job whose callback has returned, and frees its slot, if it had one.
-    #[inline]
-    pub(super) fn finish(&mut self, slot: Option<u64>, outcome: Outcome) {
-        if let Some(token) = slot {
-            self.waiting.free_slot(token);
-            self.flags.ask_kernel_again();
-        }
-        self.uncounted -= u64::from(outcome.uncounted);
-        self.tally.count_end(outcome);
     }
 
     /// The next step now that a job has ended, or the dispatcher closes.

@@ -92,6 +92,9 @@ pub(crate) struct Tally {
     pub(crate) accepted: u64,
     pub(crate) refused: u64,
     pub(crate) finished: u64,
+    /// How many of the outstanding jobs don't count against the bounds: those that parts of this
+    /// crate have posted, which have bounds of their own.
+    pub(super) uncounted: u64,
     pub(crate) failed: u64,
     pub(crate) short: u64,
     pub(crate) buffered: u64,
@@ -112,6 +115,16 @@ pub(crate) struct Outcome {
 }
 
 impl Tally {
+    #[inline]
+    pub(super) fn outstanding(&self) -> u64 {
+        self.accepted - self.finished
+    }
+
+    /// How many outstanding jobs count against the bounds.
+    pub(super) fn counted(&self) -> u64 {
+        self.outstanding() - self.uncounted
+    }
+
     /// Counts jobs that are handed back to the caller.
     pub(crate) fn count_refused(&mut self, jobs: usize) {
         self.refused += jobs as u64;
@@ -145,6 +158,7 @@ impl Tally {
     /// Counts a job whose callback has returned.
     pub(super) fn count_end(&mut self, outcome: Outcome) {
         self.finished += 1;
+        self.uncounted -= u64::from(outcome.uncounted);
         self.failed += u64::from(outcome.failed);
         self.short += u64::from(outcome.short);
     }

@@ -2,10 +2,10 @@
 //! each other, all under one lock. Nothing in this folder wakes a worker, sends a job or enters the
 //! kernel.
 //!
-//! Jobs wait in `backlog.rs`, and go into free slots by `waiting.rs`. A slot is freed when a job is
-//! finished (`books.rs`, which also has the jobs that were cancelled or overdue). `slots.rs` has
-//! the jobs that are in slots, and `cancellable.rs` the deadlines of those that can end there. By
-//! the flags in `flags.rs` threads know what others are about to do.
+//! Jobs wait in `backlog.rs`, and go into free slots in the order of `waiting.rs`. A slot is freed
+//! when a job is finished (`books.rs`, which also has the jobs that were cancelled or overdue).
+//! `slots.rs` has the jobs that are in slots, and `cancellable.rs` the deadlines of those that can
+//! end there. By the flags in `flags.rs` threads know what others are about to do.
 //!
 //! These hold whenever nobody has the lock:
 //!
@@ -16,9 +16,6 @@
 //! - If a job waits beside a free slot, then the kernel is out of requests, or a filler is coming,
 //!   or the reaper watches while callbacks are quick, or the thread that gave up the lock fills
 //!   slots next, or no worker is idle: a busy worker fills slots at the end of its run.
-//!
-//! Lock order: the books, and inside them one slot. A thread that holds a slot never locks the
-//! books.
 
 pub(crate) mod backlog;
 pub(crate) mod batch;
@@ -39,7 +36,6 @@ use crate::admission::books::{Books, Then};
 use crate::admission::counters::Outcome;
 use crate::admission::limits::{Limits, Patience};
 use crate::admission::refusal::Refusal;
-use crate::admission::slots::Slots;
 use crate::engine::backend::Backend;
 use crate::engine::operation::Operation;
 use crate::job::Job;
@@ -189,7 +185,7 @@ impl Admission {
     fn wake_for_room(&self, books: &mut Books) {
         let (room, is_last) = (self.room(books), books.outstanding() == 0);
         let most = self.limits.backlog as u64 / 2;
-        let is_much = books.counted() <= u64::from(self.limits.depth) + most;
+        let is_much = books.tally.counted() <= u64::from(self.limits.depth) + most;
         if books.room.job_ended(room, is_much, is_last, most) {
             self.room.notify_one();
         }
@@ -198,7 +194,7 @@ impl Admission {
     /// How many more jobs from outside callbacks are let in.
     pub(crate) fn room(&self, books: &Books) -> usize {
         let most = u64::from(self.limits.depth) + self.limits.backlog as u64;
-        let room = most.saturating_sub(books.counted());
+        let room = most.saturating_sub(books.tally.counted());
         usize::try_from(room).unwrap_or(usize::MAX)
     }
 
@@ -211,16 +207,17 @@ impl Admission {
     pub(crate) fn fill_slots(
         &self,
         books: &mut Books,
-        slots: &Slots,
         filler: Filler,
         batch: &mut Batch,
     ) -> Filled {
         books.expire_overdue();
-        let Books { waiting, flags, tally, cancellable, .. } = books;
+        let Books { waiting, slots, flags, tally, cancellable, .. } = books;
         if flags.is_starved() {
             return Filled::AsFarAsPossible;
         }
-        while let Some((token, next)) = waiting.next() {
+        while slots.has_free()
+            && let Some(next) = waiting.next()
+        {
             let (head, route) = (next.head(), next.route());
             if filler.leaves(head.operation(), route) {
                 break;
@@ -228,12 +225,15 @@ impl Admission {
             if batch.holds_up(&head.transfer, route) {
                 return Filled::UpToWrite;
             }
-            batch.push(token, head, route);
+            let Some((token, job)) = slots.take_free().zip(waiting.take_next()) else { break };
+            let head = job.head();
             tally.count_start(head.operation(), route);
             if head.may_end_in_slot() {
                 cancellable.begin(head, route, token);
             }
-            slots.put(token, waiting.take_next().expect("it was just looked at"));
+            if let Some(job) = batch.push(token, job, route) {
+                slots.put(token, job);
+            }
             if matches!(route, Route::LookInPageCache(_)) {
                 break;
             }
@@ -251,7 +251,11 @@ impl Admission {
         slot: Option<u64>,
         outcome: Outcome,
     ) -> Option<AfterEnd> {
-        books.finish(slot, outcome);
+        if let Some(token) = slot {
+            books.slots.free(token);
+            books.flags.ask_kernel_again();
+        }
+        books.tally.count_end(outcome);
         if books.outstanding() > 0 && !books.room.has_waiters() {
             return None;
         }

@@ -103,8 +103,8 @@ impl Aio {
     }
 }
 
-/// The control block of a request. If there is a `counter`, the kernel adds 1 to it when the request
-/// has completed.
+/// The control block of a request. If there is a `counter`, the kernel adds 1 to it when the
+/// request has completed.
 #[inline]
 fn control_block(token: u64, transfer: &Transfer, counter: Option<RawFd>) -> iocb {
     let opcode = match transfer.operation {

@@ -2,14 +2,15 @@
 //! slots.
 
 use std::io;
+use std::mem;
 use std::ops::ControlFlow;
 use std::sync::atomic::Ordering;
 
 use crate::admission::Filler;
 use crate::engine::Errno;
+use crate::job::completed::Completed;
 use crate::pipeline::Pipeline;
 use crate::pipeline::callback::{end, end_one_early, run_limit};
-use crate::pipeline::completed::Completed;
 use crate::pipeline::wakeups::doorbell::{Doorbell, First};
 use crate::wait::worker_mark::Role;
 
@@ -134,7 +135,7 @@ impl Turn<'_> {
 
     fn take_from_kernel(&mut self, left: &mut usize) -> Result<(), Errno> {
         let launcher = self.pipeline.launcher();
-        let mut events = Vec::new();
+        let (mut events, mut completed) = (Vec::new(), Vec::new());
         while *left > 0 && !self.pipeline.is_forked() {
             launcher.counters().reap_calls.fetch_add(1, Ordering::Relaxed);
             launcher.engine().take(&mut events, *left)?;
@@ -143,10 +144,12 @@ impl Turn<'_> {
             }
             *left -= events.len();
             launcher.counters().harvested(events.len());
-            for event in events.drain(..) {
-                let Some(completed) = launcher.reaped(event) else { continue };
-                if self.end(completed).is_break() {
-                    // The other events are the parent's.
+            launcher.reaped(self.pipeline.admission(), &mut events, &mut completed);
+            let mut completed = completed.drain(..);
+            while let Some(job) = completed.next() {
+                if self.end(job).is_break() {
+                    // The other jobs are the parent's: nothing of theirs is dropped here.
+                    completed.for_each(mem::forget);
                     return Ok(());
                 }
             }
@@ -155,7 +158,7 @@ impl Turn<'_> {
     }
 
     /// Runs a job's callback. Breaks if that forked, and this is the child.
-    #[inline]
+    #[inline(always)]
     fn end(&mut self, completed: Completed) -> ControlFlow<()> {
         if end(self.pipeline, completed).is_none() {
             return ControlFlow::Break(());

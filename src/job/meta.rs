@@ -81,9 +81,11 @@ impl Meta {
         self.cancel_reason
     }
 
-    /// Records why the engine is asked to end the job. The first reason stays.
-    pub(crate) fn set_cancel_reason(&mut self, why: CancelReason) {
+    /// Records why the engine is asked to end the job. The first reason stays. True the first time.
+    pub(crate) fn set_cancel_reason(&mut self, why: CancelReason) -> bool {
+        let is_first = self.cancel_reason.is_none();
         self.cancel_reason.get_or_insert(why);
+        is_first
     }
 }
 

@@ -6,6 +6,7 @@
 //! [head](JobHead), has the operation performed, and runs the callback with a
 //! [`Completion`](completion::Completion).
 
+pub(crate) mod completed;
 pub(crate) mod completion;
 pub(crate) mod file_task;
 pub(crate) mod meta;

@@ -165,23 +165,29 @@ impl JobEnd {
     /// The result for a user who asked for `requested` bytes.
     #[inline]
     pub(crate) fn result(&self, requested: usize) -> io::Result<usize> {
-        let so_far = || format!("{} of {requested} bytes", self.transferred);
         match self.fault {
             None => Ok(self.transferred),
             Some(Fault::Kernel) => decode(self.res),
-            Some(Fault::EndOfFile) => Err(io::Error::new(
-                io::ErrorKind::UnexpectedEof,
-                format!("end of file after {}", so_far()),
-            )),
-            Some(Fault::NoProgress) => Err(io::Error::new(
+            Some(fault) => Err(self.error(fault, requested)),
+        }
+    }
+
+    #[cold]
+    fn error(&self, fault: Fault, requested: usize) -> io::Error {
+        let so_far = format!("{} of {requested} bytes", self.transferred);
+        match fault {
+            Fault::Kernel => io::Error::other(so_far),
+            Fault::EndOfFile => {
+                io::Error::new(io::ErrorKind::UnexpectedEof, format!("end of file after {so_far}"))
+            }
+            Fault::NoProgress => io::Error::new(
                 io::ErrorKind::WriteZero,
-                format!("nothing more was written after {}", so_far()),
+                format!("nothing more was written after {so_far}"),
+            ),
+            Fault::Unaligned => io::Error::other(format!(
+                "{so_far} were appended, and the rest can't be, as that is no multiple of what \
+                 direct I/O is aligned to"
             )),
-            Some(Fault::Unaligned) => Err(io::Error::other(format!(
-                "{} were appended, and the rest can't be, as that is no multiple of what direct I/O \
-                 is aligned to",
-                so_far()
-            ))),
         }
     }
 }

@@ -3,8 +3,8 @@
 
 use std::any::Any;
 
-use crate::engine::Transfer;
 use crate::engine::operation::Operation;
+use crate::engine::{Request, Transfer};
 use crate::file::FileHandle;
 use crate::file::residency::CacheLook;
 use crate::job::meta::{JobDeadline, Meta};
@@ -80,8 +80,8 @@ pub(crate) enum Found {
     NotDirect,
 }
 
-/// What the dispatcher knows of a job. It is a part of the task's allocation, so that a job is moved
-/// as a pointer.
+/// What the dispatcher knows of a job. It is a part of the task's allocation, so that a job is
+/// moved as a pointer.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct JobHead {
     /// The request for the kernel. If a part of the job is done, it asks for the rest.
@@ -114,6 +114,14 @@ impl JobHead {
         self.transfer.operation
     }
 
+    /// The request under this token.
+    #[inline]
+    pub(crate) fn request(&self, token: u64) -> Request {
+        // A job that is done in part has started.
+        let deadline = if self.progress.done() == 0 { self.meta.deadline() } else { None };
+        Request { token, transfer: self.transfer, deadline }
+    }
+
     /// The offset at which the job begins, whatever part of it is done.
     pub(crate) fn offset(&self) -> u64 {
         self.progress.start_of(self.transfer.offset)
@@ -132,7 +140,8 @@ impl JobHead {
         !matches!(self.operation(), Operation::Nop | Operation::Blocking)
     }
 
-    /// Whether the job may be ended while it is in a slot. Most may not, which saves them the upkeep.
+    /// Whether the job may be ended while it is in a slot. Most may not, which saves them the
+    /// upkeep.
     pub(crate) fn may_end_in_slot(&self) -> bool {
         self.meta.deadline().is_some() || self.operation() == Operation::Poll
     }

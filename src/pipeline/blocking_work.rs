@@ -9,10 +9,10 @@ use std::mem;
 use std::sync::atomic::Ordering;
 
 use super::Pipeline;
-use super::completed::Completed;
 use crate::blocking::{AfterWork, BlockingRequest, Errand, PoolService, ReplyTo, perform};
 use crate::engine::Event;
 use crate::engine::operation::Operation;
+use crate::job::completed::Completed;
 use crate::job::stopped::CancelReason;
 use crate::sync::Instant;
 use crate::wait::worker_mark::{self, Role};
@@ -76,7 +76,8 @@ fn transfer(pipeline: &Pipeline, request: &BlockingRequest) {
     match request.reply_to {
         ReplyTo::Engine => launcher.engine.performed(Event { token, res }),
         ReplyTo::Workers => {
-            send(pipeline, request, launcher.take_own(token, together(request.done, res)));
+            let res = together(request.done, res);
+            send(pipeline, request, launcher.take_own(&pipeline.admission, token, res));
         }
     }
 }
@@ -90,7 +91,7 @@ fn together(done: usize, res: i64) -> i64 {
 
 /// Does a blocking job's work, and sends the job to the workers.
 fn work(pipeline: &Pipeline, request: &BlockingRequest) -> AfterWork {
-    let mut completed = pipeline.launcher.take_own(request.request.token, 0);
+    let mut completed = pipeline.launcher.take_own(&pipeline.admission, request.request.token, 0);
     // The rules for callbacks hold for this work, too.
     pipeline.with_role(Role::BlockingThread, || {
         worker_mark::begin_callback();

@@ -1,11 +1,11 @@
 //! The end of a job: runs its callback and has its slot freed, on a worker or on the owner of an
 //! event loop.
 
-use super::completed::Completed;
 use super::{Pipeline, cancel};
 use crate::admission::counters::Outcome;
 use crate::engine::operation::Operation;
 use crate::job::Job;
+use crate::job::completed::Completed;
 use crate::job::progress::JobEnd;
 use crate::job::stopped::CancelReason;
 use crate::job::task::JobHead;
@@ -30,18 +30,37 @@ pub(crate) fn run_limit(depth: u32, awake: usize, in_no_time: usize) -> usize {
 /// `None` if the callback forked, and this is the child: everything else here is the parent's.
 #[inline]
 pub(crate) fn end(pipeline: &Pipeline, completed: Completed) -> Option<FillNow> {
-    let Completed { token, res, job } = completed;
+    let Completed { token, res, mut job } = completed;
     let head = job.head();
-    let ending = Ending::of(head, res);
-    let (job, ending) = match head.may_end_otherwise(res) {
-        false => (job, ending),
-        true => match settle(pipeline, token, job, res) {
-            Settled::Ends(job, ending) => (job, ending),
-            Settled::GoesOn(fill) => return Some(fill),
-        },
-    };
+    let mut ending = Ending::of(head, res);
+    if head.may_end_otherwise(res) {
+        match settle(pipeline, token, &mut job, res) {
+            Some(res) => ending = Ending::of(job.head(), res),
+            None => return Some(pipeline.resume(token, job)),
+        }
+    }
     run(pipeline, job, &ending);
     if pipeline.is_forked() { None } else { Some(pipeline.finish(Some(token), ending.outcome)) }
+}
+
+/// Sees to a job that may have been cancelled, or that may go on. Returns the result that it ends
+/// with, or `None` if it goes on.
+fn settle(pipeline: &Pipeline, token: u64, job: &mut Job, res: i64) -> Option<i64> {
+    if job.head().may_end_in_slot() {
+        pipeline.admission.lock().cancellable_mut().end(job.head(), token);
+    }
+    if let Some(reason) = job.meta().cancel_reason() {
+        return Some(reason.res());
+    }
+    if !job.resume(res) {
+        return Some(res);
+    }
+    if !job.meta().is_overdue() {
+        return None;
+    }
+    job.submit_no_more();
+    pipeline.admission.lock().tally_mut().count_cancelled(CancelReason::TimedOut);
+    Some(CancelReason::TimedOut.res())
 }
 
 /// How a job ends, and what the report of its panic says.
@@ -62,32 +81,6 @@ impl Ending {
         let outcome = Outcome { failed, short, uncounted: head.meta.is_uncounted() };
         Self { operation: head.operation(), offset: head.offset(), end, outcome }
     }
-}
-
-/// What becomes of a job whose request has ended.
-enum Settled {
-    Ends(Job, Ending),
-    /// It is submitted again.
-    GoesOn(FillNow),
-}
-
-/// Sees to a job that may have been cancelled, or that may go on.
-fn settle(pipeline: &Pipeline, token: u64, mut job: Job, mut res: i64) -> Settled {
-    if job.head().may_end_in_slot() {
-        pipeline.admission.lock().cancellable_mut().end(job.head(), token);
-    }
-    if let Some(reason) = job.meta().cancel_reason() {
-        res = reason.res();
-    } else if job.resume(res) {
-        if !job.meta().is_overdue() {
-            return Settled::GoesOn(pipeline.resume(token, job));
-        }
-        job.submit_no_more();
-        pipeline.admission.lock().tally_mut().count_cancelled(CancelReason::TimedOut);
-        res = CancelReason::TimedOut.res();
-    }
-    let ending = Ending::of(job.head(), res);
-    Settled::Ends(job, ending)
 }
 
 /// Runs the callback of one job that ended without a slot, if there is one. It runs no more, as

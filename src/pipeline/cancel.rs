@@ -36,17 +36,16 @@ pub(crate) fn cancel(pipeline: &Pipeline, ticket: Ticket) -> Cancel {
 
 /// Cancels a job that has a slot and waits for a blocking thread.
 fn cancel_blocking(pipeline: &Pipeline, ticket: Ticket) -> Cancel {
-    let launcher = &pipeline.launcher;
+    let (admission, launcher) = (&pipeline.admission, &pipeline.launcher);
     let request = launcher.blocking.take_queued(|request| {
-        let is_wanted = |job: &mut Job| {
+        admission.lock().slots().job(request.request.token).is_some_and(|job| {
             let unbegun = request.done == 0 && job.has_transferred_nothing() && job.has_result();
             unbegun && job.meta().ticket() == Some(ticket)
-        };
-        launcher.slots.with_job(request.request.token, is_wanted).unwrap_or(false)
+        })
     });
     let Some(request) = request else { return cancel_poll(pipeline, ticket) };
-    pipeline.admission.lock().tally_mut().count_cancelled(CancelReason::Cancelled);
-    launcher.end_unbegun(&pipeline.admission, &request, CancelReason::Cancelled);
+    admission.lock().tally_mut().count_cancelled(CancelReason::Cancelled);
+    launcher.end_unbegun(admission, &request, CancelReason::Cancelled);
     Cancel::Cancelled
 }
 
@@ -62,8 +61,8 @@ fn cancel_poll(pipeline: &Pipeline, ticket: Ticket) -> Cancel {
 
 /// Ends the poll in this slot, unless there is none that `wanted` picks, or none any more.
 ///
-/// The books are locked first and the slot inside them. The books are given up before the kernel is
-/// asked; the slot stays locked, so that its token can't be used for another request meanwhile.
+/// The books are given up before the kernel is asked. The slot is pinned meanwhile, so that it is
+/// not used for another request.
 fn end_poll(
     pipeline: &Pipeline,
     index: u32,
@@ -72,19 +71,23 @@ fn end_poll(
 ) -> Cancel {
     let (admission, launcher) = (&pipeline.admission, &pipeline.launcher);
     let mut books = admission.lock();
-    let Some(mut poll) = launcher.slots.lock_poll(index, wanted) else { return Cancel::TooLate };
-    if poll.mark(reason) {
-        // Both locks are held, so nobody else has the job: it is counted before anybody can hear of
-        // its end.
+    let Some((token, poll)) = books.slots_mut().pin_poll(index, wanted) else {
+        return Cancel::TooLate;
+    };
+    if poll.meta_mut().set_cancel_reason(reason) {
+        // Under the lock, so it is counted before anybody can hear of its end.
         books.tally_mut().count_cancelled(reason);
     }
     drop(books);
-    let is_coming = launcher.engine.cancel(poll.token());
-    drop(poll);
-    if !is_coming {
+    let is_coming = launcher.engine.cancel(token);
+    let mut books = admission.lock();
+    if books.slots_mut().unpin(token) {
+        // Whoever ended the poll found no free slot for the next job.
+        books.flags_mut().ask_kernel_again();
+        pipeline.wakeups().wake_filler(books);
+    } else if !is_coming {
         // The poll is just being submitted, or its event is on the way.
         let again = Instant::now() + RETRY;
-        let mut books = admission.lock();
         books.cancellable_mut().look_again(index, again);
         pipeline.wakeups().look_by(again, books);
     }

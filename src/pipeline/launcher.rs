@@ -13,13 +13,11 @@ use std::sync::atomic::Ordering;
 
 use crate::sync::channel::Sender;
 
-use super::completed::Completed;
 use super::wakeups::Wakeups;
 use super::wakeups::hints::SenderNext;
 use crate::admission::Admission;
 use crate::admission::batch::{Batch, CacheRequest};
 use crate::admission::counters::Counters;
-use crate::admission::slots::Slots;
 use crate::blocking::{
     BlockingPool, BlockingRequest, CacheRead, Errand, ReplyTo, ThreadPool, read_cached,
 };
@@ -27,6 +25,7 @@ use crate::engine::backend::Backend;
 use crate::engine::errno::{SubmitAction, submit_action};
 use crate::engine::operation::Operation;
 use crate::engine::{Engine, Errno, Event, Request};
+use crate::job::completed::Completed;
 use crate::job::stopped::CancelReason;
 use crate::job::task::Route;
 use crate::sync::{Instant, Mutex, lock, thread};
@@ -35,9 +34,11 @@ use crate::sync::{Instant, Mutex, lock, thread};
 /// Then the first job ends with the kernel's error.
 const TRIES_WHEN_ALONE: u32 = 8;
 
+/// Why a job is in its slot.
+const NOT_HANDED_ON: &str = "a job that was not handed on is in its slot";
+
 pub(crate) struct Launcher {
     pub(super) engine: Box<dyn Engine>,
-    pub(super) slots: Slots,
     pub(super) blocking: Arc<BlockingPool>,
     pub(super) converters: Arc<ThreadPool<Errand>>,
     /// For jobs that the reaper doesn't see. It is taken away when the threads are told to end. The
@@ -59,14 +60,13 @@ pub(crate) enum Look {
 impl Launcher {
     pub(super) fn new(
         engine: Box<dyn Engine>,
-        slots: Slots,
         (blocking, converters): (Arc<BlockingPool>, Arc<ThreadPool<Errand>>),
         completed: Sender<Completed>,
         counters: Arc<Counters>,
         wakeups: Wakeups,
     ) -> Self {
         let completed = Mutex::new(Some(completed));
-        Self { engine, slots, blocking, converters, completed, counters, wakeups }
+        Self { engine, blocking, converters, completed, counters, wakeups }
     }
 
     pub(crate) fn engine(&self) -> &dyn Engine {
@@ -93,50 +93,53 @@ impl Launcher {
 
     /// Hands on jobs that have just been put into slots, except a read that is to be looked for in
     /// the page cache. `next` says what the calling thread does after the whole batch.
-    pub(super) fn launch(&self, admission: &Admission, batch: &Batch, next: SenderNext) {
+    pub(super) fn launch(&self, admission: &Admission, batch: &mut Batch, next: SenderNext) {
         // A submission may take its time, as may copying. So nobody can rely on a worker that does
         // either next to take a job soon.
         let is_quick = batch.requests.is_empty() && batch.look.is_none();
         let next = if is_quick { next } else { SenderNext::Other };
         self.start_blocking(admission, &batch.blocking, next);
         if !batch.ready.is_empty() {
-            self.send(admission, batch.ready.iter().map(|&token| self.take_own(token, 0)), next);
+            self.send(admission, batch.ready.drain(..), next);
         }
         self.submit(admission, &batch.requests);
     }
 
     /// Looks into the page cache for the data of a read.
-    pub(super) fn look(&self, admission: &Admission, read: &CacheRequest) -> Look {
-        let CacheRequest { request, requested, look } = *read;
-        // SAFETY: the request describes the job in the slot with its token, as for `submit` below.
-        // The slot keeps the job until it is taken out. Only this thread takes it out, or, after it
-        // was handed on below, the thread that takes it out of the queue of the blocking threads.
-        let done = match unsafe { read_cached(&request.transfer, requested, look, u64::MAX) } {
-            CacheRead::Hit(count) => {
-                self.counters.cached.fetch_add(1, Ordering::Relaxed);
-                let mut completed = self.take_own(request.token, count as i64);
-                completed.job.found_in_cache();
-                self.send(admission, [completed], SenderNext::TakesOne);
-                return Look::Hit;
-            }
-            CacheRead::Miss(done) => done,
-            CacheRead::Unsupported => {
-                self.slots.with_job(request.token, |job| job.mark_nowait_unsupported());
-                0
-            }
-        };
-        let rest = self.slots.with_job(request.token, |job| {
-            job.missed_in_cache(done);
-            (job.route(), job.head().transfer)
-        });
-        match rest {
-            Some((Route::Engine, transfer)) => {
+    pub(super) fn look(&self, admission: &Admission, request: CacheRequest) -> Look {
+        let CacheRequest { mut read, look } = request;
+        let head = read.job.head();
+        // SAFETY: the transfer describes the memory and the file of this job, which is here and
+        // nowhere else.
+        let done =
+            match unsafe { read_cached(&head.transfer, head.progress.rest(), look, u64::MAX) } {
+                CacheRead::Hit(count) => {
+                    self.counters.cached.fetch_add(1, Ordering::Relaxed);
+                    read.res = count as i64;
+                    read.job.found_in_cache();
+                    self.send(admission, [read], SenderNext::TakesOne);
+                    return Look::Hit;
+                }
+                CacheRead::Miss(done) => done,
+                CacheRead::Unsupported => {
+                    read.job.mark_nowait_unsupported();
+                    0
+                }
+            };
+        read.job.missed_in_cache(done);
+        let Completed { token, job, .. } = read;
+        let (request, route) = (job.head().request(token), job.route());
+        let mut books = admission.lock();
+        books.slots_mut().put(token, job);
+        match route {
+            Route::Engine => {
                 self.counters.automatic_direct.fetch_add(1, Ordering::Relaxed);
                 // First, as the submission may take its time.
-                self.wakeups.wake_filler(admission.lock());
-                self.submit(admission, &[Request { transfer, ..request }]);
+                self.wakeups.wake_filler(books);
+                self.submit(admission, &[request]);
             }
             _ => {
+                drop(books);
                 let rest = BlockingRequest { request, done, reply_to: ReplyTo::Workers };
                 self.start_blocking(admission, &[rest], SenderNext::TakesOne);
             }
@@ -161,7 +164,7 @@ impl Launcher {
         // There is no blocking thread: a worker does the work, and the engine performs a transfer.
         for BlockingRequest { request, .. } in requests {
             if request.transfer.operation == Operation::Blocking {
-                self.send(admission, [self.take_own(request.token, 0)], next);
+                self.send(admission, [self.take_own(admission, request.token, 0)], next);
             } else {
                 self.submit(admission, slice::from_ref(request));
             }
@@ -181,12 +184,12 @@ impl Launcher {
             self.counters.submit_calls.fetch_add(1, Ordering::Relaxed);
             // This is counted first, as the reaper may count a completion before the call returns.
             self.counters.submitted(rest);
-            // SAFETY: each request describes the job that `fill_slots` put into the slot with this
-            // token. The slot keeps it, and with it buffer and file, until the engine's waiter (the
-            // reaper, or the owner of an event loop) takes it out on the event with the token.
-            // Nobody else takes it: `put_back` and `fail_first` only do so for requests that were
-            // not accepted. A thread that cancels a poll, or a request that waits for a thread of
-            // the engine's, leaves the job there for the event. While the job is in the slot,
+            // SAFETY: each request describes the job that `fill_slots` or `look` put into the slot
+            // with this token. The slot keeps it, and with it buffer and file, until the engine's
+            // waiter (the reaper, or the owner of an event loop) takes it out on the event with the
+            // token. Nobody else takes it: `put_back` and `fail_first` only do so for requests that
+            // were not accepted. A thread that cancels a poll, or a request that waits for a thread
+            // of the engine's, leaves the job there for the event. While the job is in the slot,
             // nobody accesses what the request describes: others mark the job as cancelled, or read
             // its operation and progress. A slot is filled again only after its job's callback has
             // returned, so the token is not in use.
@@ -236,7 +239,8 @@ impl Launcher {
         errno: Errno,
     ) -> &'a [Request] {
         let Some((first, others)) = rest.split_first() else { return rest };
-        self.deliver(admission, self.take_own(first.token, -i64::from(errno.0)));
+        let res = -i64::from(errno.0);
+        self.deliver(admission, self.take_own(admission, first.token, res));
         others
     }
 
@@ -245,13 +249,13 @@ impl Launcher {
     /// and returns false. See "A starved kernel" in `README.md`.
     pub(super) fn put_back(&self, admission: &Admission, rest: &[Request]) -> bool {
         let mut books = admission.lock();
-        if books.waiting().free_slots() + rest.len() == admission.limits().depth as usize {
+        if books.slots().occupied() + books.waiting().resumed() == rest.len() {
             return false;
         }
         // The last first, so that they are in order again at the head of the backlog.
         for request in rest.iter().rev() {
-            let Completed { token, job, .. } = self.take_own(request.token, 0);
-            books.put_back(token, job);
+            let job = books.slots_mut().take(request.token).expect(NOT_HANDED_ON);
+            books.put_back(request.token, job);
         }
         let ended_early = self.wakeups.expire_overdue(&mut books);
         // Somebody has to be awake to ask the kernel again.
@@ -286,22 +290,30 @@ impl Launcher {
     }
 
     /// Takes a job out of its slot that no other thread knows of. Returns it with its result.
-    pub(super) fn take_own(&self, token: u64, res: i64) -> Completed {
-        let job = self.slots.take(token).expect("a job that was not handed on is in its slot");
+    pub(super) fn take_own(&self, admission: &Admission, token: u64, res: i64) -> Completed {
+        let job = admission.lock().slots_mut().take(token).expect(NOT_HANDED_ON);
         Completed { token, res, job }
     }
 
-    /// Takes the job of an event out of its slot. The engine's waiter calls this for each event
+    /// Takes the jobs of these events out of their slots. The engine's waiter calls this for all
     /// that it has reaped. An event that belongs to no request in flight is counted and ignored.
-    #[inline]
-    pub(crate) fn reaped(&self, event: Event) -> Option<Completed> {
-        let Event { token, res } = event;
-        let Some(job) = self.slots.take(token) else {
-            self.counters.strayed();
-            return None;
-        };
-        self.counters.polled(&job);
-        Some(Completed { token, res, job })
+    pub(crate) fn reaped(
+        &self,
+        admission: &Admission,
+        events: &mut Vec<Event>,
+        completed: &mut Vec<Completed>,
+    ) {
+        completed.reserve(events.len());
+        let mut books = admission.lock();
+        for Event { token, res } in events.drain(..) {
+            match books.slots_mut().take(token) {
+                Some(job) => {
+                    self.counters.polled(&job);
+                    completed.push(Completed { token, res, job });
+                }
+                None => self.counters.strayed(),
+            }
+        }
     }
 
     /// Ends a request that no blocking thread has begun.
@@ -314,7 +326,7 @@ impl Launcher {
         let (token, res) = (request.request.token, reason.res());
         match request.reply_to {
             ReplyTo::Engine => self.engine.performed(Event { token, res }),
-            ReplyTo::Workers => self.deliver(admission, self.take_own(token, res)),
+            ReplyTo::Workers => self.deliver(admission, self.take_own(admission, token, res)),
         }
     }
 

@@ -11,7 +11,6 @@ mod blocking_work;
 pub(crate) mod callback;
 pub(crate) mod cancel;
 mod coalescing;
-pub(crate) mod completed;
 pub(crate) mod entrance;
 pub(crate) mod launcher;
 #[cfg(all(test, loom))]
@@ -38,13 +37,12 @@ use crate::admission::books::{Books, Then};
 use crate::admission::counters::Counters;
 use crate::admission::counters::Outcome;
 use crate::admission::limits::Limits;
-use crate::admission::slots::Slots;
 use crate::admission::{Admission, AfterEnd, Filled, Filler};
 use crate::blocking::{BlockingPool, BlockingRequest, Errand, PoolService, ThreadKind, ThreadPool};
 use crate::engine::Engine;
 use crate::engine::operation::Operation;
 use crate::job::Job;
-use crate::pipeline::completed::Completed;
+use crate::job::completed::Completed;
 use crate::pipeline::launcher::{Launcher, Look};
 use crate::pipeline::panics::{PanicHandler, PanicSink};
 use crate::pipeline::wakeups::Wakeups;
@@ -111,7 +109,7 @@ impl Pipeline {
                 Wakeups::Owner(OwnerWakeups::new(doorbell, Arc::clone(&counters)))
             }
         };
-        let (slots, blocking_threads) = (Slots::new(limits.depth), blocking.limit());
+        let blocking_threads = blocking.limit();
         let threads = blocking.thread_settings();
         let most_converters = threads.converters(workers);
         let converters = ThreadPool::of_kind(ThreadKind::Converter, most_converters, threads);
@@ -120,7 +118,6 @@ impl Pipeline {
             admission: Admission::new(limits, engine.backend()),
             launcher: Launcher::new(
                 engine,
-                slots,
                 (blocking, converters),
                 sender.clone(),
                 counters,
@@ -277,7 +274,7 @@ impl Pipeline {
             books.flags_mut().count_refill();
         }
         loop {
-            let filled = admission.fill_slots(&mut books, &self.launcher.slots, filler, &mut batch);
+            let filled = admission.fill_slots(&mut books, filler, &mut batch);
             let ended_early = wakeups.expire_overdue(&mut books);
             if between_callbacks && batch.requests.is_empty() {
                 drop(books);
@@ -288,7 +285,7 @@ impl Pipeline {
             if ended_early {
                 wakeups.for_ended_early(admission);
             }
-            self.launcher.launch(admission, &batch, next);
+            self.launcher.launch(admission, &mut batch, next);
             let read = batch.look.take();
             batch.clear();
             let Some(read) = read else {
@@ -298,7 +295,7 @@ impl Pipeline {
                 books = admission.lock();
                 continue;
             };
-            let look = self.launcher.look(admission, &read);
+            let look = self.launcher.look(admission, read);
             books = admission.lock();
             if look == Look::Hit {
                 // Copying has taken its time, as a callback does, so this thread runs the callback

@@ -12,11 +12,11 @@ use crate::sync::channel::{Receiver, Sender, bounded};
 
 use super::Pipeline;
 use super::coalescing::Coalescing;
-use super::completed::Completed;
 use super::spin::Spin;
 use super::watch::{PATIENCE, Watch};
 use crate::engine::context::Retired;
 use crate::engine::{Errno, Event, STOP};
+use crate::job::completed::Completed;
 use crate::sync::thread::{self, JoinHandle};
 use crate::unwind::AbortOnUnwind;
 
@@ -88,7 +88,7 @@ fn run(
 
 fn reap(pipeline: &Pipeline, completed_tx: &Sender<Completed>, coalesce: Duration, mut spin: Spin) {
     let (engine, counters) = (&pipeline.launcher.engine, &pipeline.launcher.counters);
-    let mut events = Vec::new();
+    let (mut events, mut completed) = (Vec::new(), Vec::new());
     let mut pause = PAUSE_MIN;
     let mut coalescing = Coalescing::new(coalesce);
     let mut watch = Watch::default();
@@ -109,7 +109,7 @@ fn reap(pipeline: &Pipeline, completed_tx: &Sender<Completed>, coalesce: Duratio
             Ok(()) => {
                 pause = PAUSE_MIN;
                 coalescing.learn(least, events.len());
-                stop = pass_on(pipeline, completed_tx, &mut events);
+                stop = pass_on(pipeline, completed_tx, &mut events, &mut completed);
             }
             // A signal that can't be blocked (a debugger, the freezer) came before any event.
             Err(Errno(libc::EINTR)) => {}
@@ -127,18 +127,23 @@ fn reap(pipeline: &Pipeline, completed_tx: &Sender<Completed>, coalesce: Duratio
 }
 
 /// Sends the jobs of these events to the workers. True if the stop event was among them.
-fn pass_on(pipeline: &Pipeline, completed_tx: &Sender<Completed>, events: &mut Vec<Event>) -> bool {
+fn pass_on(
+    pipeline: &Pipeline,
+    completed_tx: &Sender<Completed>,
+    events: &mut Vec<Event>,
+    completed: &mut Vec<Completed>,
+) -> bool {
     if events.is_empty() {
         return false;
     }
-    let stop = events.iter().any(|event| event.token == STOP);
+    let all = events.len();
+    events.retain(|event| event.token != STOP);
+    let stop = events.len() < all;
     // They are counted first: once a job is sent, it may be over before the next line.
-    pipeline.launcher.counters.harvested(events.len() - usize::from(stop));
-    for event in events.drain(..).filter(|event| event.token != STOP) {
-        if let Some(completed) = pipeline.launcher.reaped(event) {
-            let sent = completed_tx.try_send(completed);
-            assert!(sent.is_ok(), "the channel has room for every slot");
-        }
+    pipeline.launcher.counters.harvested(events.len());
+    pipeline.launcher.reaped(&pipeline.admission, events, completed);
+    for job in completed.drain(..) {
+        assert!(completed_tx.try_send(job).is_ok(), "the channel has room for every slot");
     }
     pipeline.wakeups().workers().after_harvest(&pipeline.admission);
     stop

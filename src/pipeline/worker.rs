@@ -28,9 +28,16 @@ pub(super) struct Worker<'a> {
     wakeups: &'a WorkerWakeups,
     /// Its number among the workers.
     number: usize,
-    /// Its run: how many callbacks since it last filled slots, and when the first of them began.
+    run: Option<Run>,
+}
+
+/// The callbacks that a worker has run since it last filled slots.
+struct Run {
+    /// When the first of them began.
+    since: Instant,
     callbacks: usize,
-    since: Option<Instant>,
+    /// After how many the worker fills slots.
+    limit: usize,
 }
 
 /// The next step of a worker that found the channel empty.
@@ -45,10 +52,17 @@ pub(super) enum IdleStep {
     Nap,
 }
 
+impl Run {
+    fn begin(depth: u32, wakeups: &WorkerWakeups) -> Self {
+        let limit = run_limit(depth, wakeups.sleepers.awake(), wakeups.pace.in_no_time());
+        Self { since: Instant::now(), callbacks: 0, limit }
+    }
+}
+
 impl Worker<'_> {
     pub(super) fn new(pipeline: &Pipeline, number: usize) -> Worker<'_> {
         let wakeups = pipeline.wakeups().workers();
-        Worker { pipeline, wakeups, number, callbacks: 0, since: None }
+        Worker { pipeline, wakeups, number, run: None }
     }
 
     fn work(&mut self) {
@@ -58,10 +72,10 @@ impl Worker<'_> {
             let mut ended_early = false;
             match pipeline.completed.try_recv() {
                 Ok(completed) => {
-                    self.since.get_or_insert_with(Instant::now);
+                    let run = self.run.get_or_insert_with(|| Run::begin(depth, self.wakeups));
                     let Some(fill) = end(pipeline, completed) else { return };
-                    self.callbacks += 1;
-                    if fill == FillNow::Yes || self.callbacks >= self.run_limit(depth) {
+                    run.callbacks += 1;
+                    if fill == FillNow::Yes || run.callbacks >= run.limit {
                         self.end_run();
                         ended_early = pipeline.refill();
                     }
@@ -82,19 +96,13 @@ impl Worker<'_> {
         }
     }
 
-    fn run_limit(&self, depth: u32) -> usize {
-        run_limit(depth, self.wakeups.sleepers.awake(), self.wakeups.pace.in_no_time())
-    }
-
     fn end_run(&mut self) {
-        if let Some(since) = self.since.take() {
-            self.wakeups.pace.record(since.elapsed(), self.callbacks);
-            if !self.wakeups.pace.is_quick() {
-                // Callbacks may have looked quick when these jobs were sent.
-                self.wakeups.for_unclaimed();
-            }
+        let Some(Run { since, callbacks, .. }) = self.run.take() else { return };
+        self.wakeups.pace.record(since.elapsed(), callbacks);
+        if !self.wakeups.pace.is_quick() {
+            // Callbacks may have looked quick when these jobs were sent.
+            self.wakeups.for_unclaimed();
         }
-        self.callbacks = 0;
     }
 
     /// Fills slots, and sleeps when there is nothing else to do.

@@ -120,7 +120,7 @@ impl Stats {
         // use, as a launch that the kernel has not answered yet counts as submitted.
         let completed = counters.completed.load(Ordering::Relaxed);
         let submitted = counters.submitted.load(Ordering::Relaxed);
-        let occupied = pipeline.admission().limits().depth as usize - books.waiting().free_slots();
+        let occupied = books.slots().occupied();
         // Read under the lock, so that it is ahead only by callbacks that have not been finished.
         let panics = pipeline.panics().count();
         drop(books);

@@ -8,35 +8,48 @@ use std::fs::File;
 use std::sync::Arc;
 
 use crate::admission::slots::Slots;
-use crate::engine::{first_token, index_of, next_token};
+use crate::engine::index_of;
 use crate::file::FileHandle;
 use crate::job::Job;
 use crate::job::poll_events::PollEvents;
 use crate::job::stopped::CancelReason;
-use crate::sync::{Mutex, thread};
+use crate::sync::{Mutex, lock, thread};
 
 /// The part of a table that the models use.
 trait Table: Send + Sync + 'static {
-    fn put(&self, token: u64, job: Job);
+    /// Puts a job into the one slot, if it is free. Returns the token.
+    fn put(&self, job: Job) -> Option<u64>;
     fn take(&self, token: u64) -> Option<Job>;
+    /// The callback of the job that was taken with this token has returned.
+    fn free(&self, token: u64);
     /// Has the job of this name ended, if it is there, and returns the answer of `cancel`.
-    fn end_poll(&self, index: u32, name: u64, cancel: &dyn Fn(u64) -> bool) -> Option<bool>;
+    fn end_poll(&self, name: u64, cancel: &dyn Fn(u64) -> bool) -> Option<bool>;
 }
 
-impl Table for Slots {
-    fn put(&self, token: u64, job: Job) {
-        self.put(token, job);
+impl Table for Mutex<Slots> {
+    fn put(&self, job: Job) -> Option<u64> {
+        let mut slots = lock(self);
+        let token = slots.take_free()?;
+        slots.put(token, job);
+        Some(token)
     }
 
     fn take(&self, token: u64) -> Option<Job> {
-        self.take(token)
+        lock(self).take(token)
     }
 
-    fn end_poll(&self, index: u32, name: u64, cancel: &dyn Fn(u64) -> bool) -> Option<bool> {
-        let wanted = |job: &Job| name_of(job) == name;
-        let mut poll = self.lock_poll(index, wanted)?;
-        assert!(poll.mark(CancelReason::Cancelled));
-        Some(cancel(poll.token()))
+    fn free(&self, token: u64) {
+        lock(self).free(token);
+    }
+
+    fn end_poll(&self, name: u64, cancel: &dyn Fn(u64) -> bool) -> Option<bool> {
+        let mut slots = lock(self);
+        let (token, poll) = slots.pin_poll(0, |job| name_of(job) == name)?;
+        assert!(poll.meta_mut().set_cancel_reason(CancelReason::Cancelled));
+        drop(slots);
+        let answer = cancel(token);
+        lock(self).unpin(token);
+        Some(answer)
     }
 }
 
@@ -44,39 +57,44 @@ impl Table for Slots {
 struct WithoutGenerations(Mutex<Option<Job>>);
 
 impl Table for WithoutGenerations {
-    fn put(&self, _token: u64, job: Job) {
-        *self.0.lock().unwrap() = Some(job);
+    fn put(&self, job: Job) -> Option<u64> {
+        *lock(&self.0) = Some(job);
+        Some(0)
     }
 
     fn take(&self, _token: u64) -> Option<Job> {
-        self.0.lock().unwrap().take()
+        lock(&self.0).take()
     }
 
-    fn end_poll(&self, _index: u32, _name: u64, _cancel: &dyn Fn(u64) -> bool) -> Option<bool> {
+    fn free(&self, _token: u64) {}
+
+    fn end_poll(&self, _name: u64, _cancel: &dyn Fn(u64) -> bool) -> Option<bool> {
         unreachable!("not of this one")
     }
 }
 
-/// A table with another mistake: it asks the kernel to end a poll when it has given up the lock of
-/// the slot.
-struct CancelsLater(Mutex<(u64, Option<Job>)>);
+/// A table with another mistake: it asks the kernel to end a poll, and does not pin the slot.
+struct Unpinned(Mutex<Slots>);
 
-impl Table for CancelsLater {
-    fn put(&self, token: u64, job: Job) {
-        *self.0.lock().unwrap() = (token, Some(job));
+impl Table for Unpinned {
+    fn put(&self, job: Job) -> Option<u64> {
+        self.0.put(job)
     }
 
     fn take(&self, token: u64) -> Option<Job> {
-        let mut entry = self.0.lock().unwrap();
-        if entry.0 == token { entry.1.take() } else { None }
+        Table::take(&self.0, token)
     }
 
-    fn end_poll(&self, _index: u32, name: u64, cancel: &dyn Fn(u64) -> bool) -> Option<bool> {
-        let mut entry = self.0.lock().unwrap();
-        let token = entry.0;
-        let job = entry.1.as_mut().filter(|job| name_of(job) == name)?;
-        job.meta_mut().set_cancel_reason(CancelReason::Cancelled);
-        drop(entry);
+    fn free(&self, token: u64) {
+        Table::free(&self.0, token);
+    }
+
+    fn end_poll(&self, name: u64, cancel: &dyn Fn(u64) -> bool) -> Option<bool> {
+        let mut slots = lock(&self.0);
+        let (token, poll) = slots.pin_poll(0, |job| name_of(job) == name)?;
+        poll.meta_mut().set_cancel_reason(CancelReason::Cancelled);
+        slots.unpin(token);
+        drop(slots);
         Some(cancel(token))
     }
 }
@@ -89,7 +107,7 @@ impl Kernel {
     /// As `io_cancel`, by the address of the control block, which belongs to the slot, whichever
     /// job is in it.
     fn cancel(&self, token: u64) -> Option<u64> {
-        let held = self.0.lock().unwrap();
+        let held = lock(&self.0);
         held.iter().copied().find(|&other| index_of(other) == index_of(token))
     }
 }
@@ -110,31 +128,30 @@ fn name_of(job: &Job) -> u64 {
 fn a_stale_event_comes<T: Table>(table: impl Fn() -> T + Send + Sync + 'static) {
     loom::model(move || {
         let table = Arc::new(table());
-        let first = first_token(0);
-        table.put(first, job(1));
+        let first = table.put(job(1)).expect("nobody has used it");
         let (late, taken) = (Arc::clone(&table), Arc::new(Mutex::new(Vec::new())));
         let names = Arc::clone(&taken);
         let stale = thread::spawn(move || {
-            names.lock().unwrap().extend(late.take(first).map(|job| (1, name_of(&job))));
+            lock(&names).extend(late.take(first).map(|job| (1, name_of(&job))));
         });
         // The event comes, the callback runs, and the slot is filled again.
         let done = table.take(first);
-        taken.lock().unwrap().extend(done.map(|job| (1, name_of(&job))));
-        if !taken.lock().unwrap().is_empty() {
-            let second = next_token(first);
-            table.put(second, job(2));
-            let done = table.take(second);
-            taken.lock().unwrap().extend(done.map(|job| (2, name_of(&job))));
+        let is_over = done.is_some();
+        lock(&taken).extend(done.map(|job| (1, name_of(&job))));
+        if is_over {
+            table.free(first);
+            let second = table.put(job(2)).expect("it is free");
+            lock(&taken).extend(table.take(second).map(|job| (2, name_of(&job))));
         }
         stale.join().unwrap();
-        let taken = taken.lock().unwrap();
+        let taken = lock(&taken);
         assert!(matches!(taken[..], [(1, 1)] | [(1, 1), (2, 2)]), "{taken:?}");
     });
 }
 
 #[test]
 fn an_event_finds_the_job_of_its_own_use_once() {
-    a_stale_event_comes(|| Slots::new(1));
+    a_stale_event_comes(|| Mutex::new(Slots::new(1)));
 }
 
 #[test]
@@ -147,40 +164,36 @@ fn the_model_finds_a_job_taken_for_an_earlier_one() {
 fn a_poll_is_withdrawn<T: Table>(table: impl Fn() -> T + Send + Sync + 'static) {
     loom::model(move || {
         let (table, kernel) = (Arc::new(table()), Arc::new(Kernel::default()));
-        let first = first_token(0);
-        table.put(first, job(1));
-        kernel.0.lock().unwrap().push(first);
+        let first = table.put(job(1)).expect("nobody has used it");
+        lock(&kernel.0).push(first);
         let (other, asked) = (Arc::clone(&table), Arc::clone(&kernel));
         let cancels = thread::spawn(move || {
-            other.end_poll(0, 1, &|token| {
+            other.end_poll(1, &|token| {
                 let found = asked.cancel(token);
                 assert!(found.is_none_or(|found| found == token), "another's poll is ended");
                 found.is_some()
             })
         });
-        // The event comes, the callback runs, and the next poll is submitted.
-        kernel.0.lock().unwrap().clear();
+        // The event comes, the callback runs, and the next poll is submitted if there is a slot.
+        lock(&kernel.0).clear();
         let done = table.take(first).expect("nobody else takes it");
-        let second = next_token(first);
-        table.put(second, job(2));
-        kernel.0.lock().unwrap().push(second);
+        table.free(first);
+        let second = table.put(job(2));
+        lock(&kernel.0).extend(second);
         let ended = cancels.join().unwrap();
-        assert_eq!(
-            done.meta().cancel_reason().is_some(),
-            ended.is_some(),
-            "it is marked if it was found"
-        );
+        assert_eq!(done.meta().cancel_reason().is_some(), ended.is_some(), "marked if found");
+        let second = second.or_else(|| table.put(job(2))).expect("it is free again");
         assert_eq!(table.take(second).map(|job| job.meta().cancel_reason()), Some(None));
     });
 }
 
 #[test]
 fn no_other_poll_is_ended_than_the_one_that_is_wanted() {
-    a_poll_is_withdrawn(|| Slots::new(1));
+    a_poll_is_withdrawn(|| Mutex::new(Slots::new(1)));
 }
 
 #[test]
 #[should_panic(expected = "another's poll is ended")]
 fn the_model_finds_a_slot_that_is_used_while_its_poll_is_ended() {
-    a_poll_is_withdrawn(|| CancelsLater(Mutex::new((0, None))));
+    a_poll_is_withdrawn(|| Unpinned(Mutex::new(Slots::new(1))));
 }

@@ -296,19 +296,14 @@ fn what_is_overdue_when_it_is_queued_for_a_busy_thread_ends_at_once() {
     let write = Job::write(file, vec![0; 9], 0, write).start_by(deadline);
     let (mut batch, mut books) = (Batch::default(), pipeline.admission.lock());
     assert!(books.post(write).is_ok());
-    let _ = pipeline.admission.fill_slots(
-        &mut books,
-        &pipeline.launcher.slots,
-        Filler::Caller,
-        &mut batch,
-    );
+    let _ = pipeline.admission.fill_slots(&mut books, Filler::Caller, &mut batch);
     drop(books);
     if batch.blocking.len() == 1 {
         sleep_until(deadline);
         pipeline.admission.lock().expire_overdue();
         assert!(next_ended_early(&pipeline).is_none());
         assert!(pipeline.completed.is_empty(), "it is not in the queue");
-        pipeline.launcher.launch(&pipeline.admission, &batch, SenderNext::Other);
+        pipeline.launcher.launch(&pipeline.admission, &mut batch, SenderNext::Other);
         let _ = end(&pipeline, pipeline.completed.try_recv().unwrap());
     } else {
         end_one_early(&pipeline);

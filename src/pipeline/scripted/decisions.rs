@@ -10,7 +10,7 @@ use crate::engine::fake::Fake;
 use crate::engine::first_token;
 use crate::file::FileHandle;
 use crate::job::Job;
-use crate::pipeline::completed::Completed;
+use crate::job::completed::Completed;
 use crate::pipeline::wakeups::hints::{FillNow, SenderNext};
 use crate::pipeline::{Pipeline, Runs};
 use crate::sync::channel::Sender;

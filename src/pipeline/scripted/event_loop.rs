@@ -246,7 +246,7 @@ fn a_kernel_without_requests_is_asked_again_if_all_that_it_had_goes_on() {
         // the kernel had.
         let submitter = rig.jobs.submitter();
         let pipeline = &submitter.pipeline;
-        let first = pipeline.launcher.take_own(held[0].token, 0);
+        let first = pipeline.launcher.take_own(&pipeline.admission, held[0].token, 0);
         pipeline.admission.lock().resume(first.token, first.job);
         assert!(pipeline.launcher.put_back(&pipeline.admission, &held[1..]));
     }

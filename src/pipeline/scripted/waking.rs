@@ -6,7 +6,7 @@ use super::{HANG, Rig, all_well};
 use crate::Dispatcher;
 use crate::admission::limits::Limits;
 use crate::engine::fake::{Fake, full};
-use crate::pipeline::completed::Completed;
+use crate::job::completed::Completed;
 use crate::pipeline::wakeups::hints::SenderNext;
 use crate::pipeline::worker::{IdleStep, Worker};
 use crate::pipeline::{Pipeline, Runs};

@@ -1,8 +1,6 @@
 //! Jobs that are cancelled while they wait.
 
-use std::future::Future;
 use std::sync::{Arc, mpsc};
-use std::task::{Context, Waker};
 use std::thread;
 
 use super::exact::{joined, read};
@@ -14,7 +12,7 @@ use crate::engine::fake::{Answer, Fake, full};
 use crate::engine::lent::FILL;
 use crate::file::FileHandle;
 use crate::job::Job;
-use crate::pipeline::completed::Completed;
+use crate::job::completed::Completed;
 use crate::pipeline::{Pipeline, Runs, cancel};
 use crate::submit::handle::JobHandle;
 use crate::submit::spawned::Spawned;
@@ -293,39 +291,6 @@ fn thousands_are_withdrawn_from_wherever_they_are() {
     }
     rig.fake.complete_all();
     rig.end(JOBS + 1);
-}
-
-/// All other slots are locked, so a look at one of them would last. The cost does not depend on the
-/// depth.
-#[test]
-fn a_poll_is_found_without_a_look_at_any_other_slot() {
-    let rig = Rig::new(Fake::default(), 64, 8, 2);
-    let (submitter, events) = (rig.dispatcher.submitter(), PollEvents::READABLE);
-    let spawn = || rig.dispatcher.spawn(Job::poll(&rig.file, events, |_| ())).unwrap();
-    let mut others: Vec<_> = (0..62).map(|_| spawn()).collect();
-    let cancelled = others.remove(31);
-    let mut dropped = Box::pin(submitter.poll(&rig.file, events));
-    assert!(dropped.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
-    rig.fake.held(63);
-
-    let pipeline = &submitter.pipeline;
-    let slots = others.iter().map(|other| {
-        let index = pipeline.admission.lock().cancellable_mut().find_poll(other.ticket()).unwrap();
-        pipeline.launcher.slots.lock_poll(index, |_| true).unwrap()
-    });
-    let locked: Vec<_> = slots.collect();
-    let (tell, told) = mpsc::channel();
-    let ending = thread::spawn(move || {
-        tell.send(cancelled.cancel()).unwrap();
-        drop(dropped);
-        tell.send(cancelled.cancel()).unwrap();
-    });
-    assert_eq!(told.recv_timeout(HANG).unwrap(), Cancel::Cancelled);
-    assert_eq!(told.recv_timeout(HANG).unwrap(), Cancel::TooLate);
-    ending.join().unwrap();
-    drop(locked);
-    assert!(others.iter().all(|other| other.cancel() == Cancel::Cancelled));
-    rig.end(63);
 }
 
 /// The kernel doesn't have the poll yet, so it can't cancel it. A worker is woken to ask again.

@@ -55,7 +55,7 @@ impl OwnerWakeups {
             return false;
         }
         let only_polls =
-            || self.counters.polls.load(Ordering::Relaxed) >= books.waiting().busy_slots() as u64;
+            || self.counters.polls.load(Ordering::Relaxed) >= books.slots().occupied() as u64;
         books.can_fill()
             || books.is_starved() && only_polls()
             || books.ended_early() > 0

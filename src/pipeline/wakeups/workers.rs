@@ -13,7 +13,7 @@ use super::hints::{FillNow, SenderNext};
 use super::pace::Pace;
 use crate::admission::Admission;
 use crate::admission::books::Books;
-use crate::pipeline::completed::Completed;
+use crate::job::completed::Completed;
 use crate::sync::{Instant, MutexGuard};
 use crate::wait::sleepers::Sleepers;
 
@@ -52,10 +52,12 @@ impl WorkerWakeups {
     /// take long. If callbacks are quick, and the reaper watches in case one is not, the end of the
     /// run is soon enough.
     pub(super) fn when_to_fill(&self, books: &Books) -> FillNow {
-        let may_wait = books.flags().is_watched() && self.pace.is_quick();
-        match !may_wait && books.can_fill() && self.sleepers.idle() > 0 {
-            true => FillNow::Yes,
-            false => FillNow::AtEndOfRun,
+        if self.sleepers.idle() == 0 || !books.can_fill() {
+            return FillNow::AtEndOfRun;
+        }
+        match books.flags().is_watched() && self.pace.is_quick() {
+            true => FillNow::AtEndOfRun,
+            false => FillNow::Yes,
         }
     }
 

@@ -147,7 +147,7 @@ impl Stage {
             books.waiting().for_a_slot(),
             books.waiting().resumed(),
             books.ended_early(),
-            books.waiting().free_slots(),
+            books.slots().occupied(),
         );
         let flags = (
             books.can_fill(),

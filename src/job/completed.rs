@@ -1,4 +1,4 @@
-//! A completed job, on its way to the worker that runs its callback.
+//! A job whose operation has been performed, on its way to the worker that runs its callback.
 
 use crate::job::Job;
 
