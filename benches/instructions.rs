@@ -13,11 +13,14 @@ mod counted;
 mod modes;
 mod raw;
 
+use std::error::Error;
 use std::fs::{self, File};
 use std::hint::black_box;
 use std::os::fd::AsFd;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
+use clap::Parser;
 use counted::{FEW, Table, Threads};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use reapool::{Dispatcher, FileHandle, Files, Job, Policy};
@@ -110,29 +113,44 @@ enum Task {
     Try,
 }
 
-fn task() -> Result<Task, lexopt::Error> {
-    use lexopt::prelude::*;
-    let (mut arguments, mut task) = (lexopt::Parser::from_env(), Task::Count(Table::Print));
-    while let Some(argument) = arguments.next()? {
-        task = match argument {
-            // `cargo bench` says this.
-            Long("bench") => task,
-            Long("test") => Task::Try,
-            Long("save") => Task::Count(Table::Save(arguments.value()?.into())),
-            Long("check") => Task::Count(Table::Check(arguments.value()?.into())),
-            Long("perform") => {
-                let name = arguments.value()?.string()?;
-                let way = WAYS.iter().find(|way| way.0 == name).ok_or("there is no such way")?;
-                Task::Perform(way.1, arguments.value()?.parse()?)
-            }
-            other => return Err(other.unexpected()),
-        };
+/// Counts the instructions that a job takes, and prints the table.
+#[derive(Parser)]
+#[command(args_override_self = true)]
+struct Options {
+    /// Write the table to FILE instead
+    #[arg(long, value_name = "FILE")]
+    save: Option<PathBuf>,
+    /// Fail if a way takes more than FILE has
+    #[arg(long, value_name = "FILE")]
+    check: Option<PathBuf>,
+    /// Run so many jobs of a way, and count nothing
+    #[arg(long, num_args = 2, value_names = ["WAY", "JOBS"])]
+    perform: Option<Vec<String>>,
+    /// Only see that all ways work
+    #[arg(long)]
+    test: bool,
+    /// What `cargo bench` says
+    #[arg(long, hide = true)]
+    bench: bool,
+}
+
+impl Options {
+    fn task(self) -> Result<Task, Box<dyn Error>> {
+        if let Some([name, jobs]) = self.perform.as_deref() {
+            let way = WAYS.iter().find(|way| way.0 == name).ok_or("there is no such way")?;
+            return Ok(Task::Perform(way.1, jobs.parse()?));
+        }
+        Ok(match (self.test, self.save, self.check) {
+            (true, ..) => Task::Try,
+            (_, Some(file), _) => Task::Count(Table::Save(file)),
+            (_, _, Some(file)) => Task::Count(Table::Check(file)),
+            (false, None, None) => Task::Count(Table::Print),
+        })
     }
-    Ok(task)
 }
 
 fn main() -> ExitCode {
-    match task() {
+    match Options::parse().task() {
         Ok(Task::Count(table)) => {
             return counted::count(&WAYS.map(|(name, _, threads)| (name, threads)), &table);
         }

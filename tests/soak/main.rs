@@ -48,7 +48,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::SystemTime;
 use std::{env, fs, panic};
 
-use options::{Command, HELP, Options};
+use options::{Command, Options};
 use realm::Deliberate;
 use report::Report;
 use soak::Soak;
@@ -60,12 +60,11 @@ static ALLOCATOR: support::allocator::Counting = support::allocator::Counting;
 fn main() -> ExitCode {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     let seed = since.map_or(0, |since| since.as_micros() as u64 % 1_000_000_000);
-    let arguments: Vec<_> = env::args_os().skip(1).collect();
-    let done = match Command::parse(arguments, seed) {
+    let done = match Command::parse(env::args_os(), seed) {
         Ok(Command::Run(options)) => run(&options),
-        Ok(Command::Help) => say(HELP).map(|()| true),
         Ok(Command::List { ignored: false }) => say("soak: test\n").map(|()| true),
         Ok(Command::List { ignored: true } | Command::Nothing) => Ok(true),
+        Err(error) if !error.use_stderr() => say(&error.to_string()).map(|()| true),
         Err(error) => Err(error.into()),
     };
     match done {

@@ -4,21 +4,83 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use lexopt::prelude::*;
+use clap::Parser;
 
-pub(crate) const HELP: &str = "\
-Runs mixed jobs for long, and watches that nothing is lost, doubled, mixed up or grows.
+/// Runs mixed jobs for long, and watches that nothing is lost, doubled, mixed up or grows.
+#[derive(Parser)]
+#[command(
+    name = "soak",
+    override_usage = "cargo test --release --test soak -- [OPTIONS]",
+    args_override_self = true,
+    max_term_width = 100,
+    after_help = "Ctrl-C ends it early, with its report. The exit code is 0 only if all was well."
+)]
+struct Given {
+    /// How long mixed jobs run: 30m, 90s, 2h [default: 5s]
+    #[arg(long = "for", value_name = "TIME", value_parser = duration)]
+    duration: Option<Duration>,
+    /// Before, so many on the null device: 100M, 500k [default: a few]
+    #[arg(long = "jobs-on-null", value_name = "COUNT", value_parser = count)]
+    nulls: Option<u64>,
+    /// Repeats a run's choices, if not its timing
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    /// Writes the report there; otherwise one line is printed
+    #[arg(long, value_name = "FILE.md")]
+    report: Option<PathBuf>,
+    #[arg(long, hide = true)]
+    list: bool,
+    #[arg(long, hide = true)]
+    ignored: bool,
+    #[arg(long, hide = true, action = clap::ArgAction::Append)]
+    skip: Vec<String>,
+    #[arg(hide = true)]
+    filters: Vec<String>,
+    #[command(flatten)]
+    libtest: Libtest,
+}
 
-cargo test --release --test soak -- [OPTIONS]
-
-  --for TIME             how long mixed jobs run: 30m, 90s, 2h (default: 5s)
-  --jobs-on-null COUNT   before, so many on the null device: 100M, 500k (default: a few)
-  --seed N               repeats a run's choices, if not its timing
-  --report FILE.md       writes the report there; otherwise one line is printed
-  --help
-
-Ctrl-C ends it early, with its report. The exit code is 0 only if all was well.
-";
+// The options of libtest that have no meaning here.
+#[derive(clap::Args)]
+#[command(next_help_heading = "Others")]
+struct Libtest {
+    #[arg(long, hide = true)]
+    test_threads: Option<String>,
+    #[arg(long, hide = true)]
+    format: Option<String>,
+    #[arg(long, hide = true)]
+    color: Option<String>,
+    #[arg(long, hide = true)]
+    logfile: Option<String>,
+    #[arg(long, hide = true)]
+    shuffle_seed: Option<String>,
+    #[arg(short = 'Z', hide = true)]
+    unstable: Option<String>,
+    #[arg(long, hide = true, alias = "no-capture")]
+    nocapture: bool,
+    #[arg(long, hide = true)]
+    exact: bool,
+    #[arg(short, long, hide = true)]
+    quiet: bool,
+    #[arg(long, hide = true)]
+    test: bool,
+    #[arg(long, hide = true)]
+    bench: bool,
+    #[arg(long, hide = true)]
+    show_output: bool,
+    #[arg(long, hide = true)]
+    include_ignored: bool,
+    #[arg(long, hide = true)]
+    shuffle: bool,
+    #[arg(long, hide = true)]
+    report_time: bool,
+    #[arg(long, hide = true)]
+    ensure_time: bool,
+    #[arg(long, hide = true)]
+    exclude_should_panic: bool,
+    #[arg(long, hide = true)]
+    force_run_in_process: bool,
+}
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Options {
@@ -31,7 +93,6 @@ pub(crate) struct Options {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Command {
     Run(Options),
-    Help,
     /// `--list`: names of tests; none with `--ignored`.
     List {
         ignored: bool,
@@ -40,64 +101,36 @@ pub(crate) enum Command {
     Nothing,
 }
 
-impl Options {
-    /// The bounded run.
-    fn bounded(seed: u64) -> Self {
-        // In debug mode a job takes some times as long.
-        let nulls = if cfg!(debug_assertions) { 100_000 } else { 1_000_000 };
-        Self { duration: Duration::from_secs(5), nulls, seed, report: None }
+impl Command {
+    /// The first argument is the program's name.
+    pub(crate) fn parse(
+        arguments: impl IntoIterator<Item = OsString>,
+        seed: u64,
+    ) -> Result<Self, clap::Error> {
+        let given = Given::try_parse_from(arguments)?;
+        let Given { list, ignored, skip, filters, .. } = &given;
+        let is_skipped = skip.iter().any(|skipped| "soak".contains(skipped));
+        let is_meant = filters.is_empty() || filters.iter().any(|filter| "soak".contains(filter));
+        let is_nothing = *ignored || is_skipped || !is_meant;
+        Ok(match () {
+            () if *list => Self::List { ignored: is_nothing },
+            () if is_nothing => Self::Nothing,
+            () => Self::Run(given.options(seed)),
+        })
     }
 }
 
-impl Command {
-    pub(crate) fn parse<I>(arguments: I, seed: u64) -> Result<Self, lexopt::Error>
-    where
-        I: IntoIterator<Item: Into<OsString>>,
-    {
-        let mut options = Options::bounded(seed);
-        let (mut lists, mut ignored) = (false, false);
-        let mut filters: Vec<String> = Vec::new();
-        let mut skips = false;
-        let mut parser = lexopt::Parser::from_args(arguments);
-        while let Some(argument) = parser.next()? {
-            match argument {
-                Long("for") => options.duration = parser.value()?.parse_with(duration)?,
-                Long("jobs-on-null") => options.nulls = parser.value()?.parse_with(count)?,
-                Long("seed") => options.seed = parser.value()?.parse()?,
-                Long("report") => options.report = Some(parser.value()?.into()),
-                Long("help") | Short('h') => return Ok(Self::Help),
-                Long("list") => lists = true,
-                Long("ignored") => ignored = true,
-                Long("skip") => skips |= "soak".contains(&parser.value()?.string()?),
-                // libtest's, without a meaning here.
-                Long("test-threads" | "format" | "color" | "logfile" | "shuffle-seed")
-                | Short('Z') => drop(parser.value()?),
-                Long(
-                    "nocapture"
-                    | "no-capture"
-                    | "exact"
-                    | "quiet"
-                    | "test"
-                    | "bench"
-                    | "show-output"
-                    | "include-ignored"
-                    | "shuffle"
-                    | "report-time"
-                    | "ensure-time"
-                    | "exclude-should-panic"
-                    | "force-run-in-process",
-                )
-                | Short('q') => {}
-                Value(filter) => filters.push(filter.string()?),
-                other => return Err(other.unexpected()),
-            }
+impl Given {
+    /// Unless the user says otherwise, the run is a bounded one.
+    fn options(self, seed: u64) -> Options {
+        // In debug mode a job takes some times as long.
+        let nulls = if cfg!(debug_assertions) { 100_000 } else { 1_000_000 };
+        Options {
+            duration: self.duration.unwrap_or(Duration::from_secs(5)),
+            nulls: self.nulls.unwrap_or(nulls),
+            seed: self.seed.unwrap_or(seed),
+            report: self.report,
         }
-        let is_meant = filters.is_empty() || filters.iter().any(|filter| "soak".contains(filter));
-        Ok(match () {
-            () if lists => Self::List { ignored: ignored || skips || !is_meant },
-            () if ignored || skips || !is_meant => Self::Nothing,
-            () => Self::Run(options),
-        })
     }
 }
 
