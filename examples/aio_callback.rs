@@ -5,8 +5,12 @@
 //! An answer to "Callbacks in AIO asynchronous I/O": where does a program wait, what does it gain
 //! by a callback, and who owns file and buffer when?
 
-#[path = "shared/plain_arguments.rs"]
-mod plain_arguments;
+#[path = "shared/backend.rs"]
+mod backend;
+#[path = "shared/command_line.rs"]
+mod command_line;
+#[path = "shared/sizes.rs"]
+mod sizes;
 
 use std::error::Error;
 use std::fs::File;
@@ -15,21 +19,31 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::thread;
 
+use clap::Parser;
 use reapool::{Backend, Dispatcher, Job, OperationError};
 
-const HELP: &str = "\
-Usage: aio_callback [--backend B] FILE [LENGTH]
+use crate::sizes::{GIB, size};
 
-Reads the first LENGTH bytes of a file (1 to 1073741824, by default 80) and prints how many came,
-and what they are. B is how: aio (the default), threads, or automatic, which is aio where there is
-AIO.
-";
+const FAILURE: u8 = 1;
 
-/// The command line.
+/// Reads the first bytes of a file and prints how many came, and what they are.
+#[derive(Parser)]
+#[command(
+    name = "aio_callback",
+    version,
+    after_help = "Exit status: 0 if the bytes were read, 1 if not, 2 for a mistake in the command \
+        line."
+)]
 struct Options {
-    backend: Backend,
+    /// The file that is read
+    #[arg(value_name = "FILE")]
     path: PathBuf,
+    /// How many bytes are read, 1 to 1G
+    #[arg(value_parser = size(1..=GIB), default_value = "80")]
     length: usize,
+    /// How the read is performed
+    #[arg(long, value_parser = backend::backend(), default_value = "aio")]
+    backend: Backend,
 }
 
 fn read_with_callback(options: &Options) -> Result<String, Box<dyn Error>> {
@@ -64,38 +78,21 @@ fn read_with_callback(options: &Options) -> Result<String, Box<dyn Error>> {
     Ok(handle.join()??)
 }
 
-/// `None` if the user asked for help.
-fn parse_arguments() -> Result<Option<Options>, lexopt::Error> {
-    let Some((backend, values)) = plain_arguments::parse()? else { return Ok(None) };
-    let (path, length) = match values.as_slice() {
-        [path] => (path, 80),
-        [path, length] => match length.to_string_lossy().parse() {
-            Ok(length @ 1..=0x4000_0000) => (path, length),
-            _ => return Err(format!("{} is not a length", length.display()).into()),
-        },
-        _ => return Err("a FILE is expected, and perhaps a LENGTH".into()),
-    };
-    Ok(Some(Options { backend, path: path.into(), length }))
-}
-
 fn main() -> ExitCode {
-    let text = match parse_arguments() {
-        Ok(None) => HELP.to_owned(),
-        Ok(Some(options)) => match read_with_callback(&options) {
-            Ok(text) => text,
-            Err(error) => {
-                let _ = writeln!(io::stderr(), "aio_callback: {error}");
-                return ExitCode::FAILURE;
-            }
-        },
-        Err(mistake) => {
-            let _ = writeln!(io::stderr(), "aio_callback: {mistake} (see --help)");
-            return ExitCode::from(2);
+    let options: Options = match command_line::parse() {
+        Ok(options) => options,
+        Err(error) => return command_line::explain("aio_callback", FAILURE, &error).into(),
+    };
+    let text = match read_with_callback(&options) {
+        Ok(text) => text,
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "aio_callback: {error}");
+            return FAILURE.into();
         }
     };
     // Not `println!`, which panics when the reader of the pipe is gone.
     match io::stdout().write_all(text.as_bytes()) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(_) => ExitCode::FAILURE,
+        Err(_) => FAILURE.into(),
     }
 }

@@ -6,39 +6,48 @@
 //! context, of any type and size. With an event the kernel hands back the dispatcher's own token,
 //! which the dispatcher checks before it uses it. So nothing depends on pointers surviving.
 
-#[path = "shared/plain_arguments.rs"]
-mod plain_arguments;
+#[path = "shared/backend.rs"]
+mod backend;
+#[path = "shared/command_line.rs"]
+mod command_line;
 
 use std::error::Error;
-use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::mpsc;
 
+use clap::Parser;
 use reapool::{Backend, Dispatcher, FileHandle, Job, OperationError};
 
-const HELP: &str = "\
-Usage: labelled_reads [--backend B] FILE [LABEL=OFFSET:LENGTH ...]
-
-Reads pieces of a file, each of LENGTH bytes (1 to 1073741824) from OFFSET on, all in one batch, and
-prints them in the order in which they come. By default: 16 bytes each of head, middle and tail. B is
-how they are read: aio (the default), threads, or automatic, which is aio where there is AIO.
-
-Exit status: 0 if all pieces were read, 1 if not, 2 for a mistake in the command line.
-";
+const FAILURE: u8 = 1;
 
 const LENGTH_DEFAULT: usize = 16;
 
-/// The command line.
+/// Reads pieces of a file, all in one batch, and prints them in the order in which they come.
+#[derive(Parser)]
+#[command(
+    name = "labelled_reads",
+    version,
+    after_help = "Exit status: 0 if all pieces were read, 1 if not, 2 for a mistake in the command \
+        line."
+)]
 struct Options {
-    backend: Backend,
+    /// The file that is read
+    #[arg(value_name = "FILE")]
     path: PathBuf,
+    /// Pieces of LENGTH bytes (1 to 1073741824) from OFFSET on [default: 16 bytes each of head,
+    /// middle and tail]
+    #[arg(value_name = "LABEL=OFFSET:LENGTH", value_parser = parse_piece)]
     pieces: Vec<Piece>,
+    /// How the pieces are read
+    #[arg(long, value_parser = backend::backend(), default_value = "aio")]
+    backend: Backend,
 }
 
 /// A piece of the file that the user wants.
+#[derive(Clone)]
 struct Piece {
     label: String,
     offset: u64,
@@ -115,36 +124,24 @@ fn run(options: Options) -> Result<bool, Box<dyn Error>> {
     Ok(print(&reports, count))
 }
 
-fn parse_piece(argument: &OsString) -> Result<Piece, String> {
-    let text = argument.to_string_lossy();
+fn parse_piece(text: &str) -> Result<Piece, &'static str> {
     let parse = || {
         let (label, range) = text.rsplit_once('=')?;
         let (offset, length) = range.split_once(':')?;
         let length = length.parse().ok().filter(|length| (1..=1 << 30).contains(length))?;
         Some(Piece { label: label.to_owned(), offset: offset.parse().ok()?, length })
     };
-    parse().ok_or_else(|| format!("{text:?} is not LABEL=OFFSET:LENGTH"))
-}
-
-/// `None` if the user asked for help.
-fn parse_arguments() -> Result<Option<Options>, lexopt::Error> {
-    let Some((backend, values)) = plain_arguments::parse()? else { return Ok(None) };
-    let (path, pieces) = values.split_first().ok_or("a FILE is expected")?;
-    let pieces = pieces.iter().map(parse_piece).collect::<Result<_, _>>()?;
-    Ok(Some(Options { backend, path: path.into(), pieces }))
+    parse().ok_or("not LABEL=OFFSET:LENGTH")
 }
 
 fn main() -> ExitCode {
-    let is_complete = match parse_arguments() {
-        Ok(None) => io::stdout().write_all(HELP.as_bytes()).is_ok(),
-        Ok(Some(options)) => run(options).unwrap_or_else(|error| {
-            let _ = writeln!(io::stderr(), "labelled_reads: {error}");
-            false
-        }),
-        Err(mistake) => {
-            let _ = writeln!(io::stderr(), "labelled_reads: {mistake} (see --help)");
-            return ExitCode::from(2);
-        }
+    let options = match command_line::parse() {
+        Ok(options) => options,
+        Err(error) => return command_line::explain("labelled_reads", FAILURE, &error).into(),
     };
-    if is_complete { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    let is_complete = run(options).unwrap_or_else(|error| {
+        let _ = writeln!(io::stderr(), "labelled_reads: {error}");
+        false
+    });
+    if is_complete { ExitCode::SUCCESS } else { FAILURE.into() }
 }

@@ -19,8 +19,9 @@ use blake3::{Hash, Hasher};
 use indicatif::HumanBytes;
 use reapool::{Chunk, FileErrorKind, FilesRun};
 
-use crate::options::{HELP, Options, parse_arguments};
+use crate::options::Options;
 use crate::paths::paths;
+use crate::shared::command_line;
 use crate::shared::fallbacks::Fallbacks;
 use crate::shared::interrupt::Interrupt;
 use crate::shared::names::{checksum_line, reason};
@@ -98,5 +99,5 @@ fn print(
 }
 
 fn main() -> ExitCode {
-    shared::start("checksum", HELP, FAILURE, parse_arguments(), run)
+    shared::start("checksum", FAILURE, command_line::parse(), run)
 }

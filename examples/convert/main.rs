@@ -10,6 +10,7 @@ mod converter;
 mod count;
 mod decoder;
 mod encoder;
+mod levels;
 mod options;
 mod pairs;
 mod roots;
@@ -31,7 +32,7 @@ use reapool::{
 
 use crate::converter::Converter;
 use crate::count::Count;
-use crate::options::{HELP, Options, parse_arguments};
+use crate::options::{Options, parse_arguments};
 use crate::pairs::{LeftOut, Manner, pairs};
 use crate::roots::Roots;
 use crate::settle::Settler;
@@ -159,5 +160,5 @@ fn summarise(settler: &Settler, left_out: &LeftOut, elapsed: Duration, screen: &
 }
 
 fn main() -> ExitCode {
-    shared::start("convert", HELP, FAILURE, parse_arguments(), run)
+    shared::start("convert", FAILURE, parse_arguments(), run)
 }

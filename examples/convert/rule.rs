@@ -4,8 +4,10 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
+use clap::ValueEnum;
+
 /// A format of compressed files.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
     Gzip,
     Zstd,
@@ -72,14 +74,6 @@ enum Contents {
 }
 
 impl Format {
-    pub(crate) fn of_name(text: &str) -> Option<Self> {
-        match text {
-            "gzip" => Some(Self::Gzip),
-            "zstd" => Some(Self::Zstd),
-            _ => None,
-        }
-    }
-
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Gzip => "gzip",

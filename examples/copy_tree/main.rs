@@ -25,8 +25,9 @@ use reapool::{
 };
 
 use crate::copy::{Copied, Copier};
-use crate::options::{Fsync, HELP, Options, parse_arguments};
+use crate::options::{Fsync, Options};
 use crate::roots::Roots;
+use crate::shared::command_line;
 use crate::shared::directories::Directories;
 use crate::shared::fallbacks::Fallbacks;
 use crate::shared::interrupt::Interrupt;
@@ -133,5 +134,5 @@ fn wait(
 }
 
 fn main() -> ExitCode {
-    shared::start("copy_tree", HELP, FAILURE, parse_arguments(), run)
+    shared::start("copy_tree", FAILURE, command_line::parse(), run)
 }

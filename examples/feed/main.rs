@@ -28,7 +28,8 @@ use signal_hook::low_level::pipe;
 
 use crate::digest::{Digest, digest};
 use crate::input::Input;
-use crate::options::{HELP, Options, parse_arguments};
+use crate::options::Options;
+use crate::shared::command_line;
 use crate::shared::interrupt::Interrupt;
 use crate::shared::names::{checksum_line, escaped};
 use crate::shared::screen::complain;
@@ -52,6 +53,8 @@ struct Feed {
     /// Paths that wait until fewer files are open.
     waiting: VecDeque<PathBuf>,
     open: usize,
+    /// How many may be open at a time.
+    files: usize,
     options: Options,
     /// A poll of the standard input is outstanding.
     listening: bool,
@@ -62,7 +65,7 @@ struct Feed {
 impl Feed {
     /// Begins files, and polls for more paths when there is none left to begin.
     fn go_on(&mut self) -> Result<(), Box<dyn Error>> {
-        while self.open < self.options.files
+        while self.open < self.files
             && let Some(path) = self.waiting.pop_front()
         {
             let sender = self.sender.clone();
@@ -73,7 +76,7 @@ impl Feed {
             digest(&self.submitter, path, self.options.chunk, tell)?;
             self.open += 1;
         }
-        if self.open < self.options.files && !self.listening && !self.input.has_ended() {
+        if self.open < self.files && !self.listening && !self.input.has_ended() {
             let sender = self.sender.clone();
             self.submitter.submit(self.input.poll(move |input| {
                 let _ = sender.send(Event::Input(input));
@@ -164,17 +167,19 @@ fn listen(submitter: &Submitter, sender: &Sender<Event>) -> Result<Interrupt, Bo
 }
 
 fn run(options: Options) -> Result<u8, Box<dyn Error>> {
+    let files = options.files_at_once();
     // There are two polls, and for each file one job at a time.
-    let builder = Dispatcher::builder().backend(options.backend).depth(options.files + 2);
+    let builder = Dispatcher::builder().backend(options.backend).depth(files + 2);
     let dispatcher = builder.build()?;
     let (sender, events) = mpsc::channel();
     let interrupt = listen(&dispatcher.submitter(), &sender)?;
     let mut feed = Feed {
         submitter: dispatcher.submitter(),
         sender,
-        input: Input::new(io::stdin(), options.separator)?,
+        input: Input::new(io::stdin(), options.separator())?,
         waiting: VecDeque::new(),
         open: 0,
+        files,
         options,
         listening: false,
         interrupted: false,
@@ -193,5 +198,5 @@ fn run(options: Options) -> Result<u8, Box<dyn Error>> {
 }
 
 fn main() -> ExitCode {
-    shared::start("feed", HELP, FAILURE, parse_arguments(), run)
+    shared::start("feed", FAILURE, command_line::parse(), run)
 }

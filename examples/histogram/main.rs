@@ -22,7 +22,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use reapool::{AlignedBuf, Dispatcher, FileHandle, OperationError, Scope, ScopedJob};
 
 use crate::counts::Counts;
-use crate::options::{HELP, Options, parse_arguments};
+use crate::options::Options;
+use crate::shared::command_line;
 use crate::shared::interrupt::Interrupt;
 use crate::shared::names::escaped;
 use crate::shared::readable;
@@ -131,5 +132,5 @@ fn run(options: Options) -> Result<u8, Box<dyn Error>> {
 }
 
 fn main() -> ExitCode {
-    shared::start("histogram", HELP, FAILURE, parse_arguments(), run)
+    shared::start("histogram", FAILURE, command_line::parse(), run)
 }

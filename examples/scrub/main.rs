@@ -21,8 +21,9 @@ use std::time::Instant;
 use reapool::{Dispatcher, LoopDispatcher};
 
 use crate::events::{Events, Happened};
-use crate::options::{HELP, Options, parse_arguments};
+use crate::options::Options;
 use crate::scan::Scan;
+use crate::shared::command_line;
 use crate::shared::screen::complain;
 
 const FAILURE: u8 = 1;
@@ -86,7 +87,7 @@ fn read(
                 }
             }
         }
-        if options.status.is_some_and(|every| last_status.elapsed() >= every) {
+        if options.status().is_some_and(|every| last_status.elapsed() >= every) {
             last_status = Instant::now();
             scan.status();
         }
@@ -94,5 +95,5 @@ fn read(
 }
 
 fn main() -> ExitCode {
-    shared::start("scrub", HELP, FAILURE, parse_arguments(), run)
+    shared::start("scrub", FAILURE, command_line::parse(), run)
 }

@@ -87,7 +87,7 @@ impl Scan {
                     (self.next, left.min(options.chunk as u64) as usize)
                 }
             };
-            if options.rate.is_some() && self.allowed < length as u64 {
+            if options.rate().is_some() && self.allowed < length as u64 {
                 break;
             }
             self.allowed = self.allowed.saturating_sub(length as u64);
@@ -135,7 +135,7 @@ impl Scan {
 
     /// Allows more bytes, as another tick has passed.
     pub(crate) fn allow(&mut self, options: &Options) {
-        if let Some(rate) = options.rate {
+        if let Some(rate) = options.rate() {
             let share = (rate as f64 * TICK.as_secs_f64()) as u64;
             // No more is saved up than the share of two ticks, or than one read if that is more.
             self.allowed = (self.allowed + share).min((2 * share).max(options.chunk as u64));

@@ -28,7 +28,7 @@ use reapool::{Chunk, FileErrorKind, FileInfo, FilesRun, Processed};
 
 use crate::carry::Room;
 use crate::late::Late;
-use crate::options::{HELP, Options, parse_arguments};
+use crate::options::{Options, parse_arguments};
 use crate::paths::{Filters, paths};
 use crate::scan::{Found, Outcome, Query, Scan, Wanted};
 use crate::shared::descriptors;
@@ -164,5 +164,5 @@ fn write_found(
 }
 
 fn main() -> ExitCode {
-    shared::start("search", HELP, FAILURE, parse_arguments(), run)
+    shared::start("search", FAILURE, parse_arguments(), run)
 }

@@ -3,58 +3,107 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use clap::{ArgAction, Parser};
 use reapool::Order;
 
 use crate::pattern::Pattern;
 use crate::scan::Wanted;
-use crate::shared::settings::{self, Settings, number, options_help};
+use crate::shared::command_line::{self, mistake};
+use crate::shared::settings::{Settings, order};
+use crate::shared::sizes::{GIB, MIB, shown, size};
 
-pub(crate) const HELP: &str = concat!(
-    "\
-Usage: search [OPTIONS] PATTERN [PATH...]
+/// Searches files for lines that match PATTERN, and prints them behind the file's path. Every file
+/// is text to it, of bytes in no particular encoding.
+#[derive(Parser)]
+#[command(
+    name = "search",
+    version,
+    // `-h` is another option of grep.
+    disable_help_flag = true,
+    mut_arg("memory", |memory| memory.default_value("128M").help(
+        "Memory for what is being read and what waits to be printed, 4M to 1T"
+    ).long_help(
+        "Memory for what is being read, for lines of which only a part has been read, and for \
+        those that wait to be printed, 4M to 1T\n\n\
+        Half of it is for one long line at a time: files whose lines have no room beside others \
+        are searched one after the other. Sizes are numbers of bytes, or have a suffix for a power \
+        of 1024, as 512K, 64M and 1GiB have."
+    )),
+    mut_arg("chunk", |chunk| chunk.long_help(
+        "Size of a read of a large file, a multiple of 4K up to 64M\n\n\
+        No more than a sixteenth of the memory is used, or 512K if that is more."
+    )),
+    after_help = "Exit status: 0 if a line matched, 1 if none did, 2 for an error (whatever \
+        matched), 130 after Ctrl-C. A second Ctrl-C doesn't wait for the reads under way. SIGTERM \
+        and SIGHUP do the same, with 143 and 129."
+)]
+struct Given {
+    /// A regular expression as of https://docs.rs/regex
+    ///
+    /// It is without Unicode unless it says (?u). A match is within a line, whose end is no part
+    /// of it.
+    #[arg(value_name = "PATTERN")]
+    pattern: OsString,
+    /// Files, and directories of which all files below are searched
+    #[arg(value_name = "PATH", default_value = ".")]
+    paths: Vec<PathBuf>,
+    /// Print help
+    #[arg(long, action = ArgAction::HelpLong)]
+    help: Option<bool>,
+    #[command(flatten)]
+    matching: Matching,
+    #[command(flatten)]
+    printed: Printed,
+    #[command(flatten)]
+    searched: Searched,
+    #[command(flatten)]
+    settings: Settings,
+}
 
-Searches files for lines that match PATTERN, and prints them behind the file's path. Of directories,
-all files below them are searched; without a PATH, those below the current directory. Every file is
-text to it, of bytes in no particular encoding.
+// No documentation here, nor with the next two: it would become the program's.
+#[derive(clap::Args)]
+#[command(next_help_heading = "What is searched for")]
+struct Matching {
+    /// PATTERN is what is to be found, not an expression
+    #[arg(short = 'F', long)]
+    fixed_strings: bool,
+    /// Take small and capital letters from A to Z for the same
+    #[arg(short, long)]
+    ignore_case: bool,
+}
 
-PATTERN is a regular expression as of https://docs.rs/regex, without Unicode unless it says (?u). A
-match is within a line, whose end is no part of it.
+#[derive(clap::Args)]
+#[command(next_help_heading = "What is printed")]
+struct Printed {
+    /// How many lines match, for every file
+    #[arg(short, long)]
+    count: bool,
+    /// Only the paths of files with matches, which are not read to their end
+    #[arg(short = 'l', long)]
+    files_with_matches: bool,
+    /// The numbers of the lines, from 1
+    #[arg(short = 'n', long)]
+    line_number: bool,
+    /// In which order files come
+    #[arg(long, value_parser = order(), default_value = "completion")]
+    order: Order,
+}
 
-What is searched for:
-  -F, --fixed-strings  PATTERN is what is to be found, not an expression
-  -i, --ignore-case    Take small and capital letters from A to Z for the same
-
-What is printed:
-  -c, --count          How many lines match, for every file
-  -l, --files-with-matches
-                       Only the paths of files with matches, which are not read to their end
-  -n, --line-number    The numbers of the lines, from 1
-      --order O        In which order files come: input (of the paths, and by name below them) or
-                       completion (as they are done) [default: completion]
-
-What is searched, of that below directories:
-      --no-ignore      Also what .gitignore, .ignore and the like exclude
-      --hidden         Also what begins with a dot
-      --max-line MIB   How long lines may be, from 1 to half of the memory (less if the memory is
-                       below 8); a file with a longer one is given up [default: as long as possible]
-
-Options:
-",
-    options_help!(
-        "      --memory MIB   Memory for what is being read, for lines of which only a part has been read, and
-                     for those that wait to be printed, 4 to 1048576 [default: 128]. Half of it is
-                     for one long line at a time: files whose lines have no room beside others are
-                     searched one after the other
-      --chunk KIB    Size of a read of a large file, a multiple of 4 from 4 to 65536, no more than
-                     a sixteenth of the memory, or 512 if that is more [default: 1024]
-"
-    ),
-    "
-Exit status: 0 if a line matched, 1 if none did, 2 for an error (whatever matched), 130 after
-Ctrl-C. A second Ctrl-C doesn't wait for the reads under way. SIGTERM and SIGHUP do the same, with
-143 and 129.
-"
-);
+#[derive(clap::Args)]
+#[command(next_help_heading = "What is searched, of that below directories")]
+struct Searched {
+    /// Also what .gitignore, .ignore and the like exclude
+    #[arg(long)]
+    no_ignore: bool,
+    /// Also what begins with a dot
+    #[arg(long)]
+    hidden: bool,
+    /// How long lines may be, from 1M to half of the memory [default: as long as possible]
+    ///
+    /// That is less if the memory is below 8M. A file with a longer line is given up.
+    #[arg(long, value_name = "SIZE", value_parser = size(MIB..=512 * GIB))]
+    max_line: Option<usize>,
+}
 
 pub(crate) struct Options {
     pub(crate) settings: Settings,
@@ -77,53 +126,24 @@ pub(crate) struct Memory {
     pub(crate) max_line: usize,
 }
 
-/// `None` if the user asked for help.
-pub(crate) fn parse_arguments() -> Result<Option<Options>, lexopt::Error> {
-    use lexopt::prelude::{Long, Short, Value, ValueExt};
+pub(crate) fn parse_arguments() -> Result<Options, clap::Error> {
+    command_line::parse::<Given>()?.check().map_err(mistake::<Given>)
+}
 
-    let mut settings = Settings::default();
-    settings.memory = 128 << 20;
-    let (mut order, mut max_line) = (Order::Completion, None);
-    let (mut fixed, mut ignore_case, mut no_ignore, mut hidden) = (false, false, false, false);
-    let (mut count, mut names, mut numbers) = (false, false, false);
-    let mut values: Vec<OsString> = Vec::new();
-    let mut parser = lexopt::Parser::from_env();
-    while let Some(argument) = parser.next()? {
-        if let Some(name) = settings::name(&argument) {
-            settings.set(name, &mut parser)?;
-            continue;
-        }
-        match argument {
-            Short('h') | Long("help") => return Ok(None),
-            Short('F') | Long("fixed-strings") => fixed = true,
-            Short('i') | Long("ignore-case") => ignore_case = true,
-            Short('c') | Long("count") => count = true,
-            Short('l') | Long("files-with-matches") => names = true,
-            Short('n') | Long("line-number") => numbers = true,
-            Long("no-ignore") => no_ignore = true,
-            Long("hidden") => hidden = true,
-            Long("order") => order = parser.value()?.parse_with(settings::order)?,
-            Long("max-line") => {
-                max_line = Some(number(&mut parser, 1, 1 << 19)? << 20);
-            }
-            Value(value) => values.push(value),
-            _ => return Err(argument.unexpected()),
-        }
+impl Given {
+    /// Finds out whether the options go together.
+    fn check(self) -> Result<Options, String> {
+        let Self { pattern, paths, matching, printed, searched, mut settings, .. } = self;
+        let pattern = Pattern::new(&pattern, matching.fixed_strings, matching.ignore_case)?;
+        let wanted = match (printed.files_with_matches, printed.count) {
+            (true, _) => Wanted::Names,
+            (false, true) => Wanted::Counts,
+            (false, false) => Wanted::Lines { numbers: printed.line_number },
+        };
+        let memory = divide(&mut settings, searched.max_line)?;
+        let (order, Searched { no_ignore, hidden, .. }) = (printed.order, searched);
+        Ok(Options { settings, order, pattern, wanted, memory, no_ignore, hidden, paths })
     }
-    let mut values = values.into_iter();
-    let pattern = values.next().ok_or("a PATTERN is expected")?;
-    let pattern = Pattern::new(&pattern, fixed, ignore_case)?;
-    let mut paths: Vec<PathBuf> = values.map(Into::into).collect();
-    if paths.is_empty() {
-        paths.push(".".into());
-    }
-    let wanted = match (names, count) {
-        (true, _) => Wanted::Names,
-        (false, true) => Wanted::Counts,
-        (false, false) => Wanted::Lines { numbers },
-    };
-    let memory = divide(&mut settings, max_line)?;
-    Ok(Some(Options { settings, order, pattern, wanted, memory, no_ignore, hidden, paths }))
 }
 
 /// The least for what is being read, in bytes.
@@ -136,7 +156,8 @@ fn divide(settings: &mut Settings, max_line: Option<usize>) -> Result<Memory, St
     let read = quarter.max(LEAST);
     let most = settings.memory - quarter - read;
     if max_line.is_some_and(|max_line| max_line > most) {
-        return Err(format!("--max-line takes no more than {} with this --memory", most >> 20));
+        let most = shown(most as u64);
+        return Err(format!("--max-line takes no more than {most} with this --memory"));
     }
     settings.memory = read;
     let (lines, printed) = (quarter / 2, quarter / 2);

@@ -137,8 +137,8 @@ impl Scan {
         self.carry.extend(bytes).map_err(|not_carried| match not_carried {
             NotCarried::NoRoom => Stop::Later,
             NotCarried::TooLong => {
-                let max = self.query.max_line >> 20;
-                let reason = format!("a line is longer than {max} MiB (--max-line)");
+                let max = self.query.max_line;
+                let reason = format!("a line is longer than {max} bytes (--max-line)");
                 Stop::Error(io::Error::other(reason))
             }
         })

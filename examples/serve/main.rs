@@ -38,10 +38,10 @@ use tokio::sync::Semaphore;
 use tokio_io_timeout::TimeoutStream;
 
 use crate::contents::{PIECE, Reader};
-use crate::options::{HELP, Options, parse_arguments};
+use crate::options::Options;
 use crate::root::Root;
 use crate::shared::screen::complain;
-use crate::shared::{descriptors, with_source};
+use crate::shared::{command_line, descriptors, with_source};
 use crate::stop::Stop;
 
 const FAILURE: u8 = 1;
@@ -162,5 +162,5 @@ impl Server {
 }
 
 fn main() -> ExitCode {
-    shared::start("serve", HELP, FAILURE, parse_arguments(), run)
+    shared::start("serve", FAILURE, command_line::parse(), run)
 }

@@ -1,13 +1,24 @@
 //! The option `--backend`, which every program that builds a dispatcher has.
 
+use clap::ValueEnum;
+use clap::builder::{EnumValueParser, TypedValueParser};
 use reapool::Backend;
 
-/// The backend of this name.
-pub(crate) fn backend(text: &str) -> Result<Backend, &'static str> {
-    match text {
-        "aio" => Ok(Backend::Aio),
-        "threads" => Ok(Backend::BlockingThreads),
-        "automatic" => Ok(Backend::Automatic),
-        _ => Err("neither aio, threads nor automatic"),
-    }
+#[derive(Clone, Copy, ValueEnum)]
+enum Name {
+    /// Native AIO
+    Aio,
+    /// System calls like pread(2), on threads
+    Threads,
+    /// AIO, or threads where the system has no AIO or forbids it
+    Automatic,
+}
+
+/// Parses the name of a backend.
+pub(crate) fn backend() -> impl TypedValueParser<Value = Backend> {
+    EnumValueParser::<Name>::new().map(|name| match name {
+        Name::Aio => Backend::Aio,
+        Name::Threads => Backend::BlockingThreads,
+        Name::Automatic => Backend::Automatic,
+    })
 }

@@ -1,10 +1,11 @@
 //! The parts that the programs have in common: settings, the terminal, the output, and how they are
 //! stopped.
 
-#![allow(dead_code, unused_imports, unused_macros, reason = "each program uses a part")]
+#![allow(dead_code, unused_imports, reason = "each program uses a part")]
 
 pub(crate) mod attributes;
 pub(crate) mod backend;
+pub(crate) mod command_line;
 pub(crate) mod descriptors;
 pub(crate) mod directories;
 pub(crate) mod fallbacks;
@@ -16,35 +17,27 @@ pub(crate) mod readable;
 pub(crate) mod screen;
 pub(crate) mod settings;
 pub(crate) mod signals;
+pub(crate) mod sizes;
 pub(crate) mod totals;
 pub(crate) mod watch;
 
 use std::error::Error;
-use std::io::{self, Write};
 use std::process::ExitCode;
-
-/// Exit status for a mistake in the command line.
-pub(crate) const USAGE: u8 = 2;
 
 /// Runs a program whose arguments have been parsed. Prints its help, or says what is wrong with the
 /// arguments, or runs it and says why it failed. In that case its exit status is `failure`.
 pub(crate) fn start<O>(
     program: &str,
-    help: &str,
     failure: u8,
-    options: Result<Option<O>, lexopt::Error>,
+    options: Result<O, clap::Error>,
     run: impl FnOnce(O) -> Result<u8, Box<dyn Error>>,
 ) -> ExitCode {
     let status = match options {
-        Ok(Some(options)) => run(options).unwrap_or_else(|error| {
+        Ok(options) => run(options).unwrap_or_else(|error| {
             screen::complain(program, format_args!("{}", with_source(&*error)));
             failure
         }),
-        Ok(None) => io::stdout().write_all(help.as_bytes()).map_or(failure, |()| 0),
-        Err(error) => {
-            screen::complain(program, format_args!("{error} (--help lists the options)"));
-            USAGE
-        }
+        Err(error) => command_line::explain(program, failure, &error),
     };
     status.into()
 }

@@ -1,85 +1,86 @@
-//! Options that all programs have, and the dispatcher and the files layer that they describe.
+//! Options that the programs over the files layer have, and the dispatcher and the layer that they
+//! describe.
 
-use lexopt::{Arg, Parser, ValueExt};
+use clap::builder::{EnumValueParser, TypedValueParser};
+use clap::{Args, ValueEnum};
 use reapool::{Backend, BuildError, Dispatcher, Files, FilesBuilder, Order, Policy};
 
 use super::backend::backend;
+use super::sizes::{KIB, MIB, TIB, blocks, number, size};
 
-/// The text about these options in `--help`; a macro, as `concat!` takes no constants. A program
-/// may have another text about the memory.
-macro_rules! options_help {
-    () => {
-        options_help!(
-            "      --memory MIB   Memory for what is being read, 4 to 1048576 [default: 64]
-      --chunk KIB    Size of a read of a large file, a multiple of 4 from 4 to 65536, no more than
-                     a quarter of the memory [default: 1024]
-"
-        )
-    };
-    ($memory:literal) => {
-        concat!(include_str!("../shared/policy.txt"), $memory, include_str!("../shared/requests.txt"))
-    };
-}
-pub(crate) use options_help;
-
-#[derive(Clone)]
+// No documentation here: it would become the program's.
+#[derive(Args, Clone)]
+#[command(next_help_heading = "Reading")]
 pub(crate) struct Settings {
+    /// How files are read
+    ///
+    /// Where direct I/O is refused, the page cache is used instead, and said so at the end (of
+    /// automatic with --verbose).
+    #[arg(long, value_parser = policy(), default_value = "automatic")]
     pub(crate) policy: Policy,
-    /// In bytes.
+    /// Memory for what is being read, 4M to 1T
+    ///
+    /// Sizes are numbers of bytes, or have a suffix for a power of 1024, as 512K, 64M and 1GiB
+    /// have.
+    #[arg(long, value_name = "SIZE", value_parser = size(4 * MIB..=TIB), default_value = "64M")]
     pub(crate) memory: usize,
-    /// In bytes.
+    /// Size of a read of a large file, a multiple of 4K up to 64M
+    ///
+    /// No more than a quarter of the memory is used.
+    #[arg(long, value_name = "SIZE", value_parser = blocks(4 * KIB..=64 * MIB), default_value = "1M")]
     pub(crate) chunk: usize,
+    /// Requests to the system under way at a time, 1 to 4096
+    #[arg(long, value_name = "N", value_parser = number(1..=4096), default_value = "128")]
     depth: usize,
+    /// Threads that process what was read, 1 to 1024 [default: one for each CPU]
+    #[arg(long, value_name = "N", value_parser = number(1..=1024))]
     workers: Option<usize>,
+    /// How requests are performed
+    #[arg(long, value_parser = backend(), default_value = "aio")]
     backend: Backend,
+    /// No progress bar, which otherwise is shown if standard error is a terminal
+    #[arg(short, long, help_heading = "Messages")]
     pub(crate) quiet: bool,
+    /// Say more at the end
+    #[arg(long, help_heading = "Messages")]
     pub(crate) verbose: bool,
 }
 
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            policy: Policy::Automatic,
-            memory: 64 << 20,
-            chunk: 1 << 20,
-            depth: 128,
-            workers: None,
-            backend: Backend::Aio,
-            quiet: false,
-            verbose: false,
-        }
-    }
+#[derive(Clone, Copy, ValueEnum)]
+enum PolicyName {
+    /// With O_DIRECT, past the page cache
+    Direct,
+    /// Through the page cache
+    Buffered,
+    /// What is large and not cached is read directly
+    Automatic,
 }
 
-/// The options' names, without the dashes.
-const OPTIONS: [&str; 8] =
-    ["policy", "memory", "chunk", "depth", "workers", "backend", "quiet", "verbose"];
+#[derive(Clone, Copy, ValueEnum)]
+enum OrderName {
+    /// Of the paths, and by name below them
+    Input,
+    /// As files are done
+    Completion,
+}
 
-/// The name of the option, if it is one of these.
-pub(crate) fn name(argument: &Arg<'_>) -> Option<&'static str> {
-    match argument {
-        Arg::Short('q') => Some("quiet"),
-        Arg::Long(long) => OPTIONS.into_iter().find(|option| option == long),
-        _ => None,
-    }
+fn policy() -> impl TypedValueParser<Value = Policy> {
+    EnumValueParser::<PolicyName>::new().map(|name| match name {
+        PolicyName::Direct => Policy::Direct,
+        PolicyName::Buffered => Policy::Buffered,
+        PolicyName::Automatic => Policy::Automatic,
+    })
+}
+
+/// Parses the name of an order of files.
+pub(crate) fn order() -> impl TypedValueParser<Value = Order> {
+    EnumValueParser::<OrderName>::new().map(|name| match name {
+        OrderName::Input => Order::Input,
+        OrderName::Completion => Order::Completion,
+    })
 }
 
 impl Settings {
-    /// Sets the option of this [`name`] to the value that comes next.
-    pub(crate) fn set(&mut self, name: &str, parser: &mut Parser) -> Result<(), lexopt::Error> {
-        match name {
-            "policy" => self.policy = parser.value()?.parse_with(policy)?,
-            "memory" => self.memory = number(parser, 4, 1 << 20)? << 20,
-            "chunk" => self.chunk = blocks(parser, "chunk")?,
-            "depth" => self.depth = number(parser, 1, 4096)?,
-            "workers" => self.workers = Some(number(parser, 1, 1024)?),
-            "backend" => self.backend = parser.value()?.parse_with(backend)?,
-            "quiet" => self.quiet = true,
-            _ => self.verbose = true,
-        }
-        Ok(())
-    }
-
     /// The same settings with so many bytes of memory.
     pub(crate) fn with_memory(&self, memory: usize) -> Self {
         Self { memory, ..self.clone() }
@@ -113,38 +114,5 @@ impl Settings {
             .chunk(chunk)
             // No file is read whole, so buffers of that size are not needed.
             .whole_limit(chunk)
-    }
-}
-
-pub(crate) fn number(parser: &mut Parser, min: usize, max: usize) -> Result<usize, lexopt::Error> {
-    parser.value()?.parse_with(|text| match text.parse() {
-        Ok(number) if (min..=max).contains(&number) => Ok(number),
-        _ => Err(format!("not a number from {min} to {max}")),
-    })
-}
-
-/// The size of a read in bytes, which the user gives in KiB: whole blocks, as for direct I/O.
-pub(crate) fn blocks(parser: &mut Parser, option: &str) -> Result<usize, lexopt::Error> {
-    let kib = number(parser, 4, 1 << 16)?;
-    if !kib.is_multiple_of(4) {
-        return Err(format!("--{option} takes a multiple of 4").into());
-    }
-    Ok(kib << 10)
-}
-
-fn policy(text: &str) -> Result<Policy, &'static str> {
-    match text {
-        "direct" => Ok(Policy::Direct),
-        "buffered" => Ok(Policy::Buffered),
-        "automatic" => Ok(Policy::Automatic),
-        _ => Err("neither direct, buffered nor automatic"),
-    }
-}
-
-pub(crate) fn order(text: &str) -> Result<Order, &'static str> {
-    match text {
-        "input" => Ok(Order::Input),
-        "completion" => Ok(Order::Completion),
-        _ => Err("neither input nor completion"),
     }
 }

@@ -78,13 +78,13 @@ fn sorted(lines: &str) -> Vec<&str> {
 fn every_program_tells_of_it() {
     let directory = scratch();
     for (name, arguments) in PROGRAMS.iter().chain(&[("serve", &[][..])]) {
-        assert!(
-            stdout(&run(name, directory.path(), &["--help"])).contains("--backend B"),
-            "{name}"
-        );
+        let help = run(name, directory.path(), &["--help"]);
+        assert!(stdout(&help).contains("--backend <BACKEND>"), "{name}");
         let wrong = [&["--backend=uring"], *arguments].concat();
         let output = run(name, directory.path(), &wrong);
-        assert!(stderr(&output).contains("neither aio, threads nor automatic"), "{name}");
+        let values = if name == &"scrub" { "aio, automatic" } else { "aio, threads, automatic" };
+        assert!(stderr(&output).contains("'--backend <BACKEND>'"), "{name}");
+        assert!(stderr(&output).contains(&format!("[possible values: {values}]")), "{name}");
         assert_eq!(output.status.code(), Some(2), "{name}");
     }
 }

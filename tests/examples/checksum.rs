@@ -84,10 +84,10 @@ fn checksums_of_a_tree_are_complete_and_in_order() {
         &["tree"],
         &["--policy", "buffered", "tree"],
         &["--policy=direct", "tree"],
-        &["--chunk", "4", "--memory=4", "tree"],
-        &["--chunk=4", "--policy=buffered", "tree"],
+        &["--chunk", "4K", "--memory=4M", "tree"],
+        &["--chunk=4K", "--policy=buffered", "tree"],
         &["--depth", "1", "--workers", "1", "tree"],
-        &["--depth=1", "--workers=8", "--chunk=4", "--policy=direct", "tree"],
+        &["--depth=1", "--workers=8", "--chunk=4K", "--policy=direct", "tree"],
     ];
     for arguments in settings {
         let output = run("checksum", directory.path(), arguments);
@@ -139,7 +139,7 @@ fn checksums_around_the_chunk_size() {
         expected += &line(&support::contents(0..len), &name);
         names.push(name);
     }
-    for mode in [&["--chunk=4"][..], &["--chunk=4", "--policy=buffered"]] {
+    for mode in [&["--chunk=4K"][..], &["--chunk=4K", "--policy=buffered"]] {
         let output =
             example("checksum", directory.path()).args(mode).args(&names).output().unwrap();
         assert_eq!(stdout(&output), expected, "{mode:?}");
@@ -221,7 +221,7 @@ fn checksum_explains_itself() {
         &["--depth", "0"],
         &["--depth", "many"],
         &["--workers"],
-        &["--chunk", "5"],
+        &["--chunk", "5K"],
         &["--policy", "fast"],
         &["--order=random"],
         &["--quiet=yes"],

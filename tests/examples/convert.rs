@@ -84,7 +84,7 @@ fn trees_come_back_as_they_were_from_both_formats() {
         &["--verify"],
         &["--policy=direct", "--fsync", "--verify"],
         &["--policy=buffered", "--workers=4"],
-        &["--memory=4", "--chunk=4", "--workers=1", "--depth=1", "--verify"],
+        &["--memory=4M", "--chunk=4K", "--workers=1", "--depth=1", "--verify"],
     ];
     for options in settings {
         // The suffixes stand for the formats; the lowest level is quick also in a debug build.
@@ -123,7 +123,7 @@ fn large_files_come_back_as_they_were() {
     let source = known_file(directory.path(), "file", (9 << 20) + 12_345);
     fs::set_permissions(&source, Permissions::from_mode(0o640)).unwrap();
     let before = fs::metadata(&source).unwrap();
-    for options in [&[][..], &["--policy=direct"], &["--fsync", "--chunk=64"]] {
+    for options in [&[][..], &["--policy=direct"], &["--fsync", "--chunk=64K"]] {
         for options in [options, &[options, &["--verify"]].concat()] {
             succeeds(directory.path(), &[options, &["--format=zstd", "file"]].concat());
             assert!(decompressed(&directory.path().join("file.zst")) == fs::read(&source).unwrap());
@@ -160,7 +160,7 @@ fn levels_are_given_as_to_gzip_and_zstd() {
     let directory = scratch();
     known_file(directory.path(), "file", 10_000);
     // The levels after the first are those of the last option.
-    for level in ["-9", "--level=9", "-1k9", "-1q", "-19q", "-2 -9"] {
+    for level in ["-9", "--level=9", "-1k9", "-1q", "-19q", "-2 -9", "-q9k -f"] {
         let mut arguments: Vec<&str> = level.split(' ').collect();
         if level.contains("19") {
             arguments.push("--format=zstd");
@@ -198,7 +198,7 @@ fn convert_explains_itself() {
         (&["-d", "-9", "file"], 2),
         (&["-d", "--format=gzip", "file"], 2),
         (&["-d", "--from=none", "file"], 2),
-        (&["--memory=1", "file"], 2),
+        (&["--memory=1M", "file"], 2),
         (&["vanished"], 1),
         (&["--to=tree/inside", "tree"], 1),
         (&["--to=tree", "tree/inside"], 1),

@@ -90,7 +90,7 @@ fn files_of_several_parts_are_read_to_the_end() {
         let bytes: Vec<u8> = parts.iter().flat_map(|part| compressed(suffix, part)).collect();
         let name = format!("file.{suffix}");
         fs::write(directory.path().join(&name), bytes).unwrap();
-        for options in [&[][..], &["--chunk=4", "--verify"]] {
+        for options in [&[][..], &["--chunk=4K", "--verify"]] {
             let arguments = [options, &["--decompress", &name]].concat();
             let output = run("convert", directory.path(), &arguments);
             assert_eq!((stderr(&output), output.status.code()), ("", Some(0)));

@@ -99,12 +99,12 @@ fn memory_is_as_much_as_is_allowed() {
             let arguments = ["--format=zstd", "--workers=2", "--verify", "--memory", memory];
             Running::start(command.args(arguments).arg("tree").stderr(Stdio::null()))
         };
-        let process = start("256");
+        let process = start("256M");
         eventually("much memory is used", || most_memory(&process) > LIMIT);
         let ticks = processor_ticks(&process);
         interrupt(&process);
         drop(process);
-        let process = start("4");
+        let process = start("4M");
         eventually("it comes further", || processor_ticks(&process) > 2 * ticks + 20);
         let little = most_memory(&process);
         assert!(little < LIMIT, "{little}");

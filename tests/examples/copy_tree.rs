@@ -81,8 +81,8 @@ fn a_copy_is_the_same_in_every_way_of_making_it() {
         &[],
         &["--policy=buffered", "--fsync=file"],
         &["--policy=direct", "--fsync", "all"],
-        &["--policy=direct", "--chunk=4", "--memory=4", "--workers=1", "--depth=1"],
-        &["--chunk=12", "--memory=4", "--verify"],
+        &["--policy=direct", "--chunk=4K", "--memory=4M", "--workers=1", "--depth=1"],
+        &["--chunk=12K", "--memory=4M", "--verify"],
         &["--policy=direct", "--verify", "--workers=4"],
         &["--policy=buffered", "--verify", "--workers=1"],
         &["--overwrite"],
@@ -223,7 +223,7 @@ fn no_part_of_a_file_is_left_when_the_target_is_full() {
     fs::create_dir(path("source")).unwrap();
     fs::create_dir(path("target")).unwrap();
     known_file(&path("source"), "too large", 9 << 20);
-    for options in ["", "--policy=direct", "--policy=buffered --chunk=64"] {
+    for options in ["", "--policy=direct", "--policy=buffered --chunk=64K"] {
         let Some(output) = copy_to_small_target(directory.path(), 5, options) else { return };
         let complaint = "copy_tree: target/too large: No space left on device (os error 28)\n";
         assert_eq!((stdout(&output), stderr(&output)), ("", complaint), "{options}");

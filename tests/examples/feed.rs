@@ -53,7 +53,7 @@ fn every_path_has_its_line() {
         let lines: Vec<String> = names.iter().map(|name| line(directory.path(), name)).collect();
         let expected = sorted(lines.iter().map(String::as_str));
         let (by_line, by_zero) = (names.join("\n"), names.join("\0") + "\0");
-        for arguments in [&[][..], &["--files", "1"], &["--files=3", "--chunk=4"]] {
+        for arguments in [&[][..], &["--files", "1"], &["--files=3", "--chunk=4K"]] {
             let output = fed(directory.path(), arguments, by_line.as_bytes());
             assert_eq!(sorted(stdout(&output).lines()), expected, "{arguments:?}");
             assert_eq!((stderr(&output), output.status.code()), ("", Some(0)), "{arguments:?}");
@@ -210,7 +210,7 @@ fn ctrl_c_ends_it_while_it_waits_for_a_terminal() {
 #[test]
 fn mistakes_in_the_command_line_are_explained() {
     let directory = scratch();
-    for arguments in [&["path"][..], &["--files", "0"], &["--chunk=3"], &["--nonsense"]] {
+    for arguments in [&["path"][..], &["--files", "0"], &["--chunk=3K"], &["--nonsense"]] {
         let output = run("feed", directory.path(), arguments);
         assert!(stderr(&output).starts_with("feed: "), "{arguments:?}");
         assert_eq!((stdout(&output), output.status.code()), ("", Some(2)), "{arguments:?}");

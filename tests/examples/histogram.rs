@@ -36,7 +36,7 @@ fn every_byte_is_counted_once() {
         known_file(directory.path(), name, size);
     }
     let expected: String = names.iter().map(|name| expected(&path(name))).collect();
-    for options in [&["--parts", "3", "--part", "4", "--workers", "2"][..], &[]] {
+    for options in [&["--parts", "3", "--part", "4K", "--workers", "2"][..], &[]] {
         let files = names.iter().map(String::as_str);
         let arguments: Vec<_> = options.iter().copied().chain(["--counts"]).chain(files).collect();
         let output = run("histogram", directory.path(), &arguments);
@@ -91,7 +91,7 @@ fn what_may_not_be_read_is_told_by_its_name() {
 #[test]
 fn its_command_line_is_checked() {
     let directory = scratch();
-    for arguments in [&[][..], &["--part", "5", "x"], &["--parts", "0", "x"], &["--no"]] {
+    for arguments in [&[][..], &["--part", "5K", "x"], &["--parts", "0", "x"], &["--no"]] {
         let output = run("histogram", directory.path(), arguments);
         assert!(stderr(&output).starts_with("histogram: "), "{arguments:?}");
         assert_eq!((stdout(&output), output.status.code()), ("", Some(2)), "{arguments:?}");

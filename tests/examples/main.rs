@@ -6,6 +6,7 @@ mod backend;
 #[path = "../../examples/search/carry.rs"]
 mod carry;
 mod checksum;
+mod command_line;
 mod convert;
 mod convert_attributes;
 mod convert_choice;
@@ -44,6 +45,8 @@ mod serve_http;
 mod serve_reads;
 mod server;
 mod signals;
+#[path = "../../examples/shared/sizes.rs"]
+mod sizes;
 mod small;
 #[path = "../support/mod.rs"]
 mod support;

@@ -39,7 +39,8 @@ pub(crate) fn program(name: &str) -> PathBuf {
     program
 }
 
-/// An example's one file, or all those in its directory and in the one that such examples share.
+/// An example's one file with the modules that it names, or all files in its directory and in the
+/// one that such examples share.
 fn sources(name: &str) -> Vec<PathBuf> {
     let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
     let files = |directory: &str| {
@@ -48,7 +49,13 @@ fn sources(name: &str) -> Vec<PathBuf> {
     };
     match files(name) {
         Some(own) => own.into_iter().chain(files("shared").unwrap()).collect(),
-        None => vec![examples.join(name).with_extension("rs"), examples.join("shared/backend.rs")],
+        None => {
+            let source = examples.join(name).with_extension("rs");
+            let text = fs::read_to_string(&source).unwrap();
+            let shared = text.lines().filter_map(|line| line.strip_prefix("#[path = \""));
+            let shared = shared.map(|path| examples.join(path.trim_end_matches("\"]")));
+            shared.chain([source.clone()]).collect()
+        }
     }
 }
 
@@ -67,7 +74,9 @@ pub(crate) fn stderr(output: &Output) -> &str {
 /// An example prints its usage when asked to, and says what is wrong with a command line, or with
 /// what it names, by this status.
 pub(crate) fn explains_itself(name: &str, directory: &Path, mistakes: &[(&[&str], i32)]) {
-    for option in ["--help", "-h"] {
+    // Of grep, `-h` is another option.
+    let options = if name == "search" { &["--help"][..] } else { &["--help", "-h"] };
+    for option in options {
         let output = run(name, directory, &[option]);
         assert!(stdout(&output).starts_with(&format!("Usage: {name}")));
         assert_eq!((stderr(&output), output.status.code()), ("", Some(0)));

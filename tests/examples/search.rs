@@ -20,15 +20,16 @@ fn a_line_may_be_as_long_as_allowed() {
     write("too long", &line((1 << 20) + 1, "\n")).unwrap();
     write("too long without end", &line((1 << 20) + 1, "")).unwrap();
     write("too long later", &[&*b"end\n".repeat(3), &*line(2 << 20, "\nend\n")].concat()).unwrap();
-    let options = ["--chunk=4", "--max-line=1", "--order=input", "-c", "end$", "."];
+    let options = ["--chunk=4K", "--max-line=1M", "--order=input", "-c", "end$", "."];
     let output = run("search", directory.path(), &options);
     assert_eq!(stdout(&output), "./as allowed:1\n./without end:1\n");
-    let complaint =
-        |name: &str| format!("search: ./{name}: a line is longer than 1 MiB (--max-line)\n");
+    let complaint = |name: &str| {
+        format!("search: ./{name}: a line is longer than 1048576 bytes (--max-line)\n")
+    };
     let complaints = ["too long", "too long later", "too long without end"].map(complaint).concat();
     assert_eq!((stderr(&output), output.status.code()), (&*complaints, Some(2)));
     let output =
-        run("search", directory.path(), &["--chunk=4", "--order=input", "-c", "end$", "."]);
+        run("search", directory.path(), &["--chunk=4K", "--order=input", "-c", "end$", "."]);
     assert!(stdout(&output).contains("./too long later:5\n"), "{}", stdout(&output));
     assert_eq!(output.status.code(), Some(0));
 }

@@ -165,7 +165,7 @@ const fn asked(options: &'static str, print: Print, is_fixed: bool, ignores_case
 #[test]
 fn counts_are_those_of_grep() {
     let (directory, names) = make_texts();
-    let settings: [&[&str]; 2] = [&["--chunk=4"], &["--policy=buffered"]];
+    let settings: [&[&str]; 2] = [&["--chunk=4K"], &["--policy=buffered"]];
     let ways = [
         ("-c", asked("-Ec", Print::Counts, false, false)),
         ("-ci", asked("-Eci", Print::Counts, false, true)),
@@ -196,7 +196,7 @@ fn lines_and_names_are_those_of_grep() {
     for pattern in PATTERNS {
         for (ours, theirs) in ways {
             let theirs = grep(directory.path(), theirs, pattern, &names);
-            is_as(&theirs, directory.path(), &["--chunk=4", ours], pattern, &names);
+            is_as(&theirs, directory.path(), &["--chunk=4K", ours], pattern, &names);
         }
     }
 }

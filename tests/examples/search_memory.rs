@@ -32,11 +32,11 @@ const SHORT: &str = "short";
 /// can't be over.
 fn memory_of(directory: &Path, options: &[&str], files: &[String], expected: usize) -> u64 {
     fs::write(directory.join(SHORT), "end\n").unwrap();
-    let memory = MEMORY.to_string();
+    let memory = format!("{MEMORY}M");
     let mut command = example("search", directory);
     // Each worker makes the allocator keep some more.
     command
-        .args(["--workers=2", "--order=input", "--chunk=64", "--memory", &memory])
+        .args(["--workers=2", "--order=input", "--chunk=64K", "--memory", &memory])
         .args(options)
         .arg("end$");
     command.args(files).args(vec![SHORT; 40_000]);
@@ -87,7 +87,7 @@ fn lines_to_be_printed_are_in_the_memory_that_is_allowed() {
 fn long_lines_are_searched_one_after_the_other() {
     let directory = scratch();
     let names = make_files(directory.path());
-    let shared = ["--chunk=64", "--memory=8", "--order=input"];
+    let shared = ["--chunk=64K", "--memory=8M", "--order=input"];
     let arguments: Vec<&str> = names.iter().map(String::as_str).collect();
     let line = format!(":1:{}end", "-".repeat(LINE - 3));
     let cases: [(&[&str], &str); 3] =
@@ -108,16 +108,17 @@ fn the_longest_line_is_part_of_the_memory() {
     let search = |options: &[&str]| {
         run("search", directory.path(), &[options, &["-c", "-", "line"]].concat())
     };
-    for (memory, most) in [("--memory=4", 1), ("--memory=8", 4), ("--memory=1024", 3)] {
-        let max = format!("--max-line={most}");
+    for (memory, most) in [("--memory=4M", 1), ("--memory=8M", 4), ("--memory=1024M", 3)] {
+        let max = format!("--max-line={most}M");
         let default = if most == 3 { &[memory, &*max][..] } else { &[memory] };
         let output = search(default);
-        let complaint = format!("search: line: a line is longer than {most} MiB (--max-line)\n");
+        let bytes = most << 20;
+        let complaint = format!("search: line: a line is longer than {bytes} bytes (--max-line)\n");
         assert_eq!((stderr(&output), output.status.code()), (&*complaint, Some(2)), "{memory}");
     }
-    assert_eq!(stdout(&search(&["--memory=12"])), "line:1\n");
-    let output = search(&["--memory=8", "--max-line=5"]);
-    let complaint = "search: --max-line takes no more than 4 with this --memory";
+    assert_eq!(stdout(&search(&["--memory=12M"])), "line:1\n");
+    let output = search(&["--memory=8M", "--max-line=5M"]);
+    let complaint = "search: --max-line takes no more than 4M with this --memory";
     assert!(stderr(&output).starts_with(complaint), "{}", stderr(&output));
     assert_eq!(output.status.code(), Some(2));
 }

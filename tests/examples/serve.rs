@@ -214,7 +214,7 @@ fn it_says_why_it_can_not_serve() {
             (&["--depth", "0"], 2),
             (&["a", "b"], 2),
             (&["--connections=0"], 2),
-            (&["--memory=3"], 2),
+            (&["--memory=3M"], 2),
         ],
     );
     let output = run("serve", directory.path(), &["missing"]);

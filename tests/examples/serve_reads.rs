@@ -87,7 +87,7 @@ fn many_clients_share_little_memory() {
     // More than the sockets' buffers hold.
     known_file(directory.path(), "file", 20_000_000);
     for is_cached in [true, false] {
-        let server = Server::start(directory.path(), &["--memory=4"]);
+        let server = Server::start(directory.path(), &["--memory=4M"]);
         assert_eq!(server.ask("GET", "/file", "Range: bytes=0-0\r\n").status, 206);
         let before = most_memory(&server.child);
         if !is_cached {

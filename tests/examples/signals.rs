@@ -89,7 +89,7 @@ fn the_first_signal_ends_a_program_at_work() {
             ("convert", &["--format=zstd", "--to=target", "source"]),
             ("copy_tree", &["--policy=buffered", "source", "target"]),
             ("histogram", &["source/large"]),
-            ("scrub", &["--rate=1", "--status=0", "source/large"]),
+            ("scrub", &["--rate=1M", "--status=0", "source/large"]),
             ("search", &["-c", "x", "source"]),
             ("feed", &[]),
         ];
