@@ -90,9 +90,5 @@ fn main() -> ExitCode {
             return FAILURE.into();
         }
     };
-    // Not `println!`, which panics when the reader of the pipe is gone.
-    match io::stdout().write_all(text.as_bytes()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(_) => FAILURE.into(),
-    }
+    command_line::print("aio_callback", FAILURE, &text).into()
 }

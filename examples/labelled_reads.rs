@@ -13,7 +13,7 @@ mod command_line;
 
 use std::error::Error;
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, ErrorKind, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::mpsc;
@@ -85,7 +85,7 @@ fn read_batch(
 }
 
 /// Prints the reports as they come. False if some are of failures, or missing.
-fn print(reports: &mpsc::Receiver<Report>, mut missing: usize) -> bool {
+fn print(reports: &mpsc::Receiver<Report>, mut missing: usize) -> io::Result<bool> {
     let mut out = io::stdout().lock();
     let mut is_complete = true;
     for Report { label, offset, bytes } in reports {
@@ -93,11 +93,7 @@ fn print(reports: &mpsc::Receiver<Report>, mut missing: usize) -> bool {
         match bytes {
             Ok(bytes) => {
                 let text = String::from_utf8_lossy(&bytes);
-                if writeln!(out, "{label}: {} bytes from {offset}: {text:?}", bytes.len()).is_err()
-                {
-                    // The reader has closed the pipe: it has read enough.
-                    return false;
-                }
+                writeln!(out, "{label}: {} bytes from {offset}: {text:?}", bytes.len())?;
             }
             Err(error) => {
                 is_complete = false;
@@ -105,7 +101,7 @@ fn print(reports: &mpsc::Receiver<Report>, mut missing: usize) -> bool {
             }
         }
     }
-    is_complete && missing == 0
+    Ok(is_complete && missing == 0)
 }
 
 fn run(options: Options) -> Result<bool, Box<dyn Error>> {
@@ -121,7 +117,11 @@ fn run(options: Options) -> Result<bool, Box<dyn Error>> {
     let dispatcher = Dispatcher::builder().backend(backend).build()?;
     let count = pieces.len();
     let reports = read_batch(&dispatcher, &file.into(), pieces)?;
-    Ok(print(&reports, count))
+    match print(&reports, count) {
+        // The reader has closed the pipe: it has read enough.
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(true),
+        printed => printed.map_err(|error| format!("standard output: {error}").into()),
+    }
 }
 
 fn parse_piece(text: &str) -> Result<Piece, &'static str> {

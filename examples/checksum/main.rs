@@ -12,7 +12,7 @@ mod paths;
 mod shared;
 
 use std::error::Error;
-use std::io::{self, Write};
+use std::io::Write;
 use std::process::ExitCode;
 
 use blake3::{Hash, Hasher};
@@ -25,7 +25,7 @@ use crate::shared::command_line;
 use crate::shared::fallbacks::Fallbacks;
 use crate::shared::interrupt::Interrupt;
 use crate::shared::names::{checksum_line, reason};
-use crate::shared::output::Output;
+use crate::shared::output::{Output, has_arrived};
 use crate::shared::screen::Screen;
 use crate::shared::watch::Watch;
 
@@ -56,12 +56,7 @@ fn run(options: Options) -> Result<u8, Box<dyn Error>> {
     dispatcher.shutdown()?;
 
     fallbacks.report(&settings, &screen);
-    match written {
-        // The reader has closed the pipe: it has read enough.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(FAILURE),
-        Err(error) => return Err(format!("standard output: {error}").into()),
-        Ok(()) => {}
-    }
+    has_arrived(written)?;
     if let Some(status) = interrupt.status() {
         let bytes = HumanBytes(progress.snapshot().bytes);
         screen.say(format_args!("interrupted: {lines} files were done, and {bytes} read"));

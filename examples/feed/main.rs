@@ -32,6 +32,7 @@ use crate::options::Options;
 use crate::shared::command_line;
 use crate::shared::interrupt::Interrupt;
 use crate::shared::names::{checksum_line, escaped};
+use crate::shared::output::has_arrived;
 use crate::shared::screen::complain;
 use crate::shared::signals;
 
@@ -107,12 +108,14 @@ impl Feed {
                         Err(error)
                             if error.raw_os_error() == Some(libc::EINVAL)
                                 && self.input.begin_to_watch()? => {}
-                        Err(error) => return Err(named("standard input")(error).into()),
+                        Err(error) => return Err(format!("standard input: {error}").into()),
                     }
                 }
                 Event::Digest(digest) => {
                     self.open -= 1;
-                    self.print(digest)?;
+                    if !has_arrived(self.print(digest))? {
+                        return Ok(());
+                    }
                 }
                 Event::Interrupt => {
                     self.interrupted = true;
@@ -126,14 +129,14 @@ impl Feed {
         Ok(())
     }
 
-    fn print(&mut self, Digest { path, result }: Digest) -> Result<(), Box<dyn Error>> {
+    fn print(&mut self, Digest { path, result }: Digest) -> io::Result<()> {
         match result {
             Ok(hash) => {
                 // Line by line: a program that feeds one path at a time waits for its line.
                 let mut out = io::stdout().lock();
                 let line = checksum_line(&path, hash);
-                out.write_all(line.as_bytes()).map_err(named("standard output"))?;
-                out.flush().map_err(named("standard output"))?;
+                out.write_all(line.as_bytes())?;
+                out.flush()?;
             }
             Err(error) => {
                 self.failures += 1;
@@ -142,10 +145,6 @@ impl Feed {
         }
         Ok(())
     }
-}
-
-fn named(what: &str) -> impl Fn(io::Error) -> String {
-    move |error| format!("{what}: {error}")
 }
 
 /// Makes an event of the first signal that asks for an end. The second ends the program.

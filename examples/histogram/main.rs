@@ -26,6 +26,7 @@ use crate::options::Options;
 use crate::shared::command_line;
 use crate::shared::interrupt::Interrupt;
 use crate::shared::names::escaped;
+use crate::shared::output::has_arrived;
 use crate::shared::readable;
 use crate::shared::screen::Screen;
 
@@ -119,11 +120,11 @@ fn run(options: Options) -> Result<u8, Box<dyn Error>> {
             return Ok(status);
         }
         match counted {
-            Ok(counts) => match print(&counts, path, &options) {
-                // The reader has closed the pipe: it has read enough.
-                Err(error) if error.kind() == ErrorKind::BrokenPipe => return Ok(FAILURE),
-                printed => printed.map_err(|error| format!("standard output: {error}"))?,
-            },
+            Ok(counts) => {
+                if !has_arrived(print(&counts, path, &options))? {
+                    break;
+                }
+            }
             Err(error) => screen.fail(path, error),
         }
     }

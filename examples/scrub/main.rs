@@ -24,6 +24,7 @@ use crate::events::{Events, Happened};
 use crate::options::Options;
 use crate::scan::Scan;
 use crate::shared::command_line;
+use crate::shared::output::has_arrived;
 use crate::shared::screen::complain;
 
 const FAILURE: u8 = 1;
@@ -46,9 +47,13 @@ fn run(options: Options) -> Result<u8, Box<dyn Error>> {
             }
         };
         let signal = read(&mut scan, &mut jobs, &events, &options)?;
-        failed |= scan.report(&mut io::stdout().lock(), signal.is_some())?;
+        let has_arrived = has_arrived(scan.report(&mut io::stdout().lock(), signal.is_some()))?;
+        failed |= scan.has_failed();
         if let Some(number) = signal {
             return Ok(128 + number as u8);
+        }
+        if !has_arrived {
+            break;
         }
     }
     jobs.shutdown()?;

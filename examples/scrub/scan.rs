@@ -167,24 +167,29 @@ impl Scan {
         );
     }
 
-    /// Prints the result. True if some parts could not be read.
-    pub(crate) fn report(&mut self, output: &mut impl Write, stopped: bool) -> io::Result<bool> {
+    /// Whether some parts could not be read.
+    pub(crate) fn has_failed(&self) -> bool {
+        !self.failed.is_empty()
+    }
+
+    /// Prints the result.
+    pub(crate) fn report(&mut self, output: &mut impl Write, stopped: bool) -> io::Result<()> {
         let mark = if stopped { " before it was stopped" } else { "" };
         writeln!(output, "{}: {} bytes read{mark}", self.name, self.read)?;
         self.failed.sort_by_key(|(range, _)| range.start);
-        let mut ranges: Vec<(Range<u64>, String)> = Vec::new();
-        for (range, reason) in self.failed.drain(..) {
+        let mut ranges: Vec<(Range<u64>, &str)> = Vec::new();
+        for (range, reason) in &self.failed {
             match ranges.last_mut() {
-                Some((last, same)) if last.end == range.start && *same == reason => {
+                Some((last, same)) if last.end == range.start && same == reason => {
                     last.end = range.end;
                 }
-                _ => ranges.push((range, reason)),
+                _ => ranges.push((range.clone(), reason)),
             }
         }
         for (range, reason) in &ranges {
             let Range { start, end } = range;
             writeln!(output, "{}: {start}..{end} can't be read: {reason}", self.name)?;
         }
-        Ok(!ranges.is_empty())
+        Ok(())
     }
 }

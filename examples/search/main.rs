@@ -35,7 +35,7 @@ use crate::shared::descriptors;
 use crate::shared::fallbacks::Fallbacks;
 use crate::shared::interrupt::Interrupt;
 use crate::shared::names::reason;
-use crate::shared::output::Output;
+use crate::shared::output::{Output, has_arrived};
 use crate::shared::screen::Screen;
 use crate::shared::watch::Watch;
 
@@ -84,12 +84,7 @@ fn run(options: Options) -> Result<u8, Box<dyn Error>> {
 
     fallbacks.report(&settings, &screen);
     let end = progress.snapshot();
-    match written {
-        // The reader has closed the pipe: it has read enough.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(FAILURE),
-        Err(error) => return Err(format!("standard output: {error}").into()),
-        Ok(()) => {}
-    }
+    has_arrived(written)?;
     if let Some(status) = interrupt.status() {
         let (files, bytes) = (end.done, HumanBytes(end.bytes));
         screen.say(format_args!("interrupted: {files} files were searched, and {bytes} read"));

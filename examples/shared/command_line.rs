@@ -40,14 +40,30 @@ fn command<O: CommandFactory>() -> Command {
 }
 
 /// Prints the help or the version, if the user asked for them, or else says what is wrong with the
-/// command line. Returns the exit status, which is `failure` if the text can't be printed.
+/// command line. Returns the exit status, which is `failure` if the text can't be printed, unless
+/// its reader has read enough.
 pub(crate) fn explain(program: &str, failure: u8, error: &clap::Error) -> u8 {
     let text = error.to_string();
     if !error.use_stderr() {
-        return io::stdout().write_all(text.as_bytes()).map_or(failure, |()| 0);
+        return print(program, failure, &text);
     }
     let text = text.strip_prefix("error: ").unwrap_or(&text);
     // If that fails, there is nobody to tell.
     let _ = write!(io::stderr(), "{program}: {text}");
     USAGE
+}
+
+/// Prints all that a program prints, and returns its exit status: `failure` if that can't be done.
+/// Not with `println!`, which panics then.
+pub(crate) fn print(program: &str, failure: u8, text: &str) -> u8 {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Ok(()) => 0,
+        // The reader has closed the pipe: it has read enough.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => 0,
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "{program}: standard output: {error}");
+            failure
+        }
+    }
 }

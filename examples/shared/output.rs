@@ -10,6 +10,15 @@ use super::screen::Screen;
 /// How many bytes are written at once, if so many are ready within a moment.
 const PIECE: usize = 64 << 10;
 
+/// Whether what was printed has arrived. A closed pipe is no failure: its reader has read enough.
+pub(crate) fn has_arrived(printed: io::Result<()>) -> Result<bool, String> {
+    match printed {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+        Err(error) => Err(format!("standard output: {error}")),
+    }
+}
+
 /// All clones are the same output.
 #[derive(Clone)]
 pub(crate) struct Output {

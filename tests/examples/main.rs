@@ -25,6 +25,7 @@ mod exchange;
 mod feed;
 mod histogram;
 mod models;
+mod output;
 #[path = "../../examples/copy_tree/partial.rs"]
 mod partial;
 #[path = "../../examples/search/pattern.rs"]
