@@ -53,6 +53,9 @@ use crate::shared::settings::Settings;
 )]
 struct Given {
     /// Files, and directories of which all files below are converted
+    ///
+    /// They are not read from the standard input, as gzip and zstd do: each target has a name, and
+    /// the times of its source. A file that is called - is named as ./-.
     #[arg(value_name = "PATH", required = true)]
     paths: Vec<PathBuf>,
     /// What is made of the files [default: gzip]
@@ -134,6 +137,11 @@ pub(crate) fn parse_arguments() -> Result<Options, clap::Error> {
 impl Given {
     /// Finds out whether the options go together.
     fn check(self) -> Result<Options, String> {
+        if self.paths.iter().any(|path| path.as_os_str() == "-") {
+            return Err(
+                "the standard input is not converted; a file that is called - is ./-".into()
+            );
+        }
         let (rule, encoding) = match self.decompress {
             true => self.decompressing()?,
             false => self.compressing()?,

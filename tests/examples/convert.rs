@@ -188,7 +188,7 @@ fn convert_explains_itself() {
     let directory = scratch();
     fs::create_dir_all(directory.path().join("tree/inside")).unwrap();
     fs::write(directory.path().join("file"), "").unwrap();
-    let mistakes: [(&[&str], i32); 14] = [
+    let mistakes: [(&[&str], i32); 15] = [
         (&[], 2),
         (&["--unknown", "file"], 2),
         (&["--format=xz", "file"], 2),
@@ -199,6 +199,7 @@ fn convert_explains_itself() {
         (&["-d", "--format=gzip", "file"], 2),
         (&["-d", "--from=none", "file"], 2),
         (&["--memory=1M", "file"], 2),
+        (&["file", "-"], 2),
         (&["vanished"], 1),
         (&["--to=tree/inside", "tree"], 1),
         (&["--to=tree", "tree/inside"], 1),
