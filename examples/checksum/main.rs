@@ -22,12 +22,13 @@ use reapool::{Chunk, FileErrorKind, FilesRun};
 use crate::options::Options;
 use crate::paths::paths;
 use crate::shared::command_line;
+use crate::shared::count::{Count, sizes};
 use crate::shared::fallbacks::Fallbacks;
 use crate::shared::interrupt::Interrupt;
 use crate::shared::names::{checksum_line, reason};
 use crate::shared::output::{Output, has_arrived};
 use crate::shared::screen::Screen;
-use crate::shared::watch::Watch;
+use crate::shared::watch::{Stage, Watch};
 
 const FAILURE: u8 = 1;
 
@@ -39,6 +40,7 @@ fn run(options: Options) -> Result<u8, Box<dyn Error>> {
     let dispatcher = settings.dispatcher()?;
     let files = settings.files(&dispatcher).order(order).build()?;
 
+    let count = Count::start(&screen, sizes(paths(named.clone(), screen.for_a_count())))?;
     let run = files.stream(
         paths(named, screen.clone()),
         |_| Hasher::new(),
@@ -47,11 +49,12 @@ fn run(options: Options) -> Result<u8, Box<dyn Error>> {
         },
         |hasher, _| hasher.finalize(),
     );
-    let watch = Watch::start(&run, &interrupt, &screen, Some(&output))?;
+    let stage = Stage::of(&run, "hashing").counted(count.as_ref().map(Count::totals));
+    let watch = Watch::over(stage, Vec::new(), &interrupt, &screen, Some(&output))?;
     let mut fallbacks = Fallbacks::default();
     let lines = print(run, &output, &interrupt, &mut fallbacks);
     let progress = watch.progress().clone();
-    drop(watch);
+    drop((watch, count));
     let written = output.finish();
     dispatcher.shutdown()?;
 

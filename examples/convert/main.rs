@@ -7,7 +7,6 @@
 //! back: the results of the first are its paths.
 
 mod converter;
-mod count;
 mod decoder;
 mod encoder;
 mod levels;
@@ -31,11 +30,11 @@ use reapool::{
 };
 
 use crate::converter::Converter;
-use crate::count::Count;
 use crate::options::{Options, parse_arguments};
 use crate::pairs::{LeftOut, Manner, pairs};
 use crate::roots::Roots;
 use crate::settle::Settler;
+use crate::shared::count::Count;
 use crate::shared::descriptors;
 use crate::shared::directories::Directories;
 use crate::shared::interrupt::Interrupt;
@@ -43,6 +42,7 @@ use crate::shared::screen::Screen;
 use crate::shared::settings::Settings;
 use crate::shared::watch::{Stage, Watch};
 use crate::verify::Verification;
+use crate::walk::sizes;
 
 const FAILURE: u8 = 1;
 
@@ -63,7 +63,7 @@ fn run(options: Options) -> Result<u8, Box<dyn Error>> {
     // The run that reads targets back has one, and waits for the other run.
     let depth = if verify { 2 } else { 1 };
     let dispatcher = settings.with_depth_from(depth).dispatcher()?;
-    let count = screen.has_bar().then(|| Count::start(&roots, rule)).transpose()?;
+    let count = Count::start(&screen, sizes(&roots, rule))?;
 
     let directories = Directories::default();
     let manner = Manner { is_verbose: settings.verbose, sync: fsync, replaces: force };
@@ -80,17 +80,15 @@ fn run(options: Options) -> Result<u8, Box<dyn Error>> {
     });
     let progress = run.progress();
     let settler = Settler::new(&screen, sources);
-    let mut stage = Stage::of(&run);
-    if let Some(count) = &count {
-        stage = stage.counted(count.totals());
-    }
+    let what = if rule.to.is_some() { "compressing" } else { "decompressing" };
+    let stage = Stage::of(&run, what).counted(count.as_ref().map(Count::totals));
     if verify {
         let files = verifying(&settings, &dispatcher).build()?;
         let (verification, settler) = (Verification::default(), settler.clone());
         let taker = settler.clone();
         let pairs = run.filter_map(move |result| taker.take(result));
         let checks = verification.run(&files, pairs, rule.to);
-        let stages = vec![Stage::of(&checks).called("verifying: ")];
+        let stages = vec![Stage::of(&checks, "verifying")];
         let _watch = Watch::over(stage, stages, &interrupt, &screen, None)?;
         checks
             .filter_map(|result| verification.take(result, &screen))

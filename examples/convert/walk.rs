@@ -50,6 +50,14 @@ pub(crate) fn walk(roots: &Roots, rule: Rule) -> impl Iterator<Item = Found> + S
     })
 }
 
+/// The sizes of the files to be converted. Problems are reported when they are.
+pub(crate) fn sizes(roots: &Roots, rule: Rule) -> impl Iterator<Item = u64> + Send + use<> {
+    walk(roots, rule).filter_map(|found| match found {
+        Found::File { entry, .. } => Some(entry.metadata().map_or(0, |metadata| metadata.len())),
+        _ => None,
+    })
+}
+
 fn visit(root: &Root, place: &Place, rule: Rule, entry: DirEntry) -> Option<Found> {
     let kind = entry.file_type();
     let is_named = entry.depth() == 0;

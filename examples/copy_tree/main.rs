@@ -28,13 +28,14 @@ use crate::copy::{Copied, Copier};
 use crate::options::{Fsync, Options};
 use crate::roots::Roots;
 use crate::shared::command_line;
+use crate::shared::count::{Count, sizes};
 use crate::shared::directories::Directories;
 use crate::shared::fallbacks::Fallbacks;
 use crate::shared::interrupt::Interrupt;
 use crate::shared::names::{innermost, reason};
 use crate::shared::screen::Screen;
-use crate::shared::watch::Watch;
-use crate::tree::Tree;
+use crate::shared::watch::{Stage, Watch};
+use crate::tree::{Tree, files_below};
 use crate::verify::{Expected, verify};
 
 const FAILURE: u8 = 1;
@@ -50,6 +51,7 @@ fn run(options: Options) -> Result<u8, Box<dyn Error>> {
     let builder = settings.files(&dispatcher).links(Links::Refuse).order(Order::Completion);
     let files = roots.files(builder.targets(targets(overwrite, fsync)))?;
 
+    let count = Count::start(&screen, sizes(files_below(&roots)))?;
     let directories = Directories::default();
     let tree = Tree::new(roots.clone(), overwrite, directories.clone(), screen.clone());
     let copier = Copier { roots: roots.clone(), verify: is_verified };
@@ -59,14 +61,15 @@ fn run(options: Options) -> Result<u8, Box<dyn Error>> {
         (name, target)
     });
     let run = files.convert(pairs, move |source, target| copier.copy(source, target));
-    let watch = Watch::start(&run, &interrupt, &screen, None)?;
+    let stage = Stage::of(&run, "copying").counted(count.as_ref().map(Count::totals));
+    let watch = Watch::over(stage, Vec::new(), &interrupt, &screen, None)?;
     let mut fallbacks = Fallbacks::default();
     let copied = wait(run, &roots, &screen, &mut fallbacks);
     let end = watch.progress().snapshot();
-    drop(watch);
+    drop((watch, count));
     let count = copied.paths.len();
     let verified = match is_verified && !interrupt.has_come() {
-        true => verify(copied, &settings, &dispatcher, &interrupt, &screen),
+        true => verify(copied, end.written, &settings, &dispatcher, &interrupt, &screen),
         false => Ok(()),
     };
     // When this returns, the temporary files of copies that were given up are gone, too.

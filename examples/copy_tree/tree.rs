@@ -70,6 +70,12 @@ impl Tree {
     }
 }
 
+/// The source's regular files. Problems are reported when the files are copied.
+pub(crate) fn files_below(roots: &Roots) -> impl Iterator<Item = PathBuf> + use<> {
+    let entries = WalkDir::new(roots.source()).into_iter().filter_map(Result::ok);
+    entries.filter(|entry| entry.file_type().is_file()).map(DirEntry::into_path)
+}
+
 impl Iterator for Tree {
     type Item = PathBuf;
 

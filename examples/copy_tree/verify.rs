@@ -11,7 +11,8 @@ use crate::shared::interrupt::Interrupt;
 use crate::shared::names::reason;
 use crate::shared::screen::Screen;
 use crate::shared::settings::Settings;
-use crate::shared::watch::Watch;
+use crate::shared::totals::{Amount, Totals};
+use crate::shared::watch::{Stage, Watch};
 
 /// The files that were copied: their paths in the target, and the checksums of the data that was
 /// read from the source.
@@ -21,9 +22,11 @@ pub(crate) struct Expected {
     pub(crate) hashes: Vec<Hash>,
 }
 
-/// Compares all files with what they should be, and removes those that differ.
+/// Compares all files with what they should be, and removes those that differ. They have so many
+/// bytes in all.
 pub(crate) fn verify(
     expected: Expected,
+    bytes: u64,
     settings: &Settings,
     dispatcher: &Dispatcher,
     interrupt: &Interrupt,
@@ -44,7 +47,9 @@ pub(crate) fn verify(
         },
         |hasher, _| hasher.finalize(),
     );
-    let _watch = Watch::start(&run, interrupt, screen, None)?;
+    let totals = Totals::known(Amount { files: hashes.len() as u64, bytes });
+    let stage = Stage::of(&run, "verifying").counted(Some(&totals));
+    let _watch = Watch::over(stage, Vec::new(), interrupt, screen, None)?;
     for result in run {
         let (path, reason) = match result {
             Ok(file) if file.value == hashes[file.index as usize] => continue,

@@ -7,6 +7,7 @@
 //! borrows, and then has the part filled with the next bytes of the file. There is no reference
 //! counting, no lock and no channel. When the scope is over, the counts are added up.
 
+mod bar;
 mod counts;
 mod options;
 #[path = "../shared/mod.rs"]
@@ -16,11 +17,12 @@ use std::error::Error;
 use std::io::{self, ErrorKind, Write};
 use std::path::Path;
 use std::process::ExitCode;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use reapool::{AlignedBuf, Dispatcher, FileHandle, OperationError, Scope, ScopedJob};
 
+use crate::bar::{Bar, Meter};
 use crate::counts::Counts;
 use crate::options::Options;
 use crate::shared::command_line;
@@ -35,6 +37,7 @@ const FAILURE: u8 = 1;
 /// A file that is read from its beginning to its end.
 struct Reading<'a> {
     file: FileHandle,
+    done: &'a AtomicU64,
     /// Where the next read begins.
     next: AtomicU64,
     failure: OnceLock<OperationError>,
@@ -52,6 +55,7 @@ impl Reading<'_> {
         let offset = self.next.fetch_add(part.len() as u64, Ordering::Relaxed);
         let job = ScopedJob::read(&self.file, part, offset, move |done| {
             counts.add(done.data());
+            self.done.fetch_add(done.data().len() as u64, Ordering::Relaxed);
             match done.into_success() {
                 Ok((_, part)) if !self.interrupt.has_come() && self.failure.get().is_none() => {
                     self.go_on(scope, part, counts);
@@ -68,27 +72,34 @@ impl Reading<'_> {
     }
 }
 
-/// Counts the bytes of one file. All reads go into `buffer`, which is divided into parts of this
-/// size.
-fn count(
-    dispatcher: &Dispatcher,
-    path: &Path,
-    buffer: &mut [u8],
+/// What all files are counted with.
+struct Counter<'a> {
+    dispatcher: Dispatcher,
+    /// All reads go into this buffer, which is divided into parts.
+    buffer: AlignedBuf,
+    /// The size of a part.
     part: usize,
-    interrupt: &Interrupt,
-) -> Result<Counts, Box<dyn Error>> {
-    let file = readable::open(path)?;
-    let (next, failure) = (AtomicU64::new(0), OnceLock::new());
-    let reading = Reading { file, next, failure, interrupt };
-    let mut counts = vec![Counts::default(); buffer.len() / part];
-    dispatcher.scope(|scope| {
-        for (part, counts) in buffer.chunks_exact_mut(part).zip(&mut counts) {
-            reading.go_on(scope, part, counts);
+    done: &'a AtomicU64,
+    interrupt: &'a Interrupt,
+}
+
+impl Counter<'_> {
+    /// Counts the bytes of one file.
+    fn count(&mut self, path: &Path) -> Result<Counts, Box<dyn Error>> {
+        let &mut Self { ref dispatcher, ref mut buffer, part, done, interrupt } = self;
+        let file = readable::open(path)?;
+        let (next, failure) = (AtomicU64::new(0), OnceLock::new());
+        let reading = Reading { file, done, next, failure, interrupt };
+        let mut counts = vec![Counts::default(); buffer.len() / part];
+        dispatcher.scope(|scope| {
+            for (part, counts) in buffer.chunks_exact_mut(part).zip(&mut counts) {
+                reading.go_on(scope, part, counts);
+            }
+        })?;
+        match reading.failure.into_inner() {
+            Some(error) => Err(error.into()),
+            None => Ok(counts.into_iter().sum()),
         }
-    })?;
-    match reading.failure.into_inner() {
-        Some(error) => Err(error.into()),
-        None => Ok(counts.into_iter().sum()),
     }
 }
 
@@ -106,29 +117,39 @@ fn print(counts: &Counts, path: &Path, options: &Options) -> io::Result<()> {
 
 fn run(options: Options) -> Result<u8, Box<dyn Error>> {
     let interrupt = Interrupt::listen()?;
-    let screen = Screen::new("histogram", true);
+    let screen = Screen::new("histogram", options.quiet);
     let mut builder = Dispatcher::builder().backend(options.backend).depth(options.parts);
     if let Some(workers) = options.workers {
         builder = builder.workers(workers);
     }
-    let dispatcher = builder.build()?;
-    let mut buffer = AlignedBuf::zeroed(options.parts * options.part);
+    let meter = Arc::<Meter>::default();
+    let bar = Bar::start(&screen, &meter, &options.paths)?;
+    let mut counter = Counter {
+        dispatcher: builder.build()?,
+        buffer: AlignedBuf::zeroed(options.parts * options.part),
+        part: options.part,
+        done: &meter.bytes,
+        interrupt: &interrupt,
+    };
     for path in &options.paths {
-        let counted = count(&dispatcher, path, &mut buffer, options.part, &interrupt);
+        let counted = counter.count(path);
         if let Some(status) = interrupt.status() {
+            drop(bar);
             screen.say(format_args!("interrupted"));
             return Ok(status);
         }
+        meter.files.fetch_add(1, Ordering::Relaxed);
         match counted {
             Ok(counts) => {
-                if !has_arrived(print(&counts, path, &options))? {
+                if !has_arrived(screen.suspend(|| print(&counts, path, &options)))? {
                     break;
                 }
             }
             Err(error) => screen.fail(path, error),
         }
     }
-    dispatcher.shutdown()?;
+    drop(bar);
+    counter.dispatcher.shutdown()?;
     Ok(if screen.failures() > 0 { FAILURE } else { 0 })
 }
 

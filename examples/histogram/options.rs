@@ -44,6 +44,9 @@ pub(crate) struct Options {
     /// Threads that count, 1 to 1024 [default: one for each CPU]
     #[arg(long, value_name = "N", value_parser = number(1..=1024))]
     pub(crate) workers: Option<usize>,
+    /// No progress bar, which otherwise is shown if standard error is a terminal
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
     /// How reads are performed
     #[arg(long, value_parser = backend(), default_value = "aio")]
     pub(crate) backend: Backend,

@@ -31,13 +31,14 @@ use crate::late::Late;
 use crate::options::{Options, parse_arguments};
 use crate::paths::{Filters, paths};
 use crate::scan::{Found, Outcome, Query, Scan, Wanted};
+use crate::shared::count::{Count, sizes};
 use crate::shared::descriptors;
 use crate::shared::fallbacks::Fallbacks;
 use crate::shared::interrupt::Interrupt;
 use crate::shared::names::reason;
 use crate::shared::output::{Output, has_arrived};
 use crate::shared::screen::Screen;
-use crate::shared::watch::Watch;
+use crate::shared::watch::{Stage, Watch};
 
 /// The exit statuses of grep.
 const MATCHED: u8 = 0;
@@ -68,17 +69,20 @@ fn run(options: Options) -> Result<u8, Box<dyn Error>> {
     let query = Arc::new(Query { pattern, wanted, max_line: memory.max_line, spool });
     let room = Room::new(memory.lines);
     let late = Late::new(&files, &query, &interrupt);
+    let filters = Filters { no_ignore, hidden };
+    let count = Count::start(&screen, sizes(paths(named.clone(), filters, screen.for_a_count())))?;
     let run = files.stream(
-        paths(named, Filters { no_ignore, hidden }, screen.clone()),
+        paths(named, filters, screen.clone()),
         move |file: &FileInfo| Scan::begin(&query, &room, file.path()),
         |scan: &mut Scan, chunk: Chunk| scan.chunk(&chunk),
         |scan, _| scan.finish(),
     );
-    let watch = Watch::start(&run, &interrupt, &screen, Some(&output))?;
+    let stage = Stage::of(&run, "searching").counted(count.as_ref().map(Count::totals));
+    let watch = Watch::over(stage, Vec::new(), &interrupt, &screen, Some(&output))?;
     let mut fallbacks = Fallbacks::default();
     let matched = print(run, &late, wanted, &output, &interrupt, &mut fallbacks);
     let progress = watch.progress().clone();
-    drop(watch);
+    drop((watch, count));
     let written = output.finish();
     dispatcher.shutdown()?;
 

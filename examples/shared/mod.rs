@@ -6,6 +6,7 @@
 pub(crate) mod attributes;
 pub(crate) mod backend;
 pub(crate) mod command_line;
+pub(crate) mod count;
 pub(crate) mod descriptors;
 pub(crate) mod directories;
 pub(crate) mod fallbacks;

@@ -22,3 +22,8 @@ pub(crate) fn open(path: &Path) -> Result<FileHandle, Box<dyn Error>> {
     let path = format!("/proc/self/fd/{}", found.as_raw_fd());
     Ok(FileHandle::open_direct_or_buffered(path).map_err(|error| error.source)?)
 }
+
+/// The size of a file that [`open`] opens; 0 of others.
+pub(crate) fn size(path: &Path) -> u64 {
+    open(path).and_then(|file| Ok(file.size()?)).unwrap_or(0)
+}

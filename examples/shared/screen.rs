@@ -7,16 +7,24 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use indicatif::{ProgressBar, ProgressStyle};
-use reapool::FilesProgressSnapshot;
+use terminal_size::terminal_size_of;
 
 use super::names::escaped;
-use super::totals::{Amount, Progress};
+use super::totals::Progress;
+
+/// What the spinner takes of a line.
+const SPINNER: usize = 2;
+
+/// The width of a terminal that doesn't tell it.
+const WIDTH: usize = 80;
 
 /// Messages to the user of the program. All clones are the same screen.
 #[derive(Clone)]
 pub(crate) struct Screen {
     program: &'static str,
     bar: ProgressBar,
+    /// Says nothing about files.
+    is_silent: bool,
     failures: Arc<AtomicU64>,
 }
 
@@ -26,19 +34,28 @@ impl Screen {
         let bar = if quiet { ProgressBar::hidden() } else { ProgressBar::no_length() };
         let style = ProgressStyle::with_template("{spinner} {wide_msg}");
         bar.set_style(style.expect("the template is well-formed"));
-        Self { program, bar, failures: Arc::default() }
+        Self { program, bar, is_silent: false, failures: Arc::default() }
+    }
+
+    /// A screen for a walk that only counts: what is wrong with a file is said when the file is
+    /// processed.
+    pub(crate) fn for_a_count(&self) -> Self {
+        let bar = ProgressBar::hidden();
+        Self { program: self.program, bar, is_silent: true, failures: Arc::default() }
     }
 
     pub(crate) fn has_bar(&self) -> bool {
         !self.bar.is_hidden()
     }
 
-    /// Has the bar say how far a run has come, after a text.
-    pub(crate) fn show(&self, what: &str, now: &FilesProgressSnapshot, total: Option<Amount>) {
-        let done = Amount { files: now.done + now.failed, bytes: now.bytes };
-        let (bytes_per_second, elapsed) = (now.bytes_per_second, now.elapsed);
-        let progress = Progress { done, bytes_per_second, elapsed, total };
-        self.bar.set_message(format!("{what}{progress}"));
+    /// Has the bar say what is done to the files, and how far that is.
+    pub(crate) fn show(&self, what: &str, progress: &Progress) {
+        let width = terminal_size_of(io::stderr()).map_or(WIDTH, |(width, _)| width.0.into());
+        if self.bar.is_finished() {
+            // By an earlier phase.
+            self.bar.reset();
+        }
+        self.bar.set_message(progress.line(what, width.saturating_sub(SPINNER)));
         self.bar.tick();
     }
 
@@ -60,7 +77,9 @@ impl Screen {
     pub(crate) fn fail(&self, path: &Path, reason: impl fmt::Display) {
         // Relaxed: the thread that reads it has joined the threads that fail.
         self.failures.fetch_add(1, Ordering::Relaxed);
-        self.note(path, reason);
+        if !self.is_silent {
+            self.note(path, reason);
+        }
     }
 
     /// Says something about a file that is no failure.

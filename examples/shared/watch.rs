@@ -11,7 +11,7 @@ use reapool::{FilesProgress, FilesRun, FilesStopper};
 use super::interrupt::Interrupt;
 use super::output::Output;
 use super::screen::Screen;
-use super::totals::Totals;
+use super::totals::{Amount, Progress, Totals};
 
 /// How often it looks: seldom enough to cost nothing, and often enough for a person.
 const INTERVAL: Duration = Duration::from_millis(50);
@@ -21,23 +21,18 @@ pub(crate) struct Stage {
     stopper: FilesStopper,
     progress: FilesProgress,
     totals: Option<Totals>,
-    /// What is done to the files, if the bar is to say so.
+    /// What is done to the files.
     what: &'static str,
 }
 
 impl Stage {
-    pub(crate) fn of<T: 'static>(run: &FilesRun<T>) -> Self {
-        Self { stopper: run.stopper(), progress: run.progress(), totals: None, what: "" }
+    pub(crate) fn of<T: 'static>(run: &FilesRun<T>, what: &'static str) -> Self {
+        Self { stopper: run.stopper(), progress: run.progress(), totals: None, what }
     }
 
     /// The bar says how much of this is done.
-    pub(crate) fn counted(self, totals: &Totals) -> Self {
-        Self { totals: Some(totals.clone()), ..self }
-    }
-
-    /// The bar begins with this text.
-    pub(crate) fn called(self, what: &'static str) -> Self {
-        Self { what, ..self }
+    pub(crate) fn counted(self, totals: Option<&Totals>) -> Self {
+        Self { totals: totals.cloned(), ..self }
     }
 }
 
@@ -50,15 +45,6 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    pub(crate) fn start<T: 'static>(
-        run: &FilesRun<T>,
-        interrupt: &Interrupt,
-        screen: &Screen,
-        output: Option<&Output>,
-    ) -> io::Result<Self> {
-        Self::over(Stage::of(run), Vec::new(), interrupt, screen, output)
-    }
-
     /// Looks after several runs, of which each works on what comes out of the one before. The bar
     /// is that of the first that has not finished.
     pub(crate) fn over(
@@ -94,9 +80,18 @@ impl Watch {
 }
 
 fn show(stages: &[Stage], screen: &Screen) {
-    let snapshots = stages.iter().map(|stage| (stage, stage.progress.snapshot()));
-    if let Some((stage, now)) = snapshots.into_iter().find(|(_, now)| !now.finished) {
-        screen.show(stage.what, &now, stage.totals.as_ref().and_then(Totals::get));
+    // What has been written, once that is known.
+    let mut written = None;
+    for stage in stages {
+        let now = stage.progress.snapshot();
+        if now.finished {
+            written = Some(Amount { files: now.done, bytes: now.written });
+            continue;
+        }
+        let done = Amount { files: now.done + now.failed, bytes: now.bytes };
+        let total = stage.totals.as_ref().map_or(written, Totals::get);
+        let (bytes_per_second, elapsed) = (now.bytes_per_second, now.elapsed);
+        return screen.show(stage.what, &Progress { done, bytes_per_second, elapsed, total });
     }
 }
 

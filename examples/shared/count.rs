@@ -1,14 +1,14 @@
-//! A thread that counts ahead how much there is to be converted, for the bar.
+//! A thread that counts ahead how much there is to do, for the bar.
 
+use std::fs;
 use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 
-use crate::roots::Roots;
-use crate::rule::Rule;
-use crate::shared::totals::Totals;
-use crate::walk::{Found, walk};
+use super::screen::Screen;
+use super::totals::Totals;
 
 /// Ends the thread when dropped.
 pub(crate) struct Count {
@@ -18,29 +18,41 @@ pub(crate) struct Count {
 }
 
 impl Count {
-    pub(crate) fn start(roots: &Roots, rule: Rule) -> io::Result<Self> {
+    /// Begins to add up the sizes of files, if the screen has a bar to show the sum.
+    pub(crate) fn start(
+        screen: &Screen,
+        sizes: impl Iterator<Item = u64> + Send + 'static,
+    ) -> io::Result<Option<Self>> {
+        if !screen.has_bar() {
+            return Ok(None);
+        }
         let (totals, is_over) = (Totals::default(), Arc::new(AtomicBool::new(false)));
         let (counted, over) = (totals.clone(), Arc::clone(&is_over));
-        let found = walk(roots, rule);
         let count = move || {
-            for found in found {
+            for size in sizes {
                 if over.load(Ordering::Relaxed) {
                     return;
                 }
-                // What is wrong with a file is said when it is converted.
-                if let Found::File { entry, .. } = found {
-                    counted.add(entry.metadata().map_or(0, |metadata| metadata.len()));
-                }
+                counted.add(size);
             }
             counted.complete();
         };
         let thread = thread::Builder::new().name("count".to_owned()).spawn(count)?;
-        Ok(Self { totals, is_over, thread: Some(thread) })
+        Ok(Some(Self { totals, is_over, thread: Some(thread) }))
     }
 
     pub(crate) fn totals(&self) -> &Totals {
         &self.totals
     }
+}
+
+/// The sizes of files. Of those that can't be read it is said when they are processed.
+pub(crate) fn sizes(paths: impl Iterator<Item = PathBuf>) -> impl Iterator<Item = u64> {
+    paths.map(|path: PathBuf| size(&path))
+}
+
+fn size(path: &Path) -> u64 {
+    fs::metadata(path).map_or(0, |metadata| metadata.len())
 }
 
 impl Drop for Count {
