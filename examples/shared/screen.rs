@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use indicatif::{ProgressBar, ProgressStyle};
-use terminal_size::terminal_size_of;
+use rustix::termios::tcgetwinsize;
 
 use super::names::escaped;
 use super::totals::Progress;
@@ -32,7 +32,7 @@ impl Screen {
     pub(crate) fn new(program: &'static str, quiet: bool) -> Self {
         // Draws nothing unless the standard error is a terminal.
         let bar = if quiet { ProgressBar::hidden() } else { ProgressBar::no_length() };
-        let style = ProgressStyle::with_template("{spinner} {wide_msg}");
+        let style = ProgressStyle::with_template("{spinner} {msg}");
         bar.set_style(style.expect("the template is well-formed"));
         Self { program, bar, is_silent: false, failures: Arc::default() }
     }
@@ -50,7 +50,8 @@ impl Screen {
 
     /// Has the bar say what is done to the files, and how far that is.
     pub(crate) fn show(&self, what: &str, progress: &Progress) {
-        let width = terminal_size_of(io::stderr()).map_or(WIDTH, |(width, _)| width.0.into());
+        let width = tcgetwinsize(io::stderr()).map_or(0, |size| usize::from(size.ws_col));
+        let width = if width == 0 { WIDTH } else { width };
         if self.bar.is_finished() {
             // By an earlier phase.
             self.bar.reset();
