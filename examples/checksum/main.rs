@@ -1,99 +1,116 @@
-//! Prints the BLAKE3 checksum of every regular file under the given paths, many files at once.
+//! Prints or checks BLAKE3 checksums of files and of all files below directories, many at once.
 //!
-//! `cargo run --release --example checksum -- [OPTIONS] [PATH...]`; `--help` lists the options. The
-//! lines are those of `b3sum`, so `b3sum --check` verifies them.
+//! `cargo run --release --example checksum -- [OPTIONS] [PATH...]`; `--help` lists the options,
+//! which are those of `b3sum`, and so are the lines.
 //!
 //! A single huge file keeps device and hash busy, too: the files layer reads ahead while a worker
 //! hashes the chunks that have come.
 
+mod check;
+mod check_line;
+mod hashing;
 mod options;
 mod paths;
 #[path = "../shared/mod.rs"]
 mod shared;
+mod standard_input;
+mod style;
 
 use std::error::Error;
-use std::io::Write;
+use std::io::{self, BufWriter, Read, Write};
 use std::process::ExitCode;
 
-use blake3::{Hash, Hasher};
+use blake3::{Hasher, KEY_LEN};
 use indicatif::HumanBytes;
-use reapool::{Chunk, FileErrorKind, FilesRun};
 
+use crate::check::check;
+use crate::hashing::{Done, Hashing, Mode};
 use crate::options::Options;
 use crate::paths::paths;
 use crate::shared::command_line;
-use crate::shared::count::{Count, sizes};
-use crate::shared::fallbacks::Fallbacks;
 use crate::shared::interrupt::Interrupt;
-use crate::shared::names::{checksum_line, reason};
 use crate::shared::output::{Output, has_arrived};
 use crate::shared::screen::Screen;
-use crate::shared::watch::{Stage, Watch};
+use crate::style::Style;
 
 const FAILURE: u8 = 1;
 
 fn run(options: Options) -> Result<u8, Box<dyn Error>> {
-    let Options { settings, order, paths: named } = options;
+    if options.raw && (options.paths.len() > 1 || options.paths[0].is_dir()) {
+        return Err("--raw takes only one file: nothing would be between two checksums".into());
+    }
     let interrupt = Interrupt::listen()?;
-    let screen = Screen::new("checksum", settings.quiet);
+    let screen = Screen::new("checksum", options.settings.quiet);
     let output = Output::new(&screen);
-    let dispatcher = settings.dispatcher()?;
-    let files = settings.files(&dispatcher).order(order).build()?;
-
-    let count = Count::start(&screen, sizes(paths(named.clone(), screen.for_a_count())))?;
-    let run = files.stream(
-        paths(named, screen.clone()),
-        |_| Hasher::new(),
-        |hasher: &mut Hasher, chunk: Chunk| {
-            hasher.update(&chunk);
-        },
-        |hasher, _| hasher.finalize(),
-    );
-    let stage = Stage::of(&run, "hashing").counted(count.as_ref().map(Count::totals));
-    let watch = Watch::over(stage, Vec::new(), &interrupt, &screen, Some(&output))?;
-    let mut fallbacks = Fallbacks::default();
-    let lines = print(run, &output, &interrupt, &mut fallbacks);
-    let progress = watch.progress().clone();
-    drop((watch, count));
+    let hashing = Hashing {
+        settings: &options.settings,
+        order: options.order,
+        mode: mode(&options)?,
+        seek: options.seek,
+        what: if options.check { "checking" } else { "hashing" },
+        interrupt: &interrupt,
+        screen: &screen,
+        output: &output,
+    };
+    let ran = match options.check {
+        true => check(&hashing, &options.paths, options.settings.quiet),
+        false => print(&hashing, &options),
+    };
     let written = output.finish();
-    dispatcher.shutdown()?;
-
-    fallbacks.report(&settings, &screen);
+    let done = ran?;
     has_arrived(written)?;
     if let Some(status) = interrupt.status() {
-        let bytes = HumanBytes(progress.snapshot().bytes);
-        screen.say(format_args!("interrupted: {lines} files were done, and {bytes} read"));
+        let (files, bytes) = (done.files, HumanBytes(done.bytes));
+        screen.say(format_args!("interrupted: {files} files were done, and {bytes} read"));
         return Ok(status);
     }
-    Ok(if screen.failures() > 0 { FAILURE } else { 0 })
+    let failures = screen.failures();
+    if options.check && failures > 0 {
+        let plural = if failures == 1 { "" } else { "s" };
+        screen.say(format_args!("WARNING: {failures} computed checksum{plural} did NOT match"));
+    }
+    Ok(if failures > 0 { FAILURE } else { 0 })
 }
 
-/// Prints a line for each result as it comes, and returns how many. Ends when there are no more
-/// results, when a line can't be written, or when the user interrupts.
-fn print(
-    run: FilesRun<Hash>,
-    mut output: &Output,
-    interrupt: &Interrupt,
-    fallbacks: &mut Fallbacks,
-) -> u64 {
-    let mut lines = 0;
-    for result in run {
-        if interrupt.has_come() {
-            break;
+/// Prints a line for each file as it comes.
+fn print(hashing: &Hashing<'_>, options: &Options) -> Result<Done, Box<dyn Error>> {
+    let (style, output) = (Style::new(options), hashing.output);
+    let files = paths(options.paths.clone(), hashing.screen.clone());
+    let counted = paths(options.paths.clone(), hashing.screen.for_a_count());
+    hashing.run(files, Some(counted), |path, hashed| match hashed {
+        Ok(checksum) => {
+            // Written at once, so that no bar comes between the parts of a line.
+            let mut line = BufWriter::new(output);
+            style.print(&mut line, path, checksum)?;
+            line.flush()
         }
-        match result {
-            Ok(file) => {
-                fallbacks.count(&file);
-                if output.write_all(checksum_line(&file.path, file.value).as_bytes()).is_err() {
-                    break;
-                }
-                lines += 1;
-            }
-            Err(error) if error.kind() == FileErrorKind::Stopped => {}
-            Err(error) => output.fail(&error.path, reason(&error)),
+        Err(reason) => {
+            output.fail(path, reason);
+            Ok(())
         }
+    })
+}
+
+fn mode(options: &Options) -> Result<Mode, Box<dyn Error>> {
+    if options.keyed {
+        return Ok(Mode::Keyed(Hasher::new_keyed(&key()?)));
     }
-    lines
+    Ok(Mode::Plain(match &options.derive_key {
+        Some(context) => Hasher::new_derive_key(context),
+        None => Hasher::new(),
+    }))
+}
+
+/// The key for the keyed mode.
+fn key() -> Result<[u8; KEY_LEN], Box<dyn Error>> {
+    let mut key = Vec::new();
+    // One more shows that there is too much.
+    io::stdin().take(KEY_LEN as u64 + 1).read_to_end(&mut key)?;
+    let is_short = key.len() < KEY_LEN;
+    key.try_into().map_err(|_| {
+        let what = if is_short { "fewer" } else { "more" };
+        format!("the standard input has {what} than the {KEY_LEN} bytes of a key").into()
+    })
 }
 
 fn main() -> ExitCode {

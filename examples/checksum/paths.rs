@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use walkdir::WalkDir;
 
 use crate::shared::screen::Screen;
+use crate::standard_input;
 
 type Paths = Box<dyn Iterator<Item = PathBuf> + Send>;
 
@@ -19,7 +20,9 @@ pub(crate) fn paths(
 ) -> impl Iterator<Item = PathBuf> + Send + 'static {
     named.into_iter().flat_map(move |path| -> Paths {
         match fs::metadata(&path) {
-            Ok(metadata) if metadata.is_dir() => Box::new(walk(path, screen.clone())),
+            Ok(metadata) if metadata.is_dir() && !standard_input::is_meant(&path) => {
+                Box::new(walk(path, screen.clone()))
+            }
             // If it doesn't exist, or is no file, opening it says so.
             _ => Box::new(iter::once(path)),
         }

@@ -74,10 +74,15 @@ impl Screen {
         self.suspend(|| complain(self.program, message));
     }
 
-    /// Says what is wrong with a file, and counts it.
-    pub(crate) fn fail(&self, path: &Path, reason: impl fmt::Display) {
+    /// Counts a failure that is said elsewhere.
+    pub(crate) fn count_failure(&self) {
         // Relaxed: the thread that reads it has joined the threads that fail.
         self.failures.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Says what is wrong with a file, and counts it.
+    pub(crate) fn fail(&self, path: &Path, reason: impl fmt::Display) {
+        self.count_failure();
         if !self.is_silent {
             self.note(path, reason);
         }

@@ -32,9 +32,9 @@ pub(crate) struct Settings {
     /// Requests to the system under way at a time, 1 to 4096
     #[arg(long, value_name = "N", value_parser = number(1..=4096), default_value = "128")]
     depth: usize,
-    /// Threads that process what was read, 1 to 1024 [default: one for each CPU]
-    #[arg(long, value_name = "N", value_parser = number(1..=1024))]
-    workers: Option<usize>,
+    /// Threads that process what was read, up to 1024; 0 for one for each CPU
+    #[arg(long, value_name = "N", value_parser = number(0..=1024), default_value = "0")]
+    workers: usize,
     /// How requests are performed
     #[arg(long, value_parser = backend(), default_value = "aio")]
     backend: Backend,
@@ -93,14 +93,14 @@ impl Settings {
 
     /// How many threads may make files of files. With `--workers`, there are no more than of these.
     pub(crate) fn converters(&self) -> usize {
-        self.workers.unwrap_or_else(|| num_cpus::get().max(16))
+        if self.workers > 0 { self.workers } else { num_cpus::get().max(16) }
     }
 
     pub(crate) fn dispatcher(&self) -> Result<Dispatcher, BuildError> {
         let builder = Dispatcher::builder().backend(self.backend).depth(self.depth);
         let mut builder = builder.converters(self.converters());
-        if let Some(workers) = self.workers {
-            builder = builder.workers(workers);
+        if self.workers > 0 {
+            builder = builder.workers(self.workers);
         }
         builder.build()
     }

@@ -96,7 +96,7 @@ fn checksums_of_a_tree_are_complete_and_in_order() {
     }
     let output = run("checksum", directory.path(), &["--order=completion", "tree"]);
     assert_eq!(sorted(stdout(&output)), sorted(&expected));
-    let in_tree = run("checksum", &directory.path().join("tree"), &[]);
+    let in_tree = run("checksum", &directory.path().join("tree"), &["."]);
     assert_eq!(stdout(&in_tree), self::expected(&directory.path().join("tree"), "."));
 }
 
@@ -215,7 +215,7 @@ fn the_page_cache_is_a_visible_fallback() {
 
 #[test]
 fn checksum_explains_itself() {
-    let mistakes: [&[&str]; 9] = [
+    let mistakes: [&[&str]; 11] = [
         &["--unknown"],
         &["-x"],
         &["--depth", "0"],
@@ -225,6 +225,8 @@ fn checksum_explains_itself() {
         &["--policy", "fast"],
         &["--order=random"],
         &["--quiet=yes"],
+        &["--check", "--tag"],
+        &["--check", "--order=input"],
     ];
     explains_itself("checksum", scratch().path(), &mistakes.map(|mistake| (mistake, 2)));
 }

@@ -59,7 +59,7 @@ fn help_fits_100_columns_and_ends_with_the_exit_status() {
 #[test]
 fn of_an_option_that_is_repeated_the_last_one_counts() {
     let directory = scratch();
-    let options = ["--quiet", "--workers=1", "--workers=0", "--workers=2", "-q"];
+    let options = ["--quiet", "--depth=1", "--depth=0", "--depth=2", "-q"];
     let output = run("checksum", directory.path(), &options[..3]);
     assert_eq!(output.status.code(), Some(2), "each is checked");
     let output = run("checksum", directory.path(), &[&options[..2], &options[3..]].concat());

@@ -6,6 +6,8 @@ mod backend;
 #[path = "../../examples/search/carry.rs"]
 mod carry;
 mod checksum;
+mod checksum_check;
+mod checksum_options;
 mod command_line;
 mod convert;
 mod convert_attributes;
