@@ -5,16 +5,16 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::{self, JoinHandle};
+use std::thread;
 
 use super::screen::Screen;
 use super::totals::Totals;
 
-/// Ends the thread when dropped.
+/// Stops the thread when dropped, and doesn't wait for it: it only looks at names and sizes, and
+/// may be in the middle of many that are not counted.
 pub(crate) struct Count {
     totals: Totals,
     is_over: Arc<AtomicBool>,
-    thread: Option<JoinHandle<()>>,
 }
 
 impl Count {
@@ -37,8 +37,8 @@ impl Count {
             }
             counted.complete();
         };
-        let thread = thread::Builder::new().name("count".to_owned()).spawn(count)?;
-        Ok(Some(Self { totals, is_over, thread: Some(thread) }))
+        thread::Builder::new().name("count".to_owned()).spawn(count)?;
+        Ok(Some(Self { totals, is_over }))
     }
 
     pub(crate) fn totals(&self) -> &Totals {
@@ -58,9 +58,5 @@ fn size(path: &Path) -> u64 {
 impl Drop for Count {
     fn drop(&mut self) {
         self.is_over.store(true, Ordering::Relaxed);
-        if let Some(thread) = self.thread.take() {
-            // It has no reason to panic; if it did, its message has been printed.
-            let _ = thread.join();
-        }
     }
 }

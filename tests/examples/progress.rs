@@ -144,11 +144,13 @@ fn every_program_draws_its_bar_in_one_line() {
     watched(|| {
         let directory = scratch();
         make_tree(directory.path());
+        fs::write(directory.path().join("list"), "0".repeat(64) + "  tree/huge\n").unwrap();
         // Each as often as it takes.
         fs::write(directory.path().join("lines"), "line\n".repeat(1 << 20)).unwrap();
         let lines = [vec!["-c", "x"], vec!["lines"; 20_000]].concat();
-        let programs: [(&str, &str, &[&str]); 5] = [
+        let programs: [(&str, &str, &[&str]); 6] = [
             ("checksum", "hashing", &["tree"]),
+            ("checksum", "checking", &["--check", "list"]),
             ("convert", "compressing", &["--format=zstd", "-1", "--force", "tree"]),
             ("copy_tree", "copying", &["--overwrite", "tree", "target"]),
             ("histogram", "counting", &["tree/huge"]),
