@@ -26,9 +26,7 @@ use crate::shared::settings::{Settings, order};
         reads under way. SIGTERM and SIGHUP do the same, with 143 and 129."
 )]
 pub(crate) struct Options {
-    /// Files, directories, or with --check files of checksums
-    ///
-    /// Without a PATH, and for -, the standard input is read.
+    /// Files, directories, or with --check files of checksums; - or none is the standard input
     #[arg(value_name = "PATH", default_value = "-", hide_default_value = true)]
     pub(crate) paths: Vec<PathBuf>,
     /// Read checksums from the files, and check them
