@@ -1,148 +1,87 @@
-//! The chart: for each device, the contenders' ratios to the raw loop as callbacks get longer.
+//! The chart of the reads: a panel for each of a few workloads, a bar for each contender that one
+//! would use instead.
 
-use std::error::Error;
-
-use plotters::chart::ChartBuilder;
-use plotters::coord::Shift;
-use plotters::drawing::{DrawingArea, IntoDrawingArea};
-use plotters::element::{Circle, PathElement, Text};
-use plotters::prelude::{IntoLogRange, SVGBackend};
-use plotters::series::LineSeries;
-use plotters::style::{RGBColor, ShapeStyle, WHITE};
-
-use crate::contender::Contender;
+use crate::drawing::{Chart, Panel, Unit, bars_of};
 use crate::kind::Kind;
-use crate::results::{Results, Section};
-use crate::task::{Device, Measured, Work};
+use crate::reads::{Section, Summary};
+use crate::task::{Device, Metric, P99, RATE, Work};
+use crate::workload::MANY_WORKERS;
 
-/// The width of the drawing, and the height of each device's panel.
-const WIDTH: u32 = 1000;
-const HEIGHT: u32 = 420;
-const LEGEND: u32 = 160;
+const THOUSANDS: Unit = Unit { words: "thousand reads a second", one: 1e3 };
+const MILLISECONDS: Unit = Unit { words: "99th percentile in ms", one: 1e3 };
 
-type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
+/// A panel's workload and figure.
+struct Plan {
+    title: &'static str,
+    device: Device,
+    work: Work,
+    metric: Metric,
+    unit: Unit,
+}
+
+const fn rate(title: &'static str, device: Device, work: Work) -> Plan {
+    Plan { title, device, work, metric: RATE, unit: THOUSANDS }
+}
+
+const PLANS: [Plan; 8] = [
+    rate("Null device, empty callbacks", Device::Null, Work::Compute(0)),
+    rate("Disk, empty callbacks", Device::Disk, Work::Compute(0)),
+    rate("Loop device over memory, empty callbacks", Device::Loop, Work::Compute(0)),
+    rate("Disk, callbacks of 20 us", Device::Disk, Work::Compute(20)),
+    rate("Loop device, callbacks of 20 us", Device::Loop, Work::Compute(20)),
+    rate("Disk, callbacks of 100 us", Device::Disk, Work::Compute(100)),
+    rate("Mix on the loop device, 16 workers", Device::Loop, Work::Mix),
+    Plan {
+        title: "The same mix: how long quick callbacks wait",
+        device: Device::Loop,
+        work: Work::Mix,
+        metric: P99,
+        unit: MILLISECONDS,
+    },
+];
 
 /// The drawing, or `None` if there is nothing to draw.
-pub(crate) fn draw(results: &Results) -> Result<Option<String>, Box<dyn Error>> {
-    let panels: Vec<_> = [Device::Null, Device::Loop, Device::Disk]
-        .into_iter()
-        .map(|device| (device, sections(results, device)))
-        .filter(|(_, sections)| sections.iter().any(|section| !lines(section).is_empty()))
-        .collect();
-    if panels.is_empty() {
-        return Ok(None);
-    }
-    let mut drawing = String::new();
-    let root = SVGBackend::with_string(&mut drawing, (WIDTH, HEIGHT * panels.len() as u32));
-    let root = root.into_drawing_area();
-    root.fill(&WHITE)?;
-    for ((device, sections), area) in panels.iter().zip(root.split_evenly((panels.len(), 1))) {
-        let (plot, beside) = area.split_horizontally(WIDTH - LEGEND);
-        panel(&plot, *device, sections)?;
-        legend(&beside, sections)?;
-    }
-    root.present()?;
-    drop(root);
-    Ok(Some(drawing))
-}
-
-/// The workloads of one depth, by their callbacks. The depth is 64, or the greatest that was run.
-fn sections(results: &Results, device: Device) -> Vec<&Section> {
-    let random = |section: &&Section| matches!(section.workload.kind, Kind::Random | Kind::Mix);
-    let sections: Vec<_> = results.of_device(device).filter(random).collect();
-    let depths = sections.iter().map(|section| section.workload.depth);
-    let depth = depths.min_by_key(|depth| depth.abs_diff(64));
-    let mut sections = sections;
-    sections.retain(|section| {
-        Some(section.workload.depth) == depth && section.workload.workers.is_none()
-    });
-    sections.sort_by_key(|section| match section.workload.work {
-        Work::Compute(cost) => cost,
-        Work::Mix => u64::MAX,
-    });
-    sections
-}
-
-/// The contenders that have figures, and the medians of their ratios to the raw loop.
-fn lines(section: &Section) -> Vec<(Contender, f64)> {
-    let ratio = |contender| section.ratio(contender, Contender::Raw, Measured::rate);
-    let all = Contender::READERS.into_iter();
-    all.filter_map(|contender| Some((contender, ratio(contender)?.median))).collect()
-}
-
-/// The crate's lines are thick and red; families have similar colours.
-fn style(contender: Contender) -> ShapeStyle {
-    let (red, green, blue) = match contender {
-        Contender::ReapoolChained => (200, 0, 0),
-        Contender::ReapoolOutside => (255, 90, 60),
-        Contender::ReapoolSingle => (255, 170, 150),
-        Contender::Raw => (0, 0, 0),
-        Contender::RawAgain => (170, 170, 170),
-        Contender::Sharded => (90, 90, 90),
-        Contender::Threads => (0, 70, 160),
-        Contender::ReadersPool => (70, 150, 240),
-        Contender::Rayon => (0, 160, 170),
-        Contender::Tokio => (120, 200, 210),
-        Contender::Uring => (0, 110, 40),
-        Contender::UringPool => (90, 190, 80),
-        Contender::Compio => (170, 190, 20),
-        Contender::IoEngine => (140, 40, 180),
-        Contender::Ping | Contender::Wake | Contender::Hop => (0, 0, 0),
+pub(crate) fn draw(summary: &Summary) -> Option<String> {
+    let depth = depth(summary)?;
+    let panel = |plan: &Plan| Some(panel(section(summary, plan, depth)?, plan));
+    let workers = summary.workers.unwrap_or_default();
+    let chart = Chart {
+        title: format!("4 KiB random reads, {depth} at a time, {workers} workers"),
+        notes: vec![
+            summary.origin(),
+            "chained: each callback submits the next read; outside: another thread submits".into(),
+            "mix: 99 of 100 callbacks are quick and compute 5 us, one sleeps 5 ms".into(),
+        ],
+        panels: PLANS.iter().filter_map(panel).collect(),
     };
-    let stroke_width = if contender.is_reapool() { 4 } else { 2 };
-    ShapeStyle { color: RGBColor(red, green, blue).into(), filled: true, stroke_width }
+    chart.draw()
 }
 
-fn panel(area: &Area<'_>, device: Device, sections: &[&Section]) -> Result<(), Box<dyn Error>> {
-    let depth = sections[0].workload.depth;
-    let title = format!("{}, random 4 KiB, depth {depth}: operations/s / raw", device.name());
-    let places = -0.2..sections.len() as f64 - 0.8;
-    let ratios = || sections.iter().flat_map(|section| lines(section)).map(|(_, ratio)| ratio);
-    let range = 0.9 * ratios().fold(0.5, f64::min)..1.1 * ratios().fold(2.0, f64::max);
-    let mut chart = ChartBuilder::on(area)
-        .caption(title, ("sans-serif", 18))
-        .margin(10)
-        .x_label_area_size(40)
-        .y_label_area_size(50)
-        .build_cartesian_2d(places, range.log_scale())?;
-    let work = |place: &f64| match sections.get(place.round() as usize) {
-        Some(section) if (place - place.round()).abs() < 0.01 => match section.workload.work {
-            Work::Compute(cost) => format!("{cost} us"),
-            Work::Mix => "mix".into(),
-        },
-        _ => String::new(),
-    };
-    chart
-        .configure_mesh()
-        .disable_x_mesh()
-        .x_labels(sections.len() + 1)
-        .x_label_formatter(&work)
-        .x_desc("work of a callback")
-        .draw()?;
-    // The crate's lines last, on top of the others.
-    let mut contenders = Contender::READERS;
-    contenders.sort_by_key(|contender| contender.is_reapool());
-    for contender in contenders {
-        let style = style(contender);
-        let point = |(place, section): (usize, &&Section)| {
-            let (_, ratio) = lines(section).into_iter().find(|(name, _)| *name == contender)?;
-            Some((place as f64, ratio))
-        };
-        let points: Vec<_> = sections.iter().enumerate().filter_map(point).collect();
-        chart.draw_series(points.iter().map(|&point| Circle::new(point, 3, style)))?;
-        chart.draw_series(LineSeries::new(points, style))?;
-    }
-    Ok(())
+/// The depth of the reads: 64, or the nearest to it that was run.
+fn depth(summary: &Summary) -> Option<usize> {
+    let random = summary.sections.iter().filter(|section| section.workload.kind == Kind::Random);
+    random.map(|section| section.workload.depth).min_by_key(|depth| depth.abs_diff(64))
 }
 
-fn legend(area: &Area<'_>, sections: &[&Section]) -> Result<(), Box<dyn Error>> {
-    let drawn = |contender: &Contender| {
-        sections.iter().any(|section| lines(section).iter().any(|(name, _)| name == contender))
+/// The section that a panel is about, if it was run.
+fn section<'a>(summary: &'a Summary, plan: &Plan, depth: usize) -> Option<&'a Section> {
+    let (kind, workers) = match plan.work {
+        Work::Mix => (Kind::Mix, Some(MANY_WORKERS)),
+        Work::Compute(_) => (Kind::Random, None),
     };
-    for (row, contender) in Contender::READERS.into_iter().filter(drawn).enumerate() {
-        let y = 50 + 20 * row as i32;
-        area.draw(&PathElement::new([(0, y), (25, y)], style(contender)))?;
-        area.draw(&Text::new(contender.name(), (32, y - 6), ("sans-serif", 14)))?;
-    }
-    Ok(())
+    summary.of_device(plan.device).find(|Section { workload, .. }| {
+        (workload.kind, workload.work, workload.depth, workload.workers)
+            == (kind, plan.work, depth, workers)
+    })
+}
+
+/// The sections that have a panel.
+pub(crate) fn drawn(summary: &Summary) -> Vec<&Section> {
+    let Some(depth) = depth(summary) else { return Vec::new() };
+    let rates = PLANS.iter().filter(|plan| plan.metric.name == RATE.name);
+    rates.filter_map(|plan| section(summary, plan, depth)).collect()
+}
+
+fn panel(section: &Section, plan: &Plan) -> Panel {
+    bars_of(section, plan.title.into(), plan.metric, plan.unit)
 }

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::named::{Named, Whose};
+
 /// A contender that carries the load.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -34,8 +36,21 @@ use Contender::{
 };
 
 impl Contender {
-    /// The contenders that read.
-    pub(crate) const READERS: [Self; 14] = [
+    /// The contenders that read: all but the latency pair.
+    pub(crate) fn readers() -> impl Iterator<Item = Self> {
+        Self::ALL.iter().copied().filter(|contender| !Self::PAIR.contains(contender))
+    }
+
+    /// The latency pair, and a third contender for the kernel's share of its time.
+    pub(crate) const PAIR: [Self; 3] = [Ping, Wake, Hop];
+
+    pub(crate) const fn is_reapool(self) -> bool {
+        matches!(self, ReapoolChained | ReapoolOutside | ReapoolSingle)
+    }
+}
+
+impl Named for Contender {
+    const ALL: &'static [Self] = &[
         Raw,
         Sharded,
         ReapoolChained,
@@ -50,13 +65,12 @@ impl Contender {
         UringPool,
         IoEngine,
         Compio,
+        Ping,
+        Wake,
+        Hop,
     ];
 
-    /// The latency pair, and a third contender for the kernel's share of its time.
-    pub(crate) const PAIR: [Self; 3] = [Ping, Wake, Hop];
-
-    /// The name on the command line and in the tables.
-    pub(crate) const fn name(self) -> &'static str {
+    fn name(self) -> &'static str {
         match self {
             Raw => "raw",
             RawAgain => "raw-again",
@@ -78,11 +92,22 @@ impl Contender {
         }
     }
 
-    pub(crate) fn named(name: &str) -> Option<Self> {
-        Self::READERS.into_iter().chain(Self::PAIR).find(|contender| contender.name() == name)
+    fn label(self) -> Option<&'static str> {
+        match self {
+            Raw => Some("AIO loop, one thread"),
+            Sharded => Some("AIO loop per worker"),
+            ReapoolChained => Some("reapool, chained"),
+            ReapoolOutside => Some("reapool, outside"),
+            Threads => Some("threads with pread"),
+            Tokio => Some("tokio, spawn_blocking"),
+            Uring => Some("io_uring, one thread"),
+            IoEngine => Some("io-engine"),
+            Compio => Some("compio"),
+            _ => None,
+        }
     }
 
-    pub(crate) const fn is_reapool(self) -> bool {
-        matches!(self, ReapoolChained | ReapoolOutside | ReapoolSingle)
+    fn whose(self) -> Whose {
+        if self.is_reapool() { Whose::Reapool } else { Whose::Other }
     }
 }

@@ -1,9 +1,9 @@
 //! The kinds of workloads, and their names.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// A kind of workload.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Kind {
     /// Random 4 KiB reads, all callbacks alike.
@@ -33,5 +33,10 @@ impl Kind {
             Self::Files => "files",
             Self::Conversions => "conversions",
         }
+    }
+
+    /// Whether this is one of the workloads that are compared as reads.
+    pub(crate) const fn reads(self) -> bool {
+        matches!(self, Self::Random | Self::Mix | Self::Stream | Self::Latency)
     }
 }

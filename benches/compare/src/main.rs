@@ -7,33 +7,43 @@
 //! options ─▶ rounds ─▶ run ─▶ a child for each turn: contender carries load, tally and usage count
 //!               │        ◀── one line of JSON
 //!               ▼
-//!            results ─▶ bars (ratios), report (Markdown), chart (SVG), JSON
+//!            results (all rounds) ─▶ summary ─▶ report (Markdown), chart (SVG), JSON
 //! ```
 
 mod aio;
 mod answer;
-mod bars;
 mod chart;
 mod child;
 mod contender;
 mod contenders;
 mod conversions;
+mod drawing;
 mod file_runs;
 mod files;
 mod fixture;
+mod help;
+mod json;
 mod kind;
 mod load;
 mod machine;
+mod markdown;
 mod memory;
+mod metric;
+mod named;
 mod options;
 mod output;
 mod progress;
+mod ratio;
+mod ratios;
+mod reads;
 mod report;
 mod results;
 mod rounds;
 mod run;
+mod spread;
 mod stderr;
 mod stop;
+mod summary;
 mod tally;
 mod task;
 mod usage;
@@ -42,11 +52,16 @@ mod workload;
 use std::env;
 use std::fs;
 use std::io::{self, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
+use crate::conversions::{Conversions, Reader};
+use crate::files::Files;
+use crate::help::HELP;
 use crate::kind::Kind;
 use crate::machine::Machine;
-use crate::options::{HELP, Options};
+use crate::options::Options;
+use crate::reads::Reads;
 use crate::results::Results;
 use crate::rounds::Rounds;
 use crate::stderr::complain;
@@ -55,7 +70,7 @@ use crate::stop::Stop;
 /// The status of a program that Ctrl-C ended: 128 and the signal's number.
 const INTERRUPTED: u8 = 130;
 
-/// The results that are to be written.
+/// All rounds of the comparisons that were run.
 struct Compared {
     reads: Option<Results>,
     files: Option<files::Results>,
@@ -64,21 +79,63 @@ struct Compared {
 
 /// `None` if it was stopped.
 fn everything(options: &Options, stop: &Stop, machine: &Machine) -> Option<Compared> {
-    let (mut reads, mut files, mut conversions) = (None, None, None);
-    if options.kinds.iter().any(|kind| !matches!(kind, Kind::Files | Kind::Conversions)) {
-        reads = Some(Rounds::new(options, stop).run(machine.clone())?);
+    let mut compared = Compared { reads: None, files: None, conversions: None };
+    let part = |takes_part: fn(&Kind) -> bool| {
+        let kinds: Vec<_> = options.kinds.iter().copied().filter(takes_part).collect();
+        (!kinds.is_empty()).then(|| Options { kinds, ..options.clone() })
+    };
+    if let Some(options) = part(|kind| kind.reads()) {
+        compared.reads = Some(Rounds::new(&options, stop).run(machine.clone())?);
     }
     if options.kinds.contains(&Kind::Files) {
-        files = Some(files::compare(options, stop, machine.clone())?);
+        compared.files = Some(files::compare(options, stop, machine.clone())?);
     }
     if options.kinds.contains(&Kind::Conversions) {
-        conversions = Some(conversions::compare(options, stop, machine.clone())?);
+        compared.conversions = Some(conversions::compare(options, stop, machine.clone())?);
     }
-    Some(Compared { reads, files, conversions })
+    Some(compared)
+}
+
+/// Writes all results, prints the reports, and returns the failures.
+fn write(compared: Compared, options: &Options) -> io::Result<Vec<String>> {
+    let Compared { reads, files, conversions } = compared;
+    let (mut reports, mut failures) = (Vec::new(), Vec::new());
+    if let Some(results) = &reads {
+        reports.push(output::write::<Reads>(results, options)?);
+        failures.extend(results.failures());
+    }
+    if let Some(results) = &files {
+        reports.push(output::write::<Files>(results, options)?);
+        failures.extend(results.failures());
+    }
+    if let Some(results) = conversions {
+        failures.extend(results.failures());
+        reports.push(conversions::write(results, options)?);
+    }
+    io::stdout().write_all(reports.concat().as_bytes())?;
+    Ok(failures)
+}
+
+/// Makes reports and charts anew from the results that there are, and prints the reports.
+fn redraw(out: &Path) -> io::Result<()> {
+    let reports = [
+        output::redraw::<Reads>(out)?,
+        output::redraw::<Files>(out)?,
+        output::redraw::<Conversions>(out)?,
+        output::redraw::<Reader>(out)?,
+    ];
+    let reports: Vec<_> = reports.into_iter().flatten().collect();
+    if reports.is_empty() {
+        return Err(io::Error::other(format!("{} has no results", out.display())));
+    }
+    io::stdout().write_all(reports.concat().as_bytes())
 }
 
 /// Runs the workloads that the options name, and returns the failures. `None` if it was stopped.
 fn compare(mut options: Options, arguments: &[String]) -> io::Result<Option<Vec<String>>> {
+    if options.redraw {
+        return redraw(&options.out).map(|()| Some(Vec::new()));
+    }
     let stop = Stop::on_signals()?;
     if options.memory {
         return files::footprint::check(&options, &stop);
@@ -88,19 +145,7 @@ fn compare(mut options: Options, arguments: &[String]) -> io::Result<Option<Vec<
         return Ok(None);
     };
     fs::create_dir_all(&options.out)?;
-    let mut failures = Vec::new();
-    if let Some(results) = &compared.reads {
-        output::write(results, &options.out)?;
-        failures.extend(results.failures());
-    }
-    if let Some(results) = &compared.files {
-        files::write(results, &options.out)?;
-        failures.extend(results.failures());
-    }
-    if let Some(results) = &compared.conversions {
-        conversions::write(results, &options.out)?;
-        failures.extend(results.failures());
-    }
+    let failures = write(compared, &options)?;
     complain(format_args!("written to {}", options.out.display()));
     Ok(Some(failures))
 }

@@ -6,56 +6,10 @@ use std::str::FromStr;
 use crate::contender::Contender;
 use crate::conversions::contender::Contender as Converter;
 use crate::conversions::workload::Workload as Conversion;
-use crate::file_runs::named::Named;
 use crate::files::contender::Contender as Digester;
 use crate::kind::Kind;
+use crate::named::Named;
 use crate::task::{Device, Memory};
-
-pub(crate) const HELP: &str = "\
-Usage: reapool-compare [OPTIONS]
-
-Compares reapool with other ways of reading and running a callback for each read. Contenders run in
-turns, each in a process of its own, several rounds. Prints Markdown, and writes compare.md,
-compare.json and a chart (SVG); the same three of the files workload as files, and of the conversions
-as conversions.
-
-Options:
-      --quick            A smoke test: one round of few operations, depths 16 and 64, callbacks of
-                         0 and 20 us
-      --devices LIST     Of null, loop, disk [default: all]. The loop device needs root
-      --workloads LIST   Of random, mix, stream, latency, files, conversions [default: all]
-      --depths LIST      Requests at a time [default: 1,16,64,128]
-      --callbacks LIST   Microseconds that callbacks compute [default: 0,5,20,50,200, and at depth
-                         64 also 100]
-      --contenders LIST  Of raw, raw-again, sharded, reapool-chained, reapool-outside,
-                         reapool-single, threads, readers-pool, rayon, tokio, uring, uring-pool,
-                         io-engine, compio, ping, wake, hop [default: all]
-      --digesters LIST   The files workload's contenders, of reapool-direct, reapool-buffered,
-                         reapool-automatic, threads-1, rayon-2, rayon-16, rayon-16-again, rayon-64,
-                         rayon-pieces-2, rayon-pieces-16, rayon-pieces-64, b3sum, b3sum-16, tokio,
-                         compio, io-engine, readers-and-pool [default: all]
-      --conversions LIST Of copy, compress, sync, large, reader [default: all]
-      --converters LIST  The conversions' contenders, of reapool, aio, rayon-2, rayon-16,
-                         rayon-16-again, rayon-64, rayon-copy-16, tokio, cp, rsync, and of the
-                         reader file-reader, files-stream, buf-reader-1m, buf-reader-8k
-                         [default: all]
-      --large-mib N      The size of each of four files of the conversions [default: 1024]
-      --reader-mib N     The size of the file that the conversions' reader reads [default: 8192]
-      --rounds N         [default: 5]
-      --scale F          Multiplies the numbers of operations, of mixed files, and the size of the
-                         files workload's large files [default: 1]
-      --workers N        Threads for callbacks, where the depth doesn't say how many [default: 2]
-      --buffers KIND     plain, pool or both: the memory that reapool streams into. The pool has
-                         huge pages [default: both]
-      --out DIR          [default: benches/results of the repository]
-      --disk-dir DIR     Where files on disk are made [default: beside the program]
-      --memory           Nothing of this, but what memory the files layer needs for 200,000 small
-                         files, and for one of 8 GiB
-  -h, --help             Print this
-
-Exit status: 0 if all went well, 1 if a contender failed or read something else than the others, 2
-for a mistake in the command line, 130 after Ctrl-C.
-";
 
 /// The workloads and contenders to compare, and how to compare them.
 #[derive(Clone, Debug)]
@@ -79,6 +33,10 @@ pub(crate) struct Options {
     pub(crate) disk_dir: Option<PathBuf>,
     /// Whether to check memory instead of comparing.
     pub(crate) memory: bool,
+    /// Whether to write every round, too.
+    pub(crate) every_round: bool,
+    /// Whether to make reports and charts anew instead of comparing.
+    pub(crate) redraw: bool,
     /// Turns of the computing loop in a microsecond. This is measured, not an option.
     pub(crate) turns: f64,
 }
@@ -90,7 +48,7 @@ impl Options {
             kinds: Kind::ALL.to_vec(),
             depths: if quick { vec![16, 64] } else { vec![1, 16, 64, 128] },
             callbacks: quick.then(|| vec![0, 20]),
-            contenders: Contender::READERS.into_iter().chain(Contender::PAIR).collect(),
+            contenders: Contender::ALL.to_vec(),
             digesters: Digester::ALL.to_vec(),
             conversions: Conversion::ALL.to_vec(),
             converters: Converter::ALL.to_vec(),
@@ -103,6 +61,8 @@ impl Options {
             out: concat!(env!("CARGO_MANIFEST_DIR"), "/../results").into(),
             disk_dir: None,
             memory: false,
+            every_round: false,
+            redraw: false,
             turns: 0.0,
         }
     }
@@ -148,6 +108,8 @@ pub(crate) fn parse(arguments: &[String]) -> Result<Option<Options>, lexopt::Err
             }
             Long("large-mib") => options.large_mib = parser.value()?.parse_with(one(mib))?,
             Long("reader-mib") => options.reader_mib = parser.value()?.parse_with(one(mib))?,
+            Long("every-round") => options.every_round = true,
+            Long("redraw") => options.redraw = true,
             Long("memory") => options.memory = true,
             Long("rounds") => options.rounds = parser.value()?.parse_with(one(within(1, 1000)))?,
             Long("scale") => options.scale = parser.value()?.parse_with(one(scale))?,
@@ -210,8 +172,7 @@ fn memories(name: &str) -> Option<Vec<Memory>> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Converter, Digester, HELP, Named, Options, parse};
-    use crate::contender::Contender;
+    use super::{Options, parse};
 
     fn parsed(line: &str) -> Result<Options, String> {
         let arguments: Vec<_> = line.split_whitespace().map(str::to_owned).collect();
@@ -231,22 +192,6 @@ mod tests {
         for line in ["--depths 0", "--depths", "--devices tape", "--rounds 1,2", "--scale nan", "x"]
         {
             assert!(parsed(line).is_err(), "{line}");
-        }
-    }
-
-    #[test]
-    fn the_help_names_all_contenders() {
-        for contender in Contender::READERS.into_iter().chain(Contender::PAIR) {
-            assert!(HELP.contains(contender.name()), "{}", contender.name());
-            assert_eq!(Contender::named(contender.name()), Some(contender));
-        }
-        for &digester in Digester::ALL {
-            assert!(HELP.contains(digester.name()), "{}", digester.name());
-            assert_eq!(Digester::named(digester.name()), Some(digester));
-        }
-        for &converter in Converter::ALL {
-            assert!(HELP.contains(converter.name()), "{}", converter.name());
-            assert_eq!(Converter::named(converter.name()), Some(converter));
         }
     }
 }

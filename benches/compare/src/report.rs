@@ -2,149 +2,130 @@
 
 use std::fmt::Write;
 
-use crate::bars::Bar;
+use crate::chart;
 use crate::contender::Contender;
 use crate::kind::Kind;
-use crate::machine::Machine;
-use crate::results::{Results, Section, Series, Settings, Spread};
+use crate::markdown::{self, short, spread, spread_of_thousands, thousands};
+use crate::named::Named;
+use crate::reads::{Section, Summary};
 use crate::stop::Trouble;
-use crate::task::{Device, Measured};
+use crate::summary::Row;
+use crate::task::{CPU, Device, P50, P99, RATE};
 
-const DEVICES: [(Device, &str); 4] = [
+const DEVICES: [(Device, &str); 3] = [
     (Device::Null, "Null device"),
     (Device::Loop, "Loop device over memory, `O_DIRECT`"),
     (Device::Disk, "File on disk, `O_DIRECT`"),
-    (Device::None, "Latency pair"),
 ];
 
-/// The part that is printed: the machine, a table for each device, and the ratios.
-pub(crate) fn overview(results: &Results, bars: &[Bar]) -> String {
+/// The medians of all workloads, the spread of those that the chart has, and the ratios.
+pub(crate) fn full(summary: &Summary, title: &str) -> String {
     let mut text = String::new();
-    machine(&mut text, results);
+    markdown::heading(&mut text, title, summary);
     for (device, title) in DEVICES {
-        if results.of_device(device).next().is_some() {
-            let _ = writeln!(text, "\n## {title}\n");
-            match device {
-                Device::None => results.of_device(device).for_each(|pair| details(&mut text, pair)),
-                _ => rates(&mut text, &results.of_device(device).collect::<Vec<_>>()),
-            }
+        let sections: Vec<_> = summary.of_device(device).collect();
+        if !sections.is_empty() {
+            let _ = writeln!(text, "\n## {title}: random reads of 4 KiB, or as a row says");
+            medians(&mut text, &sections);
         }
     }
-    for (device, trouble) in &results.absent {
-        let _ = writeln!(text, "\n## {}\n\n{}", device.name(), trouble);
+    for pair in summary.of_device(Device::None) {
+        let _ = writeln!(text, "\n## Latency pair\n");
+        details(&mut text, pair, &|_| true);
     }
-    troubles(&mut text, results);
-    ratios(&mut text, bars);
+    for section in chart::drawn(summary) {
+        let device = section.workload.device.name();
+        let _ = writeln!(text, "\n## As drawn: {device}, {}\n", section.workload);
+        details(&mut text, section, &|contender| contender.label().is_some());
+    }
+    for (device, trouble) in &summary.absent {
+        let _ = writeln!(text, "\n## {device}\n\n{trouble}");
+    }
+    troubles(&mut text, summary);
+    markdown::ratios(&mut text, &summary.ratios);
     text
 }
 
-/// The whole report: the overview, and every figure of every workload.
-pub(crate) fn full(results: &Results, bars: &[Bar]) -> String {
-    let mut text = overview(results, bars);
-    for (device, title) in DEVICES {
-        for section in results.of_device(device).filter(|_| device != Device::None) {
-            let _ = writeln!(text, "\n## {title}: {}\n", section.workload);
-            details(&mut text, section);
-        }
-    }
-    text
+/// Tables of medians, one workload a row, one contender a column.
+fn medians(text: &mut String, sections: &[&Section]) {
+    let rate = |row: &Row<Contender>| Some(thousands(row.figure(RATE)?.median));
+    let cpu = |row: &Row<Contender>| Some(short(row.figure(CPU)?.median));
+    let times = |row: &Row<Contender>| {
+        let p99 = time(row.figure(P99)?.median);
+        let p50 = row.figure(P50).map(|p50| time(p50.median));
+        Some(p50.map_or_else(|| p99.clone(), |p50| format!("{p50}; {p99}")))
+    };
+    let _ = writeln!(text, "\nMedian operations/s:\n");
+    table(text, sections, rate);
+    let _ = writeln!(text, "\nMedian CPU us/operation, user and system:\n");
+    table(text, sections, cpu);
+    let _ = writeln!(
+        text,
+        "\nMedian p99 us from handing over to callback; in the mix p50 and p99 of quick callbacks:\n"
+    );
+    table(text, sections, times);
 }
 
-fn machine(text: &mut String, results: &Results) {
-    let machine = &results.machine;
-    heading(text, "Comparison", machine);
-    let Settings { rounds, workers, scale, .. } = results.settings;
-    let _ = writeln!(text, "- {rounds} rounds, {workers} workers, scale {scale}");
-    let _ = writeln!(text, "- options: `{}`", machine.arguments.join(" "));
+/// Times are long, and nobody needs their fractions.
+fn time(value: f64) -> String {
+    if value < 10.0 { format!("{value:.1}") } else { format!("{value:.0}") }
 }
 
-/// A title, and the machine that the figures are from.
-pub(crate) fn heading(text: &mut String, title: &str, machine: &Machine) {
-    let _ = writeln!(text, "# {title}\n");
-    let _ = writeln!(text, "- {}, {} cores, Linux {}", machine.cpu, machine.cores, machine.kernel);
-    let _ = writeln!(text, "- {}, reapool {}, {}", machine.rustc, machine.revision, machine.date);
-}
-
-/// The operations a second of all contenders, one workload a row.
-fn rates(text: &mut String, sections: &[&Section]) {
+fn table(
+    text: &mut String,
+    sections: &[&Section],
+    cell: impl Fn(&Row<Contender>) -> Option<String>,
+) {
     let takes_part =
-        |contender: &Contender| sections.iter().any(|section| section.series(*contender).is_some());
-    let contenders: Vec<_> = Contender::READERS.into_iter().filter(takes_part).collect();
+        |contender: &Contender| sections.iter().any(|section| section.row(*contender).is_some());
+    let contenders: Vec<_> = Contender::readers().filter(takes_part).collect();
     let names: Vec<_> = contenders.iter().map(|contender| contender.name()).collect();
-    let _ = writeln!(text, "Median operations/s:\n\n| workload | {} |", names.join(" | "));
+    let _ = writeln!(text, "| workload | {} |", names.join(" | "));
     let _ = writeln!(text, "|---|{}", "---:|".repeat(contenders.len()));
     for section in sections {
-        let cells: Vec<_> = contenders.iter().map(|contender| rate(section, *contender)).collect();
-        let _ = writeln!(text, "| {} | {} |", section.workload, cells.join(" | "));
+        let cell = |contender: &Contender| match section.row(*contender) {
+            Some(Row { trouble: Some(Trouble::Failed(_)), .. }) => "**failed**".into(),
+            Some(row) => cell(row).unwrap_or_else(|| "n/a".into()),
+            None => String::new(),
+        };
+        let cells: Vec<_> = contenders.iter().map(cell).collect();
+        let workload = section.workload.to_string();
+        // Nearly all of them are such reads, as the heading says.
+        let workload = workload.strip_prefix("random 4 KiB, ").unwrap_or(&workload);
+        let _ = writeln!(text, "| {workload} | {} |", cells.join(" | "));
     }
 }
 
-fn rate(section: &Section, contender: Contender) -> String {
-    match section.series(contender) {
-        Some(Series { medians: Some(medians), trouble: None, .. }) => {
-            thousands(medians.operations_per_second.median)
-        }
-        Some(Series { trouble: Some(Trouble::Failed(_)), .. }) => "**failed**".into(),
-        Some(_) => "n/a".into(),
-        None => String::new(),
+/// All figures of a workload, one contender a row, of those that are shown.
+fn details(text: &mut String, section: &Section, shown: &dyn Fn(Contender) -> bool) {
+    let figures = match section.workload.kind {
+        Kind::Mix | Kind::Latency => &[RATE, CPU, P50, P99][..],
+        _ => &[RATE, CPU, P99],
+    };
+    let names: Vec<_> = figures.iter().map(|metric| metric.name).collect();
+    let _ = writeln!(text, "Medians, with lowest-highest round.\n");
+    let _ = writeln!(text, "| contender | {} |", names.join(" | "));
+    let _ = writeln!(text, "|---|{}", "---:|".repeat(figures.len()));
+    for row in section.contenders.iter().filter(|row| shown(row.contender)) {
+        let cells: Option<Vec<_>> = figures.iter().map(|metric| row.figure(*metric)).collect();
+        let line = match cells.as_deref() {
+            None => row.without_figures(),
+            Some([rate, others @ ..]) => {
+                let others: Vec<_> = others.iter().map(spread).collect();
+                let (name, rate) = (row.contender.name(), spread_of_thousands(rate));
+                format!("| {name} | {rate} | {} |", others.join(" | "))
+            }
+            Some([]) => continue,
+        };
+        let _ = writeln!(text, "{line}");
     }
-}
-
-/// All figures of a workload, one contender a row.
-fn details(text: &mut String, section: &Section) {
-    let whose = match section.workload.kind {
-        Kind::Mix => ", times of quick callbacks",
-        _ => "",
-    };
-    let _ = writeln!(
-        text,
-        "{} operations a run; medians, with lowest-highest round{whose}.\n",
-        section.operations
-    );
-    let _ = writeln!(
-        text,
-        "| contender | operations/s | / raw | CPU us/op | user | system | switches/op | p50 us | \
-         p99 us | p99.9 us |\n|---|{}",
-        "---:|".repeat(9)
-    );
-    for series in &section.series {
-        let _ = writeln!(text, "{}", row(section, series));
-    }
-}
-
-fn row(section: &Section, series: &Series) -> String {
-    let name = series.contender.name();
-    let (Some(medians), None) = (&series.medians, &series.trouble) else {
-        let why = series.trouble.as_ref().map_or_else(|| "no rounds".into(), ToString::to_string);
-        return format!("| {name} | {why} |");
-    };
-    let each = |used: fn(&Measured) -> f64| {
-        let share = series.of(|round| used(round) / round.operations as f64);
-        share.map_or_else(String::new, |share| format!("{:.2}", share.median))
-    };
-    let to_raw = section.ratio(series.contender, Contender::Raw, Measured::rate);
-    let rate = medians.operations_per_second;
-    format!(
-        "| {name} | {} ({}-{}) | {} | {} | {} | {} | {} | {} | {} | {} |",
-        thousands(rate.median),
-        thousands(rate.min),
-        thousands(rate.max),
-        to_raw.map_or_else(String::new, |ratio| format!("{:.2}", ratio.median)),
-        spread(&medians.cpu_us),
-        each(|round| round.user_us),
-        each(|round| round.system_us),
-        spread(&medians.switches),
-        spread(&medians.p50_us),
-        spread(&medians.p99_us),
-        spread(&medians.p999_us),
-    )
 }
 
 /// Lists the contenders without figures, and the reasons.
-fn troubles(text: &mut String, results: &Results) {
+fn troubles(text: &mut String, summary: &Summary) {
     let mut lines: Vec<(String, Vec<String>)> = Vec::new();
-    for Section { workload, series, .. } in &results.sections {
-        for Series { contender, trouble, .. } in series {
+    for Section { workload, contenders, .. } in &summary.sections {
+        for Row { contender, trouble, .. } in contenders {
             let Some(trouble) = trouble else { continue };
             let line = format!("{}: {}", contender.name(), trouble);
             let place = format!("{}, {workload}", workload.device.name());
@@ -159,39 +140,5 @@ fn troubles(text: &mut String, results: &Results) {
     }
     for (line, places) in lines {
         let _ = writeln!(text, "- {line} ({})", places.join("; "));
-    }
-}
-
-fn ratios(text: &mut String, bars: &[Bar]) {
-    if bars.is_empty() {
-        return;
-    }
-    let _ = writeln!(text, "\n## Ratios\n\n| what | of | median | lowest | highest |");
-    let _ = writeln!(text, "|---|---|---:|---:|---:|");
-    for Bar { what, metric, spread } in bars {
-        let Spread { median, min, max } = spread;
-        let _ = writeln!(text, "| {what} | {metric} | {median:.2} | {min:.2} | {max:.2} |");
-    }
-}
-
-pub(crate) fn spread(Spread { median, min, max }: &Spread) -> String {
-    format!("{} ({}-{})", short(*median), short(*min), short(*max))
-}
-
-/// Rounds to about three digits.
-pub(crate) fn short(value: f64) -> String {
-    match value {
-        100.0.. => format!("{value:.0}"),
-        10.0.. => format!("{value:.1}"),
-        _ => format!("{value:.2}"),
-    }
-}
-
-/// 1234567 as 1.23 M, 12345 as 12.3 k, 12.345 as 12.3.
-pub(crate) fn thousands(value: f64) -> String {
-    match value {
-        1e6.. => format!("{:.2} M", value / 1e6),
-        1e4.. => format!("{:.1} k", value / 1e3),
-        _ => short(value),
     }
 }

@@ -7,6 +7,7 @@ use crate::fixture::Fixture;
 use crate::kind::Kind;
 use crate::load::Load;
 use crate::machine::Machine;
+use crate::named::Named;
 use crate::options::Options;
 use crate::progress::Progress;
 use crate::results::{Results, Section, Series, Settings};
@@ -86,7 +87,6 @@ impl<'a> Rounds<'a> {
                 self.progress.advance(1);
             }
         }
-        section.series.iter_mut().for_each(Series::sum_up);
         Some(section)
     }
 

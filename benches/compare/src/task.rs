@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::contender::Contender;
+use crate::metric::{self, Best, Round};
 
 /// The device that is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,13 +51,21 @@ pub(crate) enum Work {
 }
 
 /// The memory that the reads go into.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Memory {
     /// Each buffer is an allocation of its own, on pages of 4 KiB.
+    #[default]
     Plain,
     /// One pool of huge pages.
     Pool,
+}
+
+impl Memory {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+    pub(crate) fn is_plain(&self) -> bool {
+        *self == Self::Plain
+    }
 }
 
 /// The file or device that is read.
@@ -113,16 +122,30 @@ pub(crate) struct Measured {
     pub(crate) latency: Latency,
 }
 
-impl Measured {
-    pub(crate) fn rate(&self) -> f64 {
-        self.operations as f64 / self.seconds
-    }
+pub(crate) type Metric = metric::Metric<Measured>;
 
-    pub(crate) fn cpu(&self) -> f64 {
-        (self.user_us + self.system_us) / self.operations as f64
-    }
+pub(crate) const RATE: Metric = Metric {
+    name: "operations/s",
+    of: |round| round.operations as f64 / round.seconds,
+    best: Best::Highest,
+};
+pub(crate) const CPU: Metric = Metric {
+    name: "CPU us/operation",
+    of: |round| (round.user_us + round.system_us) / round.operations as f64,
+    best: Best::Lowest,
+};
+pub(crate) const P50: Metric =
+    Metric { name: "p50 us", of: |round| round.latency.p50, best: Best::Lowest };
+pub(crate) const P99: Metric =
+    Metric { name: "p99 us", of: |round| round.latency.p99, best: Best::Lowest };
+pub(crate) const SWITCHES: Metric = Metric {
+    name: "context switches/operation",
+    of: |round| {
+        (round.voluntary_switches + round.involuntary_switches) as f64 / round.operations as f64
+    },
+    best: Best::Lowest,
+};
 
-    pub(crate) fn switches(&self) -> f64 {
-        (self.voluntary_switches + self.involuntary_switches) as f64 / self.operations as f64
-    }
+impl Round for Measured {
+    const KEPT: &'static [Metric] = &[RATE, CPU, P99, P50];
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::contender::Contender;
 use crate::kind::Kind;
@@ -13,37 +13,37 @@ use crate::task::{Device, Memory, Pattern, Place, Task, Work};
 /// The time that the measured part of a run should take, in microseconds.
 const RUN: f64 = 250_000.0;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Workload {
     pub(crate) kind: Kind,
     pub(crate) device: Device,
     pub(crate) depth: usize,
     pub(crate) work: Work,
+    #[serde(default, skip_serializing_if = "Memory::is_plain")]
     pub(crate) memory: Memory,
     /// The threads for callbacks. `None` stands for as many as the options say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) workers: Option<usize>,
 }
 
 /// With this many workers, some are awake while others sleep in slow callbacks of the mix.
-const MANY_WORKERS: usize = 16;
+pub(crate) const MANY_WORKERS: usize = 16;
 
 impl fmt::Display for Workload {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { kind, depth, .. } = self;
         match (kind, self.work, self.memory) {
-            (Kind::Random, Work::Compute(cost), _) => {
-                write!(f, "random 4 KiB, depth {depth}, {cost} us callbacks")
-            }
             (Kind::Stream, _, Memory::Pool) => {
                 write!(f, "sequential 1 MiB, depth {depth}, huge-page pool")
             }
             (Kind::Stream, ..) => write!(f, "sequential 1 MiB, depth {depth}"),
             (Kind::Latency, ..) => f.write_str("two hops between threads"),
-            _ => {
-                write!(f, "random 4 KiB, depth {depth}, mixed callbacks")?;
-                self.workers.map_or(Ok(()), |workers| write!(f, ", {workers} workers"))
+            (_, Work::Compute(cost), _) => {
+                write!(f, "random 4 KiB, depth {depth}, {cost} us callbacks")
             }
-        }
+            (_, Work::Mix, _) => write!(f, "random 4 KiB, depth {depth}, mixed callbacks"),
+        }?;
+        self.workers.map_or(Ok(()), |workers| write!(f, ", {workers} workers"))
     }
 }
 
@@ -94,7 +94,7 @@ impl Workload {
         }
         let takes_part =
             |contender: &Contender| self.memory == Memory::Plain || contender.is_reapool();
-        Contender::READERS.into_iter().filter(wanted).filter(takes_part).collect()
+        Contender::readers().filter(wanted).filter(takes_part).collect()
     }
 
     /// The task of one contender.
@@ -117,7 +117,11 @@ impl Workload {
             // This many operations use each buffer at least once or twice.
             warm_up: (operations / 10).max(2 * self.depth as u64),
             // The clock takes a tenth of the time of a read of the null device.
-            stride: if looks_at_all || self.kind != Kind::Random { 1 } else { 8 },
+            stride: if looks_at_all || matches!(self.kind, Kind::Stream | Kind::Latency) {
+                1
+            } else {
+                8
+            },
             turns: options.turns,
         }
     }

@@ -68,6 +68,7 @@ mod tests {
     use super::build;
     use crate::contender::Contender;
     use crate::load::{Load, word_at};
+    use crate::named::Named;
     use crate::tally;
     use crate::task::{Device, Memory, Pattern, Place, Task, Work};
 
@@ -86,7 +87,7 @@ mod tests {
             Place { device: Device::Disk, path: file.path().into(), len },
         ];
         for (place, depth) in places.iter().flat_map(|place| [1, 7].map(|depth| (place, depth))) {
-            for contender in Contender::READERS.into_iter().chain(Contender::PAIR) {
+            for contender in Contender::ALL.iter().copied() {
                 if place.device == Device::Disk && Contender::PAIR.contains(&contender) {
                     continue;
                 }

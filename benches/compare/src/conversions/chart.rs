@@ -1,35 +1,41 @@
 //! The chart: for each section a panel of speeds, and beside it one of CPU time.
 
-use std::error::Error;
+use super::output::{Section, Summary};
+use super::workload::Workload;
+use crate::drawing::{Chart, Unit, bars_of, count};
+use crate::file_runs::measured::CPU_SECONDS;
 
-use plotters::style::RGBColor;
-
-use super::bars::CPU;
-use super::contender::Contender;
-use super::workload::{Results, title};
-use crate::file_runs::panels::{self, panel};
+const FILES: Unit = Unit { words: "files a second", one: 1.0 };
+const MEGABYTES: Unit = Unit { words: "megabytes a second", one: 1.0 };
+const CPU: Unit = Unit { words: "CPU seconds, user and system", one: 1.0 };
 
 /// The drawing, or `None` if there is nothing to draw.
-pub(super) fn draw(results: &Results) -> Result<Option<String>, Box<dyn Error>> {
-    let panels = results.sections.iter().flat_map(|section| {
-        let title = title(section);
-        [section.workload.speed(), CPU].map(|metric| panel(section, &title, metric, colour))
+pub(super) fn draw(summary: &Summary, title: &str) -> Option<String> {
+    let panels = summary.sections.iter().flat_map(|section| {
+        let workload = section.workload.workload;
+        let unit = match workload {
+            Workload::Copy | Workload::Compress | Workload::Sync => FILES,
+            Workload::Large | Workload::Reader => MEGABYTES,
+        };
+        [
+            bars_of(section, panel(section), workload.speed(), unit),
+            bars_of(section, panel(section), CPU_SECONDS, CPU),
+        ]
     });
-    panels::draw(panels.collect())
+    let chart =
+        Chart { title: title.into(), notes: vec![summary.origin()], panels: panels.collect() };
+    chart.draw()
 }
 
-/// The crate's bars are red; families have similar colours.
-fn colour(contender: Contender) -> RGBColor {
-    match contender {
-        Contender::Reapool | Contender::FileReader => RGBColor(200, 0, 0),
-        Contender::FilesStream => RGBColor(255, 90, 60),
-        Contender::Aio => RGBColor(0, 0, 0),
-        Contender::Rayon2 | Contender::Rayon16 | Contender::Rayon16Again | Contender::Rayon64 => {
-            RGBColor(0, 160, 170)
-        }
-        Contender::RayonCopy16 => RGBColor(70, 150, 240),
-        Contender::Tokio => RGBColor(120, 200, 210),
-        Contender::Cp | Contender::Rsync => RGBColor(90, 190, 80),
-        Contender::BufReader1M | Contender::BufReader8K => RGBColor(150, 150, 150),
-    }
+fn panel(section: &Section) -> String {
+    let about = &section.workload;
+    let megabytes = count(about.megabytes());
+    let done = match about.workload {
+        Workload::Copy => "copied",
+        Workload::Compress => "compressed",
+        Workload::Sync => "copied and synced",
+        Workload::Large => "copied",
+        Workload::Reader => return format!("One file, {megabytes} MB"),
+    };
+    format!("{} files, {megabytes} MB, {done}", count(about.files))
 }

@@ -1,7 +1,7 @@
 //! The contenders' names.
 
 use super::workload::Workload;
-use crate::file_runs::named::Named;
+use crate::named::{Named, Whose};
 
 /// A contender that makes files of files, or reads one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,6 +62,29 @@ impl Named for Contender {
             BufReader1M => "buf-reader-1m",
             BufReader8K => "buf-reader-8k",
         }
+    }
+
+    fn label(self) -> Option<&'static str> {
+        match self {
+            Reapool => Some("reapool"),
+            Aio => Some("AIO by hand"),
+            Rayon2 => Some("rayon, 2 threads"),
+            Rayon16 => Some("rayon, 16 threads"),
+            Rayon64 => Some("rayon, 64 threads"),
+            RayonCopy16 => Some("rayon, fs::copy"),
+            Tokio => Some("tokio"),
+            Cp => Some("cp -r"),
+            Rsync => Some("rsync -a"),
+            FileReader => Some("reapool, FileReader"),
+            FilesStream => Some("reapool, Files"),
+            BufReader1M => Some("BufReader, 1 MiB"),
+            BufReader8K => Some("BufReader, 8 KiB"),
+            _ => None,
+        }
+    }
+
+    fn whose(self) -> Whose {
+        if self.is_reapool() { Whose::Reapool } else { Whose::Other }
     }
 }
 

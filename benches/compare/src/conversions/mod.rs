@@ -3,16 +3,16 @@
 //! ```text
 //! rounds: a tree ─▶ no targets, a cold cache ─▶ a child for each turn ─▶ the targets are checked
 //!                                                      ▼
-//!                                           results ─▶ bars, report, chart
+//!                                           results ─▶ ratios, report, chart
 //! ```
 
-mod bars;
 mod chart;
 pub(crate) mod child;
 pub(crate) mod contender;
 mod contenders;
 mod output;
 mod pair;
+mod ratios;
 mod report;
 mod rounds;
 mod targets;
@@ -21,6 +21,6 @@ mod transform;
 mod unsynced;
 pub(crate) mod workload;
 
-pub(crate) use output::write;
+pub(crate) use output::{Conversions, Reader, write};
 pub(crate) use rounds::compare;
 pub(crate) use workload::Results;

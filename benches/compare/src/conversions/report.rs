@@ -2,27 +2,21 @@
 
 use std::fmt::Write;
 
-use super::bars::{CPU, PEAK, best};
 use super::contender::Contender;
-use super::workload::{Results, Section, title};
-use crate::file_runs::bars::{self, Bar};
-use crate::file_runs::measured::{BYTES, FILES, Metric};
-use crate::file_runs::named::Named;
-use crate::file_runs::report;
-use crate::file_runs::sections::Series;
-use crate::report::{short, spread, thousands};
+use super::output::{Section, Summary};
+use super::workload::title;
+use crate::file_runs::measured::{BYTES, CPU_SECONDS, FILES, PEAK};
+use crate::markdown::{self, short, spread, spread_of_thousands};
+use crate::named::Named;
+use crate::summary::Row;
 
 /// The machine, a table for each section, and the ratios.
-pub(super) fn full(results: &Results, bars: &[Bar]) -> String {
+pub(super) fn full(summary: &Summary, name: &str, about: &str) -> String {
     let mut text = String::new();
-    report::heading(&mut text, "Conversions", results);
-    let _ = writeln!(
-        text,
-        "\nFrom files to files, and the readers that they start with. No source is in the page \
-         cache, and no target is there before."
-    );
-    for section in &results.sections {
-        let _ = writeln!(text, "\n## {}\n", title(section));
+    markdown::heading(&mut text, name, summary);
+    let _ = writeln!(text, "\n{about}");
+    for section in &summary.sections {
+        let _ = writeln!(text, "\n## {}\n", title(&section.workload));
         match &section.trouble {
             Some(trouble) => {
                 let _ = writeln!(text, "**Skipped**: {trouble}");
@@ -30,69 +24,55 @@ pub(super) fn full(results: &Results, bars: &[Bar]) -> String {
             None => table(&mut text, section),
         }
     }
-    bars::table(&mut text, bars);
+    markdown::ratios(&mut text, &summary.ratios);
     text
 }
 
-/// The contenders that a section's figures are divided by.
-struct Best {
-    speed: Option<Contender>,
-    cpu: Option<Contender>,
-    peak: Option<Contender>,
-}
-
 fn table(text: &mut String, section: &Section) {
-    let best = Best {
-        speed: best(section, section.workload.speed()),
-        cpu: best(section, CPU),
-        peak: best(section, PEAK),
-    };
-    let beside = |best: Option<Contender>| best.map_or("best", Named::name);
+    let best = |index: usize| section.references.get(index).map_or("best", String::as_str);
     let _ = writeln!(text, "Medians, with lowest-highest round; peak is resident memory.\n");
     let _ = writeln!(
         text,
         "| contender | files/s | MB/s | / {} | CPU s | / {} | peak MiB | / {} |\n|---|{}",
-        beside(best.speed),
-        beside(best.cpu),
-        beside(best.peak),
+        best(0),
+        best(1),
+        best(2),
         "---:|".repeat(7)
     );
-    for series in &section.series {
-        let _ = writeln!(text, "{}", row(section, series, &best));
+    for row in &section.contenders {
+        let _ = writeln!(text, "{}", line(row));
     }
 }
 
-fn row(section: &Section, series: &Series<Contender>, best: &Best) -> String {
-    let name = series.contender.name();
-    let figures = (series.of(FILES.of), series.of(BYTES.of), series.of(CPU.of), series.of(PEAK.of));
+fn line(row: &Row<Contender>) -> String {
+    let name = row.contender.name();
+    let figures = (row.figure(FILES), row.figure(BYTES), row.figure(CPU_SECONDS), row.figure(PEAK));
     let (Some(files), Some(bytes), Some(cpu), Some(peak)) = figures else {
-        return report::without_figures(series);
+        return row.without_figures();
     };
-    let ratio = |best: Option<Contender>, metric: Metric| {
-        let ratio = best.and_then(|best| section.ratio(series.contender, best, metric.of));
-        ratio.map_or_else(String::new, |ratio| short(ratio.median))
-    };
+    let ratio =
+        |index: usize| row.ratios.get(index).copied().flatten().map_or_else(String::new, short);
     format!(
-        "| {name} | {} ({}-{}) | {} | {} | {} | {} | {} | {} |",
-        thousands(files.median),
-        thousands(files.min),
-        thousands(files.max),
+        "| {name} | {} | {} | {} | {} | {} | {} | {} |",
+        spread_of_thousands(&files),
         spread(&bytes),
-        ratio(best.speed, section.workload.speed()),
+        ratio(0),
         spread(&cpu),
-        ratio(best.cpu, CPU),
+        ratio(1),
         spread(&peak),
-        ratio(best.peak, PEAK),
+        ratio(2),
     )
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::bars::bars;
+    use super::super::output::Conversions;
+    use super::super::workload::Results;
     use super::super::workload::Workload;
-    use super::{Contender, Results, full};
+    use super::Contender;
     use crate::file_runs::sections::tests::{section, series};
     use crate::machine::Machine;
+    use crate::output::Comparison;
     use crate::stop::Trouble;
 
     fn report() -> String {
@@ -110,7 +90,7 @@ mod tests {
         );
         let (machine, programs) = (Machine::this(&[]), vec!["cp 9.1".into()]);
         let results = Results { machine, programs, rounds: 3, scale: 1.0, sections: vec![section] };
-        full(&results, &bars(&results))
+        Conversions::report(&Conversions::sum_up(&results))
     }
 
     #[test]

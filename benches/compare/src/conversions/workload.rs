@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::contender::Contender;
 use crate::file_runs::measured::{BYTES, FILES, Metric};
 use crate::file_runs::sections;
+use crate::file_runs::summing::OfFiles;
 use crate::file_runs::tree::mixed_sizes;
 use crate::options::Options;
 
@@ -87,8 +88,8 @@ pub(super) type Section = sections::Section<Workload, Contender>;
 pub(crate) type Results = sections::Results<Workload, Contender>;
 
 /// What a section is about.
-pub(super) fn title(section: &Section) -> String {
-    let Section { workload, files, bytes, .. } = section;
+pub(super) fn title(about: &OfFiles<Workload>) -> String {
+    let OfFiles { workload, files, bytes } = about;
     let many = if *files == 1 { String::new() } else { format!("{files} files, ") };
     format!("{workload}: {many}{:.0} MB", *bytes as f64 / 1e6)
 }

@@ -1,10 +1,8 @@
 //! The figures of a run.
 
-use std::cmp::Ordering;
-
 use serde::{Deserialize, Serialize};
 
-use crate::results::Spread;
+use crate::metric::{self, Best, Round};
 
 /// The figures of one run of one contender.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
@@ -25,52 +23,46 @@ impl Measured {
         self.files as f64 / self.seconds
     }
 
-    /// A megabyte has a million bytes.
-    pub(crate) fn megabytes_per_second(&self) -> f64 {
-        self.bytes as f64 / self.seconds / 1e6
-    }
-
-    /// CPU time a file, in microseconds.
-    pub(crate) fn cpu(&self) -> f64 {
-        (self.user_us + self.system_us) / self.files as f64
-    }
-
-    /// CPU time of all files together.
-    pub(crate) fn cpu_seconds(&self) -> f64 {
-        (self.user_us + self.system_us) / 1e6
-    }
-
-    pub(crate) fn peak_mib(&self) -> f64 {
-        self.peak as f64 / f64::from(1 << 20)
+    /// The CPU time of all files.
+    fn cpu_us(&self) -> f64 {
+        self.user_us + self.system_us
     }
 }
 
-/// A figure that contenders are compared by.
-#[derive(Clone, Copy)]
-pub(crate) struct Metric {
-    pub(crate) name: &'static str,
-    pub(crate) of: fn(&Measured) -> f64,
-    pub(crate) best: Best,
-}
-
-#[derive(Clone, Copy)]
-pub(crate) enum Best {
-    Highest,
-    Lowest,
-}
-
-impl Metric {
-    /// Compares medians; the better one is greater.
-    pub(crate) fn compare(self, one: &Spread, other: &Spread) -> Ordering {
-        let order = one.median.total_cmp(&other.median);
-        match self.best {
-            Best::Highest => order,
-            Best::Lowest => order.reverse(),
-        }
-    }
-}
+pub(crate) type Metric = metric::Metric<Measured>;
 
 pub(crate) const FILES: Metric =
     Metric { name: "files/s", of: Measured::files_per_second, best: Best::Highest };
-pub(crate) const BYTES: Metric =
-    Metric { name: "MB/s", of: Measured::megabytes_per_second, best: Best::Highest };
+/// A megabyte has a million bytes.
+pub(crate) const BYTES: Metric = Metric {
+    name: "MB/s",
+    of: |round| round.bytes as f64 / round.seconds / 1e6,
+    best: Best::Highest,
+};
+pub(crate) const CPU: Metric = Metric {
+    name: "CPU us/file",
+    of: |round| round.cpu_us() / round.files as f64,
+    best: Best::Lowest,
+};
+pub(crate) const USER: Metric = Metric {
+    name: "user us/file",
+    of: |round| round.user_us / round.files as f64,
+    best: Best::Lowest,
+};
+pub(crate) const SYSTEM: Metric = Metric {
+    name: "system us/file",
+    of: |round| round.system_us / round.files as f64,
+    best: Best::Lowest,
+};
+/// The CPU time of all files together.
+pub(crate) const CPU_SECONDS: Metric =
+    Metric { name: "CPU s", of: |round| round.cpu_us() / 1e6, best: Best::Lowest };
+pub(crate) const PEAK: Metric = Metric {
+    name: "peak MiB",
+    of: |round| round.peak as f64 / f64::from(1 << 20),
+    best: Best::Lowest,
+};
+
+impl Round for Measured {
+    const KEPT: &'static [Metric] = &[FILES, BYTES, CPU_SECONDS, PEAK, CPU, USER, SYSTEM];
+}

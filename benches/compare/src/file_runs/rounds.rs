@@ -3,9 +3,9 @@
 use std::fmt::Display;
 
 use super::measured::Measured;
-use super::named::Named;
 use super::sections::{Section, Series};
 use crate::load::scramble;
+use crate::named::Named;
 use crate::options::Options;
 use crate::progress::Progress;
 use crate::stop::{Stop, Trouble};

@@ -2,19 +2,20 @@
 
 use std::fmt::Display;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::measured::{Measured, Metric};
-use super::named::{self, Named};
 use super::tree::Tree;
 use crate::machine::Machine;
-use crate::results::Spread;
+use crate::named::{self, Named};
+use crate::spread::Spread;
 use crate::stop::Trouble;
 
 /// All rounds of one contender.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(bound = "")]
 pub(crate) struct Series<C: Named> {
-    #[serde(serialize_with = "named::serialize")]
+    #[serde(with = "named")]
     pub(crate) contender: C,
     /// One for each round, unless the contender had trouble.
     pub(crate) rounds: Vec<Measured>,
@@ -27,14 +28,14 @@ impl<C: Named> Series<C> {
     }
 
     /// `None` also if the contender failed in a later round.
-    pub(crate) fn of(&self, metric: impl Fn(&Measured) -> f64) -> Option<Spread> {
-        Spread::of(self.rounds.iter().map(metric)).filter(|_| self.trouble.is_none())
+    fn of(&self, metric: Metric) -> Option<Spread> {
+        Spread::of(self.rounds.iter().map(metric.of)).filter(|_| self.trouble.is_none())
     }
 }
 
 /// All contenders under the same workload.
-#[derive(Clone, Debug, Serialize)]
-#[serde(bound = "W: Serialize")]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(bound(serialize = "W: Serialize", deserialize = "W: Deserialize<'de>"))]
 pub(crate) struct Section<W, C: Named> {
     pub(crate) workload: W,
     pub(crate) files: u64,
@@ -63,30 +64,25 @@ impl<W, C: Named> Section<W, C> {
     /// The contender with the best median, of those that take part in the choice.
     pub(crate) fn best(&self, takes_part: impl Fn(C) -> bool, metric: Metric) -> Option<C> {
         let medians = self.series.iter().filter(|series| takes_part(series.contender));
-        let medians = medians.filter_map(|series| Some((series.contender, series.of(metric.of)?)));
+        let medians = medians.filter_map(|series| Some((series.contender, series.of(metric)?)));
         let best = medians.max_by(|(_, one), (_, other)| metric.compare(one, other));
         best.map(|(contender, _)| contender)
     }
 
     /// A contender's figure divided by another's in the same round.
-    pub(crate) fn ratio(
-        &self,
-        subject: C,
-        reference: C,
-        metric: impl Fn(&Measured) -> f64,
-    ) -> Option<Spread> {
+    pub(crate) fn ratio(&self, subject: C, reference: C, metric: Metric) -> Option<Spread> {
         let (subject, reference) = (self.series(subject)?, self.series(reference)?);
         if subject.trouble.is_some() || reference.trouble.is_some() {
             return None;
         }
         let pairs = subject.rounds.iter().zip(&reference.rounds);
-        Spread::of(pairs.map(|(subject, reference)| metric(subject) / metric(reference)))
+        Spread::of(pairs.map(|(subject, reference)| (metric.of)(subject) / (metric.of)(reference)))
     }
 }
 
 /// All sections, and how they were measured.
-#[derive(Clone, Debug, Serialize)]
-#[serde(bound = "W: Serialize")]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(bound(serialize = "W: Serialize", deserialize = "W: Deserialize<'de>"))]
 pub(crate) struct Results<W, C: Named> {
     pub(crate) machine: Machine,
     /// The versions of the programs that could take part.
@@ -118,6 +114,7 @@ impl<W: Display, C: Named> Results<W, C> {
 pub(crate) mod tests {
     use super::super::measured::FILES;
     use super::{Measured, Named, Section, Series};
+    use crate::named::Whose;
 
     #[derive(Clone, Copy, PartialEq)]
     pub(crate) enum Contender {
@@ -131,6 +128,14 @@ pub(crate) mod tests {
 
         fn name(self) -> &'static str {
             ["fast", "steady", "own"][self as usize]
+        }
+
+        fn label(self) -> Option<&'static str> {
+            Some(self.name())
+        }
+
+        fn whose(self) -> Whose {
+            if self == Self::Own { Whose::Reapool } else { Whose::Other }
         }
     }
 
@@ -160,8 +165,7 @@ pub(crate) mod tests {
         let rival = |contender| contender != Contender::Own;
         let best = section.best(rival, FILES);
         assert_eq!(best.map(Contender::name), Some("fast"));
-        let ratio =
-            section.ratio(Contender::Own, Contender::Fast, Measured::files_per_second).unwrap();
+        let ratio = section.ratio(Contender::Own, Contender::Fast, FILES).unwrap();
         let rounded = [ratio.min, ratio.median, ratio.max].map(f64::round);
         assert_eq!(rounded, [1.0, 2.0, 3.0]);
     }

@@ -1,6 +1,6 @@
 //! The contenders' names.
 
-use crate::file_runs::named::Named;
+use crate::named::{Named, Whose};
 
 /// A contender that digests the files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,6 +71,28 @@ impl Named for Contender {
             IoEngine => "io-engine",
             ReadersAndPool => "readers-and-pool",
         }
+    }
+
+    fn label(self) -> Option<&'static str> {
+        match self {
+            ReapoolAutomatic => Some("reapool, automatic"),
+            ReapoolDirect => Some("reapool, direct"),
+            ReapoolBuffered => Some("reapool, buffered"),
+            Threads1 => Some("one thread"),
+            Rayon64 => Some("rayon 64, whole files"),
+            RayonPieces2 => Some("rayon 2, in pieces"),
+            RayonPieces16 => Some("rayon 16, in pieces"),
+            RayonPieces64 => Some("rayon 64, in pieces"),
+            B3sum16 => Some("b3sum, 16 at once"),
+            Tokio => Some("tokio"),
+            Compio => Some("compio"),
+            IoEngine => Some("io-engine"),
+            _ => None,
+        }
+    }
+
+    fn whose(self) -> Whose {
+        if self.is_reapool() { Whose::Reapool } else { Whose::Other }
     }
 }
 

@@ -2,24 +2,21 @@
 
 use std::fmt::Write;
 
-use super::bars::best;
 use super::contender::Contender;
-use super::workload::{Results, Section, title};
-use crate::file_runs::bars::{self, Bar};
-use crate::file_runs::measured::Measured;
-use crate::file_runs::named::Named;
-use crate::file_runs::report;
-use crate::file_runs::sections::Series;
-use crate::report::{short, spread, thousands};
-use crate::results::Spread;
+use super::output::{Section, Summary};
+use super::workload::title;
+use crate::file_runs::measured::{BYTES, CPU, FILES, Metric, PEAK, SYSTEM, USER};
+use crate::markdown::{self, short, spread, spread_of_thousands};
+use crate::named::Named;
+use crate::summary::Row;
 
 /// The machine, a table for each section, and the ratios.
-pub(super) fn full(results: &Results, bars: &[Bar]) -> String {
+pub(super) fn full(summary: &Summary) -> String {
     let mut text = String::new();
-    report::heading(&mut text, "Files", results);
+    markdown::heading(&mut text, "Files", summary);
     let _ = writeln!(text, "\nFrom a list of paths to a BLAKE3 digest of every file.");
-    for section in &results.sections {
-        let _ = writeln!(text, "\n## {}\n", title(section));
+    for section in &summary.sections {
+        let _ = writeln!(text, "\n## {}\n", title(&section.workload));
         match &section.trouble {
             Some(trouble) => {
                 let _ = writeln!(text, "**Skipped**: {trouble}");
@@ -27,52 +24,40 @@ pub(super) fn full(results: &Results, bars: &[Bar]) -> String {
             None => table(&mut text, section),
         }
     }
-    bars::table(&mut text, bars);
+    markdown::ratios(&mut text, &summary.ratios);
     text
 }
 
 fn table(text: &mut String, section: &Section) {
-    let best = best(section);
-    let beside = best.map_or("best", |best| best.name());
+    let best = section.references.first().map_or("best", String::as_str);
     let _ = writeln!(text, "Medians, with lowest-highest round; peak is resident memory.\n");
     let _ = writeln!(
         text,
-        "| contender | files/s | MB/s | / {beside} | CPU us/file | user | system | peak MiB |\n\
+        "| contender | files/s | MB/s | / {best} | CPU us/file | user | system | peak MiB |\n\
          |---|{}",
         "---:|".repeat(7)
     );
-    for series in &section.series {
-        let to_best =
-            best.and_then(|best| section.ratio(series.contender, best, Measured::files_per_second));
-        let _ = writeln!(text, "{}", row(series, to_best));
+    for row in &section.contenders {
+        let _ = writeln!(text, "{}", line(row));
     }
 }
 
-fn row(series: &Series<Contender>, to_best: Option<Spread>) -> String {
-    let name = series.contender.name();
-    let figures = (
-        series.of(Measured::files_per_second),
-        series.of(Measured::megabytes_per_second),
-        series.of(Measured::cpu),
-        series.of(Measured::peak_mib),
-    );
+fn line(row: &Row<Contender>) -> String {
+    let name = row.contender.name();
+    let figures = (row.figure(FILES), row.figure(BYTES), row.figure(CPU), row.figure(PEAK));
     let (Some(files), Some(bytes), Some(cpu), Some(peak)) = figures else {
-        return report::without_figures(series);
+        return row.without_figures();
     };
-    let share = |used: fn(&Measured) -> f64| {
-        let share = series.of(|round| used(round) / round.files as f64);
-        share.map_or_else(String::new, |share| short(share.median))
-    };
+    let share = |metric: Metric| row.figure(metric).map_or_else(String::new, |it| short(it.median));
+    let to_best = row.ratios.first().copied().flatten();
     format!(
-        "| {name} | {} ({}-{}) | {} | {} | {} | {} | {} | {} |",
-        thousands(files.median),
-        thousands(files.min),
-        thousands(files.max),
+        "| {name} | {} | {} | {} | {} | {} | {} | {} |",
+        spread_of_thousands(&files),
         spread(&bytes),
-        to_best.map_or_else(String::new, |ratio| format!("{:.2}", ratio.median)),
+        to_best.map_or_else(String::new, |ratio| format!("{ratio:.2}")),
         spread(&cpu),
-        share(|round| round.user_us),
-        share(|round| round.system_us),
+        share(USER),
+        share(SYSTEM),
         spread(&peak),
     )
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::contender::Contender;
 use crate::file_runs::measured::Measured;
-use crate::file_runs::named;
+use crate::named;
 
 /// One run of one contender.
 #[derive(Clone, Debug, Serialize, Deserialize)]

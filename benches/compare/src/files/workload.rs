@@ -2,16 +2,17 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::contender::Contender;
 use crate::file_runs::cache;
 use crate::file_runs::sections;
+use crate::file_runs::summing::OfFiles;
 use crate::file_runs::tree::{Tree, mixed_sizes};
 use crate::stop::Trouble;
 
 /// The sizes of the files, and how many there are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Shape {
     /// Many files, most of them small, in 100 directories.
@@ -40,7 +41,7 @@ impl Shape {
 }
 
 /// The state of the page cache: the part of the files that it holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Cache {
     /// None of them, and no inodes or names of directories either.
@@ -77,7 +78,7 @@ impl Cache {
 }
 
 /// What all contenders do in turns.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Workload {
     pub(super) shape: Shape,
     pub(super) cache: Cache,
@@ -93,8 +94,8 @@ pub(super) type Section = sections::Section<Workload, Contender>;
 pub(crate) type Results = sections::Results<Workload, Contender>;
 
 /// What a section is about.
-pub(super) fn title(section: &Section) -> String {
-    let Section { workload: Workload { shape, cache }, files, bytes, .. } = section;
+pub(super) fn title(about: &OfFiles<Workload>) -> String {
+    let OfFiles { workload: Workload { shape, cache }, files, bytes } = about;
     let megabytes = *bytes as f64 / 1e6;
     format!("{}: {files} files, {megabytes:.0} MB, {}", shape.name(), cache.name())
 }

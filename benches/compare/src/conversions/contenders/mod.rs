@@ -64,8 +64,8 @@ mod tests {
 
     use super::super::targets::Targets;
     use super::{Name, Pair, Work, Workload, convert, read};
-    use crate::file_runs::named::Named;
     use crate::file_runs::tree::{Contents, Tree, tests};
+    use crate::named::Named;
     use crate::stderr::skipped;
     use crate::stop::Trouble;
 

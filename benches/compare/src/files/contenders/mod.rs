@@ -52,8 +52,8 @@ mod tests {
     use std::path::PathBuf;
 
     use super::{Name, digests};
-    use crate::file_runs::named::Named;
     use crate::file_runs::tree::{self, Contents, Tree};
+    use crate::named::Named;
     use crate::stderr::skipped;
     use crate::stop::Trouble;
 

@@ -10,9 +10,21 @@ pub(crate) trait Named: Copy + PartialEq + 'static {
     /// The name on the command line and in the tables.
     fn name(self) -> &'static str;
 
+    /// The words for it in charts, or `None` if it is not drawn.
+    fn label(self) -> Option<&'static str>;
+
+    fn whose(self) -> Whose;
+
     fn named(name: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|contender| contender.name() == name)
     }
+}
+
+/// Who made what a contender uses. Charts have a colour for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Whose {
+    Reapool,
+    Other,
 }
 
 pub(crate) fn serialize<C: Named, S: Serializer>(

@@ -1,14 +1,15 @@
 //! The ratios that sum up the reads.
 
-use serde::Serialize;
-
 use crate::contender::Contender::{
     self, Hop, IoEngine, Ping, Raw, RawAgain, ReapoolChained, ReapoolOutside, Sharded, Threads,
     Tokio, Wake,
 };
 use crate::kind::Kind;
-use crate::results::{Results, Section, Spread, ratio};
-use crate::task::{Device, Measured, Memory, Work};
+use crate::named::Named;
+use crate::ratio::Ratio;
+use crate::results::{Results, Section, ratio};
+use crate::spread::Spread;
+use crate::task::{CPU, Device, Memory, Metric, P50, P99, RATE, SWITCHES, Work};
 
 /// The ways of driving the crate that are compared.
 const WAYS: [Contender; 2] = [ReapoolChained, ReapoolOutside];
@@ -16,66 +17,45 @@ const WAYS: [Contender; 2] = [ReapoolChained, ReapoolOutside];
 /// The depth of the ratios that are about one depth, if that depth was run.
 const DEPTH: usize = 64;
 
-/// One line: a ratio, or a figure.
-#[derive(Clone, Debug, Serialize)]
-pub(crate) struct Bar {
-    pub(crate) what: String,
-    pub(crate) metric: &'static str,
-    /// The spread of the rounds, or of the workloads' medians where `what` says so.
-    pub(crate) spread: Spread,
-}
-
-/// The figure that is divided, and its name.
-#[derive(Clone, Copy)]
-struct Metric {
-    name: &'static str,
-    of: fn(&Measured) -> f64,
-}
-
-const RATE: Metric = Metric { name: "operations/s", of: Measured::rate };
-const CPU: Metric = Metric { name: "CPU/operation", of: Measured::cpu };
-const P50: Metric = Metric { name: "p50", of: |measured| measured.latency.p50 };
-const P99: Metric = Metric { name: "p99 of quick ones", of: |measured| measured.latency.p99 };
-
 /// Collects the lines.
-struct Bars<'a> {
+struct Ratios<'a> {
     results: &'a Results,
     depth: usize,
-    bars: Vec<Bar>,
+    ratios: Vec<Ratio>,
 }
 
 /// The ratios that the results have figures for.
-pub(crate) fn bars(results: &Results) -> Vec<Bar> {
+pub(crate) fn ratios(results: &Results) -> Vec<Ratio> {
     let depths = || results.sections.iter().map(|section| section.workload.depth);
     let depth =
         if depths().any(|depth| depth == DEPTH) { DEPTH } else { depths().max().unwrap_or(1) };
-    let mut bars = Bars { results, depth, bars: Vec::new() };
-    bars.noise();
+    let mut ratios = Ratios { results, depth, ratios: Vec::new() };
+    ratios.noise();
     for device in [Device::Null, Device::Loop, Device::Disk] {
-        bars.empty_callbacks(device);
+        ratios.empty_callbacks(device);
     }
     for device in [Device::Loop, Device::Disk] {
-        bars.working_callbacks(device);
+        ratios.working_callbacks(device);
     }
     for device in [Device::Null, Device::Loop, Device::Disk] {
-        bars.mixed_callbacks(device);
+        ratios.mixed_callbacks(device);
     }
-    bars.against_io_engine();
-    bars.use_of_disk();
-    bars.memories();
-    bars.hops();
-    bars.bars
+    ratios.against_io_engine();
+    ratios.use_of_disk();
+    ratios.memories();
+    ratios.hops();
+    ratios.ratios
 }
 
-impl<'a> Bars<'a> {
+impl<'a> Ratios<'a> {
     fn section(&self, device: Device, kind: Kind, work: Work) -> Option<&'a Section> {
         self.results.of_device(device).find(|Section { workload, .. }| {
             (workload.kind, workload.work, workload.depth) == (kind, work, self.depth)
         })
     }
 
-    fn push(&mut self, what: String, metric: &'static str, spread: Option<Spread>) {
-        self.bars.extend(spread.map(|spread| Bar { what, metric, spread }));
+    fn push(&mut self, what: String, metric: Metric, spread: Option<Spread>) {
+        self.ratios.extend(spread.map(|spread| Ratio::new(what, metric, "", spread)));
     }
 
     /// Compares each way with a reference under one workload.
@@ -84,17 +64,17 @@ impl<'a> Bars<'a> {
         for way in WAYS {
             let (device, name) = (section.workload.device.name(), way.name());
             let what = format!("{name} / {} ({device}, {})", reference.name(), section.workload);
-            self.push(what, metric.name, section.ratio(way, reference, metric.of));
+            self.push(what, metric, section.ratio(way, reference, metric));
         }
     }
 
     /// The difference between two runs of the same contender.
     fn noise(&mut self) {
         for device in [Device::Null, Device::Loop, Device::Disk] {
-            let ratios = self.results.of_device(device);
-            let ratios = ratios.filter_map(|section| section.ratio(RawAgain, Raw, RATE.of));
+            let medians = self.results.of_device(device);
+            let medians = medians.filter_map(|section| section.ratio(RawAgain, Raw, RATE));
             let what = format!("raw-again / raw ({}, medians of all workloads)", device.name());
-            self.push(what, RATE.name, Spread::of(ratios.map(|ratio| ratio.median)));
+            self.push(what, RATE, Spread::of(medians.map(|ratio| ratio.median)));
         }
     }
 
@@ -128,12 +108,12 @@ impl<'a> Bars<'a> {
                 let deep = self.results.of_device(device).filter(|Section { workload, .. }| {
                     workload.depth >= 16 && workload.memory == Memory::Plain
                 });
-                let ratios = deep.filter_map(|section| section.ratio(way, IoEngine, RATE.of));
-                let spread = Spread::of(ratios.map(|ratio| ratio.median));
+                let medians = deep.filter_map(|section| section.ratio(way, IoEngine, RATE));
+                let spread = Spread::of(medians.map(|ratio| ratio.median));
                 let (way, device) = (way.name(), device.name());
                 let what =
                     format!("{way} / io-engine ({device}, medians of workloads, depth >= 16)");
-                self.push(what, RATE.name, spread);
+                self.push(what, RATE, spread);
             }
         }
     }
@@ -143,10 +123,11 @@ impl<'a> Bars<'a> {
         self.both(section, Tokio, CPU);
         self.both(section, Threads, CPU);
         let Some(section) = section else { return };
-        let what = format!("reapool-chained (disk, {})", section.workload);
-        let switches =
-            section.series(ReapoolChained).and_then(|series| series.of(Measured::switches));
-        self.push(what, "context switches/operation, no ratio", switches);
+        let what = format!("reapool-chained, no ratio (disk, {})", section.workload);
+        let switches = section
+            .series(ReapoolChained)
+            .and_then(|series| Spread::of(series.rounds.iter().map(SWITCHES.of)));
+        self.push(what, SWITCHES, switches);
     }
 
     /// Compares the pool with plain pages, if both were run.
@@ -166,7 +147,7 @@ impl<'a> Bars<'a> {
                 };
                 let (way, device) = (way.name(), device.name());
                 let what = format!("{way}: huge-page pool / plain pages ({device}, 1 MiB)");
-                self.push(what, RATE.name, ratio(pool, plain, RATE.of));
+                self.push(what, RATE, ratio(pool, plain, RATE));
             }
         }
     }
@@ -174,9 +155,9 @@ impl<'a> Bars<'a> {
     fn hops(&mut self) {
         let pair = self.results.of_device(Device::None).next();
         for reference in [Ping, Wake] {
-            let spread = pair.and_then(|section| section.ratio(Hop, reference, P50.of));
+            let spread = pair.and_then(|section| section.ratio(Hop, reference, P50));
             let what = format!("hop / {} (two hops between threads each)", reference.name());
-            self.push(what, P50.name, spread);
+            self.push(what, P50, spread);
         }
     }
 }
