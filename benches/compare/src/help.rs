@@ -6,13 +6,13 @@ Usage: reapool-compare [OPTIONS]
 Compares reapool with other ways of reading and running a callback for each read. Contenders run in
 turns, each in a process of its own, several rounds. Prints Markdown, and writes it as compare.md, the
 medians with the lowest and the highest rounds as compare.json, and a chart as compare.svg. There are
-the same three of each other workload: files, conversions, and the conversions' reader.
+the same three of each other workload: growth, files, conversions, and the conversions' reader.
 
 Options:
       --quick            A smoke test: one round of few operations, depths 16 and 64, callbacks of
                          0 and 20 us
       --devices LIST     Of null, loop, disk [default: all]. The loop device needs root
-      --workloads LIST   Of random, mix, stream, latency, files, conversions [default: all]
+      --workloads LIST   Of random, mix, stream, latency, growth, files, conversions [default: all]
       --depths LIST      Requests at a time [default: 1,16,64,128]
       --callbacks LIST   Microseconds that callbacks compute [default: 0,5,20,50,200, and at depth
                          64 also 100]

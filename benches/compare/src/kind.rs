@@ -14,6 +14,8 @@ pub(crate) enum Kind {
     Stream,
     /// Two hops between threads.
     Latency,
+    /// Random 4 KiB reads, more and more at a time, with more and more workers.
+    Growth,
     /// Digests of files: [`crate::files`].
     Files,
     /// From files to files: [`crate::conversions`].
@@ -21,8 +23,15 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 6] =
-        [Self::Random, Self::Mix, Self::Stream, Self::Latency, Self::Files, Self::Conversions];
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Random,
+        Self::Mix,
+        Self::Stream,
+        Self::Latency,
+        Self::Growth,
+        Self::Files,
+        Self::Conversions,
+    ];
 
     pub(crate) const fn name(self) -> &'static str {
         match self {
@@ -30,6 +39,7 @@ impl Kind {
             Self::Mix => "mix",
             Self::Stream => "stream",
             Self::Latency => "latency",
+            Self::Growth => "growth",
             Self::Files => "files",
             Self::Conversions => "conversions",
         }

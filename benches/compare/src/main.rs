@@ -21,6 +21,7 @@ mod drawing;
 mod file_runs;
 mod files;
 mod fixture;
+mod growth;
 mod help;
 mod json;
 mod kind;
@@ -61,7 +62,7 @@ use crate::help::HELP;
 use crate::kind::Kind;
 use crate::machine::Machine;
 use crate::options::Options;
-use crate::reads::Reads;
+use crate::reads::{Growth, Reads};
 use crate::results::Results;
 use crate::rounds::Rounds;
 use crate::stderr::complain;
@@ -73,19 +74,23 @@ const INTERRUPTED: u8 = 130;
 /// All rounds of the comparisons that were run.
 struct Compared {
     reads: Option<Results>,
+    growth: Option<Results>,
     files: Option<files::Results>,
     conversions: Option<conversions::Results>,
 }
 
 /// `None` if it was stopped.
 fn everything(options: &Options, stop: &Stop, machine: &Machine) -> Option<Compared> {
-    let mut compared = Compared { reads: None, files: None, conversions: None };
+    let mut compared = Compared { reads: None, growth: None, files: None, conversions: None };
     let part = |takes_part: fn(&Kind) -> bool| {
         let kinds: Vec<_> = options.kinds.iter().copied().filter(takes_part).collect();
         (!kinds.is_empty()).then(|| Options { kinds, ..options.clone() })
     };
     if let Some(options) = part(|kind| kind.reads()) {
         compared.reads = Some(Rounds::new(&options, stop).run(machine.clone())?);
+    }
+    if let Some(options) = part(|kind| *kind == Kind::Growth) {
+        compared.growth = Some(Rounds::new(&options, stop).run(machine.clone())?);
     }
     if options.kinds.contains(&Kind::Files) {
         compared.files = Some(files::compare(options, stop, machine.clone())?);
@@ -98,10 +103,14 @@ fn everything(options: &Options, stop: &Stop, machine: &Machine) -> Option<Compa
 
 /// Writes all results, prints the reports, and returns the failures.
 fn write(compared: Compared, options: &Options) -> io::Result<Vec<String>> {
-    let Compared { reads, files, conversions } = compared;
+    let Compared { reads, growth, files, conversions } = compared;
     let (mut reports, mut failures) = (Vec::new(), Vec::new());
     if let Some(results) = &reads {
         reports.push(output::write::<Reads>(results, options)?);
+        failures.extend(results.failures());
+    }
+    if let Some(results) = &growth {
+        reports.push(output::write::<Growth>(results, options)?);
         failures.extend(results.failures());
     }
     if let Some(results) = &files {
@@ -120,6 +129,7 @@ fn write(compared: Compared, options: &Options) -> io::Result<Vec<String>> {
 fn redraw(out: &Path) -> io::Result<()> {
     let reports = [
         output::redraw::<Reads>(out)?,
+        output::redraw::<Growth>(out)?,
         output::redraw::<Files>(out)?,
         output::redraw::<Conversions>(out)?,
         output::redraw::<Reader>(out)?,

@@ -17,7 +17,8 @@ pub(crate) fn heading<W, C: Named>(text: &mut String, title: &str, summary: &Sum
         let _ = writeln!(text, "- {}", programs.join("; "));
     }
     let workers = workers.map_or_else(String::new, |workers| format!(", {workers} workers"));
-    let _ = writeln!(text, "- {rounds} rounds{workers}, scale {scale}");
+    let s = if *rounds == 1 { "" } else { "s" };
+    let _ = writeln!(text, "- {rounds} round{s}{workers}, scale {scale}");
     let _ = writeln!(text, "- options: `{}`", machine.arguments.join(" "));
 }
 

@@ -101,13 +101,14 @@ mod tests {
     use crate::conversions::{Conversions, Reader};
     use crate::files::Files;
     use crate::options;
-    use crate::reads::Reads;
+    use crate::reads::{Growth, Reads};
 
     const COMMITTED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../results");
 
-    fn redraw_all(out: &Path) -> [bool; 4] {
+    fn redraw_all(out: &Path) -> [bool; 5] {
         [
             redraw::<Reads>(out).unwrap().is_some(),
+            redraw::<Growth>(out).unwrap().is_some(),
             redraw::<Files>(out).unwrap().is_some(),
             redraw::<Conversions>(out).unwrap().is_some(),
             redraw::<Reader>(out).unwrap().is_some(),
@@ -117,15 +118,15 @@ mod tests {
     #[test]
     fn committed_reports_and_charts_are_those_of_the_committed_figures() {
         let out = tempfile::tempdir().unwrap();
-        assert_eq!(redraw_all(out.path()), [false; 4]);
-        let names = ["compare", "files", "conversions", "reader"];
+        assert_eq!(redraw_all(out.path()), [false; 5]);
+        let names = ["compare", "growth", "files", "conversions", "reader"];
         let committed = |name: &str, end: &str| {
             fs::read(Path::new(COMMITTED).join(format!("{name}.{end}"))).unwrap()
         };
         for name in names {
             fs::write(out.path().join(format!("{name}.json")), committed(name, "json")).unwrap();
         }
-        assert_eq!(redraw_all(out.path()), [true; 4]);
+        assert_eq!(redraw_all(out.path()), [true; 5]);
         for (name, end) in
             names.iter().flat_map(|name| ["json", "md", "svg"].map(|end| (name, end)))
         {

@@ -10,13 +10,16 @@ use crate::results::{Results, Section as Rounds, Series};
 use crate::summary::{self, Row, names_of};
 use crate::task::{Device, Measured, Metric};
 use crate::workload::Workload;
-use crate::{chart, report};
+use crate::{chart, growth, report};
 
 pub(crate) type Summary = summary::Summary<Workload, Contender>;
 pub(crate) type Section = summary::Section<Workload, Contender>;
 
 /// The reads of all devices, and the latency pair.
 pub(crate) struct Reads;
+
+/// The cost of a read as depth and workers grow.
+pub(crate) struct Growth;
 
 impl Comparison for Reads {
     const NAME: &'static str = "compare";
@@ -35,6 +38,26 @@ impl Comparison for Reads {
 
     fn draw(summary: &Summary) -> Option<String> {
         chart::draw(summary)
+    }
+}
+
+impl Comparison for Growth {
+    const NAME: &'static str = "growth";
+    type Workload = Workload;
+    type Contender = Contender;
+    type Round = Measured;
+    type Results = Results;
+
+    fn sum_up(results: &Results) -> Summary {
+        sum_up(results, Vec::new())
+    }
+
+    fn report(summary: &Summary) -> String {
+        report::full(summary, "Growth")
+    }
+
+    fn draw(summary: &Summary) -> Option<String> {
+        growth::draw(summary)
     }
 }
 

@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::contender::Contender;
+use crate::growth;
 use crate::kind::Kind;
 use crate::load::MIX_QUICK;
 use crate::options::Options;
@@ -43,7 +44,11 @@ impl fmt::Display for Workload {
             }
             (_, Work::Mix, _) => write!(f, "random 4 KiB, depth {depth}, mixed callbacks"),
         }?;
-        self.workers.map_or(Ok(()), |workers| write!(f, ", {workers} workers"))
+        match self.workers {
+            None => Ok(()),
+            Some(1) => f.write_str(", 1 worker"),
+            Some(workers) => write!(f, ", {workers} workers"),
+        }
     }
 }
 
@@ -67,6 +72,9 @@ pub(crate) fn of_device(device: Device, options: &Options) -> Vec<Workload> {
                 workloads.push(Workload { workers: Some(MANY_WORKERS), ..mix });
             }
         }
+    }
+    if options.kinds.contains(&Kind::Growth) && device == Device::Null {
+        workloads.extend(growth::workloads(options));
     }
     if options.kinds.contains(&Kind::Stream) && device != Device::Null {
         let stream = workload(Kind::Stream, 16, Work::Compute(0));
@@ -94,7 +102,9 @@ impl Workload {
         }
         let takes_part =
             |contender: &Contender| self.memory == Memory::Plain || contender.is_reapool();
-        Contender::readers().filter(wanted).filter(takes_part).collect()
+        let grows =
+            |contender: &Contender| self.kind != Kind::Growth || growth::takes_part(*contender);
+        Contender::readers().filter(wanted).filter(takes_part).filter(grows).collect()
     }
 
     /// The task of one contender.

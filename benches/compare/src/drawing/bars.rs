@@ -130,9 +130,8 @@ mod tests {
         )
         .body
         {
-            Body::Bars(bars) => {
-                bars.iter().map(|bar| (bar.name, bar.spread.median)).collect::<Vec<_>>()
-            }
+            Body::Bars(bars) => bars.iter().map(|bar| (bar.name, bar.spread.median)).collect(),
+            Body::Lines(_) => vec![],
         };
         assert_eq!(names(FILES), [("fast", 10.0), ("own", 3.33333)]);
         assert_eq!(names(PEAK), [("own", 0.1), ("fast", 0.1)]);

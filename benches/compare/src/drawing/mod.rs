@@ -1,16 +1,18 @@
 //! Charts in SVG, which follow the reader's light or dark background.
 //!
 //! ```text
-//! Chart: title, notes ─▶ panels, two in a line: bars ─▶ text of an SVG file
+//! Chart: title, notes ─▶ panels, two in a line: bars or lines ─▶ text of an SVG file
 //! ```
 
 mod bars;
+mod lines;
 mod sheet;
 
 use svg::Document;
 use svg::node::element::{Description, Rectangle, Style, Title};
 
 pub(crate) use bars::{Bar, Unit, bars_of, count};
+pub(crate) use lines::{Curve, Lines};
 use sheet::Sheet;
 
 /// The width of the drawing: a page of text is about as wide, so its letters keep their size.
@@ -29,7 +31,7 @@ text{font:12px system-ui,'Segoe UI',Helvetica,Arial,sans-serif;fill:#1f2328}\
 .page{fill:#fff}.title{font-size:16px;font-weight:600}.panel{font-size:13px;font-weight:600}\
 .note{fill:#59636e}.bar{fill:#9aa7b4}.reapool{fill:#d9480f}.own{font-weight:600}.name{text-anchor:end}.around{text-anchor:middle}\
 .range{fill:none;stroke:#1f2328;stroke-width:1.2}.grid{stroke:#d8dee4}\
-.curve{fill:none;stroke-width:1.8}.k0,.k1{stroke-width:3}.k0{stroke:#d9480f}.k1{stroke:#bf8700}.k2{stroke:#1f2328}\
+.curve{fill:none;stroke-width:1.8}.k0,.k1{stroke-width:3}.dots{stroke-width:6.5;stroke-linecap:round}.k0{stroke:#d9480f}.k1{stroke:#bf8700}.k2{stroke:#1f2328}\
 .k3{stroke:#0969da}.k4{stroke:#1a7f37}.k5{stroke:#8250df}\
 @media(prefers-color-scheme:dark){text{fill:#e6edf3}.page{fill:#0d1117}.note{fill:#9aa4ae}\
 .bar{fill:#5a6672}.reapool{fill:#e8590c}.range{stroke:#e6edf3}.grid{stroke:#30363d}\
@@ -55,18 +57,21 @@ pub(crate) struct Panel {
 pub(crate) enum Body {
     /// From the top downwards.
     Bars(Vec<Bar>),
+    Lines(Lines),
 }
 
 impl Body {
     fn height(&self) -> f64 {
         match self {
             Self::Bars(bars) => bars::height(bars),
+            Self::Lines(_) => lines::HEIGHT,
         }
     }
 
     fn is_empty(&self) -> bool {
         match self {
             Self::Bars(bars) => bars.is_empty(),
+            Self::Lines(lines) => lines.curves.is_empty(),
         }
     }
 
@@ -74,6 +79,7 @@ impl Body {
     fn words(&self) -> String {
         match self {
             Self::Bars(bars) => bars::words(bars),
+            Self::Lines(lines) => lines.words(),
         }
     }
 }
@@ -93,6 +99,7 @@ impl Chart {
                 sheet.text("note", (x + MARGIN, y + 33.0), &panel.unit);
                 match &panel.body {
                     Body::Bars(bars) => bars::draw(&mut sheet, (x, y + HEADING), bars),
+                    Body::Lines(lines) => lines.draw(&mut sheet, (x, y + HEADING)),
                 }
             }
             let heights = line.iter().map(|panel| panel.body.height());

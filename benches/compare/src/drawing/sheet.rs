@@ -44,7 +44,7 @@ impl Sheet {
     pub(super) fn range(&mut self, (low, high): Point, y: f64) {
         let (low, high, y, top) = (place(low), place(high), place(y), place(y - 3.0));
         let shape = format!("M{low},{top}v6M{high},{top}v6M{low},{y}H{high}");
-        self.shapes.push(Box::new(Path::new().set("class", "range").set("d", shape)));
+        self.path("range", shape);
     }
 
     pub(super) fn rectangle(&mut self, class: &str, (x, y): Point, (width, height): Point) {
@@ -55,5 +55,28 @@ impl Sheet {
             .set("width", place(width))
             .set("height", place(height));
         self.shapes.push(Box::new(rectangle));
+    }
+
+    pub(super) fn curve(&mut self, class: &str, points: &[Point]) {
+        let points: Vec<_> =
+            points.iter().map(|&(x, y)| format!("{},{}", place(x), place(y))).collect();
+        self.path(class, format!("M{}", points.join(" ")));
+    }
+
+    /// A dot at each point: a line of no length, whose ends are round.
+    pub(super) fn dots(&mut self, class: &str, points: &[Point]) {
+        let dots = points.iter().map(|&(x, y)| format!("M{},{}h0", place(x), place(y)));
+        self.path(class, dots.collect());
+    }
+
+    /// A line from the one end to the other at each place.
+    pub(super) fn upright(&mut self, class: &str, lines: &[(f64, Point)]) {
+        let line =
+            |&(x, (one, other)): &_| format!("M{},{}V{}", place(x), place(one), place(other));
+        self.path(class, lines.iter().map(line).collect());
+    }
+
+    fn path(&mut self, class: &str, shape: String) {
+        self.shapes.push(Box::new(Path::new().set("class", class).set("d", shape)));
     }
 }
