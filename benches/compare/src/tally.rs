@@ -5,10 +5,14 @@ use std::sync::{Arc, Mutex};
 
 use hdrhistogram::Histogram;
 
+use crate::spread::rounded;
 use crate::task::Latency;
 
 /// The longest time that the histogram holds, in nanoseconds: a minute.
 const LONGEST: u64 = 60_000_000_000;
+
+/// The digits of a time that the histogram tells apart.
+const DIGITS: usize = 2;
 
 /// One thread's part. While a run is on, only that thread changes it.
 struct Tally {
@@ -25,7 +29,7 @@ thread_local! {
 }
 
 fn histogram() -> Histogram<u32> {
-    Histogram::new_with_bounds(1, LONGEST, 2).expect("the bounds are in order")
+    Histogram::new_with_bounds(1, LONGEST, DIGITS as u8).expect("the bounds are in order")
 }
 
 fn register() -> Arc<Tally> {
@@ -69,7 +73,9 @@ pub(crate) fn collect() -> Total {
         latencies.add(&*own).expect("all histograms have the same bounds");
         own.reset();
     }
-    let microseconds = |quantile| latencies.value_at_quantile(quantile) as f64 / 1e3;
+    // One digit more than is known, as a median may be between two.
+    let microseconds =
+        |quantile| rounded(latencies.value_at_quantile(quantile) as f64 / 1e3, DIGITS + 1);
     let latency = Latency {
         samples: latencies.len(),
         p50: microseconds(0.5),
