@@ -150,7 +150,7 @@ fn measure(options: &Options, directory: &Path, files: Vec<PathBuf>) -> Result<R
 fn write(out: &Path, results: &Results, table: &str) -> Result {
     fs::create_dir_all(out).map_err(|error| Failure::at(out, error))?;
     let json = serde_json::to_string_pretty(results).map_err(Failure::failed)?;
-    for (name, text) in [("md", table), ("json", &json), ("svg", &svg(results))] {
+    for (name, text) in [("md", table), ("json", &json), ("svg", &svg(&results.lines()))] {
         let path = out.join("query").with_extension(name);
         fs::write(&path, text).map_err(|error| Failure::at(&path, error))?;
         say(format_args!("wrote {}", path.display()));
