@@ -194,7 +194,7 @@
 //!    the jobs to the workers. It never dereferences a number that comes from the kernel.
 //! 4. A worker runs the callback with the [`Completion`]: result, buffer, file, offset, and what
 //!    was asked. The closure also has whatever it captured. (If something of an [exact](Job::exact)
-//!    job is missing, the job goes back to step 1 instead, in the slot that it has.)
+//!    job is missing, the job goes back to step 1 instead, before all that wait.)
 //! 5. When the callback has returned, the slot is free. At the end of its run of callbacks the
 //!    worker fills free slots, in one `io_submit`, with the jobs that callbacks submitted and with
 //!    those in the backlog, in the order of their submission. (What is behind a direct write goes

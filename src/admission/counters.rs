@@ -52,11 +52,11 @@ impl Counters {
         }
     }
 
-    /// Takes note of a job that has completed, if it was a poll.
-    pub(crate) fn polled(&self, job: &Job) {
-        let polls = self.polls.load(Ordering::Relaxed);
-        if polls > 0 && job.operation() == Operation::Poll {
-            self.polls.fetch_sub(1, Ordering::Relaxed);
+    /// Takes note of the polls among jobs that have completed.
+    pub(crate) fn polled<'a>(&self, jobs: impl Iterator<Item = &'a Job>) {
+        if self.polls.load(Ordering::Relaxed) > 0 {
+            let polls = jobs.filter(|job| job.is_poll()).count() as u64;
+            self.polls.fetch_sub(polls, Ordering::Relaxed);
         }
     }
 
@@ -193,10 +193,10 @@ mod tests {
         counters.taken_back(&batch[3..]);
         assert_eq!(counts(), (2, 1, 0));
         counters.harvested(2);
-        jobs[1..3].iter().for_each(|job| counters.polled(job));
+        counters.polled(jobs[1..3].iter());
         assert_eq!(counts(), (0, 1, 2));
         counters.harvested(1);
-        counters.polled(&jobs[0]);
+        counters.polled(jobs[..1].iter());
         assert_eq!(counts(), (0, 0, 2));
         counters.submitted(&batch[1..]);
         counters.harvested(3);

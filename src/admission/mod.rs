@@ -198,8 +198,8 @@ impl Admission {
         usize::try_from(room).unwrap_or(usize::MAX)
     }
 
-    /// Moves jobs to be resumed into their slots, and waiting jobs into free slots, in order, and
-    /// lists in the batch where they go. Before that, it expires overdue jobs, so that none of them
+    /// Moves jobs to be resumed and then waiting jobs into free slots, in order, and lists in the
+    /// batch where they go. Before that, it expires overdue jobs, so that none of them
     /// enters the kernel.
     ///
     /// A write may keep its submitter in the kernel for as long as a file system or device likes.

@@ -70,10 +70,12 @@ impl Slots {
         *slot = SlotUse { token, job: Some(job) };
     }
 
-    /// The job whose request has this token, if it is in its slot.
-    pub(crate) fn job(&self, token: u64) -> Option<&Job> {
-        let slot = self.uses.get(index_of(token))?;
-        slot.job.as_ref().filter(|_| slot.token == token)
+    /// Finds the token, among these, of the job in its slot that is `wanted`.
+    pub(crate) fn find(&self, tokens: &[u64], wanted: impl Fn(&Job) -> bool) -> Option<u64> {
+        tokens.iter().copied().find(|&token| {
+            let slot = &self.uses[index_of(token)];
+            slot.token == token && slot.job.as_ref().is_some_and(&wanted)
+        })
     }
 
     /// Takes the job out whose request had this token. `None` if no request in flight has it.
@@ -151,8 +153,8 @@ mod tests {
         assert_eq!(second, next_token(first), "the slot that was freed last");
         slots.put(second, read(8));
         assert!(slots.take(first).is_none(), "a stale event doesn't take the next job");
-        assert!(slots.job(first).is_none());
-        assert_eq!(slots.job(second).unwrap().offset(), 8);
+        assert_eq!(slots.find(&[first, second], |_| true), Some(second));
+        assert_eq!(slots.find(&[second], |job| job.offset() == 7), None);
         assert_eq!(slots.take(second).unwrap().offset(), 8);
     }
 

@@ -9,7 +9,7 @@
 //! Whenever nobody holds the lock: if the queue is not empty, a thread is on its way to it, or all
 //! threads that there may be are busy.
 
-use std::collections::VecDeque;
+use std::collections::{VecDeque, vec_deque};
 use std::io;
 use std::mem;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -171,6 +171,11 @@ impl<R: PoolRequest> ThreadPool<R> {
         drop(state);
         drop(refused);
         false
+    }
+
+    /// Looks at the requests in the queue.
+    pub(crate) fn queued<T>(&self, look: impl FnOnce(vec_deque::Iter<'_, R>) -> T) -> T {
+        look(self.lock().queue.iter())
     }
 
     /// Takes a request out of the queue that no thread has begun.

@@ -47,6 +47,17 @@ impl BlockingPool {
         Self::of_kind(ThreadKind::Blocking, limit, settings)
     }
 
+    /// The tokens of the requests in the queue of which nothing has been done.
+    pub(crate) fn unbegun(&self) -> Vec<u64> {
+        let token = |request: &BlockingRequest| request.request.token;
+        self.queued(|queue| queue.filter(|request| request.done == 0).map(token).collect())
+    }
+
+    /// Takes the request with this token out of the queue, if it is there.
+    pub(crate) fn take_unbegun(&self, token: u64) -> Option<BlockingRequest> {
+        self.take_queued(|request| request.request.token == token)
+    }
+
     /// Takes all requests out of the queue that are overdue by now.
     pub(crate) fn take_overdue(&self, now: Instant) -> VecDeque<BlockingRequest> {
         self.take_all_queued(|request| request.is_overdue(now))

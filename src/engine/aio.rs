@@ -163,9 +163,11 @@ impl Engine for Aio {
     }
 
     fn cancel(&self, token: u64) -> bool {
+        // Held, so that the context is not destroyed meanwhile, and another given its name.
+        let context = lock(&self.context);
         // The kernel only compares the address, and reads a constant behind it. It finds no request
         // if this one is just being written there, or has been replaced.
-        sys::io_cancel(self.id, self.control_blocks[index_of(token)].0.get())
+        context.is_some() && sys::io_cancel(self.id, self.control_blocks[index_of(token)].0.get())
     }
 
     fn wait(

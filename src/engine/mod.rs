@@ -136,7 +136,8 @@ pub(crate) trait Engine: Send + Sync {
 
     /// Asks for a poll to end although its event has not come. False, and nothing changed, if the
     /// poll is not in flight. Otherwise its completion follows, with any result. The caller keeps
-    /// the token from being used for another request meanwhile.
+    /// the token from being used for another request meanwhile. If the poll ends by itself, the
+    /// engine may be closed before or during this call.
     fn cancel(&self, token: u64) -> bool;
 
     /// Blocks until `least` requests have completed, or until the limit, and appends the events

@@ -3,7 +3,7 @@
 use crate::job::Job;
 
 pub(crate) struct Completed {
-    /// Names its slot, which is occupied until the callback has returned.
+    /// Names its slot, which is occupied until the callback has returned or the job goes on.
     pub(crate) token: u64,
     /// The result as the kernel encodes it.
     pub(crate) res: i64,

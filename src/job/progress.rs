@@ -165,30 +165,28 @@ impl JobEnd {
     /// The result for a user who asked for `requested` bytes.
     #[inline]
     pub(crate) fn result(&self, requested: usize) -> io::Result<usize> {
-        match self.fault {
-            None => Ok(self.transferred),
-            Some(Fault::Kernel) => decode(self.res),
-            Some(fault) => Err(self.error(fault, requested)),
-        }
+        self.fault.map_or(Ok(self.transferred), |fault| self.failure(fault, requested))
     }
 
     #[cold]
-    fn error(&self, fault: Fault, requested: usize) -> io::Error {
-        let so_far = format!("{} of {requested} bytes", self.transferred);
-        match fault {
-            Fault::Kernel => io::Error::other(so_far),
-            Fault::EndOfFile => {
-                io::Error::new(io::ErrorKind::UnexpectedEof, format!("end of file after {so_far}"))
-            }
+    fn failure(&self, fault: Fault, requested: usize) -> io::Result<usize> {
+        let so_far = || format!("{} of {requested} bytes", self.transferred);
+        Err(match fault {
+            Fault::Kernel => return decode(self.res),
+            Fault::EndOfFile => io::Error::new(
+                io::ErrorKind::UnexpectedEof,
+                format!("end of file after {}", so_far()),
+            ),
             Fault::NoProgress => io::Error::new(
                 io::ErrorKind::WriteZero,
-                format!("nothing more was written after {so_far}"),
+                format!("nothing more was written after {}", so_far()),
             ),
             Fault::Unaligned => io::Error::other(format!(
-                "{so_far} were appended, and the rest can't be, as that is no multiple of what \
-                 direct I/O is aligned to"
+                "{} were appended, and the rest can't be, as that is no multiple of what direct \
+                 I/O is aligned to",
+                so_far()
             )),
-        }
+        })
     }
 }
 

@@ -37,12 +37,11 @@ pub(crate) fn cancel(pipeline: &Pipeline, ticket: Ticket) -> Cancel {
 /// Cancels a job that has a slot and waits for a blocking thread.
 fn cancel_blocking(pipeline: &Pipeline, ticket: Ticket) -> Cancel {
     let (admission, launcher) = (&pipeline.admission, &pipeline.launcher);
-    let request = launcher.blocking.take_queued(|request| {
-        admission.lock().slots().job(request.request.token).is_some_and(|job| {
-            let unbegun = request.done == 0 && job.has_transferred_nothing() && job.has_result();
-            unbegun && job.meta().ticket() == Some(ticket)
-        })
+    let unbegun = launcher.blocking.unbegun();
+    let token = admission.lock().slots().find(&unbegun, |job| {
+        job.meta().ticket() == Some(ticket) && job.has_transferred_nothing() && job.has_result()
     });
+    let request = token.and_then(|token| launcher.blocking.take_unbegun(token));
     let Some(request) = request else { return cancel_poll(pipeline, ticket) };
     admission.lock().tally_mut().count_cancelled(CancelReason::Cancelled);
     launcher.end_unbegun(admission, &request, CancelReason::Cancelled);

@@ -191,8 +191,8 @@ impl Launcher {
             // were not accepted. A thread that cancels a poll, or a request that waits for a thread
             // of the engine's, leaves the job there for the event. While the job is in the slot,
             // nobody accesses what the request describes: others mark the job as cancelled, or read
-            // its operation and progress. A slot is filled again only after its job's callback has
-            // returned, so the token is not in use.
+            // its operation and progress. A token names one use of a slot, and the next use begins
+            // only after the job has been taken out, so the token is not in use.
             let answer = unsafe { self.engine.submit(rest) };
             let accepted = *answer.as_ref().unwrap_or(&0);
             self.counters.taken_back(&rest[accepted..]);
@@ -307,13 +307,12 @@ impl Launcher {
         let mut books = admission.lock();
         for Event { token, res } in events.drain(..) {
             match books.slots_mut().take(token) {
-                Some(job) => {
-                    self.counters.polled(&job);
-                    completed.push(Completed { token, res, job });
-                }
+                Some(job) => completed.push(Completed { token, res, job }),
                 None => self.counters.strayed(),
             }
         }
+        drop(books);
+        self.counters.polled(completed.iter().map(|completed| &completed.job));
     }
 
     /// Ends a request that no blocking thread has begun.

@@ -60,8 +60,9 @@ use crate::wait::worker_mark::{self, Role};
 pub(crate) struct Pipeline {
     /// Tells whether this is still the process that the context and the threads belong to.
     fork_mark: ForkMark,
-    admission: Admission,
+    /// Dropped before the admission: the engine gives memory back that jobs have.
     launcher: Launcher,
+    admission: Admission,
     /// The channel of jobs whose callbacks are to be run.
     completed: Receiver<Completed>,
     panics: Arc<PanicSink>,
@@ -346,7 +347,8 @@ impl Pipeline {
         fill
     }
 
-    /// Has an exact job go on that is done in part. It keeps the slot that this token names.
+    /// Has an exact job go on that is done in part. It frees the slot that this token names, and
+    /// there is one for it when its turn comes.
     pub(crate) fn resume(&self, token: u64, job: Job) -> FillNow {
         let mut books = self.admission.lock();
         books.resume(token, job);

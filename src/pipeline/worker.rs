@@ -36,8 +36,9 @@ struct Run {
     /// When the first of them began.
     since: Instant,
     callbacks: usize,
-    /// After how many the worker fills slots.
+    /// After how many the worker fills slots, if so many are awake.
     limit: usize,
+    awake: usize,
 }
 
 /// The next step of a worker that found the channel empty.
@@ -54,8 +55,19 @@ pub(super) enum IdleStep {
 
 impl Run {
     fn begin(depth: u32, wakeups: &WorkerWakeups) -> Self {
-        let limit = run_limit(depth, wakeups.sleepers.awake(), wakeups.pace.in_no_time());
-        Self { since: Instant::now(), callbacks: 0, limit }
+        let awake = wakeups.sleepers.awake();
+        let limit = run_limit(depth, awake, wakeups.pace.in_no_time());
+        Self { since: Instant::now(), callbacks: 0, limit, awake }
+    }
+
+    /// Counts a callback. True if the run is to end.
+    fn count(&mut self, depth: u32, wakeups: &WorkerWakeups) -> bool {
+        self.callbacks += 1;
+        let awake = wakeups.sleepers.awake();
+        if awake != self.awake {
+            (self.awake, self.limit) = (awake, run_limit(depth, awake, wakeups.pace.in_no_time()));
+        }
+        self.callbacks >= self.limit
     }
 }
 
@@ -74,8 +86,7 @@ impl Worker<'_> {
                 Ok(completed) => {
                     let run = self.run.get_or_insert_with(|| Run::begin(depth, self.wakeups));
                     let Some(fill) = end(pipeline, completed) else { return };
-                    run.callbacks += 1;
-                    if fill == FillNow::Yes || run.callbacks >= run.limit {
+                    if run.count(depth, self.wakeups) || fill == FillNow::Yes {
                         self.end_run();
                         ended_early = pipeline.refill();
                     }

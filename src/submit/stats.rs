@@ -120,7 +120,8 @@ impl Stats {
         // use, as a launch that the kernel has not answered yet counts as submitted.
         let completed = counters.completed.load(Ordering::Relaxed);
         let submitted = counters.submitted.load(Ordering::Relaxed);
-        let occupied = books.slots().occupied();
+        // A job that is to be resumed has a slot as good as taken.
+        let occupied = books.slots().occupied() + books.waiting().resumed();
         // Read under the lock, so that it is ahead only by callbacks that have not been finished.
         let panics = pipeline.panics().count();
         drop(books);

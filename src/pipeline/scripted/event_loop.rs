@@ -352,3 +352,27 @@ fn an_exact_job_goes_on_in_the_owners_turns() {
     assert_eq!(rig.jobs.stats().resumed, 2);
     rig.end(1);
 }
+
+#[test]
+fn the_owner_is_told_of_a_slot_that_was_pinned() {
+    let mut rig = Rig::new(Fake::default(), 1, 4);
+    let poll = Job::poll(&rig.file, PollEvents::READABLE, |_| ());
+    let handle = rig.jobs.submitter().spawn(poll).unwrap();
+    let held = rig.fake.held(1);
+    rig.submit(7..8);
+    rig.fake.block_cancel();
+    let cancels = thread::spawn(move || handle.cancel());
+    rig.fake.blocked();
+    rig.fake.complete([(held[0], 1)]);
+    assert_eq!(rig.jobs.run(9).unwrap(), 1);
+    assert!(!rig.is_readable(), "the slot is pinned");
+    rig.fake.unblock();
+    cancels.join().unwrap();
+    assert!(rig.is_readable(), "the owner is to fill");
+    rig.jobs.run(9).unwrap();
+    rig.fake.held(1);
+    rig.fake.complete_all();
+    rig.jobs.run(9).unwrap();
+    assert_eq!(rig.seen(), [(7, Ok(100))]);
+    rig.end(2);
+}

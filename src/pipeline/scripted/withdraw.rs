@@ -312,3 +312,48 @@ fn a_poll_that_is_just_being_submitted_is_cancelled_soon_after() {
     assert_eq!(handle.join_timeout(HANG).unwrap(), Err(Some(libc::ECANCELED)));
     rig.end(1);
 }
+
+/// The event of a poll comes while the kernel is asked to cancel it. Its slot is free when that is
+/// over, and the thread that asked wakes somebody for the next job.
+#[test]
+fn a_slot_that_was_pinned_is_filled_again() {
+    for workers in [1, 2] {
+        let rig = Rig::new(Fake::default(), 1, 4, workers);
+        let poll = Job::poll(&rig.file, PollEvents::READABLE, |_| ());
+        let handle = rig.dispatcher.spawn(poll).unwrap();
+        let held = rig.fake.held(1);
+        rig.dispatcher.submit(rig.job(7)).unwrap();
+        rig.fake.block_cancel();
+        let cancels = thread::spawn(move || handle.cancel());
+        rig.fake.blocked();
+        rig.fake.complete([(held[0], 1)]);
+        while rig.dispatcher.stats().finished < 1 {
+            thread::yield_now();
+        }
+        rig.all_asleep(workers);
+        assert_eq!(rig.fake.calls().len(), 1, "the slot is pinned");
+        rig.fake.unblock();
+        assert_eq!(cancels.join().unwrap(), Cancel::Cancelled);
+        rig.fake.held(1);
+        rig.fake.complete_all();
+        assert_eq!(rig.seen(1), [(7, Ok(100))]);
+        rig.end(2);
+    }
+}
+
+/// The poll was the last job, so nothing is outstanding while the kernel is asked.
+#[test]
+fn the_engine_may_be_closed_while_a_poll_is_cancelled() {
+    let rig = Rig::new(Fake::default(), 1, 4, 1);
+    let poll = Job::poll(&rig.file, PollEvents::READABLE, |_| ());
+    let handle = rig.dispatcher.spawn(poll).unwrap();
+    let held = rig.fake.held(1);
+    rig.fake.block_cancel();
+    let cancels = thread::spawn(move || handle.cancel());
+    rig.fake.blocked();
+    rig.fake.complete([(held[0], 1)]);
+    let fake = rig.fake.clone();
+    rig.end(1);
+    fake.unblock();
+    assert_eq!(cancels.join().unwrap(), Cancel::Cancelled);
+}

@@ -160,7 +160,7 @@ impl Stage {
         drop(books);
         let held = self.world.fake.held_if_quiet();
         format!(
-            "waiting, resumed, ended early, free: {places:?}; \
+            "waiting, resumed, ended early, occupied: {places:?}; \
              can fill, starved, filler coming, watched: {flags:?}; \
              idle, coming, held: {workers:?}; on the channel {channel}, blocking {blocking}; \
              in the kernel {held:?}; {:?}",
