@@ -36,7 +36,7 @@ use crate::roots::Roots;
 use crate::settle::Settler;
 use crate::shared::count::Count;
 use crate::shared::descriptors;
-use crate::shared::directories::Directories;
+use crate::shared::directories::{Directories, Kept};
 use crate::shared::interrupt::Interrupt;
 use crate::shared::screen::Screen;
 use crate::shared::settings::Settings;
@@ -65,7 +65,7 @@ fn run(options: Options) -> Result<u8, Box<dyn Error>> {
     let dispatcher = settings.with_depth_from(depth).dispatcher()?;
     let count = Count::start(&screen, sizes(&roots, rule))?;
 
-    let directories = Directories::default();
+    let directories = Directories::new(Kept::PermissionsAndTimes);
     let manner = Manner { is_verbose: settings.verbose, sync: fsync, replaces: force };
     let (pairs, left_out) = pairs(&roots, rule, manner, &directories, &screen);
     let converter = Converter { encoding, hashes: verify, interrupt: interrupt.clone() };

@@ -7,6 +7,7 @@
 //! complete: `Files::convert` with a function that changes nothing.
 
 mod copy;
+mod link;
 mod options;
 mod partial;
 mod roots;
@@ -29,7 +30,8 @@ use crate::options::{Fsync, Options};
 use crate::roots::Roots;
 use crate::shared::command_line;
 use crate::shared::count::{Count, sizes};
-use crate::shared::directories::Directories;
+use crate::shared::descriptors::files_at_once;
+use crate::shared::directories::{Directories, Kept};
 use crate::shared::fallbacks::Fallbacks;
 use crate::shared::interrupt::Interrupt;
 use crate::shared::names::{innermost, reason};
@@ -40,6 +42,12 @@ use crate::verify::{Expected, verify};
 
 const FAILURE: u8 = 1;
 
+/// How many files may be in progress.
+const FILES: usize = 256;
+
+/// How many descriptors each may take: three of the files layer, and the source once more.
+const DESCRIPTORS: usize = 4;
+
 fn run(options: Options) -> Result<u8, Box<dyn Error>> {
     let Options { settings, overwrite, fsync, verify: is_verified, source, target } = options;
     let mut roots = Roots::new(source, target)?;
@@ -49,10 +57,11 @@ fn run(options: Options) -> Result<u8, Box<dyn Error>> {
     // A link has no contents: one that has taken a file's place since the file was found would lead
     // anywhere.
     let builder = settings.files(&dispatcher).links(Links::Refuse).order(Order::Completion);
+    let builder = builder.files_at_once(FILES.min(files_at_once(DESCRIPTORS)));
     let files = roots.files(builder.targets(targets(overwrite, fsync)))?;
 
     let count = Count::start(&screen, sizes(files_below(&roots)))?;
-    let directories = Directories::default();
+    let directories = Directories::new(Kept::All);
     let tree = Tree::new(roots.clone(), overwrite, directories.clone(), screen.clone());
     let copier = Copier { roots: roots.clone(), verify: is_verified };
     let names = roots.clone();

@@ -14,13 +14,13 @@ use crate::shared::settings::Settings;
 /// a temporary one in the same place (.NAME.RANDOM.tmp). After an error, and after the first
 /// Ctrl-C, nothing is left of files that are not complete.
 ///
-/// Permissions and times of files and directories are kept, and symbolic links copied as such.
-/// Where the file system of TARGET refuses permissions or times, the contents are copied and the
-/// rest is said. Not kept are owners (nor set-user-ID and set-group-ID bits, unless user and group
-/// stay the same), access control lists and extended attributes, hard links between files, the
-/// times of symbolic links, and holes: they are filled with zeros. Pipes, sockets and devices are
-/// left out, and said to be. Links that take the place of files or directories of SOURCE meanwhile
-/// are not followed.
+/// Kept are contents, permissions and times, and as far as this process may set them, owners,
+/// access control lists and extended attributes, as cp -a keeps them. What TARGET refuses is said,
+/// and the rest is copied, but for two things that only root may set: owners (then a copy has no
+/// set-user-ID and set-group-ID bits), and attributes that are the system's (trusted.*,
+/// security.*). Symbolic links are copied as such. Not kept are hard links between files, and
+/// holes: they are filled with zeros. Pipes, sockets and devices are left out, and said to be. Links
+/// that take the place of files or directories of SOURCE meanwhile are not followed.
 #[derive(Parser)]
 #[command(
     name = "copy_tree",

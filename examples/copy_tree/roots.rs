@@ -1,12 +1,19 @@
 //! The directories to copy from and to, and the paths of a file in them.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use reapool::{Files, FilesBuilder, FilesError};
+use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, open, openat, openat2};
 
 use crate::shared::nesting::{self, parent, say};
+
+/// What a file is known by: device and inode.
+pub(crate) type FileId = (u64, u64);
 
 #[derive(Clone)]
 pub(crate) struct Roots {
@@ -15,6 +22,8 @@ pub(crate) struct Roots {
     /// The names by which files are read begin so: with the source, or with nothing if they are
     /// relative to it.
     prefix: PathBuf,
+    /// The source, if the kernel sees to it that nothing outside is opened.
+    directory: Option<Arc<OwnedFd>>,
 }
 
 impl Roots {
@@ -26,7 +35,7 @@ impl Roots {
             return Err(say(&source, &"not a directory"));
         }
         nesting::check(&found, &target)?;
-        Ok(Self { prefix: source.clone(), source, target })
+        Ok(Self { prefix: source.clone(), source, target, directory: None })
     }
 
     /// Makes the files layer. It opens nothing outside the source, if the kernel can see to that: a
@@ -38,10 +47,33 @@ impl Roots {
             {
                 builder.build()
             }
-            built => {
+            Ok(files) => {
+                let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+                let directory = open(&self.source, flags, Mode::empty()).map_err(io::Error::from);
+                let failed = |source| FilesError::Beneath { path: self.source.clone(), source };
+                self.directory = Some(Arc::new(directory.map_err(failed)?));
                 self.prefix = PathBuf::new();
-                built
+                Ok(files)
             }
+            failed => failed,
+        }
+    }
+
+    /// Opens a file that has been found or opened by this name before, if it is the same one.
+    pub(crate) fn open(&self, name: &Path, id: FileId) -> io::Result<File> {
+        // It may have become a pipe, whose other end nobody is to be waited for.
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let opened = match &self.directory {
+            Some(directory) => {
+                openat2(directory, name, flags, Mode::empty(), ResolveFlags::BENEATH)
+            }
+            None => openat(CWD, name, flags, Mode::empty()),
+        };
+        let file = File::from(opened?);
+        let found = file.metadata()?;
+        match (found.dev(), found.ino()) == id {
+            true => Ok(file),
+            false => Err(io::Error::other("another file has taken its place")),
         }
     }
 
@@ -74,7 +106,7 @@ impl Roots {
     }
 
     pub(crate) fn sync_parent_of_target(&self) -> io::Result<()> {
-        fs::File::open(parent(&self.target))?.sync_all()
+        File::open(parent(&self.target))?.sync_all()
     }
 }
 

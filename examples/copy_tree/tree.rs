@@ -1,13 +1,12 @@
 //! Walks the source's tree, and makes its directories and symbolic links in the target.
 
-use std::fs;
 use std::io;
-use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use reapool::Links;
 use walkdir::{DirEntry, WalkDir};
 
+use crate::link::Link;
 use crate::partial::Place;
 use crate::roots::Roots;
 use crate::shared::directories::Directories;
@@ -46,8 +45,12 @@ impl Tree {
             let made = self.make_directory(&target, entry.path());
             made.inspect_err(|_| self.walk.skip_current_dir())?;
         } else if kind.is_symlink() {
-            let link = fs::read_link(entry.path()).map_err(|error| (entry.into_path(), error))?;
-            self.make_link(&target, &link).map_err(|error| (target, error))?;
+            let link = Link::read(entry.path()).map_err(|error| (entry.into_path(), error))?;
+            let place = Place { path: target.clone(), overwrite: self.overwrite };
+            match link.make(&place) {
+                Ok(not_kept) => not_kept.iter().for_each(|it| self.screen.fail(&target, it)),
+                Err(error) => return Err((target, error)),
+            }
         } else if kind.is_file() {
             return Ok(Some(self.roots.name_of(entry.path())));
         } else {
@@ -55,12 +58,6 @@ impl Tree {
             return Err((entry.into_path(), io::Error::other(reason)));
         }
         Ok(None)
-    }
-
-    fn make_link(&self, target: &Path, link: &Path) -> io::Result<()> {
-        let place = Place { path: target.to_owned(), overwrite: self.overwrite };
-        let ((), partial) = place.begin(|path| symlink(link, path))?;
-        place.take(partial)
     }
 
     fn make_directory(&self, target: &Path, source: &Path) -> Result<(), Problem> {

@@ -1,17 +1,24 @@
-//! Permissions and times of the source, given to what was made of it as far as the target takes
-//! them.
+//! Owner, permissions and times of the source, given to what was made of it as far as the target
+//! takes them.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::fs::{self, File, FileTimes, Permissions};
 use std::io;
-use std::os::fd::AsFd;
-use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, fchown, lchown};
+use std::path::Path;
 use std::time::SystemTime;
 
+use filetime::{FileTime, set_symlink_file_times};
+use nix::unistd::Uid;
 use reapool::{Metadata, TargetFile};
 
 const MODE_BITS: u32 = 0o7777;
 const SET_ID_BITS: u32 = 0o6000;
+
+const TIMES: &str = "times are";
+const PERMISSIONS: &str = "permissions are";
+const OWNER: &str = "user and group are";
 
 /// What a file or directory of the source has.
 #[derive(Clone)]
@@ -26,13 +33,25 @@ pub(crate) struct Attributes {
 /// What a copy lacks, and why.
 #[derive(Debug)]
 pub(crate) struct NotKept {
-    what: &'static str,
+    /// With its verb.
+    what: Cow<'static, str>,
     error: io::Error,
+}
+
+impl NotKept {
+    pub(crate) fn new(what: impl Into<Cow<'static, str>>, error: io::Error) -> Self {
+        Self { what: what.into(), error }
+    }
+
+    /// Extended attributes that could not even be listed.
+    pub(crate) fn unlisted(error: io::Error) -> Self {
+        Self::new("access control lists and extended attributes are", error)
+    }
 }
 
 impl fmt::Display for NotKept {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} are not kept: {}", self.what, self.error)
+        write!(f, "{} not kept: {}", self.what, self.error)
     }
 }
 
@@ -57,8 +76,8 @@ impl Attributes {
     /// permissions or times can still keep the contents.
     pub(crate) fn give(&self, copy: &File) -> Vec<NotKept> {
         let times = FileTimes::new().set_accessed(self.accessed).set_modified(self.modified);
-        let times = copy.set_times(times).map_err(|error| NotKept { what: "times", error });
-        let permissions = self.permit(copy).map_err(|error| NotKept { what: "permissions", error });
+        let times = copy.set_times(times).map_err(|error| NotKept::new(TIMES, error));
+        let permissions = self.permit(copy).map_err(|error| NotKept::new(PERMISSIONS, error));
         [times, permissions].into_iter().filter_map(Result::err).collect()
     }
 
@@ -78,6 +97,38 @@ impl Attributes {
         Ok(self)
     }
 
+    /// Gives user and group to a copy, and returns why it could not. That only root gives files to
+    /// others is no reason to complain: with another owner, a copy has no set-id bits.
+    pub(crate) fn hand_over(&self, copy: &File) -> Option<NotKept> {
+        match copy.metadata() {
+            Ok(own) if (own.uid(), own.gid()) == self.owner => None,
+            Ok(_) => self.owned_by(|user, group| fchown(copy, user, group)),
+            Err(error) => Some(NotKept::new(OWNER, error)),
+        }
+    }
+
+    fn owned_by(
+        &self,
+        own: impl Fn(Option<u32>, Option<u32>) -> io::Result<()>,
+    ) -> Option<NotKept> {
+        let (user, group) = self.owner;
+        // The group by itself: an owner may change it.
+        let given = own(None, Some(group));
+        let error = given.and(own(Some(user), None)).err()?;
+        let is_expected =
+            matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::InvalidInput);
+        (Uid::effective().is_root() || !is_expected).then(|| NotKept::new(OWNER, error))
+    }
+
+    /// Gives user, group and times to a symbolic link, which has no permissions.
+    pub(crate) fn give_to_link(&self, link: &Path) -> Vec<NotKept> {
+        let owner = self.owned_by(|user, group| lchown(link, user, group));
+        let [accessed, modified] = [self.accessed, self.modified].map(FileTime::from);
+        let times = set_symlink_file_times(link, accessed, modified).err();
+        let times = times.map(|error| NotKept::new(TIMES, error));
+        owner.into_iter().chain(times).collect()
+    }
+
     fn permit(&self, copy: &File) -> io::Result<()> {
         let own = copy.metadata()?;
         let mode = self.mode_beside(&own);
@@ -92,22 +143,22 @@ impl Attributes {
         if is_the_same { self.mode } else { self.mode & !SET_ID_BITS }
     }
 
-    /// Has a copy get them when it is complete. Until then nobody else is to use it, so this only
-    /// tries whether it could have them, and returns what it can't.
-    pub(crate) fn keep(&self, copy: &mut TargetFile) -> io::Result<Vec<NotKept>> {
-        let file = File::from(copy.file().as_fd().try_clone_to_owned()?);
+    /// Gives its owner to a copy, and has it get the rest when it is complete. Until then nobody
+    /// else is to use it, so this only tries whether it could have them, and returns what it can't.
+    /// The file is that of the copy.
+    pub(crate) fn keep(&self, copy: &mut TargetFile, file: &File) -> io::Result<Vec<NotKept>> {
+        let mut not_kept = Vec::from_iter(self.hand_over(file));
         let own = file.metadata()?;
-        let mut not_kept = Vec::new();
         let times = FileTimes::new().set_accessed(self.accessed).set_modified(self.modified);
         match file.set_times(times) {
             Ok(()) => copy.set_times(times),
-            Err(error) => not_kept.push(NotKept { what: "times", error }),
+            Err(error) => not_kept.push(NotKept::new(TIMES, error)),
         }
         let mode = self.mode_beside(&own);
         match file.set_permissions(own.permissions()) {
             Ok(()) => copy.set_permissions(Permissions::from_mode(mode)),
             Err(_) if own.mode() & MODE_BITS == mode => {}
-            Err(error) => not_kept.push(NotKept { what: "permissions", error }),
+            Err(error) => not_kept.push(NotKept::new(PERMISSIONS, error)),
         }
         Ok(not_kept)
     }

@@ -9,6 +9,7 @@ pub(crate) mod command_line;
 pub(crate) mod count;
 pub(crate) mod descriptors;
 pub(crate) mod directories;
+pub(crate) mod extended;
 pub(crate) mod fallbacks;
 pub(crate) mod interrupt;
 pub(crate) mod names;

@@ -18,6 +18,7 @@ mod convert_memory;
 mod convert_removal;
 mod convert_rules;
 mod copy_tree;
+mod copy_tree_attributes;
 mod copy_tree_meanwhile;
 mod copy_tree_names;
 mod copy_tree_race;
@@ -55,3 +56,4 @@ mod small;
 mod support;
 #[path = "../../examples/shared/totals.rs"]
 mod totals;
+mod trees;
