@@ -22,6 +22,8 @@ pub(crate) struct Copier {
 
 /// What is to be said about a file that was copied.
 pub(crate) struct Copied {
+    /// The source.
+    pub(crate) id: FileId,
     /// Of what was read, if it was wanted.
     pub(crate) hash: Option<Hash>,
     pub(crate) not_kept: Vec<NotKept>,
@@ -53,7 +55,8 @@ impl Copier {
         let file = source.info();
         let changed = target.position() != file.metadata().size
             || !is_unchanged(&self.roots.source_of(file.path()), file);
-        Ok(Copied { hash: hasher.map(|hasher| hasher.finalize()), not_kept, changed })
+        let hash = hasher.map(|hasher| hasher.finalize());
+        Ok(Copied { id: id(file), hash, not_kept, changed })
     }
 
     /// Those of the source, which the files layer has opened for itself.

@@ -7,6 +7,7 @@
 //! complete: `Files::convert` with a function that changes nothing.
 
 mod copy;
+mod hard_links;
 mod link;
 mod options;
 mod partial;
@@ -26,6 +27,7 @@ use reapool::{
 };
 
 use crate::copy::{Copied, Copier};
+use crate::hard_links::HardLinks;
 use crate::options::{Fsync, Options};
 use crate::roots::Roots;
 use crate::shared::command_line;
@@ -62,7 +64,14 @@ fn run(options: Options) -> Result<u8, Box<dyn Error>> {
 
     let count = Count::start(&screen, sizes(files_below(&roots)))?;
     let directories = Directories::new(Kept::All);
-    let tree = Tree::new(roots.clone(), overwrite, directories.clone(), screen.clone());
+    let hard_links = HardLinks::default();
+    let tree = Tree::new(
+        roots.clone(),
+        overwrite,
+        directories.clone(),
+        hard_links.clone(),
+        screen.clone(),
+    );
     let copier = Copier { roots: roots.clone(), verify: is_verified };
     let names = roots.clone();
     let pairs = tree.map(move |name| {
@@ -73,7 +82,7 @@ fn run(options: Options) -> Result<u8, Box<dyn Error>> {
     let stage = Stage::of(&run, "copying").counted(count.as_ref().map(Count::totals));
     let watch = Watch::over(stage, Vec::new(), &interrupt, &screen, None)?;
     let mut fallbacks = Fallbacks::default();
-    let copied = wait(run, &roots, &screen, &mut fallbacks);
+    let copied = wait(run, &roots, &hard_links, &screen, &mut fallbacks);
     let end = watch.progress().snapshot();
     drop((watch, count));
     let count = copied.paths.len();
@@ -83,6 +92,9 @@ fn run(options: Options) -> Result<u8, Box<dyn Error>> {
     };
     // When this returns, the temporary files of copies that were given up are gone, too.
     dispatcher.shutdown()?;
+    if !interrupt.has_come() {
+        hard_links.finish(overwrite, &screen);
+    }
     directories.finish(fsync == Fsync::All, &screen);
     if fsync == Fsync::All {
         roots.sync_parent_of_target()?;
@@ -114,6 +126,7 @@ fn targets(overwrite: bool, fsync: Fsync) -> Targets {
 fn wait(
     run: FilesRun<Converted<Copied>>,
     roots: &Roots,
+    hard_links: &HardLinks,
     screen: &Screen,
     fallbacks: &mut Fallbacks,
 ) -> Expected {
@@ -126,6 +139,7 @@ fn wait(
                 if value.changed {
                     screen.fail(&roots.source_of(&path), "changed while it was being copied");
                 }
+                hard_links.made(value.id);
                 value.not_kept.iter().for_each(|it| screen.fail(&target, it));
                 expected.paths.push(target);
                 expected.hashes.extend(value.hash);

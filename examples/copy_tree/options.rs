@@ -18,9 +18,10 @@ use crate::shared::settings::Settings;
 /// access control lists and extended attributes, as cp -a keeps them. What TARGET refuses is said,
 /// and the rest is copied, but for two things that only root may set: owners (then a copy has no
 /// set-user-ID and set-group-ID bits), and attributes that are the system's (trusted.*,
-/// security.*). Symbolic links are copied as such. Not kept are hard links between files, and
-/// holes: they are filled with zeros. Pipes, sockets and devices are left out, and said to be. Links
-/// that take the place of files or directories of SOURCE meanwhile are not followed.
+/// security.*). Symbolic links are copied as such. Names of the same file are names of the same
+/// copy (hard links); they are given when all files are copied. Not kept are holes: they are filled
+/// with zeros. Pipes, sockets and devices are left out, and said to be. Links that take the place of
+/// files or directories of SOURCE meanwhile are not followed.
 #[derive(Parser)]
 #[command(
     name = "copy_tree",

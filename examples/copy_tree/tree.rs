@@ -1,11 +1,13 @@
 //! Walks the source's tree, and makes its directories and symbolic links in the target.
 
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use reapool::Links;
 use walkdir::{DirEntry, WalkDir};
 
+use crate::hard_links::{HardLinks, Name};
 use crate::link::Link;
 use crate::partial::Place;
 use crate::roots::Roots;
@@ -22,6 +24,7 @@ pub(crate) struct Tree {
     roots: Roots,
     overwrite: bool,
     directories: Directories,
+    hard_links: HardLinks,
     screen: Screen,
 }
 
@@ -30,10 +33,11 @@ impl Tree {
         roots: Roots,
         overwrite: bool,
         directories: Directories,
+        hard_links: HardLinks,
         screen: Screen,
     ) -> Self {
         let walk = WalkDir::new(roots.source()).into_iter();
-        Self { walk, roots, overwrite, directories, screen }
+        Self { walk, roots, overwrite, directories, hard_links, screen }
     }
 
     /// Returns the name of a file, by which it is read.
@@ -44,19 +48,31 @@ impl Tree {
         if kind.is_dir() || entry.depth() == 0 {
             let made = self.make_directory(&target, entry.path());
             made.inspect_err(|_| self.walk.skip_current_dir())?;
-        } else if kind.is_symlink() {
-            let link = Link::read(entry.path()).map_err(|error| (entry.into_path(), error))?;
-            let place = Place { path: target.clone(), overwrite: self.overwrite };
-            match link.make(&place) {
-                Ok(not_kept) => not_kept.iter().for_each(|it| self.screen.fail(&target, it)),
-                Err(error) => return Err((target, error)),
-            }
-        } else if kind.is_file() {
-            return Ok(Some(self.roots.name_of(entry.path())));
+        } else if kind.is_symlink() || kind.is_file() {
+            return self.visit_file(entry, target);
         } else {
             let reason = "left out: neither file, directory nor symbolic link";
             return Err((entry.into_path(), io::Error::other(reason)));
         }
+        Ok(None)
+    }
+
+    /// The same for a file or a link, which may have several names.
+    fn visit_file(&self, entry: DirEntry, target: PathBuf) -> Result<Option<PathBuf>, Problem> {
+        let of_source = |error| (entry.path().to_owned(), error);
+        let found = entry.metadata().map_err(|error| of_source(plain(error)))?;
+        match self.hard_links.add(&found, &target) {
+            Name::LinkLater => return Ok(None),
+            Name::Copy if found.is_file() => return Ok(Some(self.roots.name_of(entry.path()))),
+            Name::Copy => {}
+        }
+        let link = Link::read(entry.path()).map_err(of_source)?;
+        let place = Place { path: target.clone(), overwrite: self.overwrite };
+        match link.make(&place) {
+            Ok(not_kept) => not_kept.iter().for_each(|it| self.screen.fail(&target, it)),
+            Err(error) => return Err((target, error)),
+        }
+        self.hard_links.made((found.dev(), found.ino()));
         Ok(None)
     }
 
@@ -86,10 +102,14 @@ impl Iterator for Tree {
                 },
                 Err(error) => {
                     let path = error.path().unwrap_or(self.roots.source()).to_owned();
-                    let other = || io::Error::other("can't be listed");
-                    self.screen.fail(&path, error.into_io_error().unwrap_or_else(other));
+                    self.screen.fail(&path, plain(error));
                 }
             }
         }
     }
+}
+
+/// The system's error, without the path.
+fn plain(error: walkdir::Error) -> io::Error {
+    error.into_io_error().unwrap_or_else(|| io::Error::other("can't be listed"))
 }

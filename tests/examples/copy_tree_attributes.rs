@@ -1,6 +1,6 @@
 //! The example `copy_tree`: owners, access control lists and extended attributes.
 
-use std::fs::{self, File, FileTimes, Permissions};
+use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, lchown, symlink};
 use std::path::Path;
 use std::time::{Duration, UNIX_EPOCH};
@@ -9,7 +9,7 @@ use crate::models::model;
 use crate::program::{example, run, stderr, stdout, unprivileged};
 use crate::support::confined::refuse;
 use crate::support::{known_file, public, scratch, skipped};
-use crate::trees::assert_alike;
+use crate::trees::{assert_alike, set_times};
 
 const ACCESS_LIST: &str = "system.posix_acl_access";
 const DEFAULT_LIST: &str = "system.posix_acl_default";
@@ -66,12 +66,7 @@ fn make_tree(root: &Path) {
     }
     fs::set_permissions(root.join("large"), Permissions::from_mode(0o6711)).unwrap();
     let time = UNIX_EPOCH + Duration::new(1_000_000_000, 987_654_321);
-    let times = FileTimes::new().set_accessed(time).set_modified(time);
-    // rsync takes times of directories for the same if they are of the same second.
-    for directory in ["shared/plain", "shared", ""] {
-        File::open(root.join(directory)).unwrap().set_times(times).unwrap();
-    }
-    filetime::set_symlink_file_times(root.join("link"), time.into(), time.into()).unwrap();
+    set_times(root, time);
 }
 
 #[test]

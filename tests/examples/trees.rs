@@ -49,19 +49,29 @@ impl Node {
 /// Everything below a directory, by its path there.
 pub(crate) fn read_tree(root: &Path) -> BTreeMap<PathBuf, Node> {
     let mut tree = BTreeMap::new();
-    let mut firsts = BTreeMap::new();
+    let mut names: BTreeMap<(u64, u64), Vec<PathBuf>> = BTreeMap::new();
     for entry in walkdir::WalkDir::new(root).sort_by_file_name() {
         let entry = entry.unwrap();
         let path = entry.path().strip_prefix(root).unwrap().to_owned();
         let metadata = entry.path().symlink_metadata().unwrap();
-        let mut node = Node::read(entry.path(), &metadata);
-        if !metadata.is_dir() && metadata.nlink() > 1 {
-            let id = (metadata.dev(), metadata.ino());
-            node.first = Some(firsts.entry(id).or_insert_with(|| path.clone()).clone());
+        names.entry((metadata.dev(), metadata.ino())).or_default().push(path.clone());
+        tree.insert(path, Node::read(entry.path(), &metadata));
+    }
+    for names in names.into_values().filter(|names| names.len() > 1) {
+        for name in &names {
+            tree.get_mut(name).unwrap().first = Some(names[0].clone());
         }
-        tree.insert(path, node);
     }
     tree
+}
+
+/// Gives everything below a directory the same time. rsync takes times of directories and links for
+/// the same if they are of the same second.
+pub(crate) fn set_times(root: &Path, time: SystemTime) {
+    for entry in walkdir::WalkDir::new(root).contents_first(true) {
+        let path = entry.unwrap().into_path();
+        filetime::set_symlink_file_times(path, time.into(), time.into()).unwrap();
+    }
 }
 
 /// Both trees have the same paths, and all is the same under each.
