@@ -1,23 +1,32 @@
 //! Copies files: what is read of a source is written to its target.
 
 use std::fs::{self, File};
-use std::io::{self, BufRead, Write};
+use std::io::{self, BufRead, Seek, SeekFrom, Write};
+use std::ops::Range;
 use std::os::fd::AsFd;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 
 use blake3::{Hash, Hasher};
 use reapool::{FileInfo, SourceFile, TargetFile};
 
+use crate::own_file::{Manner, OwnFile};
 use crate::roots::{FileId, Roots};
+use crate::segments::{Segments, has_holes};
 use crate::shared::attributes::{Attributes, NotKept};
 use crate::shared::extended::Extended;
+use crate::shared::interrupt::Interrupt;
+
+/// A hole is hashed in such pieces.
+static ZEROS: [u8; 1 << 16] = [0; 1 << 16];
 
 /// How all files are copied.
 pub(crate) struct Copier {
     pub(crate) roots: Roots,
+    pub(crate) manner: Manner,
     /// Checksums are wanted.
     pub(crate) verify: bool,
+    pub(crate) interrupt: Interrupt,
 }
 
 /// What is to be said about a file that was copied.
@@ -32,37 +41,124 @@ pub(crate) struct Copied {
 }
 
 impl Copier {
+    /// Errors that are not those of a read or a write are about the target.
     pub(crate) fn copy(
         &self,
         source: &mut SourceFile,
         target: &mut TargetFile,
     ) -> io::Result<Copied> {
-        let file = File::from(target.file().as_fd().try_clone_to_owned()?);
-        let mut not_kept = Attributes::from(source.info().metadata()).keep(target, &file)?;
-        match self.extended(source.info()) {
-            Ok(extended) => not_kept.extend(extended.give(&file)),
-            Err(error) => not_kept.push(NotKept::unlisted(error)),
-        }
         let mut hasher = self.verify.then(Hasher::new);
-        while let count @ 1.. = source.fill_buf()?.len() {
-            let bytes = source.buffer();
-            if let Some(hasher) = &mut hasher {
-                hasher.update(bytes);
+        // The files layer has its own descriptor for itself.
+        let again = self.roots.open(source.info().path(), id(source.info()));
+        let attributes = Attributes::from(source.info().metadata());
+        let (attributes, again) = match again {
+            Ok(again) => (attributes.with(Extended::of_file(&again)), Some(again)),
+            Err(error) => (attributes.with(Err(error)), None),
+        };
+        let again = again.filter(|again| has_holes(again) || attributes.are_lost_by_writing());
+        let (not_kept, len) = match again {
+            Some(again) => {
+                target.discard();
+                let own = OwnFile::create(target.path(), self.manner)?;
+                let len = self.copy_segments(source, &again, own.file(), &mut hasher)?;
+                (own.finish(&attributes)?, len)
             }
-            target.write_all(bytes)?;
-            source.consume(count);
-        }
+            None => {
+                let file = File::from(target.file().as_fd().try_clone_to_owned()?);
+                let not_kept = attributes.keep(target, &file)?;
+                copy_all(source, target, &mut hasher)?;
+                (not_kept, target.position())
+            }
+        };
         let file = source.info();
-        let changed = target.position() != file.metadata().size
-            || !is_unchanged(&self.roots.source_of(file.path()), file);
+        let changed =
+            len != file.metadata().size || !is_unchanged(&self.roots.source_of(file.path()), file);
         let hash = hasher.map(|hasher| hasher.finalize());
         Ok(Copied { id: id(file), hash, not_kept, changed })
     }
 
-    /// Those of the source, which the files layer has opened for itself.
-    fn extended(&self, file: &FileInfo) -> io::Result<Extended> {
-        Extended::of_file(&self.roots.open(file.path(), id(file))?)
+    /// Copies what is no hole, and returns the length of the copy.
+    fn copy_segments(
+        &self,
+        source: &mut SourceFile,
+        again: &File,
+        own: &File,
+        hasher: &mut Option<Hasher>,
+    ) -> io::Result<u64> {
+        let mut len = source.info().metadata().size;
+        let mut at = 0;
+        for segment in Segments::of(again, len) {
+            let segment = segment?;
+            self.hash_hole(at..segment.start, hasher)?;
+            at = copy_segment(source, own, segment.clone(), hasher)?;
+            if at < segment.end {
+                // It has become shorter.
+                len = at;
+                break;
+            }
+        }
+        self.hash_hole(at..len, hasher)?;
+        own.set_len(len)?;
+        Ok(len)
     }
+
+    fn hash_hole(&self, hole: Range<u64>, hasher: &mut Option<Hasher>) -> io::Result<()> {
+        let Some(hasher) = hasher else { return Ok(()) };
+        let mut left = hole.end - hole.start;
+        while left > 0 {
+            // A hole may be larger than any disk.
+            if self.interrupt.has_come() {
+                return Err(io::ErrorKind::Interrupted.into());
+            }
+            let piece = left.min(ZEROS.len() as u64);
+            hasher.update(&ZEROS[..piece as usize]);
+            left -= piece;
+        }
+        Ok(())
+    }
+}
+
+fn copy_all(
+    source: &mut SourceFile,
+    target: &mut TargetFile,
+    hasher: &mut Option<Hasher>,
+) -> io::Result<()> {
+    while let count @ 1.. = source.fill_buf()?.len() {
+        let bytes = source.buffer();
+        if let Some(hasher) = hasher {
+            hasher.update(bytes);
+        }
+        target.write_all(bytes)?;
+        source.consume(count);
+    }
+    Ok(())
+}
+
+/// Returns the end of what was copied, which is that of the source if this is shorter.
+fn copy_segment(
+    source: &mut SourceFile,
+    own: &File,
+    segment: Range<u64>,
+    hasher: &mut Option<Hasher>,
+) -> io::Result<u64> {
+    source.seek(SeekFrom::Start(segment.start))?;
+    let mut at = segment.start;
+    while at < segment.end {
+        let bytes = source.fill_buf()?;
+        if bytes.is_empty() {
+            break;
+        }
+        let left = usize::try_from(segment.end - at).unwrap_or(usize::MAX);
+        let bytes = &bytes[..bytes.len().min(left)];
+        if let Some(hasher) = hasher {
+            hasher.update(bytes);
+        }
+        own.write_all_at(bytes, at)?;
+        let count = bytes.len();
+        source.consume(count);
+        at += count as u64;
+    }
+    Ok(at)
 }
 
 fn id(file: &FileInfo) -> FileId {

@@ -15,30 +15,22 @@ use crate::shared::extended::Extended;
 pub(crate) struct Link {
     leads_to: PathBuf,
     attributes: Attributes,
-    extended: io::Result<Extended>,
 }
 
 impl Link {
     pub(crate) fn read(path: &Path) -> io::Result<Self> {
-        Ok(Self {
-            leads_to: fs::read_link(path)?,
-            attributes: Attributes::of(&fs::symlink_metadata(path)?)?,
-            extended: Extended::of_path(path, Links::Refuse),
-        })
+        let attributes = Attributes::of(&fs::symlink_metadata(path)?)?;
+        let attributes = attributes.with(Extended::of_path(path, Links::Refuse));
+        Ok(Self { leads_to: fs::read_link(path)?, attributes })
     }
 
     /// Makes one like it. The result is what that could not be given.
-    pub(crate) fn make(self, place: &Place) -> io::Result<Vec<NotKept>> {
-        let Self { leads_to, attributes, extended } = self;
+    pub(crate) fn make(&self, place: &Place) -> io::Result<Vec<NotKept>> {
         let (path, partial) = place.begin(|path| {
-            symlink(&leads_to, path)?;
+            symlink(&self.leads_to, path)?;
             Ok(path.to_owned())
         })?;
-        let mut not_kept = attributes.give_to_link(&path);
-        match extended {
-            Ok(extended) => not_kept.extend(extended.give_to_link(&path)),
-            Err(error) => not_kept.push(NotKept::unlisted(error)),
-        }
+        let not_kept = self.attributes.give_to_link(&path);
         place.take(partial)?;
         Ok(not_kept)
     }

@@ -10,8 +10,10 @@ mod copy;
 mod hard_links;
 mod link;
 mod options;
+mod own_file;
 mod partial;
 mod roots;
+mod segments;
 #[path = "../shared/mod.rs"]
 mod shared;
 mod tree;
@@ -29,6 +31,7 @@ use reapool::{
 use crate::copy::{Copied, Copier};
 use crate::hard_links::HardLinks;
 use crate::options::{Fsync, Options};
+use crate::own_file::Manner;
 use crate::roots::Roots;
 use crate::shared::command_line;
 use crate::shared::count::{Count, sizes};
@@ -47,8 +50,9 @@ const FAILURE: u8 = 1;
 /// How many files may be in progress.
 const FILES: usize = 256;
 
-/// How many descriptors each may take: three of the files layer, and the source once more.
-const DESCRIPTORS: usize = 4;
+/// How many descriptors each may take: three of the files layer, the source once more, and
+/// a target or directory of the program's own.
+const DESCRIPTORS: usize = 5;
 
 fn run(options: Options) -> Result<u8, Box<dyn Error>> {
     let Options { settings, overwrite, fsync, verify: is_verified, source, target } = options;
@@ -72,7 +76,12 @@ fn run(options: Options) -> Result<u8, Box<dyn Error>> {
         hard_links.clone(),
         screen.clone(),
     );
-    let copier = Copier { roots: roots.clone(), verify: is_verified };
+    let copier = Copier {
+        roots: roots.clone(),
+        manner: Manner { overwrite, fsync },
+        verify: is_verified,
+        interrupt: interrupt.clone(),
+    };
     let names = roots.clone();
     let pairs = tree.map(move |name| {
         let target = names.target_of(&name);
@@ -146,11 +155,14 @@ fn wait(
             }
             Err(error) if error.kind() == FileErrorKind::Stopped => {}
             Err(error) => {
-                let of_target = [FileOperation::Create, FileOperation::Write];
+                let is_of_target = match error.operation {
+                    FileOperation::Create | FileOperation::Write => true,
+                    // The function itself has failed, and has not panicked.
+                    FileOperation::Callback => error.kind() == FileErrorKind::Io,
+                    _ => false,
+                };
                 match error.target.as_ref() {
-                    Some(target) if of_target.contains(&error.operation) => {
-                        screen.fail(target, innermost(&error.source));
-                    }
+                    Some(target) if is_of_target => screen.fail(target, innermost(&error.source)),
                     _ => screen.fail(&roots.source_of(&error.path), reason(&error)),
                 }
             }

@@ -19,9 +19,13 @@ use crate::shared::settings::Settings;
 /// and the rest is copied, but for two things that only root may set: owners (then a copy has no
 /// set-user-ID and set-group-ID bits), and attributes that are the system's (trusted.*,
 /// security.*). Symbolic links are copied as such. Names of the same file are names of the same
-/// copy (hard links); they are given when all files are copied. Not kept are holes: they are filled
-/// with zeros. Pipes, sockets and devices are left out, and said to be. Links that take the place of
-/// files or directories of SOURCE meanwhile are not followed.
+/// copy (hard links); they are given when all files are copied. Pipes, sockets and devices are left
+/// out, and said to be. Links that take the place of files or directories of SOURCE meanwhile are
+/// not followed.
+///
+/// Holes stay holes and are not read; room that a file has without data is filled with zeros. Until
+/// it is complete, a file with holes has a temporary name (.NAME.RANDOM.partial), and it is written
+/// through the page cache.
 #[derive(Parser)]
 #[command(
     name = "copy_tree",

@@ -13,6 +13,8 @@ use filetime::{FileTime, set_symlink_file_times};
 use nix::unistd::Uid;
 use reapool::{Metadata, TargetFile};
 
+use super::extended::{Extended, same};
+
 const MODE_BITS: u32 = 0o7777;
 const SET_ID_BITS: u32 = 0o6000;
 
@@ -21,13 +23,14 @@ const PERMISSIONS: &str = "permissions are";
 const OWNER: &str = "user and group are";
 
 /// What a file or directory of the source has.
-#[derive(Clone)]
 pub(crate) struct Attributes {
     mode: u32,
     /// User and group.
     owner: (u32, u32),
     accessed: SystemTime,
     modified: SystemTime,
+    /// `None` if neither these nor the owner are kept.
+    extended: Option<io::Result<Extended>>,
 }
 
 /// What a copy lacks, and why.
@@ -39,13 +42,12 @@ pub(crate) struct NotKept {
 }
 
 impl NotKept {
-    pub(crate) fn new(what: impl Into<Cow<'static, str>>, error: io::Error) -> Self {
-        Self { what: what.into(), error }
+    fn unlisted(error: &io::Error) -> Vec<Self> {
+        vec![Self::new("access control lists and extended attributes are", same(error))]
     }
 
-    /// Extended attributes that could not even be listed.
-    pub(crate) fn unlisted(error: io::Error) -> Self {
-        Self::new("access control lists and extended attributes are", error)
+    pub(crate) fn new(what: impl Into<Cow<'static, str>>, error: io::Error) -> Self {
+        Self { what: what.into(), error }
     }
 }
 
@@ -58,7 +60,7 @@ impl fmt::Display for NotKept {
 impl From<&Metadata> for Attributes {
     fn from(metadata: &Metadata) -> Self {
         let &Metadata { mode, uid, gid, accessed, modified, .. } = metadata;
-        Self { mode: mode & MODE_BITS, owner: (uid, gid), accessed, modified }
+        Self { mode: mode & MODE_BITS, owner: (uid, gid), accessed, modified, extended: None }
     }
 }
 
@@ -69,16 +71,30 @@ impl Attributes {
             owner: (metadata.uid(), metadata.gid()),
             accessed: metadata.accessed()?,
             modified: metadata.modified()?,
+            extended: None,
         })
+    }
+
+    /// These and the owner are kept, too, as far as the target and this process can do that.
+    pub(crate) fn with(self, extended: io::Result<Extended>) -> Self {
+        Self { extended: Some(extended), ..self }
+    }
+
+    /// Whether a write to the copy would take some of it away again.
+    pub(crate) fn are_lost_by_writing(&self) -> bool {
+        matches!(&self.extended, Some(Ok(extended)) if extended.are_lost_by_writing())
     }
 
     /// Gives them to a copy. The result is what it could not be given: a file system that has no
     /// permissions or times can still keep the contents.
     pub(crate) fn give(&self, copy: &File) -> Vec<NotKept> {
+        // Owners and lists change permissions.
+        let mut not_kept = self.give_extended(copy);
         let times = FileTimes::new().set_accessed(self.accessed).set_modified(self.modified);
         let times = copy.set_times(times).map_err(|error| NotKept::new(TIMES, error));
         let permissions = self.permit(copy).map_err(|error| NotKept::new(PERMISSIONS, error));
-        [times, permissions].into_iter().filter_map(Result::err).collect()
+        not_kept.extend([times, permissions].into_iter().filter_map(Result::err));
+        not_kept
     }
 
     /// Gives the owner and the group to a copy, as far as this process may. What it was not allowed
@@ -97,16 +113,20 @@ impl Attributes {
         Ok(self)
     }
 
-    /// Gives user and group to a copy, and returns why it could not. That only root gives files to
-    /// others is no reason to complain: with another owner, a copy has no set-id bits.
-    pub(crate) fn hand_over(&self, copy: &File) -> Option<NotKept> {
-        match copy.metadata() {
+    /// Gives the owner, and then the extended attributes, to a copy.
+    fn give_extended(&self, copy: &File) -> Vec<NotKept> {
+        let Some(extended) = &self.extended else { return Vec::new() };
+        let owner = match copy.metadata() {
             Ok(own) if (own.uid(), own.gid()) == self.owner => None,
             Ok(_) => self.owned_by(|user, group| fchown(copy, user, group)),
             Err(error) => Some(NotKept::new(OWNER, error)),
-        }
+        };
+        let rest = extended.as_ref().map_or_else(NotKept::unlisted, |it| it.give(copy));
+        owner.into_iter().chain(rest).collect()
     }
 
+    /// Gives user and group, and returns why that can't be done. That only root gives files to
+    /// others is no reason to complain: with another owner, a copy has no set-id bits.
     fn owned_by(
         &self,
         own: impl Fn(Option<u32>, Option<u32>) -> io::Result<()>,
@@ -120,13 +140,18 @@ impl Attributes {
         (Uid::effective().is_root() || !is_expected).then(|| NotKept::new(OWNER, error))
     }
 
-    /// Gives user, group and times to a symbolic link, which has no permissions.
+    /// Gives them to a symbolic link, which has no permissions.
     pub(crate) fn give_to_link(&self, link: &Path) -> Vec<NotKept> {
-        let owner = self.owned_by(|user, group| lchown(link, user, group));
+        let mut not_kept = Vec::new();
+        if let Some(extended) = &self.extended {
+            not_kept.extend(self.owned_by(|user, group| lchown(link, user, group)));
+            let rest = extended.as_ref().map_or_else(NotKept::unlisted, |it| it.give_to_link(link));
+            not_kept.extend(rest);
+        }
         let [accessed, modified] = [self.accessed, self.modified].map(FileTime::from);
         let times = set_symlink_file_times(link, accessed, modified).err();
-        let times = times.map(|error| NotKept::new(TIMES, error));
-        owner.into_iter().chain(times).collect()
+        not_kept.extend(times.map(|error| NotKept::new(TIMES, error)));
+        not_kept
     }
 
     fn permit(&self, copy: &File) -> io::Result<()> {
@@ -143,11 +168,11 @@ impl Attributes {
         if is_the_same { self.mode } else { self.mode & !SET_ID_BITS }
     }
 
-    /// Gives its owner to a copy, and has it get the rest when it is complete. Until then nobody
-    /// else is to use it, so this only tries whether it could have them, and returns what it can't.
-    /// The file is that of the copy.
+    /// Gives owner and extended attributes to a copy, and has it get the rest when it is complete.
+    /// Until then nobody else is to use it, so this only tries whether it could have that. The
+    /// result is what it can't have. The file is that of the copy.
     pub(crate) fn keep(&self, copy: &mut TargetFile, file: &File) -> io::Result<Vec<NotKept>> {
-        let mut not_kept = Vec::from_iter(self.hand_over(file));
+        let mut not_kept = self.give_extended(file);
         let own = file.metadata()?;
         let times = FileTimes::new().set_accessed(self.accessed).set_modified(self.modified);
         match file.set_times(times) {

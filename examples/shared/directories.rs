@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use reapool::Links;
 
-use super::attributes::{Attributes, NotKept};
+use super::attributes::Attributes;
 use super::extended::Extended;
 use super::screen::Screen;
 
@@ -17,7 +17,7 @@ use super::screen::Screen;
 #[derive(Clone)]
 pub(crate) struct Directories {
     kept: Kept,
-    made: Arc<Mutex<Vec<Made>>>,
+    made: Arc<Mutex<Vec<(PathBuf, Attributes)>>>,
 }
 
 /// What the directories have of their sources.
@@ -26,13 +26,6 @@ pub(crate) enum Kept {
     PermissionsAndTimes,
     /// Besides, their owners, access control lists and extended attributes.
     All,
-}
-
-struct Made {
-    path: PathBuf,
-    attributes: Attributes,
-    /// `None` if they are not kept.
-    extended: Option<io::Result<Extended>>,
 }
 
 impl Directories {
@@ -44,7 +37,8 @@ impl Directories {
     /// either is refused if so wanted: it may lead out of the tree. An error is about the path that
     /// comes with it.
     ///
-    /// Permissions come at the end, as they may forbid writing into the directory.
+    /// Attributes come at the end: permissions may forbid writing into the directory, and an access
+    /// control list may be passed on to what is made in it.
     pub(crate) fn make(
         &self,
         source: &Path,
@@ -64,10 +58,12 @@ impl Directories {
             Err(_) if target.is_dir() && (follows || !target.is_symlink()) => {}
             Err(error) => return Err((target.to_owned(), error)),
         }
-        // An access control list would be for the files, too, that are made in it.
-        let extended = (self.kept == Kept::All).then(|| Extended::of_path(source, links));
-        let made = Made { path: target.to_owned(), attributes, extended };
-        self.made.lock().unwrap_or_else(PoisonError::into_inner).push(made);
+        let attributes = match self.kept {
+            Kept::PermissionsAndTimes => attributes,
+            Kept::All => attributes.with(Extended::of_path(source, links)),
+        };
+        let mut directories = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        directories.push((target.to_owned(), attributes));
         Ok(())
     }
 
@@ -76,31 +72,16 @@ impl Directories {
         let directories =
             std::mem::take(&mut *self.made.lock().unwrap_or_else(PoisonError::into_inner));
         // From the inside out: a directory may not be entered any more afterwards.
-        for mut made in directories.into_iter().rev() {
-            if let Err(error) = made.finish(sync, screen) {
-                screen.fail(&made.path, error);
+        for (path, attributes) in directories.into_iter().rev() {
+            if let Err(error) = finish(&path, &attributes, sync, screen) {
+                screen.fail(&path, error);
             }
         }
     }
 }
 
-impl Made {
-    fn finish(&mut self, sync: bool, screen: &Screen) -> io::Result<()> {
-        let directory = File::open(&self.path)?;
-        let not_kept = self.give_extended(&directory);
-        let not_kept = not_kept.into_iter().chain(self.attributes.give(&directory));
-        not_kept.for_each(|it| screen.fail(&self.path, it));
-        if sync { directory.sync_all() } else { Ok(()) }
-    }
-
-    /// Gives owner and extended attributes: before the permissions, which both change.
-    fn give_extended(&mut self, directory: &File) -> Vec<NotKept> {
-        let Some(extended) = self.extended.take() else { return Vec::new() };
-        let mut not_kept = Vec::from_iter(self.attributes.hand_over(directory));
-        match extended {
-            Ok(extended) => not_kept.extend(extended.give(directory)),
-            Err(error) => not_kept.push(NotKept::unlisted(error)),
-        }
-        not_kept
-    }
+fn finish(path: &Path, attributes: &Attributes, sync: bool, screen: &Screen) -> io::Result<()> {
+    let directory = File::open(path)?;
+    attributes.give(&directory).iter().for_each(|not_kept| screen.fail(path, not_kept));
+    if sync { directory.sync_all() } else { Ok(()) }
 }

@@ -61,7 +61,7 @@ impl Extended {
     }
 
     /// Whether a write to the copy would take some of it away again.
-    pub(crate) fn is_lost_by_writing(&self) -> bool {
+    pub(crate) fn are_lost_by_writing(&self) -> bool {
         self.has(CAPABILITIES)
     }
 
@@ -91,7 +91,7 @@ impl Extended {
         let give = |(name, value): &(OsString, io::Result<Vec<u8>>)| {
             let given = match value {
                 Ok(value) => set(name, value),
-                Err(error) => Err(io::Error::from(error.kind())),
+                Err(error) => Err(same(error)),
             };
             let error = given.err().filter(|error| is_wanted(name) || !is_refused(error))?;
             let what = match name.to_str() {
@@ -122,4 +122,9 @@ fn is_wanted(name: &OsStr) -> bool {
 
 fn is_refused(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::Unsupported)
+}
+
+/// An error once more.
+pub(super) fn same(error: &io::Error) -> io::Error {
+    error.raw_os_error().map_or_else(|| error.kind().into(), io::Error::from_raw_os_error)
 }

@@ -35,10 +35,17 @@ fn list(owner: u16, user: u16, group: u16, mask: u16, others: u16) -> Vec<u8> {
     bytes
 }
 
+/// As capabilities(7) has it: version 2, effective, and nothing but to change the system's time.
+fn capability() -> Vec<u8> {
+    const VERSION_AND_EFFECTIVE: u32 = 0x0200_0001;
+    const SYS_TIME: u32 = 1 << 25;
+    [VERSION_AND_EFFECTIVE, SYS_TIME, 0, 0, 0].into_iter().flat_map(u32::to_le_bytes).collect()
+}
+
 /// A tree with lists and attributes, and with owners where this process may give files away.
 fn make_tree(root: &Path) {
     fs::create_dir_all(root.join("shared/plain")).unwrap();
-    for name in ["both", "listed", "large", "shared/unlisted"] {
+    for name in ["both", "listed", "large", "capable", "shared/unlisted"] {
         known_file(root, name, if name == "large" { (9 << 20) + 5 } else { 100 });
     }
     symlink("both", root.join("link")).unwrap();
@@ -62,6 +69,7 @@ fn make_tree(root: &Path) {
         set("both", "trusted.note", b"of root");
         set("both", "security.note", b"of the system");
         set("shared", "trusted.note", b"of root");
+        set("capable", "security.capability", &capability());
         xattr::set(root.join("link"), "trusted.note", b"of a link").unwrap();
     }
     fs::set_permissions(root.join("large"), Permissions::from_mode(0o6711)).unwrap();

@@ -6,12 +6,15 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::process::{Child, Stdio};
 
+use nix::fcntl::posix_fallocate;
+
 use crate::copy_tree::walk;
 use crate::program::{example, interrupt, is_writing_in, stderr};
 use crate::support::{eventually, known_file, scratch};
 
-/// How large the files are whose copying is to be interfered with. They are all holes, so that
-/// reading them is quick, and writing them takes long enough.
+/// How large the files are whose copying is to be interfered with. They have room and nothing was
+/// written there, so that reading them is quick, and they are no holes, so that writing them takes
+/// long enough.
 const LONG: u64 = 1 << 29;
 
 /// A tree with a small file, and large ones.
@@ -19,7 +22,8 @@ fn make_long(root: &Path) {
     fs::create_dir(root).unwrap();
     known_file(root, "first", 10_000);
     for name in ["long 1", "long 2", "long 3"] {
-        File::create(root.join(name)).unwrap().set_len(LONG).unwrap();
+        let file = File::create(root.join(name)).unwrap();
+        posix_fallocate(file, 0, LONG.cast_signed()).unwrap();
     }
 }
 

@@ -19,6 +19,7 @@ mod convert_removal;
 mod convert_rules;
 mod copy_tree;
 mod copy_tree_attributes;
+mod copy_tree_holes;
 mod copy_tree_links;
 mod copy_tree_meanwhile;
 mod copy_tree_names;

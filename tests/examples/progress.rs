@@ -152,7 +152,8 @@ fn every_program_draws_its_bar_in_one_line() {
             ("checksum", "hashing", &["tree"]),
             ("checksum", "checking", &["--check", "list"]),
             ("convert", "compressing", &["--format=zstd", "-1", "--force", "tree"]),
-            ("copy_tree", "copying", &["--overwrite", "tree", "target"]),
+            // Holes are not copied, and hashed if they are to be verified.
+            ("copy_tree", "copying", &["--overwrite", "--verify", "tree", "target"]),
             ("histogram", "counting", &["tree/huge"]),
             ("search", "searching", &lines),
         ];
