@@ -68,29 +68,29 @@ impl HardLinks {
         }
     }
 
-    /// Gives the copies their other names.
-    pub(crate) fn finish(&self, overwrite: bool, screen: &Screen) {
+    /// Gives the copies their other names, with a function that is given both.
+    pub(crate) fn finish(
+        &self,
+        screen: &Screen,
+        mut link: impl FnMut(&Path, &Path) -> io::Result<()>,
+    ) {
         let files = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
         for Names { first, state, others } in files.into_values() {
+            let copy = escaped(&first).0;
             for path in others {
                 if state == State::NotMade {
                     let reason = "left out: it is the same file as";
-                    screen.fail(
-                        &path,
-                        format_args!("{reason} {}, which was not copied", escaped(&first).0),
-                    );
-                } else if let Err(error) = link(&first, &Place { path: path.clone(), overwrite }) {
-                    screen.fail(
-                        &path,
-                        format_args!("can't be linked to {}: {error}", escaped(&first).0),
-                    );
+                    screen.fail(&path, format_args!("{reason} {copy}, which was not copied"));
+                } else if let Err(error) = link(&first, &path) {
+                    screen.fail(&path, format_args!("can't be linked to {copy}: {error}"));
                 }
             }
         }
     }
 }
 
-fn link(copy: &Path, place: &Place) -> io::Result<()> {
+/// Gives a copy another name.
+pub(crate) fn link(copy: &Path, place: &Place) -> io::Result<()> {
     let ((), partial) = place.begin(|path| fs::hard_link(copy, path))?;
     place.take(partial)
 }

@@ -4,14 +4,19 @@
 //! options.
 //!
 //! Each file is read ahead of its copy and written behind it, and gets its name when it is
-//! complete: `Files::convert` with a function that changes nothing.
+//! complete: `Files::convert` with a function that changes nothing. `tree` walks the source and
+//! finds the files; `maker` makes everything else on the way, and clones files where it can.
+//! `copy` is the function.
 
 mod copy;
 mod hard_links;
 mod link;
+mod maker;
 mod options;
 mod own_file;
 mod partial;
+mod reflink;
+mod results;
 mod roots;
 mod segments;
 #[path = "../shared/mod.rs"]
@@ -20,18 +25,23 @@ mod tree;
 mod verify;
 
 use std::error::Error;
+use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use indicatif::HumanBytes;
-use reapool::{
-    Converted, Durability, Existing, FileErrorKind, FileOperation, FilesRun, Links, Order,
-    Processed, Targets,
-};
+use reapool::{Dispatcher, Durability, Existing, Files, FilesError, Links, Order, Targets};
 
-use crate::copy::{Copied, Copier};
-use crate::hard_links::HardLinks;
+use crate::copy::Copier;
+use crate::hard_links::{HardLinks, link};
+use crate::maker::Maker;
 use crate::options::{Fsync, Options};
 use crate::own_file::Manner;
+use crate::partial::Place;
+use crate::reflink::Cloner;
+use crate::results::wait;
 use crate::roots::Roots;
 use crate::shared::command_line;
 use crate::shared::count::{Count, sizes};
@@ -39,11 +49,10 @@ use crate::shared::descriptors::files_at_once;
 use crate::shared::directories::{Directories, Kept};
 use crate::shared::fallbacks::Fallbacks;
 use crate::shared::interrupt::Interrupt;
-use crate::shared::names::{innermost, reason};
 use crate::shared::screen::Screen;
 use crate::shared::watch::{Stage, Watch};
 use crate::tree::{Tree, files_below};
-use crate::verify::{Expected, verify};
+use crate::verify::verify;
 
 const FAILURE: u8 = 1;
 
@@ -54,74 +63,104 @@ const FILES: usize = 256;
 /// a target or directory of the program's own.
 const DESCRIPTORS: usize = 5;
 
-fn run(options: Options) -> Result<u8, Box<dyn Error>> {
-    let Options { settings, overwrite, fsync, verify: is_verified, source, target } = options;
-    let mut roots = Roots::new(source, target)?;
-    let interrupt = Interrupt::listen()?;
-    let screen = Screen::new("copy_tree", settings.quiet);
-    let dispatcher = settings.dispatcher()?;
-    // A link has no contents: one that has taken a file's place since the file was found would lead
-    // anywhere.
-    let builder = settings.files(&dispatcher).links(Links::Refuse).order(Order::Completion);
-    let builder = builder.files_at_once(FILES.min(files_at_once(DESCRIPTORS)));
-    let files = roots.files(builder.targets(targets(overwrite, fsync)))?;
+/// How much was done.
+struct Summary {
+    copied: u64,
+    cloned: u64,
+    /// What was read.
+    bytes: u64,
+    elapsed: Duration,
+}
 
-    let count = Count::start(&screen, sizes(files_below(&roots)))?;
-    let directories = Directories::new(Kept::All);
-    let hard_links = HardLinks::default();
-    let tree = Tree::new(
-        roots.clone(),
-        overwrite,
-        directories.clone(),
-        hard_links.clone(),
-        screen.clone(),
-    );
-    let copier = Copier {
+fn run(options: Options) -> Result<u8, Box<dyn Error>> {
+    let mut roots = Roots::new(options.source.clone(), options.target.clone())?;
+    let screen = Screen::new("copy_tree", options.settings.quiet);
+    let status = |screen: &Screen| if screen.failures() > 0 { FAILURE } else { 0 };
+    let interrupt = Interrupt::listen()?;
+    let summary = copy_all(&options, &mut roots, &interrupt, &screen)?;
+    let Summary { copied, cloned, bytes, elapsed } = summary;
+    let count = copied + cloned;
+    if let Some(status) = interrupt.status() {
+        let unverified = if options.verify { ", not all verified" } else { "" };
+        screen.say(format_args!("interrupted: {count} files were copied{unverified}"));
+        return Ok(status);
+    }
+    if options.settings.verbose {
+        let (bytes, seconds) = (HumanBytes(bytes), elapsed.as_secs_f64());
+        let clones = if cloned > 0 { format!(", {cloned} of them cloned") } else { String::new() };
+        screen.say(format_args!("{count} files were copied{clones}, {bytes} in {seconds:.1} s"));
+    }
+    Ok(status(&screen))
+}
+
+fn copy_all(
+    options: &Options,
+    roots: &mut Roots,
+    interrupt: &Interrupt,
+    screen: &Screen,
+) -> Result<Summary, Box<dyn Error>> {
+    let Options { settings, overwrite, fsync, .. } = options;
+    let manner = Manner { overwrite: *overwrite, fsync: *fsync };
+    let dispatcher = settings.dispatcher()?;
+    let files = files(options, roots, &dispatcher)?;
+    let count = Count::start(screen, sizes(files_below(roots)))?;
+    let (directories, hard_links) = (Directories::new(Kept::All), HardLinks::default());
+    let cloned = Arc::new(AtomicU64::new(0));
+    let maker = Maker {
         roots: roots.clone(),
-        manner: Manner { overwrite, fsync },
-        verify: is_verified,
+        manner,
+        directories: directories.clone(),
+        hard_links: hard_links.clone(),
+        cloner: Cloner::new(options.reflink, roots.clone(), manner, Arc::clone(&cloned)),
         interrupt: interrupt.clone(),
+        screen: screen.clone(),
     };
+    let (verifies, interrupted) = (options.verify, interrupt.clone());
+    let copier = Copier { roots: roots.clone(), manner, verify: verifies, interrupt: interrupted };
     let names = roots.clone();
-    let pairs = tree.map(move |name| {
+    let pairs = Tree::new(roots.clone(), screen.clone(), maker).map(move |name| {
         let target = names.target_of(&name);
         (name, target)
     });
     let run = files.convert(pairs, move |source, target| copier.copy(source, target));
     let stage = Stage::of(&run, "copying").counted(count.as_ref().map(Count::totals));
-    let watch = Watch::over(stage, Vec::new(), &interrupt, &screen, None)?;
+    let watch = Watch::over(stage, Vec::new(), interrupt, screen, None)?;
     let mut fallbacks = Fallbacks::default();
-    let copied = wait(run, &roots, &hard_links, &screen, &mut fallbacks);
+    let copied = wait(run, roots, &hard_links, screen, &mut fallbacks);
     let end = watch.progress().snapshot();
     drop((watch, count));
-    let count = copied.paths.len();
-    let verified = match is_verified && !interrupt.has_come() {
-        true => verify(copied, end.written, &settings, &dispatcher, &interrupt, &screen),
+    let count = copied.paths.len() as u64;
+    let verified = match verifies && !interrupt.has_come() {
+        true => verify(copied, end.written, settings, &dispatcher, interrupt, screen),
         false => Ok(()),
     };
     // When this returns, the temporary files of copies that were given up are gone, too.
     dispatcher.shutdown()?;
     if !interrupt.has_come() {
-        hard_links.finish(overwrite, &screen);
+        let place = |path: &Path| Place { path: path.to_owned(), overwrite: *overwrite };
+        hard_links.finish(screen, |copy, path| link(copy, &place(path)));
     }
-    directories.finish(fsync == Fsync::All, &screen);
-    if fsync == Fsync::All {
+    directories.finish(*fsync == Fsync::All, screen);
+    if *fsync == Fsync::All {
         roots.sync_parent_of_target()?;
     }
     verified?;
+    fallbacks.report(settings, screen);
+    let cloned = cloned.load(Ordering::Relaxed);
+    Ok(Summary { copied: count, cloned, bytes: end.bytes, elapsed: end.elapsed })
+}
 
-    fallbacks.report(&settings, &screen);
-    let bytes = HumanBytes(end.bytes);
-    if let Some(status) = interrupt.status() {
-        let unverified = if is_verified { ", not all verified" } else { "" };
-        screen.say(format_args!("interrupted: {count} files were copied{unverified}"));
-        return Ok(status);
-    }
-    if settings.verbose {
-        let seconds = end.elapsed.as_secs_f64();
-        screen.say(format_args!("{count} files were copied, {bytes} in {seconds:.1} s"));
-    }
-    Ok(if screen.failures() > 0 { FAILURE } else { 0 })
+/// The files layer that copies.
+fn files(
+    options: &Options,
+    roots: &mut Roots,
+    dispatcher: &Dispatcher,
+) -> Result<Files, FilesError> {
+    // A link has no contents: one that has taken a file's place since the file was found would lead
+    // anywhere.
+    let builder = options.settings.files(dispatcher).links(Links::Refuse).order(Order::Completion);
+    let builder = builder.files_at_once(FILES.min(files_at_once(DESCRIPTORS)));
+    roots.files(builder.targets(targets(options.overwrite, options.fsync)))
 }
 
 fn targets(overwrite: bool, fsync: Fsync) -> Targets {
@@ -129,46 +168,6 @@ fn targets(overwrite: bool, fsync: Fsync) -> Targets {
     let durability = if fsync == Fsync::None { Durability::Cached } else { Durability::Synced };
     // What a file may be read by is known when it is complete.
     Targets::new().existing(existing).durability(durability).mode(0o600)
-}
-
-/// Waits for all files, and says what went wrong.
-fn wait(
-    run: FilesRun<Converted<Copied>>,
-    roots: &Roots,
-    hard_links: &HardLinks,
-    screen: &Screen,
-    fallbacks: &mut Fallbacks,
-) -> Expected {
-    let mut expected = Expected::default();
-    for result in run {
-        match result {
-            Ok(file) => {
-                fallbacks.count(&file);
-                let Processed { path, value: Converted { value, target, .. }, .. } = file;
-                if value.changed {
-                    screen.fail(&roots.source_of(&path), "changed while it was being copied");
-                }
-                hard_links.made(value.id);
-                value.not_kept.iter().for_each(|it| screen.fail(&target, it));
-                expected.paths.push(target);
-                expected.hashes.extend(value.hash);
-            }
-            Err(error) if error.kind() == FileErrorKind::Stopped => {}
-            Err(error) => {
-                let is_of_target = match error.operation {
-                    FileOperation::Create | FileOperation::Write => true,
-                    // The function itself has failed, and has not panicked.
-                    FileOperation::Callback => error.kind() == FileErrorKind::Io,
-                    _ => false,
-                };
-                match error.target.as_ref() {
-                    Some(target) if is_of_target => screen.fail(target, innermost(&error.source)),
-                    _ => screen.fail(&roots.source_of(&error.path), reason(&error)),
-                }
-            }
-        }
-    }
-    expected
 }
 
 fn main() -> ExitCode {

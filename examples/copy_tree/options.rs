@@ -23,9 +23,12 @@ use crate::shared::settings::Settings;
 /// out, and said to be. Links that take the place of files or directories of SOURCE meanwhile are
 /// not followed.
 ///
-/// Holes stay holes and are not read; room that a file has without data is filled with zeros. Until
-/// it is complete, a file with holes has a temporary name (.NAME.RANDOM.partial), and it is written
-/// through the page cache.
+/// Holes stay holes and are not read; room that a file has without data is filled with zeros. A
+/// file with holes is written through the page cache. Until it is complete, it has a temporary name
+/// (.NAME.RANDOM.partial), and so have files that are cloned (--reflink).
+///
+/// It does not update: it looks neither at times nor at contents of what is there, and removes
+/// nothing from TARGET.
 #[derive(Parser)]
 #[command(
     name = "copy_tree",
@@ -45,6 +48,20 @@ pub(crate) struct Options {
     /// Replace files that there are already; otherwise that is an error
     #[arg(long)]
     pub(crate) overwrite: bool,
+    /// When files share the blocks of their sources until either is written to, as with cp
+    ///
+    /// Where that can be done (on btrfs and xfs, within one file system), it is quick and takes no
+    /// room. What is cloned is not verified, as it is the same on the device. Without WHEN, always.
+    #[arg(
+        long,
+        value_enum,
+        value_name = "WHEN",
+        num_args = 0..=1,
+        require_equals = true,
+        default_value_t = Reflink::Auto,
+        default_missing_value = "always"
+    )]
+    pub(crate) reflink: Reflink,
     /// What is made durable before the end
     #[arg(long, value_enum, value_name = "WHAT", default_value_t = Fsync::None)]
     pub(crate) fsync: Fsync,
@@ -68,4 +85,15 @@ pub(crate) enum Fsync {
     File,
     /// Directories too
     All,
+}
+
+/// When files are cloned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Reflink {
+    /// Where that can be done; else their data is copied
+    Auto,
+    /// Always; where that can't be done, it is an error
+    Always,
+    /// Never
+    Never,
 }

@@ -1,99 +1,82 @@
-//! Walks the source's tree, and makes its directories and symbolic links in the target.
+//! Walks the source's tree.
 
+use std::fs::Metadata;
 use std::io;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use reapool::Links;
 use walkdir::{DirEntry, WalkDir};
 
-use crate::hard_links::{HardLinks, Name};
-use crate::link::Link;
-use crate::partial::Place;
 use crate::roots::Roots;
-use crate::shared::directories::Directories;
 use crate::shared::screen::Screen;
 
 /// A path, and what is wrong with it.
-type Problem = (PathBuf, io::Error);
+pub(crate) type Problem = (PathBuf, io::Error);
 
-/// An iterator over the names of the source's regular files. On the way it deals with entries that
-/// are no files, and reports problems on the screen.
-pub(crate) struct Tree {
-    walk: walkdir::IntoIter,
-    roots: Roots,
-    overwrite: bool,
-    directories: Directories,
-    hard_links: HardLinks,
-    screen: Screen,
+/// What is done about the entries of a tree, each with its path in the target.
+pub(crate) trait Visitor {
+    /// No other entry is wanted.
+    fn has_ended(&self) -> bool;
+
+    /// After an error, what is in the directory is left out.
+    fn visit_directory(&mut self, source: &Path, target: &Path) -> Result<(), Problem>;
+
+    /// Visits a file or a symbolic link.
+    fn visit_file(
+        &mut self,
+        source: &Path,
+        target: &Path,
+        found: &Metadata,
+    ) -> Result<Next, Problem>;
 }
 
-impl Tree {
-    pub(crate) fn new(
-        roots: Roots,
-        overwrite: bool,
-        directories: Directories,
-        hard_links: HardLinks,
-        screen: Screen,
-    ) -> Self {
-        let walk = WalkDir::new(roots.source()).into_iter();
-        Self { walk, roots, overwrite, directories, hard_links, screen }
+/// What is to be done about a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Next {
+    Nothing,
+    /// It is to be read, and what is read to be written.
+    CopyData,
+}
+
+/// An iterator over the names of the files whose data are to be copied. On the way the visitor
+/// deals with all other entries. Problems are reported on the screen.
+pub(crate) struct Tree<V> {
+    walk: walkdir::IntoIter,
+    roots: Roots,
+    screen: Screen,
+    visitor: V,
+}
+
+impl<V: Visitor> Tree<V> {
+    pub(crate) fn new(roots: Roots, screen: Screen, visitor: V) -> Self {
+        Self { walk: WalkDir::new(roots.source()).into_iter(), roots, screen, visitor }
     }
 
     /// Returns the name of a file, by which it is read.
     fn visit(&mut self, entry: DirEntry) -> Result<Option<PathBuf>, Problem> {
         let kind = entry.file_type();
-        let target = self.roots.target_of(&self.roots.name_of(entry.path()));
+        let name = self.roots.name_of(entry.path());
+        let target = self.roots.target_of(&name);
         // The source itself may be named by a symbolic link.
         if kind.is_dir() || entry.depth() == 0 {
-            let made = self.make_directory(&target, entry.path());
+            let made = self.visitor.visit_directory(entry.path(), &target);
             made.inspect_err(|_| self.walk.skip_current_dir())?;
         } else if kind.is_symlink() || kind.is_file() {
-            return self.visit_file(entry, target);
+            let found = entry.metadata().map_err(|error| (entry.path().into(), plain(error)))?;
+            let next = self.visitor.visit_file(entry.path(), &target, &found)?;
+            return Ok((next == Next::CopyData).then_some(name));
         } else {
             let reason = "left out: neither file, directory nor symbolic link";
             return Err((entry.into_path(), io::Error::other(reason)));
         }
         Ok(None)
     }
-
-    /// The same for a file or a link, which may have several names.
-    fn visit_file(&self, entry: DirEntry, target: PathBuf) -> Result<Option<PathBuf>, Problem> {
-        let of_source = |error| (entry.path().to_owned(), error);
-        let found = entry.metadata().map_err(|error| of_source(plain(error)))?;
-        match self.hard_links.add(&found, &target) {
-            Name::LinkLater => return Ok(None),
-            Name::Copy if found.is_file() => return Ok(Some(self.roots.name_of(entry.path()))),
-            Name::Copy => {}
-        }
-        let link = Link::read(entry.path()).map_err(of_source)?;
-        let place = Place { path: target.clone(), overwrite: self.overwrite };
-        match link.make(&place) {
-            Ok(not_kept) => not_kept.iter().for_each(|it| self.screen.fail(&target, it)),
-            Err(error) => return Err((target, error)),
-        }
-        self.hard_links.made((found.dev(), found.ino()));
-        Ok(None)
-    }
-
-    fn make_directory(&self, target: &Path, source: &Path) -> Result<(), Problem> {
-        // The roots themselves may be named by links.
-        let links = if target == self.roots.target() { Links::Follow } else { Links::Refuse };
-        self.directories.make(source, target, links)
-    }
 }
 
-/// The source's regular files. Problems are reported when the files are copied.
-pub(crate) fn files_below(roots: &Roots) -> impl Iterator<Item = PathBuf> + use<> {
-    let entries = WalkDir::new(roots.source()).into_iter().filter_map(Result::ok);
-    entries.filter(|entry| entry.file_type().is_file()).map(DirEntry::into_path)
-}
-
-impl Iterator for Tree {
+impl<V: Visitor> Iterator for Tree<V> {
     type Item = PathBuf;
 
     fn next(&mut self) -> Option<PathBuf> {
-        loop {
+        while !self.visitor.has_ended() {
             match self.walk.next()? {
                 Ok(entry) => match self.visit(entry) {
                     Ok(Some(file)) => return Some(file),
@@ -106,7 +89,14 @@ impl Iterator for Tree {
                 }
             }
         }
+        None
     }
+}
+
+/// The source's regular files. Problems are reported when the files are copied.
+pub(crate) fn files_below(roots: &Roots) -> impl Iterator<Item = PathBuf> + use<> {
+    let entries = WalkDir::new(roots.source()).into_iter().filter_map(Result::ok);
+    entries.filter(|entry| entry.file_type().is_file()).map(DirEntry::into_path)
 }
 
 /// The system's error, without the path.

@@ -24,6 +24,7 @@ mod copy_tree_links;
 mod copy_tree_meanwhile;
 mod copy_tree_names;
 mod copy_tree_race;
+mod copy_tree_reflink;
 mod copy_tree_refused;
 mod descriptors;
 mod exchange;
