@@ -15,6 +15,7 @@ mod maker;
 mod options;
 mod own_file;
 mod partial;
+mod preview;
 mod reflink;
 mod results;
 mod roots;
@@ -25,6 +26,7 @@ mod tree;
 mod verify;
 
 use std::error::Error;
+use std::io;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -40,6 +42,7 @@ use crate::maker::Maker;
 use crate::options::{Fsync, Options};
 use crate::own_file::Manner;
 use crate::partial::Place;
+use crate::preview::preview;
 use crate::reflink::Cloner;
 use crate::results::wait;
 use crate::roots::Roots;
@@ -76,6 +79,14 @@ fn run(options: Options) -> Result<u8, Box<dyn Error>> {
     let mut roots = Roots::new(options.source.clone(), options.target.clone())?;
     let screen = Screen::new("copy_tree", options.settings.quiet);
     let status = |screen: &Screen| if screen.failures() > 0 { FAILURE } else { 0 };
+    if options.dry_run {
+        return match preview(&roots, options.overwrite, options.settings.verbose, &screen) {
+            // The reader has read enough.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(status(&screen)),
+            Err(error) => Err(format!("standard output: {error}").into()),
+            Ok(()) => Ok(status(&screen)),
+        };
+    }
     let interrupt = Interrupt::listen()?;
     let summary = copy_all(&options, &mut roots, &interrupt, &screen)?;
     let Summary { copied, cloned, bytes, elapsed } = summary;

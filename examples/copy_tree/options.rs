@@ -24,8 +24,8 @@ use crate::shared::settings::Settings;
 /// not followed.
 ///
 /// Holes stay holes and are not read; room that a file has without data is filled with zeros. A
-/// file with holes is written through the page cache. Until it is complete, it has a temporary name
-/// (.NAME.RANDOM.partial), and so have files that are cloned (--reflink).
+/// file with holes or capabilities is written through the page cache. Until it is complete, it has
+/// a temporary name (.NAME.RANDOM.partial), and so have files that are cloned (--reflink).
 ///
 /// It does not update: it looks neither at times nor at contents of what is there, and removes
 /// nothing from TARGET.
@@ -62,6 +62,13 @@ pub(crate) struct Options {
         default_missing_value = "always"
     )]
     pub(crate) reflink: Reflink,
+    /// List what would be made, and make nothing
+    ///
+    /// Problems that can be seen before are reported, and the exit status says whether there are
+    /// any. Whether there is room, and whether files can be cloned, shows only when they are
+    /// copied.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
     /// What is made durable before the end
     #[arg(long, value_enum, value_name = "WHAT", default_value_t = Fsync::None)]
     pub(crate) fsync: Fsync,

@@ -58,7 +58,7 @@ impl OwnFile {
 }
 
 /// As the files layer, this replaces files and links only. A directory refuses by itself.
-fn check_replaceable(path: &Path) -> io::Result<()> {
+pub(crate) fn check_replaceable(path: &Path) -> io::Result<()> {
     match fs::symlink_metadata(path).map(|found| found.file_type()) {
         Ok(kind) if !kind.is_file() && !kind.is_symlink() && !kind.is_dir() => {
             Err(io::Error::new(io::ErrorKind::InvalidInput, "only regular files are replaced"))

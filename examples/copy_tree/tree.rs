@@ -51,6 +51,12 @@ impl<V: Visitor> Tree<V> {
         Self { walk: WalkDir::new(roots.source()).into_iter(), roots, screen, visitor }
     }
 
+    /// Goes through all that is left, and returns the visitor.
+    pub(crate) fn finish(mut self) -> V {
+        self.by_ref().for_each(drop);
+        self.visitor
+    }
+
     /// Returns the name of a file, by which it is read.
     fn visit(&mut self, entry: DirEntry) -> Result<Option<PathBuf>, Problem> {
         let kind = entry.file_type();

@@ -23,6 +23,7 @@ mod copy_tree_holes;
 mod copy_tree_links;
 mod copy_tree_meanwhile;
 mod copy_tree_names;
+mod copy_tree_preview;
 mod copy_tree_race;
 mod copy_tree_reflink;
 mod copy_tree_refused;
