@@ -18,10 +18,10 @@ use crate::shared::settings::Settings;
 /// access control lists and extended attributes, as cp -a keeps them. What TARGET refuses is said,
 /// and the rest is copied, but for two things that only root may set: owners (then a copy has no
 /// set-user-ID and set-group-ID bits), and attributes that are the system's (trusted.*,
-/// security.*). Symbolic links are copied as such. Names of the same file are names of the same
-/// copy (hard links); they are given when all files are copied. Pipes, sockets and devices are left
-/// out, and said to be. Links that take the place of files or directories of SOURCE meanwhile are
-/// not followed.
+/// security.*). Where a list is refused, the group may do nothing with the copy. Symbolic links are
+/// copied as such. Names of the same file are names of the same copy (hard links); they are given
+/// when all files are copied. Pipes, sockets and devices are left out, and said to be. Links that
+/// take the place of files or directories of SOURCE meanwhile are not followed.
 ///
 /// Holes stay holes and are not read; room that a file has without data is filled with zeros. A
 /// file with holes or capabilities is written through the page cache. Until it is complete, it has

@@ -156,16 +156,21 @@ impl Attributes {
 
     fn permit(&self, copy: &File) -> io::Result<()> {
         let own = copy.metadata()?;
-        let mode = self.mode_beside(&own);
+        let mode = self.mode_for(copy, &own);
         let set = copy.set_permissions(Permissions::from_mode(mode));
         // The copy may have them already, where all files have the same.
         set.or_else(|error| if own.mode() & MODE_BITS == mode { Ok(()) } else { Err(error) })
     }
 
-    /// The mode for a copy with this owner.
-    fn mode_beside(&self, own: &fs::Metadata) -> u32 {
+    /// The mode for a copy that has its owner and list, or has others.
+    fn mode_for(&self, copy: &File, own: &fs::Metadata) -> u32 {
         let is_the_same = (own.uid(), own.gid()) == self.owner;
-        if is_the_same { self.mode } else { self.mode & !SET_ID_BITS }
+        let mode = if is_the_same { self.mode } else { self.mode & !SET_ID_BITS };
+        match &self.extended {
+            // Else the group might do what only some users in the list may.
+            Some(Ok(extended)) if extended.is_list_missing(copy) => mode & !libc::S_IRWXG,
+            _ => mode,
+        }
     }
 
     /// Gives owner and extended attributes to a copy, and has it get the rest when it is complete.
@@ -179,7 +184,7 @@ impl Attributes {
             Ok(()) => copy.set_times(times),
             Err(error) => not_kept.push(NotKept::new(TIMES, error)),
         }
-        let mode = self.mode_beside(&own);
+        let mode = self.mode_for(file, &own);
         match file.set_permissions(own.permissions()) {
             Ok(()) => copy.set_permissions(Permissions::from_mode(mode)),
             Err(_) if own.mode() & MODE_BITS == mode => {}

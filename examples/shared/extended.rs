@@ -62,19 +62,17 @@ impl Extended {
 
     /// Whether a write to the copy would take some of it away again.
     pub(crate) fn are_lost_by_writing(&self) -> bool {
-        self.has(CAPABILITIES)
+        self.has(CAPABILITIES.as_ref())
     }
 
     /// Gives them to a copy. The result is what it could not be given.
     pub(crate) fn give(&self, copy: &File) -> Vec<NotKept> {
         let mut not_kept = self.set(|name, value| copy.set_xattr(name, value));
+        let Ok(names) = copy.list_xattr() else { return not_kept };
         // The copy has inherited these from its directory.
-        for list in [ACCESS_LIST, DEFAULT_LIST] {
-            let is_inherited =
-                || copy.list_xattr().is_ok_and(|mut names| names.any(|it| it == list));
-            if !self.has(list)
-                && is_inherited()
-                && let Err(error) = copy.remove_xattr(list)
+        for list in names.filter(|name| name == ACCESS_LIST || name == DEFAULT_LIST) {
+            if !self.has(&list)
+                && let Err(error) = copy.remove_xattr(&list)
             {
                 not_kept.push(NotKept::new("an inherited access control list is", error));
             }
@@ -103,7 +101,14 @@ impl Extended {
         self.0.iter().filter_map(give).collect()
     }
 
-    fn has(&self, name: &str) -> bool {
+    /// Whether there is an access control list that a copy doesn't have. The permissions of the
+    /// group are the most then that anybody in the list may do.
+    pub(super) fn is_list_missing(&self, copy: &File) -> bool {
+        let has_none = || !copy.get_xattr(ACCESS_LIST).is_ok_and(|list| list.is_some());
+        self.has(ACCESS_LIST.as_ref()) && has_none()
+    }
+
+    fn has(&self, name: &OsStr) -> bool {
         self.0.iter().any(|(found, _)| found == name)
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs::{self, Metadata};
+use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -30,8 +31,11 @@ impl Node {
             }
             _ => Vec::new(),
         };
-        let names = xattr::list(path).unwrap();
-        let extended = names.map(|name| {
+        let names = match xattr::list(path) {
+            Err(error) if error.kind() == ErrorKind::Unsupported => None,
+            names => Some(names.unwrap()),
+        };
+        let extended = names.into_iter().flatten().map(|name| {
             let value = xattr::get(path, &name).unwrap().unwrap();
             (name, value)
         });
