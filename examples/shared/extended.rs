@@ -131,5 +131,6 @@ fn is_refused(error: &io::Error) -> bool {
 
 /// An error once more.
 pub(super) fn same(error: &io::Error) -> io::Error {
-    error.raw_os_error().map_or_else(|| error.kind().into(), io::Error::from_raw_os_error)
+    let other = || io::Error::new(error.kind(), error.to_string());
+    error.raw_os_error().map_or_else(other, io::Error::from_raw_os_error)
 }

@@ -35,9 +35,9 @@ fn assert_innocent(copy: &Path, said: &str) {
     }
 }
 
-/// Copies the source again and again while pairs of names in it are exchanged.
-fn race(directory: &Path, pairs: &[[&str; 2]]) {
-    fs::write(directory.join("secret"), "secret").unwrap();
+/// Copies the source again and again while pairs of names in it are exchanged, and checks each copy
+/// and what was said.
+fn race(directory: &Path, pairs: &[[&str; 2]], check: impl Fn(&Path, &str)) {
     let name = |name: &str| {
         let path = directory.join("source").join(name);
         CString::new(path.as_os_str().as_bytes()).unwrap()
@@ -58,7 +58,7 @@ fn race(directory: &Path, pairs: &[[&str; 2]]) {
             for _ in 0..COPIES / 3 {
                 let arguments = [options, &["source", "target"]].concat();
                 let output = run("copy_tree", directory, &arguments);
-                assert_innocent(&directory.join("target"), stderr(&output));
+                check(&directory.join("target"), stderr(&output));
                 fs::remove_dir_all(directory.join("target")).unwrap();
             }
         }
@@ -72,11 +72,12 @@ fn what_a_link_leads_to_is_not_copied_in_the_place_of_a_file() {
     let directory = scratch();
     let path = |name: &str| directory.path().join("source").join(name);
     fs::create_dir(directory.path().join("source")).unwrap();
+    fs::write(directory.path().join("secret"), "secret").unwrap();
     for [file, link] in PAIRS {
         fs::write(path(file), "contents").unwrap();
         symlink("../secret", path(link)).unwrap();
     }
-    race(directory.path(), &PAIRS);
+    race(directory.path(), &PAIRS, assert_innocent);
 }
 
 #[test]
@@ -90,7 +91,34 @@ fn what_is_behind_a_link_is_not_copied_in_the_place_of_a_directory() {
         fs::write(path(inside).join("file"), "contents").unwrap();
         symlink("../outside", path(link)).unwrap();
     }
-    race(directory.path(), &PAIRS);
+    race(directory.path(), &PAIRS, assert_innocent);
+}
+
+/// Or somebody could have the capabilities of another file given to one of theirs.
+#[test]
+fn what_a_copy_has_is_of_one_file() {
+    let directory = scratch();
+    let path = |name: &str| directory.path().join("source").join(name);
+    fs::create_dir(directory.path().join("source")).unwrap();
+    for name in PAIRS.as_flattened() {
+        fs::write(path(name), name).unwrap();
+        if let Err(error) = xattr::set(path(name), "user.note", name.as_bytes()) {
+            return skipped(&format!("attributes of files that are exchanged: {error}"));
+        }
+    }
+    race(directory.path(), &PAIRS, |copy, said| {
+        for name in PAIRS.as_flattened() {
+            let contents = fs::read(copy.join(name)).unwrap();
+            // It may have none, if that was said.
+            if let Some(note) = xattr::get(copy.join(name), "user.note").unwrap() {
+                assert_eq!(note, contents, "{name}: {said}");
+            } else {
+                let reason = "extended attributes are not kept: another file has taken its place";
+                let lost = format!("target/{name}: access control lists and {reason}");
+                assert!(said.contains(&lost), "{name}: {said}");
+            }
+        }
+    });
 }
 
 /// As where a policy forbids openat2: links are refused in the place of files all the same.
