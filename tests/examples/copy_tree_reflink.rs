@@ -4,13 +4,13 @@ use std::ffi::OsString;
 use std::fs::{self, File};
 use std::os::unix::fs::{FileExt, MetadataExt, symlink};
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use crate::models::model;
-use crate::program::{example, run, stderr, stdout};
+use crate::program::{example, interrupt, run, stderr, stdout};
 use crate::support::confined::refuse;
 use crate::support::device::{FileSystem, Mount};
-use crate::support::{contents, known_file, scratch};
+use crate::support::{contents, eventually, known_file, scratch};
 use crate::trees::assert_alike;
 
 const MIB: u64 = 1 << 20;
@@ -147,6 +147,29 @@ fn data_is_copied_where_files_can_not_be_cloned_unless_that_is_asked_for() {
     let left: Vec<OsString> =
         fs::read_dir(path("target")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(left.len(), 2, "a directory and a link: {left:?}");
+}
+
+#[test]
+fn ctrl_c_ends_a_walk_of_clones() {
+    const MANY: usize = 4000;
+    for (kind, mount) in file_systems() {
+        let path = |name: &str| mount.path().join(name);
+        fs::create_dir(path("source")).unwrap();
+        (0..MANY).for_each(|number| drop(known_file(&path("source"), &number.to_string(), 10)));
+        let mut command = example("copy_tree", mount.path());
+        let child = command.args(["source", "target"]).stderr(Stdio::piped()).spawn().unwrap();
+        let begun = || fs::read_dir(path("target")).is_ok_and(|mut found| found.next().is_some());
+        eventually("a file is cloned", begun);
+        interrupt(&child);
+        let output = child.wait_with_output().unwrap();
+        let said = stderr(&output);
+        assert!(said.starts_with("copy_tree: interrupted: "), "{kind:?}: {said}");
+        assert_eq!(output.status.code(), Some(130), "{kind:?}");
+        let names = fs::read_dir(path("target")).unwrap().map(|entry| entry.unwrap().file_name());
+        let names: Vec<OsString> = names.collect();
+        assert!(names.len() < MANY, "{kind:?}: it was done before the signal came");
+        assert!(!names.iter().any(|name| name.as_encoded_bytes()[0] == b'.'), "{kind:?}");
+    }
 }
 
 #[test]
