@@ -16,6 +16,7 @@ use crate::segments::{Segments, has_holes};
 use crate::shared::attributes::{Attributes, NotKept};
 use crate::shared::extended::Extended;
 use crate::shared::interrupt::Interrupt;
+use crate::shared::totals::Totals;
 
 /// A hole is hashed in such pieces.
 static ZEROS: [u8; 1 << 16] = [0; 1 << 16];
@@ -26,6 +27,8 @@ pub(crate) struct Copier {
     pub(crate) manner: Manner,
     /// Checksums are wanted.
     pub(crate) verify: bool,
+    /// Holes: the files layer counts what it reads.
+    pub(crate) beside: Totals,
     pub(crate) interrupt: Interrupt,
 }
 
@@ -33,6 +36,8 @@ pub(crate) struct Copier {
 pub(crate) struct Copied {
     /// The source.
     pub(crate) id: FileId,
+    /// Of the copy, in bytes.
+    pub(crate) len: u64,
     /// Of what was read, if it was wanted.
     pub(crate) hash: Option<Hash>,
     pub(crate) not_kept: Vec<NotKept>,
@@ -74,7 +79,7 @@ impl Copier {
         let changed =
             len != file.metadata().size || !is_unchanged(&self.roots.source_of(file.path()), file);
         let hash = hasher.map(|hasher| hasher.finalize());
-        Ok(Copied { id: id(file), hash, not_kept, changed })
+        Ok(Copied { id: id(file), len, hash, not_kept, changed })
     }
 
     /// Copies what is no hole, and returns the length of the copy.
@@ -89,7 +94,7 @@ impl Copier {
         let mut at = 0;
         for segment in Segments::of(again, len) {
             let segment = segment?;
-            self.hash_hole(at..segment.start, hasher)?;
+            self.pass_hole(at..segment.start, hasher)?;
             at = copy_segment(source, own, segment.clone(), hasher)?;
             if at < segment.end {
                 // It has become shorter.
@@ -97,14 +102,17 @@ impl Copier {
                 break;
             }
         }
-        self.hash_hole(at..len, hasher)?;
+        self.pass_hole(at..len, hasher)?;
         own.set_len(len)?;
         Ok(len)
     }
 
-    fn hash_hole(&self, hole: Range<u64>, hasher: &mut Option<Hasher>) -> io::Result<()> {
-        let Some(hasher) = hasher else { return Ok(()) };
+    fn pass_hole(&self, hole: Range<u64>, hasher: &mut Option<Hasher>) -> io::Result<()> {
         let mut left = hole.end - hole.start;
+        let Some(hasher) = hasher else {
+            self.beside.add_bytes(left);
+            return Ok(());
+        };
         while left > 0 {
             // A hole may be larger than any disk.
             if self.interrupt.has_come() {
@@ -112,6 +120,7 @@ impl Copier {
             }
             let piece = left.min(ZEROS.len() as u64);
             hasher.update(&ZEROS[..piece as usize]);
+            self.beside.add_bytes(piece);
             left -= piece;
         }
         Ok(())

@@ -53,6 +53,7 @@ use crate::shared::directories::{Directories, Kept};
 use crate::shared::fallbacks::Fallbacks;
 use crate::shared::interrupt::Interrupt;
 use crate::shared::screen::Screen;
+use crate::shared::totals::Totals;
 use crate::shared::watch::{Stage, Watch};
 use crate::tree::{Tree, files_below};
 use crate::verify::verify;
@@ -116,25 +117,33 @@ fn copy_all(
     let files = files(options, roots, &dispatcher)?;
     let count = Count::start(screen, sizes(files_below(roots)))?;
     let (directories, hard_links) = (Directories::new(Kept::All), HardLinks::default());
-    let cloned = Arc::new(AtomicU64::new(0));
+    let (cloned, beside) = (Arc::new(AtomicU64::new(0)), Totals::default());
     let maker = Maker {
         roots: roots.clone(),
         manner,
         directories: directories.clone(),
         hard_links: hard_links.clone(),
         cloner: Cloner::new(options.reflink, roots.clone(), manner, Arc::clone(&cloned)),
+        beside: beside.clone(),
         interrupt: interrupt.clone(),
         screen: screen.clone(),
     };
-    let (verifies, interrupted) = (options.verify, interrupt.clone());
-    let copier = Copier { roots: roots.clone(), manner, verify: verifies, interrupt: interrupted };
+    let verifies = options.verify;
+    let copier = Copier {
+        roots: roots.clone(),
+        manner,
+        verify: verifies,
+        beside: beside.clone(),
+        interrupt: interrupt.clone(),
+    };
     let names = roots.clone();
     let pairs = Tree::new(roots.clone(), screen.clone(), maker).map(move |name| {
         let target = names.target_of(&name);
         (name, target)
     });
     let run = files.convert(pairs, move |source, target| copier.copy(source, target));
-    let stage = Stage::of(&run, "copying").counted(count.as_ref().map(Count::totals));
+    let stage =
+        Stage::of(&run, "copying").counted(count.as_ref().map(Count::totals)).beside(&beside);
     let watch = Watch::over(stage, Vec::new(), interrupt, screen, None)?;
     let mut fallbacks = Fallbacks::default();
     let copied = wait(run, roots, &hard_links, screen, &mut fallbacks);
@@ -142,7 +151,7 @@ fn copy_all(
     drop((watch, count));
     let count = copied.paths.len() as u64;
     let verified = match verifies && !interrupt.has_come() {
-        true => verify(copied, end.written, settings, &dispatcher, interrupt, screen),
+        true => verify(copied, settings, &dispatcher, interrupt, screen),
         false => Ok(()),
     };
     // When this returns, the temporary files of copies that were given up are gone, too.

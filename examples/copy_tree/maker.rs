@@ -16,6 +16,7 @@ use crate::roots::Roots;
 use crate::shared::directories::Directories;
 use crate::shared::interrupt::Interrupt;
 use crate::shared::screen::Screen;
+use crate::shared::totals::Totals;
 use crate::tree::{Next, Problem, Visitor};
 
 pub(crate) struct Maker {
@@ -24,6 +25,8 @@ pub(crate) struct Maker {
     pub(crate) directories: Directories,
     pub(crate) hard_links: HardLinks,
     pub(crate) cloner: Cloner,
+    /// The files that the files layer doesn't see.
+    pub(crate) beside: Totals,
     pub(crate) interrupt: Interrupt,
     pub(crate) screen: Screen,
 }
@@ -46,6 +49,7 @@ impl Visitor for Maker {
         found: &Metadata,
     ) -> Result<Next, Problem> {
         if self.hard_links.add(found, target) == Name::LinkLater {
+            self.count(found);
             return Ok(Next::Nothing);
         }
         let not_kept = if found.is_file() {
@@ -58,8 +62,18 @@ impl Visitor for Maker {
             let place = Place { path: target.to_owned(), overwrite: self.manner.overwrite };
             link.make(&place).map_err(|error| (target.to_owned(), error))?
         };
+        self.count(found);
         not_kept.iter().for_each(|it| self.screen.fail(target, it));
         self.hard_links.made((found.dev(), found.ino()));
         Ok(Next::Nothing)
+    }
+}
+
+impl Maker {
+    /// Links are not counted ahead.
+    fn count(&self, found: &Metadata) {
+        if found.is_file() {
+            self.beside.add(found.len());
+        }
     }
 }

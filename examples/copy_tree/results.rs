@@ -1,5 +1,7 @@
 //! What came of the files that the files layer has copied.
 
+use std::io;
+
 use reapool::{Converted, FileErrorKind, FileOperation, FilesRun, Processed};
 
 use crate::copy::Copied;
@@ -29,10 +31,13 @@ pub(crate) fn wait(
                 }
                 hard_links.made(value.id);
                 value.not_kept.iter().for_each(|it| screen.fail(&target, it));
+                expected.bytes += value.len;
                 expected.paths.push(target);
                 expected.hashes.extend(value.hash);
             }
             Err(error) if error.kind() == FileErrorKind::Stopped => {}
+            // The function has seen the signal before the run was stopped.
+            Err(error) if error.source.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => {
                 let is_of_target = match error.operation {
                     FileOperation::Create | FileOperation::Write => true,

@@ -20,19 +20,19 @@ use crate::shared::watch::{Stage, Watch};
 pub(crate) struct Expected {
     pub(crate) paths: Vec<PathBuf>,
     pub(crate) hashes: Vec<Hash>,
+    /// Of all of them together.
+    pub(crate) bytes: u64,
 }
 
-/// Compares all files with what they should be, and removes those that differ. They have so many
-/// bytes in all.
+/// Compares all files with what they should be, and removes those that differ.
 pub(crate) fn verify(
     expected: Expected,
-    bytes: u64,
     settings: &Settings,
     dispatcher: &Dispatcher,
     interrupt: &Interrupt,
     screen: &Screen,
 ) -> Result<(), Box<dyn std::error::Error>> {
-    let Expected { paths, hashes } = expected;
+    let Expected { paths, hashes, bytes } = expected;
     let policy = match settings.policy {
         Policy::Buffered => Policy::Buffered,
         // Data from the page cache says nothing about the device.

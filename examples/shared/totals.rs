@@ -61,6 +61,11 @@ impl Totals {
         self.0.bytes.fetch_add(bytes, Ordering::Relaxed);
     }
 
+    /// Bytes of a file that counts by itself.
+    pub(crate) fn add_bytes(&self, bytes: u64) {
+        self.0.bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
     /// All have been counted.
     pub(crate) fn complete(&self) {
         // Release: who sees this sees the numbers.
@@ -69,12 +74,12 @@ impl Totals {
 
     /// `None` while they are being counted.
     pub(crate) fn get(&self) -> Option<Amount> {
-        let Counts { files, bytes, is_complete } = &*self.0;
-        let amount = || Amount {
-            files: files.load(Ordering::Relaxed),
-            bytes: bytes.load(Ordering::Relaxed),
-        };
-        is_complete.load(Ordering::Acquire).then(amount)
+        self.0.is_complete.load(Ordering::Acquire).then(|| self.so_far())
+    }
+
+    pub(crate) fn so_far(&self) -> Amount {
+        let Counts { files, bytes, .. } = &*self.0;
+        Amount { files: files.load(Ordering::Relaxed), bytes: bytes.load(Ordering::Relaxed) }
     }
 }
 

@@ -21,18 +21,26 @@ pub(crate) struct Stage {
     stopper: FilesStopper,
     progress: FilesProgress,
     totals: Option<Totals>,
+    /// What is done of that without the run.
+    beside: Totals,
     /// What is done to the files.
     what: &'static str,
 }
 
 impl Stage {
     pub(crate) fn of<T: 'static>(run: &FilesRun<T>, what: &'static str) -> Self {
-        Self { stopper: run.stopper(), progress: run.progress(), totals: None, what }
+        let (stopper, progress) = (run.stopper(), run.progress());
+        Self { stopper, progress, totals: None, beside: Totals::default(), what }
     }
 
     /// The bar says how much of this is done.
     pub(crate) fn counted(self, totals: Option<&Totals>) -> Self {
         Self { totals: totals.cloned(), ..self }
+    }
+
+    /// The bar takes this for done, too.
+    pub(crate) fn beside(self, done: &Totals) -> Self {
+        Self { beside: done.clone(), ..self }
     }
 }
 
@@ -88,7 +96,9 @@ fn show(stages: &[Stage], screen: &Screen) {
             written = Some(Amount { files: now.done, bytes: now.written });
             continue;
         }
-        let done = Amount { files: now.done + now.failed, bytes: now.bytes };
+        let beside = stage.beside.so_far();
+        let files = now.done + now.failed + beside.files;
+        let done = Amount { files, bytes: now.bytes + beside.bytes };
         let total = stage.totals.as_ref().map_or(written, Totals::get);
         let (bytes_per_second, elapsed) = (now.bytes_per_second, now.elapsed);
         return screen.show(stage.what, &Progress { done, bytes_per_second, elapsed, total });

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use nix::fcntl::posix_fallocate;
 use nix::pty::{Winsize, openpty};
 
 use crate::program::{Running, example, interrupt};
@@ -42,8 +43,10 @@ fn it_says_how_much_is_left_when_that_is_known() {
     for end in [wide((10, 100), 60), wide((12, 200), 60)] {
         assert!(end.starts_with("copying 100% [####") && end.contains("] 0s left "), "{end}");
     }
-    let known = Totals::known(Amount { files: 2, bytes: 5 }).get().unwrap();
-    assert_eq!((known.files, known.bytes), (2, 5));
+    let known = Totals::known(Amount { files: 2, bytes: 5 });
+    known.add_bytes(3);
+    let known = known.get().unwrap();
+    assert_eq!((known.files, known.bytes), (2, 8));
 }
 
 #[test]
@@ -182,6 +185,34 @@ fn what_convert_leaves_out_is_not_counted() {
         let lines = drawn_until(&mut command, 120, |line| line.contains("% ["));
         let bar = lines.iter().rfind(|line| line.contains("% [")).unwrap();
         assert!(bar.contains(" 0/1 files"), "{bar:?}");
+    });
+}
+
+/// What `copy_tree` need not read counts as done: holes, and further names of a file.
+#[test]
+fn what_is_not_read_counts_as_done() {
+    watched(|| {
+        let directory = scratch();
+        let source = directory.path().join("source");
+        fs::create_dir(&source).unwrap();
+        // There is room for it, so that it is no hole and takes long.
+        posix_fallocate(File::create(source.join("long")).unwrap(), 0, 1 << 30).unwrap();
+        for make in [
+            |source: &Path| File::create(source.join("hole")).unwrap().set_len(9 << 30).unwrap(),
+            |source: &Path| {
+                fs::remove_file(source.join("hole")).unwrap();
+                (0..9).for_each(|number| {
+                    fs::hard_link(source.join("long"), source.join(number.to_string())).unwrap();
+                });
+            },
+        ] {
+            make(&source);
+            let mut command = example("copy_tree", directory.path());
+            command.args(["--overwrite", "--policy=buffered", "source", "target"]);
+            let wanted = |line: &str| line.contains("copying  9") && line.contains("GiB/10.");
+            let lines = drawn_until(&mut command, 120, wanted);
+            assert!(lines.iter().any(|line| wanted(line)), "{lines:?}");
+        }
     });
 }
 
