@@ -6,11 +6,14 @@ use std::ops::Range;
 use std::os::fd::AsFd;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
+use std::sync::Arc;
 
 use blake3::{Hash, Hasher};
 use reapool::{FileInfo, SourceFile, TargetFile};
 
+use crate::options::Fsync;
 use crate::own_file::{Manner, OwnFile};
+use crate::reflink::{Cloned, Cloner};
 use crate::roots::{FileId, Roots};
 use crate::segments::{Segments, has_holes};
 use crate::shared::attributes::{Attributes, NotKept};
@@ -25,6 +28,7 @@ static ZEROS: [u8; 1 << 16] = [0; 1 << 16];
 pub(crate) struct Copier {
     pub(crate) roots: Roots,
     pub(crate) manner: Manner,
+    pub(crate) cloner: Arc<Cloner>,
     /// Checksums are wanted.
     pub(crate) verify: bool,
     /// Holes: the files layer counts what it reads.
@@ -38,11 +42,19 @@ pub(crate) struct Copied {
     pub(crate) id: FileId,
     /// Of the copy, in bytes.
     pub(crate) len: u64,
+    pub(crate) way: Way,
     /// Of what was read, if it was wanted.
     pub(crate) hash: Option<Hash>,
     pub(crate) not_kept: Vec<NotKept>,
     /// The source has changed since it was opened.
     pub(crate) changed: bool,
+}
+
+/// How a copy was made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Way {
+    Copied,
+    Cloned,
 }
 
 impl Copier {
@@ -52,6 +64,11 @@ impl Copier {
         source: &mut SourceFile,
         target: &mut TargetFile,
     ) -> io::Result<Copied> {
+        if self.manner.fsync != Fsync::None
+            && let Some(cloned) = self.clone_synced(source.info(), target)?
+        {
+            return Ok(cloned);
+        }
         let mut hasher = self.verify.then(Hasher::new);
         // The files layer has its own descriptor for itself.
         let again = self.roots.open(source.info().path(), id(source.info()));
@@ -79,7 +96,22 @@ impl Copier {
         let changed =
             len != file.metadata().size || !is_unchanged(&self.roots.source_of(file.path()), file);
         let hash = hasher.map(|hasher| hasher.finalize());
-        Ok(Copied { id: id(file), len, hash, not_kept, changed })
+        Ok(Copied { id: id(file), len, way: Way::Copied, hash, not_kept, changed })
+    }
+
+    /// Clones a file that is synced. Others are cloned on the walk, and come here if they can't be.
+    fn clone_synced(&self, file: &FileInfo, target: &mut TargetFile) -> io::Result<Option<Copied>> {
+        let cloned = self.cloner.make(file.path(), target.path(), id(file));
+        match cloned.map_err(|(_, error)| error)? {
+            Cloned::Impossible => Ok(None),
+            Cloned::Made(not_kept) => {
+                target.discard();
+                let (id, len) = (id(file), file.metadata().size);
+                self.beside.add_bytes(len);
+                let (way, hash, changed) = (Way::Cloned, None, false);
+                Ok(Some(Copied { id, len, way, hash, not_kept, changed }))
+            }
+        }
     }
 
     /// Copies what is no hole, and returns the length of the copy.

@@ -30,7 +30,6 @@ use std::io;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use indicatif::HumanBytes;
@@ -63,9 +62,9 @@ const FAILURE: u8 = 1;
 /// How many files may be in progress.
 const FILES: usize = 256;
 
-/// How many descriptors each may take: three of the files layer, the source once more, and
-/// a target or directory of the program's own.
-const DESCRIPTORS: usize = 5;
+/// How many descriptors each may take: three of the files layer, the source once more, and a target
+/// of the program's own with its directory.
+const DESCRIPTORS: usize = 6;
 
 /// How much was done.
 struct Summary {
@@ -117,13 +116,14 @@ fn copy_all(
     let files = files(options, roots, &dispatcher)?;
     let count = Count::start(screen, sizes(files_below(roots)))?;
     let (directories, hard_links) = (Directories::new(Kept::All), HardLinks::default());
-    let (cloned, beside) = (Arc::new(AtomicU64::new(0)), Totals::default());
+    let cloner = Arc::new(Cloner::new(options.reflink, roots.clone(), manner));
+    let beside = Totals::default();
     let maker = Maker {
         roots: roots.clone(),
         manner,
         directories: directories.clone(),
         hard_links: hard_links.clone(),
-        cloner: Cloner::new(options.reflink, roots.clone(), manner, Arc::clone(&cloned)),
+        cloner: Arc::clone(&cloner),
         beside: beside.clone(),
         interrupt: interrupt.clone(),
         screen: screen.clone(),
@@ -132,6 +132,7 @@ fn copy_all(
     let copier = Copier {
         roots: roots.clone(),
         manner,
+        cloner: Arc::clone(&cloner),
         verify: verifies,
         beside: beside.clone(),
         interrupt: interrupt.clone(),
@@ -166,8 +167,8 @@ fn copy_all(
     }
     verified?;
     fallbacks.report(settings, screen);
-    let cloned = cloned.load(Ordering::Relaxed);
-    Ok(Summary { copied: count, cloned, bytes: end.bytes, elapsed: end.elapsed })
+    let (copied, cloned) = (count, cloner.count());
+    Ok(Summary { copied, cloned, bytes: end.bytes, elapsed: end.elapsed })
 }
 
 /// The files layer that copies.

@@ -4,11 +4,13 @@
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::sync::Arc;
 
 use reapool::Links;
 
 use crate::hard_links::{HardLinks, Name};
 use crate::link::Link;
+use crate::options::Fsync;
 use crate::own_file::Manner;
 use crate::partial::Place;
 use crate::reflink::{Cloned, Cloner};
@@ -24,7 +26,7 @@ pub(crate) struct Maker {
     pub(crate) manner: Manner,
     pub(crate) directories: Directories,
     pub(crate) hard_links: HardLinks,
-    pub(crate) cloner: Cloner,
+    pub(crate) cloner: Arc<Cloner>,
     /// The files that the files layer doesn't see.
     pub(crate) beside: Totals,
     pub(crate) interrupt: Interrupt,
@@ -52,8 +54,13 @@ impl Visitor for Maker {
             self.count(found);
             return Ok(Next::Nothing);
         }
+        let id = (found.dev(), found.ino());
         let not_kept = if found.is_file() {
-            match self.cloner.clone(&self.roots.name_of(source), target, found)? {
+            // A file that is synced waits for the device: many are better copied at a time.
+            if self.manner.fsync != Fsync::None {
+                return Ok(Next::CopyData);
+            }
+            match self.cloner.make(&self.roots.name_of(source), target, id)? {
                 Cloned::Made(not_kept) => not_kept,
                 Cloned::Impossible => return Ok(Next::CopyData),
             }
@@ -64,7 +71,7 @@ impl Visitor for Maker {
         };
         self.count(found);
         not_kept.iter().for_each(|it| self.screen.fail(target, it));
-        self.hard_links.made((found.dev(), found.ino()));
+        self.hard_links.made(id);
         Ok(Next::Nothing)
     }
 }

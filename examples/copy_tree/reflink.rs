@@ -2,31 +2,29 @@
 //! the file system can do that.
 
 use std::collections::BTreeSet;
-use std::fs::{File, Metadata};
+use std::fs::File;
 use std::io;
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rustix::fs::ioctl_ficlone;
 use rustix::io::Errno;
 
 use crate::options::Reflink;
 use crate::own_file::{Manner, OwnFile};
-use crate::roots::Roots;
+use crate::roots::{FileId, Roots};
 use crate::shared::attributes::{Attributes, NotKept};
 use crate::shared::extended::Extended;
 use crate::tree::Problem;
 
-/// Clones files one after the other: that takes no longer than to create them.
 pub(crate) struct Cloner {
     reflink: Reflink,
     roots: Roots,
     manner: Manner,
     /// Devices whose files can't be cloned into the target.
-    hopeless: BTreeSet<u64>,
-    count: Arc<AtomicU64>,
+    hopeless: Mutex<BTreeSet<u64>>,
+    count: AtomicU64,
 }
 
 /// What came of a file.
@@ -38,28 +36,24 @@ pub(crate) enum Cloned {
 }
 
 impl Cloner {
-    /// Adds what it has cloned to the count.
-    pub(crate) fn new(
-        reflink: Reflink,
-        roots: Roots,
-        manner: Manner,
-        count: Arc<AtomicU64>,
-    ) -> Self {
-        Self { reflink, roots, manner, hopeless: BTreeSet::new(), count }
+    pub(crate) fn new(reflink: Reflink, roots: Roots, manner: Manner) -> Self {
+        let (hopeless, count) = (Mutex::default(), AtomicU64::new(0));
+        Self { reflink, roots, manner, hopeless, count }
+    }
+
+    /// How many files it has cloned.
+    pub(crate) fn count(&self) -> u64 {
+        // Relaxed: who asks has joined the threads that clone.
+        self.count.load(Ordering::Relaxed)
     }
 
     /// Makes the target of a file that was found under this name, if it can be cloned.
-    pub(crate) fn clone(
-        &mut self,
-        name: &Path,
-        target: &Path,
-        found: &Metadata,
-    ) -> Result<Cloned, Problem> {
-        if self.reflink == Reflink::Never || self.hopeless.contains(&found.dev()) {
+    pub(crate) fn make(&self, name: &Path, target: &Path, id: FileId) -> Result<Cloned, Problem> {
+        if self.reflink == Reflink::Never || self.hopeless().contains(&id.0) {
             return Ok(Cloned::Impossible);
         }
         let of_target = |error| (target.to_owned(), error);
-        let source = match self.roots.open(name, (found.dev(), found.ino())) {
+        let source = match self.roots.open(name, id) {
             Ok(source) => source,
             // The files layer finds out, too.
             Err(_) if self.reflink == Reflink::Auto => return Ok(Cloned::Impossible),
@@ -72,7 +66,7 @@ impl Cloner {
             Ok(()) => {}
             Err(error) if self.reflink == Reflink::Auto => {
                 if is_of_file_system(error) {
-                    self.hopeless.insert(found.dev());
+                    self.hopeless().insert(id.0);
                 }
                 return Ok(Cloned::Impossible);
             }
@@ -82,9 +76,12 @@ impl Cloner {
             }
         }
         let not_kept = own.finish(&attributes).map_err(of_target)?;
-        // Relaxed: who reads it has joined this thread.
         self.count.fetch_add(1, Ordering::Relaxed);
         Ok(Cloned::Made(not_kept))
+    }
+
+    fn hopeless(&self) -> MutexGuard<'_, BTreeSet<u64>> {
+        self.hopeless.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

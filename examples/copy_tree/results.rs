@@ -4,7 +4,7 @@ use std::io;
 
 use reapool::{Converted, FileErrorKind, FileOperation, FilesRun, Processed};
 
-use crate::copy::Copied;
+use crate::copy::{Copied, Way};
 use crate::hard_links::HardLinks;
 use crate::roots::Roots;
 use crate::shared::fallbacks::Fallbacks;
@@ -31,9 +31,11 @@ pub(crate) fn wait(
                 }
                 hard_links.made(value.id);
                 value.not_kept.iter().for_each(|it| screen.fail(&target, it));
-                expected.bytes += value.len;
-                expected.paths.push(target);
-                expected.hashes.extend(value.hash);
+                if value.way == Way::Copied {
+                    expected.bytes += value.len;
+                    expected.paths.push(target);
+                    expected.hashes.extend(value.hash);
+                }
             }
             Err(error) if error.kind() == FileErrorKind::Stopped => {}
             // The function has seen the signal before the run was stopped.
