@@ -67,7 +67,11 @@ fn holes_of_the_source_are_holes_of_the_copy() {
         &["--overwrite"],
     ];
     for options in settings {
-        let output = run("copy_tree", directory.path(), &[options, &["source", "target"]].concat());
+        let output = run(
+            "copy_tree",
+            directory.path(),
+            &[options, &["--reflink=never", "source", "target"]].concat(),
+        );
         let said = (stdout(&output), stderr(&output), output.status.code());
         assert_eq!(said, ("", "", Some(0)), "{options:?}");
         assert_alike(&source, &target, &format!("{options:?}"));
@@ -89,10 +93,14 @@ fn holes_are_those_of_cp() {
     if !make_files(&path("source")) {
         return;
     }
-    let output = run("copy_tree", directory.path(), &["source", "target"]);
+    let output = run("copy_tree", directory.path(), &["--reflink=never", "source", "target"]);
     assert_eq!((stderr(&output), output.status.code()), ("", Some(0)));
     let Some(mut cp) = model("cp") else { return };
-    let copied = cp.args(["-a", "source", "cp"]).current_dir(directory.path()).status().unwrap();
+    let copied = cp
+        .args(["-a", "--reflink=never", "source", "cp"])
+        .current_dir(directory.path())
+        .status()
+        .unwrap();
     assert!(copied.success());
     assert_alike(&path("cp"), &path("target"), "cp");
     for (name, ..) in FILES {
@@ -120,7 +128,8 @@ fn holes_are_not_read() {
         file.write_all_at(&contents(offset..offset + 4096), offset).unwrap();
     }
     file.sync_all().unwrap();
-    let output = run("copy_tree", directory.path(), &["--verbose", "source", "target"]);
+    let output =
+        run("copy_tree", directory.path(), &["--verbose", "--reflink=never", "source", "target"]);
     assert_eq!(output.status.code(), Some(0));
     let said = stderr(&output);
     assert!(said.starts_with("copy_tree: 1 files were copied, 12.00 KiB in "), "{said}");

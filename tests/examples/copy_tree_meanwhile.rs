@@ -31,7 +31,8 @@ fn make_long(root: &Path) {
 /// written.
 fn begin_long(directory: &Path, options: &[&str]) -> Child {
     let mut command = example("copy_tree", directory);
-    command.args(options).args(["source", "target"]).stderr(Stdio::piped());
+    // A clone is made before anything can happen.
+    command.args(["--reflink=never", "source", "target"]).args(options).stderr(Stdio::piped());
     let child = command.spawn().unwrap();
     let target = directory.join("target");
     eventually("a file, and a part of one", || {

@@ -156,7 +156,11 @@ fn every_program_draws_its_bar_in_one_line() {
             ("checksum", "checking", &["--check", "list"]),
             ("convert", "compressing", &["--format=zstd", "-1", "--force", "tree"]),
             // Holes are not copied, and hashed if they are to be verified.
-            ("copy_tree", "copying", &["--overwrite", "--verify", "tree", "target"]),
+            (
+                "copy_tree",
+                "copying",
+                &["--overwrite", "--verify", "--reflink=never", "tree", "target"],
+            ),
             ("histogram", "counting", &["tree/huge"]),
             ("search", "searching", &lines),
         ];
@@ -208,7 +212,13 @@ fn what_is_not_read_counts_as_done() {
         ] {
             make(&source);
             let mut command = example("copy_tree", directory.path());
-            command.args(["--overwrite", "--policy=buffered", "source", "target"]);
+            command.args([
+                "--overwrite",
+                "--policy=buffered",
+                "--reflink=never",
+                "source",
+                "target",
+            ]);
             let wanted = |line: &str| line.contains("copying  9") && line.contains("GiB/10.");
             let lines = drawn_until(&mut command, 120, wanted);
             assert!(lines.iter().any(|line| wanted(line)), "{lines:?}");
@@ -225,7 +235,7 @@ fn the_bar_says_when_files_are_read_back() {
         // One small read at a time takes long enough for the bar to be drawn.
         let slowly = ["--chunk=4K", "--depth=1", "--workers=1", "--verify"];
         let programs: [(&str, &[&str]); 2] = [
-            ("copy_tree", &["source", "copy"]),
+            ("copy_tree", &["--reflink=never", "source", "copy"]),
             ("convert", &["--format=zstd", "-1", "--to=compressed", "source"]),
         ];
         for (name, arguments) in programs {

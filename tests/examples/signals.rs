@@ -88,7 +88,7 @@ fn the_first_signal_ends_a_program_at_work() {
             ("checksum", &["source"]),
             ("convert", &["--format=zstd", "--to=target", "source"]),
             // A hole is not copied, and hashed if it is to be verified.
-            ("copy_tree", &["--verify", "source", "target"]),
+            ("copy_tree", &["--verify", "--reflink=never", "source", "target"]),
             ("histogram", &["source/large"]),
             ("scrub", &["--rate=1M", "--status=0", "source/large"]),
             ("search", &["-c", "x", "source"]),
