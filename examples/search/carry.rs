@@ -1,4 +1,5 @@
-//! The beginnings of lines whose ends have not come yet, in bounded memory.
+//! What is kept of a file from chunk to chunk, in bounded memory: a line whose end has not come
+//! yet, and the lines before it that may have to be printed.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -51,32 +52,28 @@ impl Room {
     }
 }
 
-/// The line of one file. Gives back its room when dropped.
+/// What is kept of one file. Gives back its room when dropped.
 pub(crate) struct Carry {
     bytes: Vec<u8>,
     /// How much of the room this has, in bytes.
     taken: usize,
     room: Arc<Room>,
-    /// How long a line may be, in bytes.
+    /// How much may be kept, in bytes.
     max: usize,
 }
 
-/// Why a line did not get longer.
+/// Why there is no place for more.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum NotCarried {
-    /// Other lines have the room.
+    /// Other files have the room.
     NoRoom,
-    /// It would be longer than any line may be.
+    /// It would be more than may be kept of any file.
     TooLong,
 }
 
 impl Carry {
     pub(crate) fn new(room: &Arc<Room>, max: usize) -> Self {
         Self { bytes: Vec::new(), taken: 0, room: Arc::clone(room), max }
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.bytes.is_empty()
     }
 
     pub(crate) fn bytes(&self) -> &[u8] {
@@ -101,10 +98,15 @@ impl Carry {
         Ok(())
     }
 
-    /// The line with its room. An empty one takes its place.
+    /// All of it with its room. An empty one takes its place.
     pub(crate) fn take(&mut self) -> Self {
         let empty = Self::new(&self.room, self.max);
         std::mem::replace(self, empty)
+    }
+
+    /// Removes bytes from the beginning, whose room is for those that come.
+    pub(crate) fn remove(&mut self, count: usize) {
+        self.bytes.drain(..count);
     }
 }
 

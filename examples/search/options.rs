@@ -6,47 +6,66 @@ use std::path::PathBuf;
 use clap::{ArgAction, Parser};
 use reapool::Order;
 
+use crate::arguments::{Around, Matching, PRINTED, Printed, Searched};
+use crate::memory::Memory;
+use crate::operands::{Group, Operands};
+use crate::paths::Filters;
 use crate::pattern::Pattern;
-use crate::scan::Wanted;
+use crate::print::Layout;
+use crate::query::Query;
+use crate::report::Style;
 use crate::shared::command_line::{self, mistake};
-use crate::shared::settings::{Settings, order};
-use crate::shared::sizes::{GIB, MIB, shown, size};
+use crate::shared::settings::Settings;
+use crate::shared::sizes::shown;
 
-/// Searches files for lines that match PATTERN, and prints them behind the file's path. Every file
-/// is text to it, of bytes in no particular encoding.
+/// Searches files, and all files below directories, for lines that match PATTERN.
+///
+/// It is the part of grep -r that says what is searched for and what is printed of it, with grep's
+/// options and exit statuses. It differs where ripgrep does: what .gitignore and the like exclude
+/// is left out, and expressions are those of https://docs.rs/regex, with Unicode, of whose
+/// alternatives the first that matches counts and not the longest.
+///
+/// Left out are -f, -G, -P, -R, -Z, -b, -z, -NUM, --include, --exclude and GREP_COLORS: this is an
+/// example of how files are read, and these change nothing about that.
 #[derive(Parser)]
 #[command(
     name = "search",
     version,
+    override_usage = "search [OPTIONS] PATTERN [PATH...]\n       \
+        search [OPTIONS] -e PATTERN... [PATH...]",
     // `-h` is another option of grep.
     disable_help_flag = true,
     mut_arg("memory", |memory| memory.default_value("128M").help(
         "Memory for what is being read and what waits to be printed, 4M to 1T"
     ).long_help(
-        "Memory for what is being read, for lines of which only a part has been read, and for \
-        those that wait to be printed, 4M to 1T\n\n\
-        Half of it is for one long line at a time: files whose lines have no room beside others \
-        are searched one after the other. Sizes are numbers of bytes, or have a suffix for a power \
-        of 1024, as 512K, 64M and 1GiB have."
+        "Memory for what is being read, for what is kept of a file from one read to the next, and \
+        for lines that wait to be printed, 4M to 1T\n\n\
+        Kept are a line of which only a part has been read, and lines that -B may want. Half of \
+        the memory is for one file at a time: files whose lines have no room beside others are \
+        searched one after the other. Sizes are numbers of bytes, or have a suffix for a power of \
+        1024, as 512K, 64M and 1GiB have."
     )),
     mut_arg("chunk", |chunk| chunk.long_help(
         "Size of a read of a large file, a multiple of 4K up to 64M\n\n\
         No more than a sixteenth of the memory is used, or 512K if that is more."
     )),
-    after_help = "Exit status: 0 if a line matched, 1 if none did, 2 for an error (whatever \
-        matched), 130 after Ctrl-C. A second Ctrl-C doesn't wait for the reads under way. SIGTERM \
-        and SIGHUP do the same, with 143 and 129."
+    mut_arg("quiet", |quiet| quiet.help(
+        "Print nothing, and end with status 0 at the first match, even after an error"
+    ).alias("silent").help_heading(PRINTED)),
+    after_help = "Exit status: 0 if a line was selected, 1 if none was, 2 after an error (but 0 \
+        with -q if a line was selected). Files whose rules to exclude others are broken are \
+        mentioned, and change nothing about it. 0 if nobody reads the output any more, 130 after \
+        Ctrl-C. A second Ctrl-C doesn't wait for the reads under way. SIGTERM and SIGHUP do the \
+        same, with 143 and 129."
 )]
 struct Given {
-    /// A regular expression as of https://docs.rs/regex
+    /// PATTERN, unless -e gives it, and the files and directories to be searched
     ///
-    /// It is without Unicode unless it says (?u). A match is within a line, whose end is no part
-    /// of it.
-    #[arg(value_name = "PATTERN")]
-    pattern: OsString,
-    /// Files, and directories of which all files below are searched
-    #[arg(value_name = "PATH", default_value = ".")]
-    paths: Vec<PathBuf>,
+    /// A match is within a line. A PATTERN of several lines is several patterns. Without a PATH,
+    /// standard input is searched if it is a file, a pipe or a socket, and otherwise the current
+    /// directory. The path - is standard input.
+    #[arg(value_name = "PATTERN] [PATH")]
+    values: Vec<OsString>,
     /// Print help
     #[arg(long, action = ArgAction::HelpLong)]
     help: Option<bool>,
@@ -55,75 +74,35 @@ struct Given {
     #[command(flatten)]
     printed: Printed,
     #[command(flatten)]
+    context: Around,
+    #[command(flatten)]
     searched: Searched,
     #[command(flatten)]
     settings: Settings,
-}
-
-// No documentation here, nor with the next two: it would become the program's.
-#[derive(clap::Args)]
-#[command(next_help_heading = "What is searched for")]
-struct Matching {
-    /// PATTERN is what is to be found, not an expression
-    #[arg(short = 'F', long)]
-    fixed_strings: bool,
-    /// Take small and capital letters from A to Z for the same
-    #[arg(short, long)]
-    ignore_case: bool,
-}
-
-#[derive(clap::Args)]
-#[command(next_help_heading = "What is printed")]
-struct Printed {
-    /// How many lines match, for every file
-    #[arg(short, long)]
-    count: bool,
-    /// Only the paths of files with matches, which are not read to their end
-    #[arg(short = 'l', long)]
-    files_with_matches: bool,
-    /// The numbers of the lines, from 1
-    #[arg(short = 'n', long)]
-    line_number: bool,
-    /// In which order files come
-    #[arg(long, value_parser = order(), default_value = "completion")]
-    order: Order,
-}
-
-#[derive(clap::Args)]
-#[command(next_help_heading = "What is searched, of that below directories")]
-struct Searched {
-    /// Also what .gitignore, .ignore and the like exclude
-    #[arg(long)]
-    no_ignore: bool,
-    /// Also what begins with a dot
-    #[arg(long)]
-    hidden: bool,
-    /// How long lines may be, from 1M to half of the memory [default: as long as possible]
-    ///
-    /// That is less if the memory is below 8M. A file with a longer line is given up.
-    #[arg(long, value_name = "SIZE", value_parser = size(MIB..=512 * GIB))]
-    max_line: Option<usize>,
+    /// No progress bar, which otherwise is shown if standard error is a terminal
+    #[arg(long, help_heading = "Messages")]
+    no_progress: bool,
+    /// No messages about files that don't exist or can't be read, nor about broken .gitignore
+    #[arg(short = 's', long, help_heading = "Messages")]
+    no_messages: bool,
 }
 
 pub(crate) struct Options {
     pub(crate) settings: Settings,
     pub(crate) order: Order,
-    pub(crate) pattern: Pattern,
-    pub(crate) wanted: Wanted,
-    pub(crate) memory: Memory,
-    pub(crate) no_ignore: bool,
-    pub(crate) hidden: bool,
-    pub(crate) paths: Vec<PathBuf>,
+    pub(crate) query: Query,
+    pub(crate) style: Style,
+    /// Memory for what is kept of all files that are searched side by side, in bytes.
+    pub(crate) kept: usize,
+    pub(crate) filters: Filters,
+    pub(crate) groups: Vec<Group>,
+    pub(crate) messages: Messages,
 }
 
-/// What the memory is for. The settings have the part for what is being read.
-pub(crate) struct Memory {
-    /// For unfinished lines of all files under way, in bytes.
-    pub(crate) lines: usize,
-    /// For lines that wait for their turn to be printed, in bytes.
-    pub(crate) printed: usize,
-    /// For a long line that has the room to itself, in bytes.
-    pub(crate) max_line: usize,
+/// What the user doesn't want to see.
+pub(crate) struct Messages {
+    pub(crate) hides_bar: bool,
+    pub(crate) hides_failures: bool,
 }
 
 pub(crate) fn parse_arguments() -> Result<Options, clap::Error> {
@@ -133,33 +112,58 @@ pub(crate) fn parse_arguments() -> Result<Options, clap::Error> {
 impl Given {
     /// Finds out whether the options go together.
     fn check(self) -> Result<Options, String> {
-        let Self { pattern, paths, matching, printed, searched, mut settings, .. } = self;
-        let pattern = Pattern::new(&pattern, matching.fixed_strings, matching.ignore_case)?;
-        let wanted = match (printed.files_with_matches, printed.count) {
-            (true, _) => Wanted::Names,
-            (false, true) => Wanted::Counts,
-            (false, false) => Wanted::Lines { numbers: printed.line_number },
+        let Self { values, matching, printed, context, searched, mut settings, .. } = self;
+        let mut values = values.into_iter();
+        let mut patterns = matching.regexp.clone();
+        if patterns.is_empty() {
+            patterns.push(values.next().ok_or("a PATTERN is expected")?);
+        }
+        let memory = Memory::divide(settings.memory, searched.max_line).map_err(|most| {
+            let most = shown(most as u64);
+            format!("--max-line takes no more than {most} with this --memory")
+        })?;
+        settings.memory = memory.read;
+        let operands = Operands::new(values.map(PathBuf::from).collect());
+        let show = printed.show(settings.quiet);
+        let paint = printed.color.paint();
+        let has_names = operands.has_names || printed.with_filename;
+        let context = context.context();
+        let query = Query {
+            pattern: Pattern::new(&patterns, matching.rules())?,
+            invert: matching.invert_match,
+            max_count: printed.max_count.unwrap_or(usize::MAX),
+            binary_files: searched.binary_files(),
+            wanted: show.wanted(),
+            layout: Layout {
+                numbers: printed.line_number,
+                only_matches: printed.only_matching,
+                paint,
+            },
+            context,
+            max_line: memory.max_line,
+            spool: memory.spool,
         };
-        let memory = divide(&mut settings, searched.max_line)?;
-        let (order, Searched { no_ignore, hidden, .. }) = (printed.order, searched);
-        Ok(Options { settings, order, pattern, wanted, memory, no_ignore, hidden, paths })
+        Ok(Options {
+            order: printed.order,
+            query,
+            style: Style {
+                show,
+                has_names: has_names && !printed.no_filename,
+                has_groups: context.is_some(),
+                paint,
+            },
+            kept: memory.lines,
+            filters: Filters {
+                no_ignore: searched.no_ignore,
+                hidden: searched.hidden,
+                is_implicit: operands.is_implicit,
+            },
+            groups: operands.groups,
+            messages: Messages {
+                hides_bar: settings.quiet || self.no_progress,
+                hides_failures: self.no_messages,
+            },
+            settings,
+        })
     }
-}
-
-/// The least for what is being read, in bytes.
-const LEAST: usize = 2 << 20;
-
-/// Divides the memory: a quarter for what is being read, another one for unfinished lines and those
-/// that are to be printed, and the rest for a long line.
-fn divide(settings: &mut Settings, max_line: Option<usize>) -> Result<Memory, String> {
-    let quarter = settings.memory / 4;
-    let read = quarter.max(LEAST);
-    let most = settings.memory - quarter - read;
-    if max_line.is_some_and(|max_line| max_line > most) {
-        let most = shown(most as u64);
-        return Err(format!("--max-line takes no more than {most} with this --memory"));
-    }
-    settings.memory = read;
-    let (lines, printed) = (quarter / 2, quarter / 2);
-    Ok(Memory { lines, printed, max_line: max_line.unwrap_or(most) })
 }

@@ -16,6 +16,8 @@ type Paths = Box<dyn Iterator<Item = PathBuf> + Send>;
 pub(crate) struct Filters {
     pub(crate) no_ignore: bool,
     pub(crate) hidden: bool,
+    /// The directory is the current one, and its files are named without it.
+    pub(crate) is_implicit: bool,
 }
 
 /// The files, in the order of the paths, and by name below each. Paths that the user named are not
@@ -38,18 +40,35 @@ fn walk(root: PathBuf, filters: Filters, screen: Screen) -> impl Iterator<Item =
     let walk = WalkBuilder::new(&root)
         .standard_filters(!filters.no_ignore)
         .hidden(!filters.hidden)
+        // Otherwise it could grow as long as its lines are found in it.
+        .skip_stdout(true)
         .sort_by_file_name(Ord::cmp)
         .build();
     walk.filter_map(move |entry| match entry {
         Ok(entry) => {
+            if let Some(error) = entry.error() {
+                complain(error, &screen);
+            }
             let is_file = entry.file_type().is_some_and(|kind| kind.is_file());
-            is_file.then(|| entry.into_path())
+            is_file.then(|| match entry.path().strip_prefix("./") {
+                Ok(path) if filters.is_implicit => path.to_owned(),
+                _ => entry.into_path(),
+            })
         }
         Err(error) => {
             screen.fail(path_of(&error).unwrap_or(&root), reason(&error));
             None
         }
     })
+}
+
+/// Says what is wrong with a file of rules that exclude others. The rules that are well-formed hold
+/// nevertheless, so this is no failure.
+fn complain(error: &ignore::Error, screen: &Screen) {
+    match error {
+        ignore::Error::Partial(errors) => errors.iter().for_each(|it| complain(it, screen)),
+        error => screen.warn(format_args!("{error}")),
+    }
 }
 
 fn path_of(error: &ignore::Error) -> Option<&Path> {

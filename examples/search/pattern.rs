@@ -1,108 +1,142 @@
-//! The pattern, and how it is found in many lines at once.
+//! What is searched for, and how the lines with matches are found among many at once.
 //!
 //! Starting a matcher for each line costs more than searching the line. So the matcher gets many
 //! lines together, and only where it finds something, the ends of that line are looked up.
 //!
-//! A find may lie across lines, as `a\sb` does in "a\nb". Then it is no match, but the line where
-//! it begins may match by itself. No line is missed, for this reason: if a match begins somewhere
-//! when a line is searched by itself, a match begins there, too, when the line is searched among
-//! others. That holds for all expressions but those that ask for the beginning or the end of the
-//! text. For those, lines are searched one by one.
+//! The crate grep-regex makes matchers whose matches never lie across lines. Expressions that ask
+//! for the beginning or the end of the text see a difference between one line and many: for those,
+//! lines are searched one by one.
 
-use std::ffi::OsStr;
+use std::ffi::OsString;
 use std::ops::Range;
 use std::os::unix::ffi::OsStrExt;
 
-use memchr::memmem::Finder;
+use grep_matcher::{LineMatchKind, Matcher, NoError};
+use grep_regex::{RegexMatcher, RegexMatcherBuilder};
 use memchr::{memchr, memrchr};
-use regex::bytes::{Regex, RegexBuilder};
+
+/// How much of a line a match has to be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Extent {
+    #[default]
+    Any,
+    /// Neither the character before it nor the one after it may be part of a word.
+    Words,
+    Line,
+}
+
+/// How patterns are meant.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Rules {
+    pub(crate) fixed: bool,
+    pub(crate) ignore_case: bool,
+    pub(crate) extent: Extent,
+}
 
 #[derive(Debug)]
 pub(crate) struct Pattern {
-    matcher: Matcher,
+    matcher: RegexMatcher,
     /// Lines have to be searched one by one.
     by_line: bool,
 }
 
-#[derive(Debug)]
-enum Matcher {
-    Fixed(Box<Finder<'static>>),
-    Regex(Regex),
-}
-
 impl Pattern {
-    pub(crate) fn new(pattern: &OsStr, fixed: bool, ignore_case: bool) -> Result<Self, String> {
-        if pattern.as_bytes().contains(&b'\n') {
-            return Err("a PATTERN of several lines never matches".to_owned());
+    /// Matches where one of the patterns does. Each line of a pattern is one, as for grep.
+    pub(crate) fn new(patterns: &[OsString], rules: Rules) -> Result<Self, String> {
+        let mut expressions = Vec::new();
+        for pattern in patterns.iter().flat_map(|it| it.as_bytes().split(|&byte| byte == b'\n')) {
+            expressions.push(if rules.fixed { escaped(pattern) } else { expression(pattern)? });
         }
-        if fixed && !ignore_case {
-            let finder = Box::new(Finder::new(pattern.as_bytes()).into_owned());
-            return Ok(Self { matcher: Matcher::Fixed(finder), by_line: false });
-        }
-        let text =
-            if fixed { escaped(pattern.as_bytes()) } else { expression(pattern)?.to_owned() };
-        let regex = RegexBuilder::new(&text)
-            .unicode(false)
+        let matcher = RegexMatcherBuilder::new()
             .multi_line(true)
-            .case_insensitive(ignore_case)
-            .build()
+            .line_terminator(Some(b'\n'))
+            .case_insensitive(rules.ignore_case)
+            .word(rules.extent == Extent::Words)
+            .whole_line(rules.extent == Extent::Line)
+            .build_many(&expressions)
             .map_err(|error| format!("the PATTERN is no regular expression: {error}"))?;
-        Ok(Self { matcher: Matcher::Regex(regex), by_line: !fixed && knows_text_ends(&text) })
+        let by_line = matcher.line_terminator().is_none()
+            || expressions.iter().any(|expression| knows_line_ends(expression));
+        Ok(Self { matcher, by_line })
     }
 
-    /// The lines that match, as ranges of `lines`. Newlines separate these, so there is one line
+    /// The lines with matches, as ranges of `lines`. Newlines separate these, so there is one line
     /// more than there are newlines.
     pub(crate) fn hits<'a>(&'a self, lines: &'a [u8]) -> Hits<'a> {
-        Hits { pattern: self, lines, at: 0, by_line: self.by_line }
+        Hits { pattern: self, lines, at: 0 }
     }
 
-    fn find_at(&self, lines: &[u8], at: usize) -> Option<Range<usize>> {
-        match &self.matcher {
-            Matcher::Fixed(finder) => {
-                let begin = at + finder.find(&lines[at..])?;
-                Some(begin..begin + finder.needle().len())
+    /// The matches in a line, but for those of nothing.
+    pub(crate) fn matches<'a>(&'a self, line: &'a [u8]) -> impl Iterator<Item = Range<usize>> + 'a {
+        let mut at = 0;
+        std::iter::from_fn(move || {
+            while at < line.len() {
+                let found = certain(self.matcher.find_at(line, at))?;
+                at = found.end().max(found.start() + 1);
+                if !found.is_empty() {
+                    return Some(found.start()..found.end());
+                }
             }
-            Matcher::Regex(regex) => Some(regex.find_at(lines, at)?.range()),
-        }
+            None
+        })
     }
 
-    fn matches(&self, line: &[u8]) -> bool {
-        match &self.matcher {
-            Matcher::Fixed(finder) => finder.find(line).is_some(),
-            Matcher::Regex(regex) => regex.is_match(line),
-        }
+    fn is_in(&self, line: &[u8]) -> bool {
+        certain(self.matcher.is_match(line))
     }
 }
 
-fn expression(pattern: &OsStr) -> Result<&str, &'static str> {
-    pattern.to_str().ok_or("an expression has to be UTF-8 (\\xNN stands for a byte)")
+/// The result of a matcher that can't fail.
+fn certain<T>(result: Result<T, NoError>) -> T {
+    match result {
+        Ok(value) => value,
+        Err(error) => unreachable!("{error}"),
+    }
+}
+
+fn expression(pattern: &[u8]) -> Result<String, &'static str> {
+    let text = str::from_utf8(pattern);
+    text.map(str::to_owned).map_err(|_| "an expression has to be UTF-8 ((?-u:\\xNN) is a byte)")
 }
 
 /// An expression for these bytes.
 fn escaped(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("\\x{byte:02x}")).collect()
+    let piece = |piece: std::str::Utf8Chunk<'_>| {
+        let others = piece.invalid().iter().map(|byte| format!("(?-u:\\x{byte:02x})"));
+        regex::escape(piece.valid()) + &others.collect::<String>()
+    };
+    bytes.utf8_chunks().map(piece).collect()
 }
 
-/// Whether the expression may tell the ends of a line from those of the text: by `\A`, `\z`, or
-/// flags that change the meaning of `^` and `$`. True for some other expressions, too.
-fn knows_text_ends(expression: &str) -> bool {
-    let flags = expression.split("(?").skip(1).any(|group| {
+/// Whether the expression may have the flag by which `$` tells a line's end from `\r` before it.
+/// True for some other expressions, too.
+fn knows_line_ends(expression: &str) -> bool {
+    expression.split("(?").skip(1).any(|group| {
         let flags = group.split(|c: char| !c.is_ascii_alphabetic() && c != '-').next();
-        flags.is_some_and(|flags| flags.contains(['m', 'R']))
-    });
-    flags || expression.contains("\\A") || expression.contains("\\z")
+        flags.is_some_and(|flags| flags.contains('R'))
+    })
 }
 
-/// An iterator over the lines that match.
+/// An iterator over the lines with matches.
 pub(crate) struct Hits<'a> {
     pattern: &'a Pattern,
     lines: &'a [u8],
     /// Where the next line begins, or beyond the end if there is none.
     at: usize,
-    by_line: bool,
 }
 
 impl Hits<'_> {
+    /// Where a match may be, no earlier than `at`, and whether it is one.
+    fn candidate(&self) -> Option<(usize, bool)> {
+        if self.pattern.by_line {
+            return Some((self.at, false));
+        }
+        Some(match certain(self.pattern.matcher.find_candidate_line(&self.lines[self.at..]))? {
+            LineMatchKind::Confirmed(offset) => (self.at + offset, true),
+            LineMatchKind::Candidate(offset) => (self.at + offset, false),
+        })
+    }
+
     /// The line around an offset, no earlier than `at`. An offset at the line's end belongs to it.
     fn line_around(&self, offset: usize) -> Range<usize> {
         let begin =
@@ -117,23 +151,13 @@ impl Iterator for Hits<'_> {
 
     fn next(&mut self) -> Option<Range<usize>> {
         while self.at <= self.lines.len() {
-            let (line, found) = if self.by_line {
-                (self.line_around(self.at), None)
-            } else {
-                let Some(found) = self.pattern.find_at(self.lines, self.at) else {
-                    self.at = self.lines.len() + 1;
-                    return None;
-                };
-                (self.line_around(found.start), Some(found))
+            let Some((offset, is_certain)) = self.candidate() else {
+                self.at = self.lines.len() + 1;
+                break;
             };
+            let line = self.line_around(offset);
             self.at = line.end + 1;
-            if found.is_some_and(|found| found.end <= line.end) {
-                return Some(line);
-            }
-            // An expression that runs across lines here may do so in every line, and each time as
-            // far as the last line. The time would grow with the square of the length.
-            self.by_line = true;
-            if self.pattern.matches(&self.lines[line.clone()]) {
+            if is_certain || self.pattern.is_in(&self.lines[line.clone()]) {
                 return Some(line);
             }
         }

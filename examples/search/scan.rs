@@ -1,46 +1,17 @@
 //! The search of one file: its chunks come one after the other, and lines cross their borders.
 
-use std::io::{self, Seek, Write};
-use std::ops::{ControlFlow, Range};
-use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::io;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use memchr::{memchr, memchr_iter, memrchr};
+use memchr::{memchr, memchr2, memrchr, memrchr2};
 use tempfile::SpooledTempFile;
 
-use crate::carry::{Carry, NotCarried, Room};
-use crate::pattern::Pattern;
-
-/// The kind of result that the user wants.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Wanted {
-    Counts,
-    /// The paths of files with matches.
-    Names,
-    Lines {
-        numbers: bool,
-    },
-}
-
-/// The search that is made in every file.
-pub(crate) struct Query {
-    pub(crate) pattern: Pattern,
-    pub(crate) wanted: Wanted,
-    /// In bytes.
-    pub(crate) max_line: usize,
-    /// How many bytes of the lines to be printed are kept in memory for a file. If there are more,
-    /// all of them go to a temporary file, in pieces of this size.
-    pub(crate) spool: usize,
-}
-
-/// The matches in a file.
-pub(crate) struct Found {
-    /// How many lines match. With [`Wanted::Names`] no more than one.
-    pub(crate) count: u64,
-    /// The lines as they are to be printed.
-    pub(crate) lines: SpooledTempFile,
-}
+use crate::carry::{NotCarried, Room};
+use crate::kept::{Finished, Kept};
+use crate::query::{Query, Wanted};
+use crate::tally::{Found, Tally};
+use crate::zeros::BinaryFiles;
 
 /// The result of a search.
 pub(crate) enum Outcome {
@@ -52,14 +23,12 @@ pub(crate) enum Outcome {
 
 pub(crate) struct Scan {
     query: Arc<Query>,
-    /// The text before each line that is printed.
-    label: Vec<u8>,
-    carry: Carry,
-    /// The number of the line that is searched next.
-    number: u64,
-    found: Found,
-    /// Lines on their way to `found`.
-    printed: Vec<u8>,
+    kept: Kept,
+    tally: Tally,
+    /// How many bytes have come.
+    len: u64,
+    /// A zero byte has come, in a file that need not be text. From there on it ends lines, too.
+    has_zeros: bool,
     /// Why the search of this file was given up.
     error: Option<Stop>,
 }
@@ -77,16 +46,16 @@ impl From<io::Error> for Stop {
 }
 
 impl Scan {
-    /// Begins the search of a file. Lines whose end has not come yet wait in `room`.
-    pub(crate) fn begin(query: &Arc<Query>, room: &Arc<Room>, path: &Path) -> Self {
-        let label = match query.wanted {
-            Wanted::Lines { .. } => [path.as_os_str().as_bytes(), b":"].concat(),
-            Wanted::Counts | Wanted::Names => Vec::new(),
+    /// Begins the search of a file, whose lines are printed after `label`. What is kept from chunk
+    /// to chunk is kept in `room`.
+    pub(crate) fn begin(query: &Arc<Query>, room: &Arc<Room>, label: Option<&[u8]>) -> Self {
+        let lines_before = match (query.wanted, query.context) {
+            (Wanted::Lines, Some(context)) => context.before,
+            _ => 0,
         };
-        let found = Found { count: 0, lines: SpooledTempFile::new(query.spool) };
-        let carry = Carry::new(room, query.max_line);
-        let query = Arc::clone(query);
-        Self { query, label, carry, number: 1, found, printed: Vec::new(), error: None }
+        let kept = Kept::new(room, query.max_line, lines_before);
+        let tally = Tally::new(query, label);
+        Self { query: Arc::clone(query), kept, tally, len: 0, has_zeros: false, error: None }
     }
 
     /// Searches the lines that end in this chunk. `Break` if the rest of the file doesn't matter.
@@ -97,26 +66,6 @@ impl Scan {
         })
     }
 
-    fn try_chunk(&mut self, mut chunk: &[u8]) -> Result<ControlFlow<()>, Stop> {
-        if !self.carry.is_empty() {
-            let end = memchr(b'\n', chunk);
-            self.carry_over(&chunk[..end.unwrap_or(chunk.len())])?;
-            let Some(end) = end else { return Ok(ControlFlow::Continue(())) };
-            chunk = &chunk[end + 1..];
-            if self.search_carry()?.is_break() {
-                return Ok(ControlFlow::Break(()));
-            }
-        }
-        if let Some(end) = memrchr(b'\n', chunk) {
-            if self.search(&chunk[..end])?.is_break() {
-                return Ok(ControlFlow::Break(()));
-            }
-            chunk = &chunk[end + 1..];
-        }
-        self.carry_over(chunk)?;
-        Ok(ControlFlow::Continue(()))
-    }
-
     /// Searches the last line, if no newline came after it.
     pub(crate) fn finish(mut self) -> io::Result<Outcome> {
         match self.error.take() {
@@ -124,86 +73,101 @@ impl Scan {
             Some(Stop::Later) => return Ok(Outcome::Later),
             None => {}
         }
-        let is_enough = self.query.wanted == Wanted::Names && self.found.count > 0;
-        if !self.carry.is_empty() && !is_enough {
-            let _ = self.search_carry()?;
+        if self.kept.is_unfinished() && !self.tally.is_done() {
+            self.search_finished()?;
         }
-        self.spool()?;
-        self.found.lines.rewind()?;
-        Ok(Outcome::Found(self.found))
+        self.tally.found().map(Outcome::Found)
     }
 
-    fn carry_over(&mut self, bytes: &[u8]) -> Result<(), Stop> {
-        self.carry.extend(bytes).map_err(|not_carried| match not_carried {
-            NotCarried::NoRoom => Stop::Later,
-            NotCarried::TooLong => {
-                let max = self.query.max_line;
-                let reason = format!("a line is longer than {max} bytes (--max-line)");
-                Stop::Error(io::Error::other(reason))
+    /// The lines that are printed by now, which are then not in the result, and whether there are
+    /// any, even if nothing of them is printed.
+    pub(crate) fn take_lines(&mut self) -> io::Result<(SpooledTempFile, bool)> {
+        self.tally.take_lines()
+    }
+
+    fn try_chunk(&mut self, mut chunk: &[u8]) -> Result<ControlFlow<()>, Stop> {
+        let before = self.len;
+        self.len += chunk.len() as u64;
+        if let Some(zero) = self.first_zero(chunk) {
+            if self.tally.prints() {
+                // What comes before the line with the zero is text.
+                let text = memrchr(b'\n', &chunk[..zero]).map_or(0, |newline| newline + 1);
+                self.text(&chunk[..text])?;
+                chunk = &chunk[text..];
             }
+            self.tally.begin_binary(before + zero as u64);
+            self.kept.forget();
+            self.has_zeros = true;
+        }
+        self.text(chunk)?;
+        Ok(match self.tally.is_done() && self.tally.is_certain(self.len) {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
         })
     }
 
-    /// Searches the line that has come in pieces, and gives back its room.
-    fn search_carry(&mut self) -> io::Result<ControlFlow<()>> {
-        let line = self.carry.take();
-        self.search(line.bytes())
+    /// Where the file's first zero byte is in this chunk, if it is there and matters.
+    fn first_zero(&self, chunk: &[u8]) -> Option<usize> {
+        let matters = !self.has_zeros && self.query.binary_files != BinaryFiles::Text;
+        if matters { memchr(0, chunk) } else { None }
     }
 
-    /// Searches whole lines, with newlines between them.
-    fn search(&mut self, lines: &[u8]) -> io::Result<ControlFlow<()>> {
-        let query = Arc::clone(&self.query);
-        let mut hits = query.pattern.hits(lines);
-        match query.wanted {
-            Wanted::Counts => self.found.count += hits.count() as u64,
-            Wanted::Names => {
-                if hits.next().is_some() {
-                    self.found.count = 1;
-                    return Ok(ControlFlow::Break(()));
-                }
+    /// Searches the lines that end in a text, and keeps the rest.
+    fn text(&mut self, mut text: &[u8]) -> Result<(), Stop> {
+        if self.kept.is_unfinished() && !self.tally.is_done() {
+            let end = match self.has_zeros {
+                true => memchr2(b'\n', 0, text),
+                false => memchr(b'\n', text),
+            };
+            self.kept.extend(&text[..end.unwrap_or(text.len())]).map_err(|it| self.stop(&it))?;
+            let Some(end) = end else { return Ok(()) };
+            if let Some(finished) = self.search_finished()? {
+                self.kept.put_back(finished).map_err(|it| self.stop(&it))?;
             }
-            Wanted::Lines { numbers } => {
-                let mut counted = 0;
-                for line in hits {
-                    if numbers {
-                        self.number += newlines(&lines[counted..line.start]);
-                        counted = line.start;
-                    }
-                    self.print(lines, line, numbers)?;
-                }
-                if numbers {
-                    self.number += newlines(&lines[counted..]) + 1;
-                }
+            text = &text[end + 1..];
+        }
+        let end = match self.has_zeros {
+            true => memrchr2(b'\n', 0, text),
+            false => memrchr(b'\n', text),
+        };
+        if let Some(end) = end.filter(|_| !self.tally.is_done()) {
+            let (lines, rest) = (&text[..end], &text[end + 1..]);
+            let unprinted = self.tally.search(self.kept.before(), lines, self.has_zeros)?;
+            if unprinted > 0 {
+                self.kept.forget();
+            }
+            self.kept.add(&text[unprinted..=end]).map_err(|it| self.stop(&it))?;
+            text = rest;
+        }
+        match self.tally.is_done() {
+            true => Ok(()),
+            false => self.kept.extend(text).map_err(|it| self.stop(&it)),
+        }
+    }
+
+    /// Searches the line that has come in pieces. Returns it, with what was kept before it, if none
+    /// of this has been printed.
+    fn search_finished(&mut self) -> io::Result<Option<Finished>> {
+        let finished = self.kept.finish_line();
+        let unprinted = self.tally.search(finished.before(), finished.line(), self.has_zeros)?;
+        Ok((unprinted == 0).then_some(finished))
+    }
+
+    fn stop(&self, not_carried: &NotCarried) -> Stop {
+        let max = self.query.max_line;
+        match not_carried {
+            NotCarried::NoRoom => Stop::Later,
+            NotCarried::TooLong if self.kept.before().lines.is_empty() => {
+                let reason = format!("a line is longer than {max} bytes (--max-line)");
+                Stop::Error(io::Error::other(reason))
+            }
+            NotCarried::TooLong => {
+                let reason = format!(
+                    "a line and those before it are longer than {max} bytes (--max-line, \
+                     --before-context)"
+                );
+                Stop::Error(io::Error::other(reason))
             }
         }
-        Ok(ControlFlow::Continue(()))
     }
-
-    fn print(&mut self, lines: &[u8], line: Range<usize>, numbers: bool) -> io::Result<()> {
-        self.found.count += 1;
-        self.printed.extend_from_slice(&self.label);
-        if numbers {
-            write!(self.printed, "{}:", self.number)?;
-        }
-        let line = &lines[line];
-        if line.len() < self.query.spool {
-            self.printed.extend_from_slice(line);
-        } else {
-            // Not copied: it may be as long as memory allows.
-            self.spool()?;
-            self.found.lines.write_all(line)?;
-        }
-        self.printed.push(b'\n');
-        if self.printed.len() >= self.query.spool { self.spool() } else { Ok(()) }
-    }
-
-    fn spool(&mut self) -> io::Result<()> {
-        self.found.lines.write_all(&self.printed)?;
-        self.printed.clear();
-        Ok(())
-    }
-}
-
-fn newlines(bytes: &[u8]) -> u64 {
-    memchr_iter(b'\n', bytes).count() as u64
 }

@@ -63,6 +63,12 @@ impl Output {
         self.screen.fail(path, reason);
     }
 
+    /// Says something about a file that is no failure, after its lines.
+    pub(crate) fn note(&self, path: &Path, what: impl fmt::Display) {
+        self.write_out(&mut self.state());
+        self.screen.note(path, what);
+    }
+
     /// Writes the rest. Returns the first error, if there was one.
     pub(crate) fn finish(&self) -> io::Result<()> {
         let mut state = self.state();

@@ -44,6 +44,11 @@ impl Screen {
         Self { program: self.program, bar, is_silent: true, failures: Arc::default() }
     }
 
+    /// Counts files that fail and says nothing about them, if that is wanted.
+    pub(crate) fn silent(self, is_silent: bool) -> Self {
+        Self { is_silent, ..self }
+    }
+
     pub(crate) fn has_bar(&self) -> bool {
         !self.bar.is_hidden()
     }
@@ -85,6 +90,13 @@ impl Screen {
         self.count_failure();
         if !self.is_silent {
             self.note(path, reason);
+        }
+    }
+
+    /// Says what is wrong without being a failure.
+    pub(crate) fn warn(&self, message: fmt::Arguments<'_>) {
+        if !self.is_silent {
+            self.say(message);
         }
     }
 

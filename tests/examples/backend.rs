@@ -19,7 +19,7 @@ const PROGRAMS: [(&str, &[&str]); 9] = [
     ("histogram", &["file"]),
     ("labelled_reads", &["file"]),
     ("scrub", &["file"]),
-    ("search", &["-c", ""]),
+    ("search", &["-c", "", "."]),
 ];
 
 /// Runs it with this backend, and with AIO forbidden if so wanted.

@@ -30,15 +30,27 @@ mod copy_tree_refused;
 mod descriptors;
 mod exchange;
 mod feed;
+mod grep;
+#[path = "../../examples/search/groups.rs"]
+mod groups;
 mod histogram;
+#[path = "../../examples/search/kept.rs"]
+mod kept;
 mod models;
 mod output;
+#[path = "../../examples/search/paint.rs"]
+mod paint;
 #[path = "../../examples/copy_tree/partial.rs"]
 mod partial;
 #[path = "../../examples/search/pattern.rs"]
 mod pattern;
+#[path = "../../examples/search/print.rs"]
+mod print;
 mod program;
 mod progress;
+#[path = "../../examples/search/query.rs"]
+mod query;
+mod random;
 #[path = "../../examples/convert/rule.rs"]
 mod rule;
 #[path = "../../examples/search/scan.rs"]
@@ -46,8 +58,11 @@ mod scan;
 mod scrub;
 mod search;
 mod search_grep;
+mod search_input;
 mod search_lines;
 mod search_memory;
+#[path = "../../examples/search/selection.rs"]
+mod selection;
 mod serve;
 mod serve_http;
 mod serve_reads;
@@ -56,8 +71,14 @@ mod signals;
 #[path = "../../examples/shared/sizes.rs"]
 mod sizes;
 mod small;
+#[path = "../../examples/search/spool.rs"]
+mod spool;
 #[path = "../support/mod.rs"]
 mod support;
+#[path = "../../examples/search/tally.rs"]
+mod tally;
 #[path = "../../examples/shared/totals.rs"]
 mod totals;
 mod trees;
+#[path = "../../examples/search/zeros.rs"]
+mod zeros;

@@ -1,20 +1,23 @@
 //! How the example `search` finds lines in chunks: the same as one line after the other.
 
-use std::ffi::OsStr;
 use std::io::Read;
-use std::path::Path;
 use std::sync::Arc;
 
-use regex::bytes::RegexBuilder;
-
 use crate::carry::Room;
-use crate::pattern::Pattern;
-use crate::scan::{Found, Outcome, Query, Scan, Wanted};
+use crate::grep::Asked;
+use crate::paint::Paint;
+use crate::pattern::{Extent, Pattern, Rules};
+use crate::print::Layout;
+use crate::query::{Context, Query, Wanted};
+use crate::random::Random;
+use crate::scan::{Outcome, Scan};
 use crate::support::watched;
+use crate::tally::Found;
+use crate::zeros::{BinaryFiles, HEAD};
 
 /// Expressions that see more than one line if they are shown more than one, or know where the text
 /// begins and ends.
-const PATTERNS: [&str; 34] = [
+const PATTERNS: [&str; 35] = [
     "a",
     "b+",
     "^a",
@@ -48,37 +51,47 @@ const PATTERNS: [&str; 34] = [
     "(?-m:b$)",
     "(?R)\\r$",
     "(?i)A|C",
-    "(?u)\\w\\s",
+    "(?-u)\\w\\s",
+    "(?-u:\\xff)",
 ];
 
-/// Numbers that look random, the same each time.
-struct Random(u64);
+/// The most that is kept of a file.
+const MAX: usize = 200;
 
-impl Random {
-    fn below(&mut self, end: usize) -> usize {
-        self.0 =
-            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        ((self.0 >> 33) % end as u64) as usize
-    }
-}
-
-/// The lines that match by themselves, each with its number.
-fn expected(pattern: &str, text: &[u8]) -> Vec<u8> {
-    let regex = RegexBuilder::new(pattern).unicode(false).multi_line(true).build().unwrap();
-    let mut lines: Vec<&[u8]> = text.split(|&byte| byte == b'\n').collect();
-    if lines.last().is_some_and(|line| line.is_empty()) {
-        lines.pop();
-    }
-    let mut printed = Vec::new();
-    for (number, line) in (1..).zip(lines).filter(|(_, line)| regex.is_match(line)) {
-        printed.extend([format!("label:{number}:").as_bytes(), line, b"\n"].concat());
-    }
-    printed
+/// The search that is asked for.
+fn query(asked: &Asked, wanted: Wanted) -> Arc<Query> {
+    let patterns: Vec<_> = asked.patterns.iter().map(Into::into).collect();
+    let extent = match (asked.has('x'), asked.has('w')) {
+        (true, _) => Extent::Line,
+        (_, true) => Extent::Words,
+        _ => Extent::Any,
+    };
+    let rules = Rules { fixed: asked.has('F'), ignore_case: asked.has('i'), extent };
+    let (before, after) = (asked.before.unwrap_or(0), asked.after.unwrap_or(0));
+    Arc::new(Query {
+        pattern: Pattern::new(&patterns, rules).unwrap(),
+        invert: asked.has('v'),
+        max_count: asked.max_count.unwrap_or(usize::MAX),
+        binary_files: match (asked.has('a'), asked.has('I')) {
+            (true, _) => BinaryFiles::Text,
+            (_, true) => BinaryFiles::Skipped,
+            _ => BinaryFiles::Named,
+        },
+        wanted,
+        layout: Layout {
+            numbers: asked.has('n'),
+            only_matches: asked.has('o'),
+            paint: if asked.is_coloured { Paint::Coloured } else { Paint::Plain },
+        },
+        context: asked.has_groups().then_some(Context { before, after }),
+        max_line: MAX,
+        spool: 50,
+    })
 }
 
 /// Begins a search that has more room than it needs.
-fn begin(query: &Arc<Query>, label: &str) -> Scan {
-    Scan::begin(query, &Room::for_one(1000), Path::new(label))
+fn begin(query: &Arc<Query>) -> Scan {
+    Scan::begin(query, &Room::for_one(MAX), Some(b"label"))
 }
 
 fn finish(scan: Scan) -> Found {
@@ -88,12 +101,12 @@ fn finish(scan: Scan) -> Found {
     }
 }
 
-/// The same by the program, which gets the text in pieces.
-fn found(query: &Arc<Query>, text: &[u8], random: &mut Random) -> (u64, Vec<u8>) {
-    let mut scan = begin(query, "label");
+/// What is found in the pieces of a text that have these lengths, and the lines that are printed.
+fn found(query: &Arc<Query>, text: &[u8], mut len: impl FnMut() -> usize) -> (Found, Vec<u8>) {
+    let mut scan = begin(query);
     let mut rest = text;
     while !rest.is_empty() {
-        let (chunk, more) = rest.split_at(1 + random.below(rest.len().min(20)));
+        let (chunk, more) = rest.split_at(len().min(rest.len()));
         rest = more;
         if scan.chunk(chunk).is_break() {
             break;
@@ -102,37 +115,100 @@ fn found(query: &Arc<Query>, text: &[u8], random: &mut Random) -> (u64, Vec<u8>)
     let mut found = finish(scan);
     let mut lines = Vec::new();
     found.lines.read_to_end(&mut lines).unwrap();
-    (found.count, lines)
+    (found, lines)
+}
+
+/// Options that look random.
+fn options(pattern: &'static str, random: &mut Random) -> Asked {
+    let mut asked = Asked::new("", pattern);
+    for (flag, odds) in [('v', 4), ('n', 2), ('o', 4), ('w', 6), ('x', 8), ('i', 4)] {
+        if random.below(odds) == 0 {
+            asked.flags.push(flag);
+        }
+    }
+    asked.flags.push_str(["", "", "a", "I"][random.below(4)]);
+    asked.max_count = (random.below(4) == 0).then(|| 1 + random.below(4));
+    asked.before = (random.below(2) == 0).then(|| random.below(4));
+    asked.after = (random.below(2) == 0).then(|| random.below(4));
+    asked.is_coloured = random.below(4) == 0;
+    asked
 }
 
 #[test]
 fn lines_are_found_wherever_chunks_end() {
     let mut random = Random(1);
     for pattern in PATTERNS {
-        let query = |wanted| {
-            let pattern = Pattern::new(OsStr::new(pattern), false, false).unwrap();
-            Arc::new(Query { pattern, wanted, max_line: 100, spool: 50 })
-        };
-        let lines = query(Wanted::Lines { numbers: true });
-        let (counts, names) = (query(Wanted::Counts), query(Wanted::Names));
-        for _ in 0..400 {
-            let len = random.below(30);
-            let text: Vec<u8> = (0..len).map(|_| b"aabc\n\n\n \r\xff"[random.below(10)]).collect();
-            let expected = expected(pattern, &text);
-            let count = expected.iter().filter(|&&byte| byte == b'\n').count() as u64;
-            let case = format!("{pattern:?} in {:?}", text.escape_ascii().to_string());
-            assert_eq!(found(&lines, &text, &mut random), (count, expected), "{case}");
-            assert_eq!(found(&counts, &text, &mut random), (count, Vec::new()), "{case}");
-            assert_eq!(found(&names, &text, &mut random).0, count.min(1), "{case}");
+        for _ in 0..10 {
+            let asked = options(pattern, &mut random);
+            let regex = asked.regex();
+            let [lines, counts, whether] = [Wanted::Lines, Wanted::Counts, Wanted::Whether]
+                .map(|wanted| query(&asked, wanted));
+            for _ in 0..60 {
+                let len = random.below(50);
+                let bytes = [&b"aabc\n\n\n \r\xff"[..], b"aabc\n\n\n  \0"][random.below(2)];
+                let text: Vec<u8> = (0..len).map(|_| bytes[random.below(10)]).collect();
+                let expected = asked.file(&regex, Some(b"label"), &text);
+                let case = format!("{asked:?} in {:?}", text.escape_ascii().to_string());
+                let mut find = |query| found(query, &text, || 1 + random.below(20));
+                let (ours, printed) = find(&lines);
+                let is_found = expected.count > 0;
+                assert_eq!(printed, expected.lines, "{case}");
+                assert_eq!(
+                    (ours.count > 0, ours.is_binary),
+                    (is_found, expected.is_binary),
+                    "{case}"
+                );
+                assert_eq!(find(&counts).0.count, expected.count, "{case}");
+                assert_eq!(find(&whether).0.count > 0, is_found, "{case}");
+            }
         }
     }
 }
 
 #[test]
+fn lines_can_be_taken_when_they_are_there() {
+    let mut asked = Asked::new("noa", "b+");
+    (asked.before, asked.after) = (Some(1), Some(1));
+    let mut scan = begin(&query(&asked, Wanted::Lines));
+    let mut printed = Vec::new();
+    for (chunk, expected) in [("a", ""), ("\nb\nb", "label:2:b\n"), ("b\na", "label:3:bb\n")] {
+        assert!(scan.chunk(chunk.as_bytes()).is_continue());
+        let (mut lines, has_lines) = scan.take_lines().unwrap();
+        lines.read_to_end(&mut printed).unwrap();
+        assert_eq!((str::from_utf8(&printed), has_lines), (Ok(expected), !expected.is_empty()));
+        printed.clear();
+    }
+    let mut found = finish(scan);
+    assert_eq!(found.lines.read_to_end(&mut printed).unwrap(), 0);
+    assert!(found.has_lines);
+}
+
+#[test]
+fn text_before_the_first_zero_is_printed_unless_that_comes_early() {
+    let text = |lines: usize| [&*b"a\n".repeat(lines), b"b\na\0a\na\n"].concat();
+    let cases = [
+        // The zero is the last byte of the head, and the first after it.
+        (HEAD as usize / 2 - 2, "", 0, true),
+        (HEAD as usize / 2 - 1, "", HEAD as usize / 2 - 1, true),
+        (HEAD as usize / 2 - 1, "I", 0, false),
+    ];
+    for (lines, flags, printed, is_binary) in cases {
+        let query = query(&Asked::new(flags, "a"), Wanted::Lines);
+        for len in [1, 1000, 4096, usize::MAX] {
+            let (found, out) = found(&query, &text(lines), || len);
+            assert!(out == b"label:a\n".repeat(printed), "{lines} {flags} {len}");
+            assert_eq!(found.is_binary, is_binary, "{lines} {flags} {len}");
+        }
+    }
+    // No line after the zero matches, so there is nothing to say.
+    let query = query(&Asked::new("", "b"), Wanted::Lines);
+    let (found, out) = found(&query, &text(HEAD as usize / 2), || 1000);
+    assert_eq!((out, found.is_binary), (b"label:b\n".to_vec(), false));
+}
+
+#[test]
 fn the_first_match_is_enough_for_a_name() {
-    let pattern = Pattern::new(OsStr::new("b"), true, false).unwrap();
-    let query = Arc::new(Query { pattern, wanted: Wanted::Names, max_line: 100, spool: 50 });
-    let mut scan = begin(&query, "");
+    let mut scan = begin(&query(&Asked::new("F", "b"), Wanted::Whether));
     assert!(scan.chunk(b"a\n").is_continue());
     assert!(scan.chunk(b"b").is_continue(), "the line has not come to its end");
     assert!(scan.chunk(b"\nc\n").is_break());
@@ -140,14 +216,23 @@ fn the_first_match_is_enough_for_a_name() {
 }
 
 #[test]
+fn the_rest_of_a_file_is_not_read_when_all_lines_are_there() {
+    let mut asked = Asked::new("a", "a");
+    (asked.max_count, asked.after) = (Some(2), Some(1));
+    let mut scan = begin(&query(&asked, Wanted::Lines));
+    assert!(scan.chunk(b"a\na\n").is_continue(), "a line after it is wanted");
+    assert!(scan.chunk(b"b\n").is_break());
+    let mut scan = begin(&query(&asked, Wanted::Counts));
+    assert!(scan.chunk(b"a\na\n").is_break());
+}
+
+#[test]
 fn expressions_across_lines_take_no_longer_than_lines() {
-    // For each line that it begins in, the expression looks for its end up to that of the text.
-    let query = |pattern: &str| {
-        let pattern = Pattern::new(OsStr::new(pattern), false, false).unwrap();
-        Arc::new(Query { pattern, wanted: Wanted::Counts, max_line: 100, spool: 50 })
-    };
+    // For each line that it begins in, the expression could look for its end up to that of the
+    // text.
+    let query = query(&Asked::new("", "a[^b]*c"), Wanted::Counts);
     let text = [&*b"a\n".repeat(1 << 20), b"c"].concat();
-    let mut scan = begin(&query("a[^b]*c"), "");
+    let mut scan = begin(&query);
     let found = watched(move || {
         assert!(scan.chunk(&text).is_continue());
         finish(scan).count
@@ -157,10 +242,9 @@ fn expressions_across_lines_take_no_longer_than_lines() {
 
 #[test]
 fn a_line_without_room_is_searched_later_and_gives_back_what_it_had() {
-    let pattern = Pattern::new(OsStr::new("b"), true, false).unwrap();
-    let query = Arc::new(Query { pattern, wanted: Wanted::Counts, max_line: 100, spool: 50 });
+    let query = query(&Asked::new("F", "b"), Wanted::Counts);
     let room = Room::new(50);
-    let begin = || Scan::begin(&query, &room, Path::new(""));
+    let begin = || Scan::begin(&query, &room, None);
     let (mut first, mut second) = (begin(), begin());
     assert!(first.chunk(&[b'b'; 30]).is_continue());
     assert!(second.chunk(&[b'b'; 30]).is_break(), "there are 20 bytes left");
@@ -174,6 +258,32 @@ fn a_line_without_room_is_searched_later_and_gives_back_what_it_had() {
     assert_eq!((finish(first).count, finish(third).count), (1, 1));
     // A line that is too long is no matter of room.
     let mut fourth = begin();
-    assert!(fourth.chunk(&[b'b'; 101]).is_break());
+    assert!(fourth.chunk(&[b'b'; MAX + 1]).is_break());
     assert!(fourth.finish().is_err());
+}
+
+#[test]
+fn lines_before_a_match_count_as_what_is_kept() {
+    let mut asked = Asked::new("F", "b");
+    asked.before = Some(2);
+    let query = query(&asked, Wanted::Lines);
+    let room = Room::new(20);
+    let begin = || Scan::begin(&query, &room, None);
+    let (mut first, mut second) = (begin(), begin());
+    assert!(first.chunk(b"1\n2345678\n9012345\n").is_continue());
+    assert!(second.chunk(b"1234\n").is_break(), "the last two lines have all but 4 bytes");
+    assert!(matches!(second.finish().unwrap(), Outcome::Later));
+    // They are printed.
+    assert!(first.chunk(b"b\n").is_continue());
+    let mut third = begin();
+    assert!(third.chunk(&[b'a'; 20]).is_continue());
+    // More than is kept of any file.
+    let mut fourth = begin();
+    let lines = [&[b'a'; MAX - 10][..], b"\n", &[b'a'; 20]].concat();
+    assert!(fourth.chunk(&lines).is_break());
+    drop(third);
+    let mut fifth = Scan::begin(&query, &Room::for_one(MAX), None);
+    assert!(fifth.chunk(&lines).is_break());
+    let error = fifth.finish().err().unwrap().to_string();
+    assert!(error.starts_with("a line and those before it are longer than 200 bytes"), "{error}");
 }

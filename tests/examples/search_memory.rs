@@ -116,7 +116,7 @@ fn the_longest_line_is_part_of_the_memory() {
         let complaint = format!("search: line: a line is longer than {bytes} bytes (--max-line)\n");
         assert_eq!((stderr(&output), output.status.code()), (&*complaint, Some(2)), "{memory}");
     }
-    assert_eq!(stdout(&search(&["--memory=12M"])), "line:1\n");
+    assert_eq!(stdout(&search(&["--memory=12M"])), "1\n");
     let output = search(&["--memory=8M", "--max-line=5M"]);
     let complaint = "search: --max-line takes no more than 4M with this --memory";
     assert!(stderr(&output).starts_with(complaint), "{}", stderr(&output));
