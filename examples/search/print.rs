@@ -1,6 +1,6 @@
 //! The lines of one file as they are printed.
 
-use std::io;
+use std::io::{self, Write};
 
 use tempfile::SpooledTempFile;
 
@@ -60,27 +60,27 @@ impl Printer {
                 if only_matches {
                     self.head(kind, number)?;
                 } else {
-                    self.spool.write(&line[printed..found.start])?;
+                    self.spool.write_all(&line[printed..found.start])?;
                 }
-                self.spool.write(before)?;
-                self.spool.write(&line[found.clone()])?;
-                self.spool.write(after)?;
+                self.spool.write_all(before)?;
+                self.spool.write_all(&line[found.clone()])?;
+                self.spool.write_all(after)?;
                 if only_matches {
-                    self.spool.write(b"\n")?;
+                    self.spool.write_all(b"\n")?;
                 }
                 printed = found.end;
             }
         }
         if !only_matches {
-            self.spool.write(&line[printed..])?;
-            self.spool.write(b"\n")?;
+            self.spool.write_all(&line[printed..])?;
+            self.spool.write_all(b"\n")?;
         }
         Ok(())
     }
 
     /// What comes between groups of lines that are not neighbours.
     pub(crate) fn separator(&mut self) -> io::Result<()> {
-        self.spool.write(&separator(self.layout.paint))
+        self.spool.write_all(&separator(self.layout.paint))
     }
 
     /// All that was printed since the last time.
@@ -96,13 +96,19 @@ impl Printer {
     fn head(&mut self, kind: Kind, number: u64) -> io::Result<()> {
         let Layout { numbers, paint, .. } = self.layout;
         let mark: &[u8] = if kind == Kind::Selected { b":" } else { b"-" };
+        let (before_mark, after_mark) = paint.around(Part::Separator);
         if let Some(label) = &self.label {
-            self.spool.write(label)?;
-            self.spool.write(&paint.paint(Part::Separator, mark))?;
+            [label, before_mark, mark, after_mark]
+                .iter()
+                .try_for_each(|it| self.spool.write_all(it))?;
         }
         if numbers {
-            self.spool.write(&paint.paint(Part::Number, number.to_string().as_bytes()))?;
-            self.spool.write(&paint.paint(Part::Separator, mark))?;
+            let (before, after) = paint.around(Part::Number);
+            self.spool.write_all(before)?;
+            write!(self.spool, "{number}")?;
+            [after, before_mark, mark, after_mark]
+                .iter()
+                .try_for_each(|it| self.spool.write_all(it))?;
         }
         Ok(())
     }

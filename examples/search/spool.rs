@@ -18,18 +18,6 @@ impl Spool {
         Self { file: SpooledTempFile::new(limit), ready: Vec::new(), limit }
     }
 
-    pub(crate) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        if self.ready.len() + bytes.len() > self.limit {
-            self.flush()?;
-        }
-        if bytes.len() < self.limit {
-            self.ready.extend_from_slice(bytes);
-            return Ok(());
-        }
-        // Not copied: a line may be as long as memory allows.
-        self.file.write_all(bytes)
-    }
-
     /// All that was written, to be read from its beginning. What comes next begins with nothing.
     pub(crate) fn take(&mut self) -> io::Result<SpooledTempFile> {
         self.flush()?;
@@ -40,6 +28,21 @@ impl Spool {
 
     pub(crate) fn discard(&mut self) {
         *self = Self::new(self.limit);
+    }
+}
+
+impl Write for Spool {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.ready.len() + bytes.len() > self.limit {
+            self.flush()?;
+        }
+        if bytes.len() < self.limit {
+            self.ready.extend_from_slice(bytes);
+        } else {
+            // Not copied: a line may be as long as memory allows.
+            self.file.write_all(bytes)?;
+        }
+        Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -178,6 +178,55 @@ fn options_mean_what_they_mean_to_grep() {
     is_as_grep(directory.path(), &[], &asked, &names);
 }
 
+/// The names of options that both have, and other ones for the same.
+const LONG: [(&[&str], &[&str]); 20] = [
+    (&["-e", "needle"], &["--regexp=needle"]),
+    (&["-F", "-e."], &["--fixed-strings", "-e."]),
+    (&["-e", "e{2}d"], &["--extended-regexp", "-ee{2}d"]),
+    (&["-i", "-eneedle"], &["--ignore-case", "-eneedle"]),
+    (&["-eneedle"], &["-i", "--no-ignore-case", "-eneedle"]),
+    (&["-w", "-eneed"], &["--word-regexp", "-eneed"]),
+    (&["-x", "-eneedle"], &["--line-regexp", "-eneedle"]),
+    (&["-v", "-ee"], &["--invert-match", "-ee"]),
+    (&["-c", "-ee"], &["--count", "-ee"]),
+    (&["-l", "-ee"], &["-L", "--files-with-matches", "-ee"]),
+    (&["-L", "-ee"], &["-l", "--files-without-match", "-ee"]),
+    (&["-m1", "-ee"], &["--max-count=1", "-ee"]),
+    (&["-o", "-ee"], &["--only-matching", "-ee"]),
+    (&["-q", "-ee"], &["--silent", "--quiet", "-ee"]),
+    (&["-n", "-ee"], &["--line-number", "-ee"]),
+    (&["-H", "-ee"], &["-h", "--with-filename", "-ee"]),
+    (&["-h", "-ee"], &["-H", "--no-filename", "-ee"]),
+    (&["-A1", "-B1", "-eneedle"], &["--context=1", "-eneedle"]),
+    (&["-A", "1", "-B", "2", "-ee"], &["--before-context=2", "--after-context=1", "-ee"]),
+    (&["-a", "-s", "-ee"], &["-I", "--text", "--no-messages", "--recursive", "-ee"]),
+];
+
+#[test]
+fn long_names_of_options_are_those_of_grep() {
+    let (directory, names) = make_texts();
+    let names: Vec<_> = names.into_iter().step_by(11).collect();
+    for (short, long) in LONG {
+        let run = |options: &[&str]| {
+            let mut command = example("search", directory.path());
+            let output = command.arg("--order=input").args(options).args(&names).output().unwrap();
+            (output.stdout, output.status.code())
+        };
+        let ours = run(long);
+        assert_ne!(ours.1, Some(2), "{long:?}");
+        assert!(ours == run(short), "{short:?} and {long:?}");
+        if let Some(mut command) = model("grep") {
+            let names = names.iter();
+            // It has no conflict with the one that it is by default.
+            let default = (!long[0].starts_with("--fixed")).then_some("-E");
+            let command = command.args(default).args(long).args(names).env("LC_ALL", "C.UTF-8");
+            let theirs = command.current_dir(directory.path()).output().unwrap();
+            same(&theirs.stdout, &ours.0, &format!("grep and search: {long:?}"));
+            assert_eq!(theirs.status.code(), ours.1, "{long:?}");
+        }
+    }
+}
+
 #[test]
 fn lines_around_are_those_of_grep() {
     let (directory, names) = make_texts();

@@ -8,7 +8,7 @@ use std::thread;
 
 use nix::pty::openpty;
 
-use crate::program::{example, run, stderr, stdout};
+use crate::program::{Running, example, interrupt, run, stderr, stdout};
 use crate::support::{make_fifo, scratch, watched};
 
 /// Runs the program with this standard input.
@@ -71,6 +71,41 @@ fn lines_of_a_pipe_are_printed_as_they_come() {
         assert_eq!(next(), None);
         assert!(child.wait().unwrap().success());
     });
+}
+
+#[test]
+fn ctrl_c_ends_the_wait_for_input() {
+    let directory = scratch();
+    fs::write(directory.path().join("f"), "x\n").unwrap();
+    let mut command = example("search", directory.path());
+    command.args(["x", "f", "-"]).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = Running::start(command.stderr(Stdio::piped()));
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    // With a line there, the handler is in place. The input has no end.
+    let input = child.stdin.as_mut().unwrap();
+    input.write_all(b"x\n").unwrap();
+    assert_eq!(lines.next().unwrap().unwrap(), "f:x");
+    interrupt(&child);
+    let status = watched(move || {
+        let mut said = String::new();
+        child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+        assert!(said.starts_with("search: interrupted: 2 files were searched, "), "{said}");
+        child.wait().unwrap()
+    });
+    assert_eq!(status.code(), Some(130));
+}
+
+#[test]
+fn the_first_match_is_enough_for_quiet() {
+    let directory = scratch();
+    fs::write(directory.path().join("f"), "x\n").unwrap();
+    // Nobody writes to it.
+    make_fifo(&directory.path().join("fifo"));
+    let output = watched({
+        let directory = directory.path().to_owned();
+        move || run("search", &directory, &["-q", "x", "f", "fifo"])
+    });
+    assert_eq!((stdout(&output), stderr(&output), output.status.code()), ("", "", Some(0)));
 }
 
 #[test]
