@@ -96,8 +96,8 @@ pub(crate) struct Around {
     after_context: Option<usize>,
     /// Also print N lines before each
     ///
-    /// What may have to be printed is kept until the next line has been read, all in memory. A file
-    /// is given up if that takes more than --max-line.
+    /// The last N lines that were read are kept in memory. A file is given up if they don't fit
+    /// into half of it, or are longer than --max-line, together with the line that comes next.
     #[arg(short = 'B', long, value_name = "N", value_parser = number(0..=u64::MAX))]
     before_context: Option<usize>,
     /// Also print N lines before each and after it
@@ -108,13 +108,14 @@ pub(crate) struct Around {
 #[derive(Args)]
 #[command(next_help_heading = "What is searched")]
 pub(crate) struct Searched {
-    /// Take files with zero bytes for text, which otherwise are only named if a line is selected
+    /// Take files with zero bytes for text
     ///
-    /// As for grep, zero bytes end lines in such a file, and nothing of it is printed if one is
-    /// among the first 96K.
+    /// Otherwise they are binary: if a line is selected, a message says so in its place. As for
+    /// grep, zero bytes end lines, too, in such a file. Lines before the first zero byte are
+    /// printed if it comes after more than 96K.
     #[arg(short = 'a', long, overrides_with = "no_binary")]
     text: bool,
-    /// Take files with zero bytes for files without matches
+    /// Take files with zero bytes for files without selected lines
     #[arg(short = 'I', overrides_with = "text")]
     no_binary: bool,
     /// Search all files below directories, as without this
@@ -129,7 +130,7 @@ pub(crate) struct Searched {
     /// How long lines may be, from 1M to half of the memory [default: as long as possible]
     ///
     /// That is less if the memory is below 8M. A file is given up if a line is longer, together
-    /// with those before it that -B makes necessary.
+    /// with the lines before it that -B keeps.
     #[arg(long, value_name = "SIZE", value_parser = size(MIB..=512 * GIB))]
     pub(crate) max_line: Option<usize>,
 }

@@ -18,15 +18,17 @@ use crate::shared::command_line::{self, mistake};
 use crate::shared::settings::Settings;
 use crate::shared::sizes::shown;
 
-/// Searches files, and all files below directories, for lines that match PATTERN.
+/// Searches files for lines that match PATTERN, and of directories all files below them.
 ///
-/// It is the part of grep -r that says what is searched for and what is printed of it, with grep's
-/// options and exit statuses. It differs where ripgrep does: what .gitignore and the like exclude
-/// is left out, and expressions are those of https://docs.rs/regex, with Unicode, of whose
-/// alternatives the first that matches counts and not the longest.
+/// It is the part of grep -r that says which lines are selected and how they are printed, with the
+/// same options, output and exit statuses. As with rg, what .gitignore and the like exclude and
+/// what begins with a dot is left out below directories, patterns are expressions of
+/// https://docs.rs/regex, of whose alternatives the first that matches counts and not the longest,
+/// and only zero bytes make a file binary. Files come in the order in which they are done, unless
+/// --order=input is given.
 ///
-/// Left out are -f, -G, -P, -R, -Z, -b, -z, -NUM, --include, --exclude and GREP_COLORS: this is an
-/// example of how files are read, and these change nothing about that.
+/// It has no -f, -G, -P, -R, -T, -U, -Z, -b, -z, -NUM, --include, --exclude, --label, and no
+/// GREP_COLORS: they would show nothing more about reading files, of which this is an example.
 #[derive(Parser)]
 #[command(
     name = "search",
@@ -52,11 +54,11 @@ use crate::shared::sizes::shown;
     mut_arg("quiet", |quiet| quiet.help(
         "Print nothing, and end with status 0 at the first match, even after an error"
     ).alias("silent").help_heading(PRINTED)),
-    after_help = "Exit status: 0 if a line was selected, 1 if none was, 2 after an error (but 0 \
-        with -q if a line was selected). Files whose rules to exclude others are broken are \
-        mentioned, and change nothing about it. 0 if nobody reads the output any more, 130 after \
-        Ctrl-C. A second Ctrl-C doesn't wait for the reads under way. SIGTERM and SIGHUP do the \
-        same, with 143 and 129."
+    after_help = "Exit status: 0 if a line was selected, 1 if none was, 2 after an error. With -q \
+        it is 0 if a line was selected, even after an error. It is 0 if nobody reads the output \
+        any more, and 130 after Ctrl-C. A second Ctrl-C doesn't wait for the reads under way. \
+        SIGTERM and SIGHUP do the same, with 143 and 129. A broken .gitignore is mentioned, but is \
+        no error."
 )]
 struct Given {
     /// PATTERN, unless -e gives it, and the files and directories to be searched

@@ -251,7 +251,16 @@ fn the_bar_says_when_files_are_read_back() {
 fn nothing_is_drawn_where_that_is_not_wanted() {
     let directory = scratch();
     known_file(directory.path(), "file", 1 << 20);
-    for (name, arguments) in [("checksum", &["-q", "file"]), ("histogram", &["-q", "file"])] {
+    fs::write(directory.path().join("lines"), "line\n".repeat(1 << 20)).unwrap();
+    // As often as it takes for a bar to be drawn.
+    let search = |option| [vec![option, "x"], vec!["lines"; 30]].concat();
+    let programs = [
+        ("checksum", vec!["-q", "file"]),
+        ("histogram", vec!["-q", "file"]),
+        ("search", search("--no-progress")),
+        ("search", search("-q")),
+    ];
+    for (name, arguments) in programs {
         let lines = drawn_until(example(name, directory.path()).args(arguments), 80, |_| false);
         assert_eq!(lines.concat(), "", "{name}");
     }

@@ -185,24 +185,26 @@ fn lines_can_be_taken_when_they_are_there() {
 
 #[test]
 fn text_before_the_first_zero_is_printed_unless_that_comes_early() {
-    let text = |lines: usize| [&*b"a\n".repeat(lines), b"b\na\0a\na\n"].concat();
-    let cases = [
-        // The zero is the last byte of the head, and the first after it.
-        (HEAD as usize / 2 - 2, "", 0, true),
-        (HEAD as usize / 2 - 1, "", HEAD as usize / 2 - 1, true),
-        (HEAD as usize / 2 - 1, "I", 0, false),
-    ];
-    for (lines, flags, printed, is_binary) in cases {
+    // The zero comes after so many bytes.
+    let text = |before: usize| {
+        let last = if before.is_multiple_of(2) { "bb\na\0a\na\n" } else { "b\na\0a\na\n" };
+        [&*b"a\n".repeat((before - 3) / 2), last.as_bytes()].concat()
+    };
+    let head = HEAD as usize;
+    for (before, flags, printed, is_binary) in
+        [(head - 1, "", 0, true), (head, "", head / 2 - 2, true), (head, "I", 0, false)]
+    {
+        assert_eq!(text(before)[before], 0);
         let query = query(&Asked::new(flags, "a"), Wanted::Lines);
         for len in [1, 1000, 4096, usize::MAX] {
-            let (found, out) = found(&query, &text(lines), || len);
-            assert!(out == b"label:a\n".repeat(printed), "{lines} {flags} {len}");
-            assert_eq!(found.is_binary, is_binary, "{lines} {flags} {len}");
+            let (found, out) = found(&query, &text(before), || len);
+            assert!(out == b"label:a\n".repeat(printed), "{before} {flags} {len}");
+            assert_eq!(found.is_binary, is_binary, "{before} {flags} {len}");
         }
     }
     // No line after the zero matches, so there is nothing to say.
     let query = query(&Asked::new("", "b"), Wanted::Lines);
-    let (found, out) = found(&query, &text(HEAD as usize / 2), || 1000);
+    let (found, out) = found(&query, &text(head + 1), || 1000);
     assert_eq!((out, found.is_binary), (b"label:b\n".to_vec(), false));
 }
 

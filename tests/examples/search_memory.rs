@@ -122,3 +122,22 @@ fn the_longest_line_is_part_of_the_memory() {
     assert!(stderr(&output).starts_with(complaint), "{}", stderr(&output));
     assert_eq!(output.status.code(), Some(2));
 }
+
+#[test]
+fn lines_before_a_match_are_part_of_the_memory() {
+    let directory = scratch();
+    let line = "-".repeat(1023) + "\n";
+    fs::write(directory.path().join("lines"), line.repeat(5 << 10) + "end\n").unwrap();
+    let search = |memory: &str, before: &str| {
+        run("search", directory.path(), &[memory, "--chunk=64K", before, "end", "lines"])
+    };
+    let output = search("--memory=8M", "-B4000");
+    assert!(stdout(&output) == line.repeat(4000) + "end\n", "{}", stderr(&output));
+    let output = search("--memory=8M", "-B5000");
+    let complaint = "search: lines: a line and those before it are longer than 4194304 bytes \
+        (--max-line, --before-context)\n";
+    assert_eq!((stdout(&output), stderr(&output)), ("", complaint));
+    assert_eq!(output.status.code(), Some(2));
+    let output = search("--memory=16M", "-B5000");
+    assert!(stdout(&output) == line.repeat(5000) + "end\n", "{}", stderr(&output));
+}
