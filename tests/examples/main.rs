@@ -61,6 +61,9 @@ mod search_grep;
 mod search_input;
 mod search_lines;
 mod search_memory;
+mod search_options;
+mod search_random;
+mod search_room;
 #[path = "../../examples/search/selection.rs"]
 mod selection;
 mod serve;

@@ -60,6 +60,28 @@ fn what_is_ignored_or_hidden_is_left_out_unless_wanted() {
 }
 
 #[test]
+fn broken_rules_are_mentioned_and_the_others_hold() {
+    let directory = scratch();
+    fs::create_dir(directory.path().join("d")).unwrap();
+    for file in ["a.log", "f", "d/a.txt", "d/f"] {
+        fs::write(directory.path().join(file), "x\n").unwrap();
+    }
+    fs::write(directory.path().join(".ignore"), "[z-a]\n*.log\n").unwrap();
+    fs::write(directory.path().join("d/.ignore"), "*.txt\n{\n").unwrap();
+    let output = run("search", directory.path(), &["--order=input", "x"]);
+    assert_eq!((stdout(&output), output.status.code()), ("d/f:x\nf:x\n", Some(0)));
+    let messages: Vec<_> = stderr(&output).lines().collect();
+    assert_eq!(messages.len(), 2, "{messages:?}");
+    assert!(messages[0].starts_with("search: ./.ignore: line 1: "), "{messages:?}");
+    assert!(messages[1].starts_with("search: ./d/.ignore: line 2: "), "{messages:?}");
+    let output = run("search", directory.path(), &["-s", "--order=input", "x"]);
+    assert_eq!((stderr(&output), output.status.code()), ("", Some(0)));
+    // Nobody asks for them here.
+    let output = run("search", directory.path(), &["--no-ignore", "-l", "x"]);
+    assert_eq!((stderr(&output), stdout(&output).lines().count()), ("", 4));
+}
+
+#[test]
 fn exit_statuses_are_those_of_grep() {
     let directory = scratch();
     fs::write(directory.path().join("file"), "text\n").unwrap();

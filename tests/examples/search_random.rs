@@ -1,0 +1,89 @@
+//! The example `search` finds in files that look random what grep finds, with options that look
+//! random.
+
+use std::ffi::OsString;
+use std::fs;
+
+use crate::grep::Asked;
+use crate::random::Random;
+use crate::search_grep::is_as_grep;
+use crate::support::scratch;
+
+/// Pieces of texts in which these patterns find something.
+const PIECES: [&str; 14] =
+    ["a", "b", "ab", "A", "x", "_", " ", "\n", "\n", "\n\n", "é", "É", "b\n", "a b"];
+
+const RANDOM_PATTERNS: [&str; 18] = [
+    "a", "b+", "^a", "a$", "^$", "b|x", ".", "é", "[^a]b", "x*", "a.b", "\\w+", "\\W", "ab\\b",
+    "(a|b)+", "^.?$", "É|_", "a b",
+];
+
+fn random_text(random: &mut Random) -> Vec<u8> {
+    let mut text = String::new();
+    // So that lines cross the borders of chunks.
+    match random.below(4) {
+        0 => text.push_str(&"-".repeat(4080 + random.below(20))),
+        1 => text.push_str(&"-\n".repeat(2030 + random.below(20))),
+        2 => text.push_str(&"b a\nx\n".repeat(680 + random.below(4))),
+        _ => {}
+    }
+    (0..random.below(60)).for_each(|_| text.push_str(PIECES[random.below(PIECES.len())]));
+    let mut text = text.into_bytes();
+    if random.below(6) == 0 {
+        let at = random.below(text.len() + 1);
+        text.splice(at..at, [0; 2]);
+    }
+    text
+}
+
+fn random_search(random: &mut Random) -> Asked {
+    let mut asked = Asked::new("", RANDOM_PATTERNS[random.below(RANDOM_PATTERNS.len())]);
+    let flags = [
+        ('F', 6),
+        ('i', 3),
+        ('w', 5),
+        ('x', 7),
+        ('v', 4),
+        ('c', 8),
+        ('l', 10),
+        ('q', 20),
+        ('o', 4),
+        ('n', 2),
+        ('a', 2),
+    ];
+    for (flag, odds) in flags {
+        if random.below(odds) == 0 {
+            asked.flags.push(flag);
+        }
+    }
+    if asked.has('x') {
+        // grep 3.8 prints empty lines too many for -w -x -o.
+        asked.flags.retain(|flag| flag != 'w');
+    }
+    asked.max_count = (random.below(4) == 0).then(|| 1 + random.below(4));
+    asked.before = (random.below(2) == 0).then(|| random.below(5));
+    asked.after = (random.below(2) == 0).then(|| random.below(5));
+    asked.is_coloured = random.below(5) == 0;
+    // Where several match, grep takes the longest.
+    if !asked.is_coloured && !asked.has('o') && random.below(3) == 0 {
+        asked.patterns.push(RANDOM_PATTERNS[random.below(RANDOM_PATTERNS.len())]);
+    }
+    asked
+}
+
+#[test]
+fn random_searches_find_what_grep_finds() {
+    let mut random = Random(7);
+    for _ in 0..40 {
+        let directory = scratch();
+        let names: Vec<OsString> =
+            (0..1 + random.below(4)).map(|it| format!("{it}").into()).collect();
+        for name in &names {
+            fs::write(directory.path().join(name), random_text(&mut random)).unwrap();
+        }
+        for _ in 0..6 {
+            let asked = random_search(&mut random);
+            is_as_grep(directory.path(), &["--chunk=4K"], &asked, &names);
+        }
+    }
+}
