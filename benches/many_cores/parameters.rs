@@ -47,6 +47,10 @@ pub(crate) const PARK_MORE: Cost = cost(45.0, 0.25);
 /// lines of the job, which a callback on another core made.
 pub(crate) const FILL: Cost = cost(100.0, 5.0);
 pub(crate) const FILL_JOB: Cost = cost(175.0, 2.75);
+/// The same if the job's own memory is looked at when the lock has been given up, and then.
+/// Estimated, as the crate doesn't do so.
+pub(crate) const FILL_JOB_UNSEEN: Cost = cost(110.0, 0.75);
+pub(crate) const DESCRIBE_UNSEEN: Cost = cost(140.0, 2.5);
 /// Jobs from outside are accepted in a batch. The same call fills slots.
 pub(crate) const ACCEPT: Cost = cost(130.0, 4.0);
 pub(crate) const ACCEPT_JOB: Cost = cost(36.0, 0.25);

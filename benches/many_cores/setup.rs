@@ -1,7 +1,10 @@
 //! What is simulated: how many threads, what callbacks and the device take, and how the crate keeps
 //! its books.
 
-use crate::parameters::{LINE, LINE_OF_TWO_CORES, SUBMIT_DEVICE, SUBMIT_NULL};
+use crate::parameters::{
+    Cost, DESCRIBE, DESCRIBE_UNSEEN, FILL_JOB, FILL_JOB_UNSEEN, LINE, LINE_OF_TWO_CORES, SPIN,
+    SUBMIT_DEVICE, SUBMIT_NULL, SYSTEM_CALL,
+};
 
 #[derive(Clone, Copy)]
 pub(crate) struct Setup {
@@ -22,6 +25,9 @@ pub(crate) struct Setup {
     /// One takes this part of the time that it would take: as if several shared the work, and never
     /// met.
     pub(crate) reapers: usize,
+    pub(crate) jobs_seen: JobsSeen,
+    /// How long a thread spins for the lock before it sleeps.
+    pub(crate) spin: f64,
     pub(crate) jobs: usize,
 }
 
@@ -34,6 +40,14 @@ pub(crate) enum Booking {
     FinishTogether,
     /// At the end of the run alone.
     AllTogether,
+}
+
+/// When a thread that fills slots looks at the memory of the jobs, to know where each goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum JobsSeen {
+    /// As the crate does it.
+    UnderLock,
+    Later,
 }
 
 /// The most jobs of a batch from outside.
@@ -53,6 +67,8 @@ impl Setup {
             line: LINE,
             booking: Booking::Each,
             reapers: 1,
+            jobs_seen: JobsSeen::UnderLock,
+            spin: SPIN,
             jobs: 100_000,
         }
     }
@@ -71,6 +87,23 @@ impl Setup {
             line: LINE_OF_TWO_CORES,
             ..Self::chained(workers, callback)
         }
+    }
+
+    /// What it takes to put a job into a slot, under the lock.
+    pub(crate) fn fill_job(&self) -> Cost {
+        match self.jobs_seen {
+            JobsSeen::UnderLock => FILL_JOB,
+            JobsSeen::Later => FILL_JOB_UNSEEN,
+        }
+    }
+
+    /// How long a thread is in the kernel with so many requests, and describes them before.
+    pub(crate) fn submission(&self, jobs: usize) -> f64 {
+        let describe = match self.jobs_seen {
+            JobsSeen::UnderLock => DESCRIBE,
+            JobsSeen::Later => DESCRIBE_UNSEEN,
+        };
+        SYSTEM_CALL + describe.times(jobs).time(self.line) + self.submit_job * jobs as f64
     }
 
     /// How many jobs a thread outside has out at most.

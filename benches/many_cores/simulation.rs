@@ -3,7 +3,7 @@
 use crate::events::{Event, Events};
 use crate::lock::{Answer, GivenUp, Lock, ThreadId};
 use crate::outcome::Outcome;
-use crate::parameters::{Cost, LOCK, SPIN, WAKE, WAKE_LATENCY};
+use crate::parameters::{Cost, LOCK, WAKE, WAKE_LATENCY};
 use crate::reaper::Reaper;
 use crate::setup::Setup;
 use crate::shared::Shared;
@@ -157,7 +157,7 @@ impl Simulation {
         match self.lock.want(id, woken) {
             Answer::Has => self.hold(id),
             Answer::Spins(ticket) => {
-                self.at(self.shared.now + SPIN, Event::SpunEnough(ticket));
+                self.at(self.shared.now + self.shared.setup.spin, Event::SpunEnough(ticket));
             }
             Answer::Sleeps => {}
         }

@@ -1,7 +1,7 @@
 //! A thread outside: submits a batch of its jobs when half of them have come back.
 
 use crate::lock::ThreadId;
-use crate::parameters::{ACCEPT, ACCEPT_JOB, Cost, DESCRIBE, FILL, FILL_JOB, MAKE, SYSTEM_CALL};
+use crate::parameters::{ACCEPT, ACCEPT_JOB, Cost, FILL, MAKE};
 use crate::setup::BATCH;
 use crate::shared::{Job, Shared};
 use crate::simulation::{Step, Thread};
@@ -59,9 +59,7 @@ impl Thread for Submitter {
             }
             Next::Accepted => {
                 self.next = Next::Submitted;
-                let (jobs, setup) = (self.batch.len(), &shared.setup);
-                let describe = DESCRIBE.times(jobs).time(setup.line);
-                Step::Work(SYSTEM_CALL + describe + setup.submit_job * jobs as f64)
+                Step::Work(shared.setup.submission(self.batch.len()))
             }
             Next::Submitted => {
                 shared.submit(std::mem::take(&mut self.batch));
@@ -76,7 +74,7 @@ impl Thread for Submitter {
             shared.accept(Some(self.id));
         }
         self.batch = shared.fill();
-        let filled = FILL_JOB.times(self.batch.len());
+        let filled = shared.setup.fill_job().times(self.batch.len());
         ACCEPT.and(ACCEPT_JOB.times(self.made)).and(FILL).and(filled)
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::checks;
 use crate::outcome::Outcome;
-use crate::setup::{Booking, Setup};
+use crate::setup::{Booking, JobsSeen, Setup};
 use crate::simulation::Simulation;
 
 const WORKERS: [usize; 7] = [1, 2, 4, 8, 16, 32, 64];
@@ -100,15 +100,18 @@ fn most(dispatchers: usize, setup: impl Fn(usize) -> Setup) -> String {
 /// A line of the table of variants: its name, how many dispatchers, and the change of a setup.
 type Variant = (&'static str, usize, fn(Setup) -> Setup);
 
-const VARIANTS: [Variant; 11] = [
+const VARIANTS: [Variant; 14] = [
     ("one dispatcher", 1, |setup| setup),
     ("a cache line takes 50 ns", 1, |setup| Setup { line: 50.0, ..setup }),
     ("... 100 ns", 1, |setup| Setup { line: 100.0, ..setup }),
     ("depth 128, as by default", 1, |setup| Setup { depth: 128, ..setup }),
     ("two reapers", 1, |setup| Setup { reapers: 2, ..setup }),
+    ("threads spin for the lock for 10 us", 1, |setup| Setup { spin: 10_000.0, ..setup }),
+    ("slots are filled without a look at the jobs", 1, unseen),
     ("jobs of a run are finished together", 1, finish_together),
     ("... and parked together", 1, all_together),
     ("... and two reapers", 1, |setup| Setup { reapers: 2, ..all_together(setup) }),
+    ("... filled without a look instead", 1, |setup| unseen(all_together(setup))),
     ("two dispatchers", 2, |setup| setup),
     ("four dispatchers", 4, |setup| setup),
     ("four, finished and parked together", 4, all_together),
@@ -116,6 +119,10 @@ const VARIANTS: [Variant; 11] = [
 
 fn finish_together(setup: Setup) -> Setup {
     Setup { booking: Booking::FinishTogether, ..setup }
+}
+
+fn unseen(setup: Setup) -> Setup {
+    Setup { jobs_seen: JobsSeen::Later, ..setup }
 }
 
 fn all_together(setup: Setup) -> Setup {

@@ -1,9 +1,7 @@
 //! A worker: takes jobs from the channel, runs callbacks, keeps the books, fills slots.
 
 use crate::lock::ThreadId;
-use crate::parameters::{
-    CALL, Cost, DESCRIBE, FILL, FILL_JOB, FINISH, FINISH_MORE, LOOK, PARK, PARK_MORE, SYSTEM_CALL,
-};
+use crate::parameters::{CALL, Cost, FILL, FINISH, FINISH_MORE, LOOK, PARK, PARK_MORE};
 use crate::setup::Booking;
 use crate::shared::{Job, Shared};
 use crate::simulation::{Step, Thread};
@@ -99,10 +97,7 @@ impl Worker {
     }
 
     fn submit(&mut self, shared: &mut Shared) -> Step {
-        let jobs = self.batch.len();
-        let setup = &shared.setup;
-        let describe = DESCRIBE.times(jobs).time(setup.line);
-        let time = SYSTEM_CALL + describe + setup.submit_job * jobs as f64;
+        let time = shared.setup.submission(self.batch.len());
         shared.in_submit += time;
         self.work(Next::Submitted, time)
     }
@@ -144,7 +139,7 @@ impl Worker {
     fn fill(&mut self, shared: &mut Shared) -> Cost {
         self.batch = shared.fill();
         shared.refills += 1;
-        FILL.and(FILL_JOB.times(self.batch.len()))
+        FILL.and(shared.setup.fill_job().times(self.batch.len()))
     }
 }
 
