@@ -26,11 +26,14 @@ pub(crate) struct Spawned<'a, R> {
 }
 
 /// Ends the handle's wait: with a value, with a panic, or, if it is dropped before, with neither.
-struct Promise<R>(Arc<Delivery<R>>);
+struct Promise<R>(Option<Arc<Delivery<R>>>);
 
 impl<R> Promise<R> {
-    fn end(&self, with: Delivered<R>) {
-        wake(self.0.end(with));
+    /// Ends the wait. If the handle is gone, to drop what this returns drops the value, too.
+    fn end(&mut self, with: Delivered<R>) -> Option<Arc<Delivery<R>>> {
+        let delivery = self.0.take();
+        wake(delivery.as_ref().and_then(|delivery| delivery.end(with)));
+        delivery
     }
 }
 
@@ -47,7 +50,8 @@ impl<'a, R> Spawned<'a, R> {
         panics: &Arc<PanicSink>,
         scope: Option<Arc<Headcount>>,
     ) -> Self {
-        Self { inner, promise: Promise(Arc::clone(delivery)), panics: Arc::clone(panics), scope }
+        let promise = Promise(Some(Arc::clone(delivery)));
+        Self { inner, promise, panics: Arc::clone(panics), scope }
     }
 }
 
@@ -100,20 +104,21 @@ impl<R: Send> Task<()> for Spawned<'_, R> {
     fn run(self: Box<Self>, end: JobEnd) {
         let head = self.inner.head();
         let (operation, offset) = (head.operation(), head.offset());
-        let Self { inner, promise, panics, scope } = *self;
+        let Self { inner, mut promise, panics, scope } = *self;
         match catch(|| inner.run(end)) {
-            // If the handle is gone, this drops the value, still as a part of the job.
-            Ok(value) => promise.end(Delivered::Returned(value)),
+            // If the handle is gone, the value is dropped here, still as a part of the job.
+            Ok(value) => drop(promise.end(Delivered::Returned(value))),
             Err(payload) => {
                 panics.report(&payload, operation, offset);
                 if let Some(jobs) = scope {
                     // Before a handle can take the panic.
-                    jobs.panicked(Some(promise.0.address()), message(&*payload));
+                    let handle = promise.0.as_ref().map(|delivery| delivery.address());
+                    jobs.panicked(handle, message(&*payload));
                 }
-                promise.end(Delivered::Panicked(payload));
+                let delivery = promise.end(Delivered::Panicked(payload));
                 // If the handle is gone, this drops the payload. A panic of that would be a second
                 // one.
-                ignore_panic(|| drop(promise));
+                ignore_panic(|| drop(delivery));
             }
         }
     }
