@@ -11,11 +11,15 @@ use super::callback::{end, end_one_early, run_limit};
 use super::wakeups::hints::{FillNow, SenderNext};
 use super::wakeups::workers::{NAP_MIN, WorkerWakeups};
 use crate::admission::Filler;
-use crate::sync::Instant;
+use crate::sync::{Instant, thread};
 use crate::unwind::AbortOnUnwind;
 use crate::wait::worker_mark::Role;
 
 const NAP_MAX: Duration = Duration::from_millis(100);
+
+/// How often a worker looks for a job again before it sleeps. Never in a model, which would only
+/// have more schedules to try.
+const LOOKS: usize = if cfg!(all(test, loom)) { 0 } else { 4 };
 
 /// Runs callbacks until the channel is disconnected.
 pub(crate) fn run(pipeline: &Pipeline, number: usize) {
@@ -93,7 +97,9 @@ impl Worker<'_> {
                 }
                 Err(TryRecvError::Empty) => {
                     self.end_run();
-                    self.idle();
+                    if !self.waits_briefly() {
+                        self.idle();
+                    }
                     ended_early = true;
                 }
                 Err(TryRecvError::Disconnected) => return,
@@ -138,6 +144,21 @@ impl Worker<'_> {
                 self.ask_again();
             }
         }
+    }
+
+    /// Looks at the channel some times more, with a yield before each, if callbacks take long and
+    /// other workers are awake: jobs come often then, and each would wake a worker. True if a job
+    /// has come. It does not look if there are slots to fill.
+    fn waits_briefly(&self) -> bool {
+        let jobs_come =
+            LOOKS > 0 && !self.wakeups.pace.is_quick() && self.wakeups.sleepers.awake() > 1;
+        if !jobs_come || self.pipeline.admission.lock().can_fill() {
+            return false;
+        }
+        (0..LOOKS).any(|_| {
+            thread::yield_now();
+            !self.pipeline.completed.is_empty()
+        })
     }
 
     /// Looks for work other than completed jobs, and does it. If there is none, the worker is
