@@ -30,30 +30,23 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// What is done with the tables.
-enum Task {
-    Print,
-    Save(PathBuf),
-    /// Another table: what is modelled, and what is.
-    Measure,
-    /// Only the checks.
-    Try,
-}
+use clap::Parser;
 
-fn task() -> Result<Task, lexopt::Error> {
-    use lexopt::prelude::*;
-    let (mut arguments, mut task) = (lexopt::Parser::from_env(), Task::Print);
-    while let Some(argument) = arguments.next()? {
-        task = match argument {
-            // `cargo bench` says this.
-            Long("bench") => task,
-            Long("test") => Task::Try,
-            Long("measure") => Task::Measure,
-            Long("save") => Task::Save(arguments.value()?.into()),
-            other => return Err(other.unexpected()),
-        };
-    }
-    Ok(task)
+/// Models a dispatcher on many cores, and prints tables.
+#[derive(Parser)]
+struct Options {
+    /// Write the tables to FILE instead
+    #[arg(long, value_name = "FILE")]
+    save: Option<PathBuf>,
+    /// Run what can be run on two cores, and print it beside the model
+    #[arg(long)]
+    measure: bool,
+    /// Only check the model
+    #[arg(long)]
+    test: bool,
+    /// What `cargo bench` says
+    #[arg(long, hide = true)]
+    bench: bool,
 }
 
 fn text() -> String {
@@ -80,26 +73,23 @@ fn text() -> String {
 }
 
 fn main() -> ExitCode {
-    let task = match task() {
-        Ok(task) => task,
-        Err(error) => {
-            println!("{error}");
-            return ExitCode::from(2);
-        }
-    };
+    let Options { save, measure, test, .. } = Options::parse();
     checks::one_worker_is_the_sum_of_its_parts();
     checks::a_device_has_its_limit();
     checks::it_repeats_itself();
-    match task {
-        Task::Try => {}
-        Task::Measure => println!("{}", measured::beside_the_model()),
-        Task::Print => println!("{}", text()),
-        Task::Save(path) => {
-            if let Err(error) = fs::write(&path, text()) {
-                println!("{}: {error}", path.display());
-                return ExitCode::FAILURE;
-            }
+    if test {
+        return ExitCode::SUCCESS;
+    }
+    let text = if measure { measured::beside_the_model() } else { text() };
+    let Some(path) = save else {
+        println!("{text}");
+        return ExitCode::SUCCESS;
+    };
+    match fs::write(&path, text) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            println!("{}: {error}", path.display());
+            ExitCode::FAILURE
         }
     }
-    ExitCode::SUCCESS
 }
