@@ -18,6 +18,7 @@ use crate::job::stopped::{Cancel, CancelReason};
 use crate::sync::Instant;
 use crate::wait::room::{Line, Room};
 
+#[derive(Default)]
 pub(crate) struct Books {
     pub(super) waiting: Waiting,
     pub(super) slots: Slots,
@@ -44,16 +45,7 @@ pub(crate) enum Then {
 
 impl Books {
     pub(super) fn new(depth: u32, backend: Backend) -> Self {
-        Self {
-            waiting: Waiting::default(),
-            slots: Slots::new(depth),
-            ended_early: VecDeque::new(),
-            cancellable: Cancellable::new(backend),
-            flags: Flags::default(),
-            tally: Tally::default(),
-            room: Room::default(),
-            quiet: Line::default(),
-        }
+        Self { slots: Slots::new(depth), cancellable: Cancellable::new(backend), ..Self::default() }
     }
 
     pub(crate) fn waiting(&self) -> &Waiting {
@@ -98,12 +90,12 @@ impl Books {
 
     /// Whether a job waits, a slot is free for it, and the kernel may have a request for it.
     pub(crate) fn can_fill(&self) -> bool {
-        !self.flags.is_starved() && self.slots.has_free() && !self.waiting.is_empty()
+        !self.flags.is_starved() && self.waiting.is_beside_free(&self.slots)
     }
 
     /// Whether jobs wait beside free slots only because the kernel had no request left.
     pub(crate) fn is_starved(&self) -> bool {
-        self.flags.is_starved() && self.slots.has_free() && !self.waiting.is_empty()
+        self.flags.is_starved() && self.waiting.is_beside_free(&self.slots)
     }
 
     #[inline]

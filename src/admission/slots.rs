@@ -9,6 +9,7 @@
 use crate::engine::{first_token, index_of, next_token};
 use crate::job::Job;
 
+#[derive(Default)]
 pub(crate) struct Slots {
     uses: Box<[SlotUse]>,
     /// The tokens of the next use of each free slot. Taken from the end: low indices first, and
@@ -35,20 +36,14 @@ impl Slots {
                 .map(|index| SlotUse { token: first_token(index), job: None })
                 .collect(),
             free: (0..depth).rev().map(first_token).collect(),
-            pinned: Vec::new(),
-            held_back: Vec::new(),
+            ..Self::default()
         }
-    }
-
-    /// How many slots no job has.
-    pub(crate) fn unoccupied(&self) -> usize {
-        self.free.len() + self.held_back.len()
     }
 
     /// How many slots have a job that is in the kernel, with a blocking thread, on the channel or
     /// in its callback.
     pub(crate) fn occupied(&self) -> usize {
-        self.uses.len() - self.unoccupied()
+        self.uses.len() - self.free.len() - self.held_back.len()
     }
 
     #[inline]
@@ -182,7 +177,7 @@ mod tests {
         }
         slots.take(token);
         slots.free(token);
-        assert!(slots.take_free().is_none() && slots.unoccupied() == 1);
+        assert!(slots.take_free().is_none() && slots.occupied() == 0);
         assert!(!slots.unpin(token), "another pins it");
         assert!(slots.take_free().is_none());
         assert!(slots.unpin(token));

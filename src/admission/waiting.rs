@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use super::backlog::Backlog;
+use super::slots::Slots;
 use crate::job::Job;
 
 /// Guarded by the lock of the books.
@@ -25,9 +26,10 @@ impl Waiting {
         self.resumed.len()
     }
 
+    /// Whether a job waits beside a free slot.
     #[inline]
-    pub(super) fn is_empty(&self) -> bool {
-        self.backlog.is_empty() && self.resumed.is_empty()
+    pub(super) fn is_beside_free(&self, slots: &Slots) -> bool {
+        slots.has_free() && !(self.backlog.is_empty() && self.resumed.is_empty())
     }
 
     /// The job that goes into a slot next.

@@ -39,13 +39,10 @@ where
     } else {
         accept_outside(pipeline, &mut jobs, make, patience)
     };
-    match result {
-        Ok(()) => Ok(()),
-        Err(kind) => {
-            count_refused(pipeline, jobs.len());
-            Err((kind, jobs))
-        }
-    }
+    result.map_err(|kind| {
+        count_refused(pipeline, jobs.len());
+        (kind, jobs)
+    })
 }
 
 #[cold]
