@@ -5,11 +5,10 @@ use std::os::unix::fs::{PermissionsExt, lchown, symlink};
 use std::path::Path;
 use std::time::{Duration, UNIX_EPOCH};
 
-use crate::models::model;
-use crate::program::{example, run, stderr, stdout, unprivileged};
+use crate::program::{example, run, stderr, unprivileged};
 use crate::support::confined::refuse;
 use crate::support::{known_file, public, scratch, skipped};
-use crate::trees::{assert_alike, set_times};
+use crate::trees::{assert_alike, assert_copied_alike, assert_copied_as_by_models, set_times};
 
 const ACCESS_LIST: &str = "system.posix_acl_access";
 const DEFAULT_LIST: &str = "system.posix_acl_default";
@@ -92,18 +91,7 @@ fn copies_have_owners_lists_and_attributes_of_their_sources() {
     }
     let path = |name: &str| directory.path().join(name);
     make_tree(&path("source"));
-    let settings: [&[&str]; 4] =
-        [&[], &["--policy=direct", "--verify"], &["--fsync=all"], &["--overwrite"]];
-    for options in settings {
-        let output = run("copy_tree", directory.path(), &[options, &["source", "target"]].concat());
-        let said = (stdout(&output), stderr(&output), output.status.code());
-        assert_eq!(said, ("", "", Some(0)), "{options:?}");
-        assert_alike(&path("source"), &path("target"), &format!("{options:?}"));
-        // The last one replaces what is there.
-        if options != ["--fsync=all"] {
-            fs::remove_dir_all(path("target")).unwrap();
-        }
-    }
+    assert_copied_alike(directory.path(), |_| ());
 }
 
 #[test]
@@ -114,14 +102,7 @@ fn copies_are_those_of_cp_and_rsync() {
     }
     let path = |name: &str| directory.path().join(name);
     make_tree(&path("source"));
-    let output = run("copy_tree", directory.path(), &["source", "target"]);
-    assert_eq!((stderr(&output), output.status.code()), ("", Some(0)));
-    for (program, options) in [("cp", "-a"), ("rsync", "-aHAX")] {
-        let Some(mut command) = model(program) else { return };
-        let copied = command.args([options, "source/", program]).current_dir(directory.path());
-        assert!(copied.status().unwrap().success(), "{program}");
-        assert_alike(&path(program), &path("target"), program);
-    }
+    assert_copied_as_by_models(directory.path());
 }
 
 #[test]

@@ -5,10 +5,9 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::Path;
 use std::time::{Duration, UNIX_EPOCH};
 
-use crate::models::model;
-use crate::program::{run, stderr, stdout, unprivileged};
+use crate::program::{run, stderr, unprivileged};
 use crate::support::{known_file, public, scratch};
-use crate::trees::{assert_alike, set_times};
+use crate::trees::{assert_copied_alike, assert_copied_as_by_models, set_times};
 
 /// Files and a link with names in several directories, and one with a name outside.
 fn make_tree(directory: &Path) {
@@ -36,36 +35,18 @@ fn names_of_one_file_are_names_of_one_copy() {
     let directory = scratch();
     let path = |name: &str| directory.path().join(name);
     make_tree(directory.path());
-    // In the end it replaces what it has made itself.
-    let settings: [&[&str]; 4] =
-        [&[], &["--policy=direct", "--verify"], &["--fsync=all"], &["--overwrite"]];
-    for options in settings {
-        let output = run("copy_tree", directory.path(), &[options, &["source", "target"]].concat());
-        let said = (stdout(&output), stderr(&output), output.status.code());
-        assert_eq!(said, ("", "", Some(0)), "{options:?}");
-        assert_alike(&path("source"), &path("target"), &format!("{options:?}"));
+    assert_copied_alike(directory.path(), |options| {
         let links = |name: &str| fs::symlink_metadata(path(name)).unwrap().nlink();
         let names = ["target/z", "target/large", "target/link", "target/a/inside"];
         assert_eq!(names.map(links), [3, 2, 2, 1], "{options:?}");
-        if options != ["--fsync=all"] {
-            fs::remove_dir_all(path("target")).unwrap();
-        }
-    }
+    });
 }
 
 #[test]
 fn links_are_those_of_cp_and_rsync() {
     let directory = scratch();
-    let path = |name: &str| directory.path().join(name);
     make_tree(directory.path());
-    let output = run("copy_tree", directory.path(), &["source", "target"]);
-    assert_eq!((stderr(&output), output.status.code()), ("", Some(0)));
-    for (program, options) in [("cp", "-a"), ("rsync", "-aHAX")] {
-        let Some(mut command) = model(program) else { return };
-        let copied = command.args([options, "source/", program]).current_dir(directory.path());
-        assert!(copied.status().unwrap().success(), "{program}");
-        assert_alike(&path(program), &path("target"), program);
-    }
+    assert_copied_as_by_models(directory.path());
 }
 
 /// A file of somebody else that has the first name is not linked to.

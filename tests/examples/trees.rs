@@ -8,6 +8,9 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use crate::models::model;
+use crate::program::{run, stderr, stdout};
+
 /// Something in a tree.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Node {
@@ -91,5 +94,36 @@ pub(crate) fn assert_alike(source: &Path, target: &Path, case: &str) {
             format!("{mode:o} {owner:?} {modified:?} {extended:?} {first:?}")
         };
         assert_eq!(rest(node), rest(copy), "{path:?}: {case}");
+    }
+}
+
+/// In all ways of `copy_tree`, the copy of the directory's `source` is like it, and passes this
+/// check.
+pub(crate) fn assert_copied_alike(directory: &Path, check: impl Fn(&[&str])) {
+    // In the end it replaces what it has made itself.
+    let settings: [&[&str]; 4] =
+        [&[], &["--policy=direct", "--verify"], &["--fsync=all"], &["--overwrite"]];
+    for options in settings {
+        let output = run("copy_tree", directory, &[options, &["source", "target"]].concat());
+        let said = (stdout(&output), stderr(&output), output.status.code());
+        assert_eq!(said, ("", "", Some(0)), "{options:?}");
+        let [source, target] = ["source", "target"].map(|name| directory.join(name));
+        assert_alike(&source, &target, &format!("{options:?}"));
+        check(options);
+        if options != ["--fsync=all"] {
+            fs::remove_dir_all(target).unwrap();
+        }
+    }
+}
+
+/// The copy of `copy_tree` is like those of `cp` and `rsync`.
+pub(crate) fn assert_copied_as_by_models(directory: &Path) {
+    let output = run("copy_tree", directory, &["source", "target"]);
+    assert_eq!((stderr(&output), output.status.code()), ("", Some(0)));
+    for (program, options) in [("cp", "-a"), ("rsync", "-aHAX")] {
+        let Some(mut command) = model(program) else { return };
+        let copied = command.args([options, "source/", program]).current_dir(directory);
+        assert!(copied.status().unwrap().success(), "{program}");
+        assert_alike(&directory.join(program), &directory.join("target"), program);
     }
 }
