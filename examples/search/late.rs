@@ -48,14 +48,10 @@ impl Late {
             },
             |scan, _| scan.finish(),
         );
-        let outcome = match run.next() {
-            Some(Ok(file)) => file.value?,
-            Some(Err(error)) => return Err(io::Error::other(reason(&error))),
-            None => Outcome::Later,
-        };
-        match outcome {
-            Outcome::Found(found) => Ok(found),
-            Outcome::Later => Err(io::Error::other("given up because of an internal error")),
+        match run.next() {
+            Some(Ok(file)) => file.value?.found(),
+            Some(Err(error)) => Err(io::Error::other(reason(&error))),
+            None => Outcome::Later.found(),
         }
     }
 }

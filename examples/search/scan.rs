@@ -21,6 +21,16 @@ pub(crate) enum Outcome {
     Later,
 }
 
+impl Outcome {
+    /// What was found in a file that had the room to itself.
+    pub(crate) fn found(self) -> io::Result<Found> {
+        match self {
+            Self::Found(found) => Ok(found),
+            Self::Later => Err(io::Error::other("given up because of an internal error")),
+        }
+    }
+}
+
 pub(crate) struct Scan {
     query: Arc<Query>,
     kept: Kept,

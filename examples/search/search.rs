@@ -22,6 +22,7 @@ use crate::shared::output::Output;
 use crate::shared::screen::Screen;
 use crate::shared::watch::{Stage, Watch};
 use crate::stream;
+use crate::tally::Found;
 
 /// What the searches of all groups have in common.
 pub(crate) struct Search<'a> {
@@ -119,17 +120,23 @@ impl Search<'_> {
             Outcome::Found(found) => found,
             Outcome::Later => self.late.search(path, Report::label(self.style, path))?,
         };
-        // The search was given up without a result.
+        self.found(path, found)
+    }
+
+    /// Prints a result, unless the search was given up without one.
+    fn found(&mut self, path: &Path, found: Found) -> io::Result<()> {
         if self.interrupt.has_come() { Ok(()) } else { self.report.found(path, found) }
     }
 
     fn stream(&mut self, path: &Path) -> io::Result<()> {
+        // The reader of the output may be waiting for the lines of the files before.
+        self.output.refresh();
         let label = Report::label(self.style, path);
         let scan = Scan::begin(&self.query, self.late.room(), label.as_deref());
         let (report, output) = (&mut self.report, self.output);
         let print = |lines, has_lines| {
             report.lines(lines, has_lines)?;
-            // Whoever reads the output may be waiting for these lines.
+            // The reader of the output may be waiting for these lines.
             Ok(match output.refresh() {
                 true => ControlFlow::Continue(()),
                 false => ControlFlow::Break(()),
@@ -137,10 +144,7 @@ impl Search<'_> {
         };
         let outcome =
             stream::search(&stream::open(path)?, scan, &self.interrupt, &mut self.bytes, print)?;
-        match outcome {
-            Outcome::Found(found) => self.report.found(path, found),
-            Outcome::Later => Err(io::Error::other("given up because of an internal error")),
-        }
+        self.found(path, outcome.found()?)
     }
 
     fn fail(&self, path: &Path, error: io::Error) {

@@ -95,6 +95,29 @@ fn ctrl_c_ends_the_wait_for_input() {
     assert_eq!(status.code(), Some(130));
 }
 
+/// The lines of the file come although the input has sent nothing, which has no result.
+#[test]
+fn an_interrupted_input_has_no_result() {
+    let directory = scratch();
+    fs::write(directory.path().join("f"), "x\n").unwrap();
+    for (flag, first) in [("-L", "f\n"), ("-c", "f:0\n")] {
+        let mut command = example("search", directory.path());
+        command.args([flag, "y", "f", "-"]).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = Running::start(command.stderr(Stdio::piped()));
+        let printed = watched(move || {
+            let mut output = BufReader::new(child.stdout.take().unwrap());
+            let mut printed = String::new();
+            // With a line there, the handler is in place.
+            output.read_line(&mut printed).unwrap();
+            interrupt(&child);
+            output.read_to_string(&mut printed).unwrap();
+            assert_eq!(child.wait().unwrap().code(), Some(130));
+            printed
+        });
+        assert_eq!(printed, first, "{flag}");
+    }
+}
+
 #[test]
 fn the_first_match_is_enough_for_quiet() {
     let directory = scratch();

@@ -10,7 +10,7 @@ use crate::pattern::{Extent, Pattern, Rules};
 use crate::print::Layout;
 use crate::query::{Context, Query, Wanted};
 use crate::random::Random;
-use crate::scan::{Outcome, Scan};
+use crate::scan::Scan;
 use crate::support::watched;
 use crate::tally::Found;
 use crate::zeros::{BinaryFiles, HEAD};
@@ -95,10 +95,7 @@ fn begin(query: &Arc<Query>) -> Scan {
 }
 
 pub(crate) fn finish(scan: Scan) -> Found {
-    match scan.finish().unwrap() {
-        Outcome::Found(found) => found,
-        Outcome::Later => panic!("there was room"),
-    }
+    scan.finish().unwrap().found().expect("there was room")
 }
 
 /// What is found in the pieces of a text that have these lengths, and the lines that are printed.
