@@ -11,10 +11,11 @@ use blake3::{Hash, OUT_LEN, OutputReader};
 
 use crate::check_line::CheckLine;
 use crate::hashing::{Done, Hashed, Hashing};
+use crate::shared::input::is_stdin;
 use crate::shared::interrupt::Interrupt;
 use crate::shared::names::escaped;
 use crate::shared::screen::Screen;
-use crate::standard_input::{StandardInput, is_meant};
+use crate::standard_input::StandardInput;
 
 /// How much of a file of checksums is read at a time.
 const PIECE: usize = 64 << 10;
@@ -34,7 +35,7 @@ pub(crate) fn check(
         path
     });
     // Pipes can be read only once.
-    let can_count = lists.iter().all(|list| !is_meant(list) && list.is_file());
+    let can_count = lists.iter().all(|list| !is_stdin(list) && list.is_file());
     let counted = can_count.then(|| {
         let (interrupt, screen) = (hashing.interrupt.clone(), hashing.screen.for_a_count());
         self::lines(lists.to_vec(), interrupt, screen).map(|line| line.path)
@@ -89,7 +90,7 @@ fn lines(
 }
 
 fn open(list: &Path, interrupt: &Interrupt) -> io::Result<Box<dyn Read + Send>> {
-    Ok(if is_meant(list) {
+    Ok(if is_stdin(list) {
         Box::new(StandardInput::new(interrupt))
     } else {
         Box::new(File::open(list)?)

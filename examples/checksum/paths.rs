@@ -7,8 +7,8 @@ use std::path::PathBuf;
 
 use walkdir::WalkDir;
 
+use crate::shared::input::is_stdin;
 use crate::shared::screen::Screen;
-use crate::standard_input;
 
 type Paths = Box<dyn Iterator<Item = PathBuf> + Send>;
 
@@ -20,7 +20,7 @@ pub(crate) fn paths(
 ) -> impl Iterator<Item = PathBuf> + Send + 'static {
     named.into_iter().flat_map(move |path| -> Paths {
         match fs::metadata(&path) {
-            Ok(metadata) if metadata.is_dir() && !standard_input::is_meant(&path) => {
+            Ok(metadata) if metadata.is_dir() && !is_stdin(&path) => {
                 Box::new(walk(path, screen.clone()))
             }
             // If it doesn't exist, or is no file, opening it says so.

@@ -2,21 +2,11 @@
 
 use std::collections::VecDeque;
 use std::io::{self, Read, Stdin};
-use std::os::fd::AsFd;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use nix::poll::{PollFd, PollFlags, poll};
-
+use crate::shared::input::{is_ready, is_stdin};
 use crate::shared::interrupt::Interrupt;
-
-/// How often a reader that waits looks for an interrupt, in milliseconds.
-const INTERVAL: u16 = 50;
-
-/// Whether the path stands for the standard input.
-pub(crate) fn is_meant(path: &Path) -> bool {
-    path.as_os_str() == "-"
-}
 
 /// Reads the standard input, and fails when the user interrupts: else it would wait for a terminal
 /// or a pipe for ever.
@@ -39,11 +29,8 @@ impl Read for StandardInput {
             if self.interrupt.has_come() {
                 return Err(io::Error::other("interrupted"));
             }
-            let mut polled = [PollFd::new(self.stdin.as_fd(), PollFlags::POLLIN)];
-            match poll(&mut polled, INTERVAL) {
-                Ok(0) | Err(nix::Error::EINTR) => {}
-                Ok(_) => return self.stdin.read(buffer),
-                Err(error) => return Err(error.into()),
+            if is_ready(&self.stdin)? {
+                return self.stdin.read(buffer);
             }
         }
     }
@@ -62,7 +49,7 @@ impl Places {
     {
         let (places, mut before) = (self.clone(), 0);
         paths.filter(move |path| {
-            let is_meant = is_meant(path);
+            let is_meant = is_stdin(path);
             if is_meant {
                 places.lock().push_back(before);
             } else {

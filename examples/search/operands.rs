@@ -8,8 +8,7 @@ use std::path::{Path, PathBuf};
 
 use nix::sys::stat::{SFlag, fstat};
 
-/// The standard input, as a path.
-const STDIN: &str = "-";
+use crate::shared::input::{STDIN, is_stdin};
 
 /// Neighbours that are searched together, in the order of the command line.
 pub(crate) enum Group {
@@ -43,11 +42,6 @@ impl Operands {
         }
         Self { groups, has_names, is_implicit }
     }
-}
-
-/// Whether this stands for the standard input.
-pub(crate) fn is_stdin(path: &Path) -> bool {
-    path.as_os_str() == STDIN
 }
 
 fn is_stream(path: &Path) -> bool {

@@ -6,10 +6,10 @@ use std::path::Path;
 
 use tempfile::SpooledTempFile;
 
-use crate::operands::is_stdin;
 use crate::paint::{Paint, Part};
 use crate::print::separator;
 use crate::query::Wanted;
+use crate::shared::input::is_stdin;
 use crate::shared::output::Output;
 use crate::tally::Found;
 

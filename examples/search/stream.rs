@@ -7,19 +7,14 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use tempfile::SpooledTempFile;
 
-use crate::operands::is_stdin;
 use crate::scan::{Outcome, Scan};
+use crate::shared::input::{is_ready, is_stdin};
 use crate::shared::interrupt::Interrupt;
 
 /// How many bytes are read at a time: what a pipe holds.
 const PIECE: usize = 64 << 10;
-
-/// How often is looked whether the user wants an end, in milliseconds.
-const INTERVAL: u8 = 50;
 
 /// Opens a path, or takes the standard input. Doesn't wait for the other end of a pipe.
 pub(crate) fn open(path: &Path) -> io::Result<File> {
@@ -41,7 +36,7 @@ pub(crate) fn search(
 ) -> io::Result<Outcome> {
     let mut bytes = vec![0; PIECE];
     while !interrupt.has_come() {
-        if !is_ready(input)? {
+        if !is_ready(&input)? {
             continue;
         }
         let count = match input.read(&mut bytes) {
@@ -58,15 +53,6 @@ pub(crate) fn search(
         }
     }
     scan.finish()
-}
-
-fn is_ready(input: &File) -> io::Result<bool> {
-    let mut polled = [PollFd::new(input.as_fd(), PollFlags::POLLIN)];
-    match poll(&mut polled, PollTimeout::from(INTERVAL)) {
-        Ok(ready) => Ok(ready > 0),
-        Err(Errno::EINTR) => Ok(false),
-        Err(error) => Err(error.into()),
-    }
 }
 
 fn is_passing(kind: ErrorKind) -> bool {

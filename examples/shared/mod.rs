@@ -11,6 +11,7 @@ pub(crate) mod descriptors;
 pub(crate) mod directories;
 pub(crate) mod extended;
 pub(crate) mod fallbacks;
+pub(crate) mod input;
 pub(crate) mod interrupt;
 pub(crate) mod names;
 pub(crate) mod nesting;
