@@ -26,6 +26,15 @@ pub(crate) struct Printed {
     pub(crate) is_binary: bool,
 }
 
+/// What comes of several files.
+pub(crate) struct Answer<'a> {
+    pub(crate) out: Vec<u8>,
+    /// The names of files of which is only said that they match.
+    pub(crate) binary: Vec<&'a [u8]>,
+    /// The exit status.
+    pub(crate) code: i32,
+}
+
 impl Asked {
     pub(crate) fn new(flags: &str, pattern: &'static str) -> Self {
         assert!(flags.chars().all(|flag| FLAGS.contains(flag)), "{flags}");
@@ -159,13 +168,14 @@ impl Asked {
     pub(crate) fn all<'a>(
         &self,
         files: impl ExactSizeIterator<Item = (&'a [u8], Vec<u8>)>,
-    ) -> (Vec<u8>, i32) {
+    ) -> Answer<'a> {
         let has_names = match (self.has('H'), self.has('h')) {
             (false, false) => files.len() > 1,
             (has_names, _) => has_names,
         };
         let regex = self.regex();
         let (mut out, mut has_matched, mut has_printed) = (Vec::new(), false, false);
+        let mut binary = Vec::new();
         for (name, text) in files {
             let printed = self.file(&regex, has_names.then_some(name), &text);
             has_matched |= printed.count > 0;
@@ -185,10 +195,13 @@ impl Asked {
                 if has_printed && self.has_groups() && !printed.is_binary {
                     out.extend(self.separator());
                 }
+                if printed.is_binary {
+                    binary.push(name);
+                }
                 has_printed = true;
                 out.extend(printed.lines);
             }
         }
-        (out, i32::from(!has_matched))
+        Answer { out, binary, code: i32::from(!has_matched) }
     }
 }

@@ -50,7 +50,6 @@ mod program;
 mod progress;
 #[path = "../../examples/search/query.rs"]
 mod query;
-mod random;
 #[path = "../../examples/convert/rule.rs"]
 mod rule;
 #[path = "../../examples/search/scan.rs"]

@@ -1,6 +1,6 @@
 //! The example `search` finds what grep finds.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
@@ -8,7 +8,7 @@ use std::process::Output;
 
 use tempfile::TempDir;
 
-use crate::grep::Asked;
+use crate::grep::{Answer, Asked};
 use crate::models::model;
 use crate::program::{example, run, stderr, stdout};
 use crate::support::scratch;
@@ -63,15 +63,29 @@ fn read<'a>(directory: &Path, names: &'a [OsString]) -> Vec<(&'a [u8], Vec<u8>)>
 }
 
 /// What grep prints and exits with. It agrees, if it is to be asked.
-pub(crate) fn grep(directory: &Path, asked: &Asked, names: &[OsString]) -> (Vec<u8>, i32) {
-    let (out, code) = asked.all(read(directory, names).into_iter());
-    if let Some(mut command) = model("grep") {
-        command.args((!asked.has('F')).then_some("-E")).args(asked.options()).args(names);
-        let theirs = command.env("LC_ALL", "C.UTF-8").current_dir(directory).output().unwrap();
-        same(&theirs.stdout, &out, &format!("grep and what it is to print: {asked:?}"));
-        assert_eq!(theirs.status.code(), Some(code), "{asked:?}");
-    }
-    (out, code)
+pub(crate) fn grep<'a>(directory: &Path, asked: &Asked, names: &'a [OsString]) -> Answer<'a> {
+    let answer = asked.all(read(directory, names).into_iter());
+    let case = format!("grep and what it is to print: {asked:?}");
+    grep_agrees(directory, &asked.options(), names, (&answer.out, Some(answer.code)), &case);
+    answer
+}
+
+/// With these options grep prints this and exits with this, if it is to be asked.
+pub(crate) fn grep_agrees(
+    directory: &Path,
+    options: &[impl AsRef<OsStr>],
+    names: &[OsString],
+    (out, code): (&[u8], Option<i32>),
+    case: &str,
+) {
+    let Some(mut command) = model("grep") else { return };
+    // It takes no two kinds of patterns.
+    let is_fixed = |option: &OsStr| option == "-F" || option == "--fixed-strings";
+    let is_fixed = options.iter().any(|option| is_fixed(option.as_ref()));
+    command.args((!is_fixed).then_some("-E")).args(options).args(names);
+    let theirs = command.env("LC_ALL", "C.UTF-8").current_dir(directory).output().unwrap();
+    same(&theirs.stdout, out, case);
+    assert_eq!(theirs.status.code(), code, "{case}");
 }
 
 /// Shows bytes that are not text, and which part differs.
@@ -121,16 +135,11 @@ pub(crate) fn make_texts() -> (TempDir, Vec<OsString>) {
 
 /// The program prints and answers what grep does.
 pub(crate) fn is_as_grep(directory: &Path, options: &[&str], asked: &Asked, names: &[OsString]) {
-    let (out, code) = grep(directory, asked, names);
+    let Answer { out, binary, code } = grep(directory, asked, names);
     let ours = search(directory, options, asked, names);
-    let prints = !asked.flags.contains(['c', 'l', 'L', 'q', 'a']);
-    let (regex, mut messages) = (asked.regex(), String::new());
-    for (name, text) in read(directory, names) {
-        if prints && text.contains(&0) && asked.file(&regex, None, &text).is_binary {
-            let name = String::from_utf8_lossy(name);
-            messages.push_str(&format!("search: {name}: binary file matches\n"));
-        }
-    }
+    let message =
+        |name: &&[u8]| format!("search: {}: binary file matches\n", String::from_utf8_lossy(name));
+    let messages: String = binary.iter().map(message).collect();
     same(&ours.stdout, &out, &format!("search and grep: {asked:?}"));
     assert_eq!((stderr(&ours), ours.status.code()), (&*messages, Some(code)), "{asked:?}");
 }
@@ -171,7 +180,7 @@ fn many_lines_are_printed_in_order() {
     for (file, name) in names.iter().enumerate() {
         fs::write(directory.path().join(name), lines(file).collect::<String>()).unwrap();
     }
-    let (theirs, _) = grep(directory.path(), &Asked::new("nF", "line"), &names);
+    let theirs = grep(directory.path(), &Asked::new("nF", "line"), &names).out;
     assert!(theirs.len() > 5 * 400_000);
     let ours = search(directory.path(), &[], &Asked::new("n", "line"), &names);
     assert!(ours.stdout == theirs);

@@ -9,8 +9,8 @@ use crate::paint::Paint;
 use crate::pattern::{Extent, Pattern, Rules};
 use crate::print::Layout;
 use crate::query::{Context, Query, Wanted};
-use crate::random::Random;
 use crate::scan::Scan;
+use crate::support::traffic::Random;
 use crate::support::watched;
 use crate::tally::Found;
 use crate::zeros::{BinaryFiles, HEAD};
@@ -119,21 +119,21 @@ fn found(query: &Arc<Query>, text: &[u8], mut len: impl FnMut() -> usize) -> (Fo
 fn options(pattern: &'static str, random: &mut Random) -> Asked {
     let mut asked = Asked::new("", pattern);
     for (flag, odds) in [('v', 4), ('n', 2), ('o', 4), ('w', 6), ('x', 8), ('i', 4)] {
-        if random.below(odds) == 0 {
+        if random.index(odds) == 0 {
             asked.flags.push(flag);
         }
     }
-    asked.flags.push_str(["", "", "a", "I"][random.below(4)]);
-    asked.max_count = (random.below(4) == 0).then(|| 1 + random.below(4));
-    asked.before = (random.below(2) == 0).then(|| random.below(4));
-    asked.after = (random.below(2) == 0).then(|| random.below(4));
-    asked.is_coloured = random.below(4) == 0;
+    asked.flags.push_str(["", "", "a", "I"][random.index(4)]);
+    asked.max_count = (random.index(4) == 0).then(|| 1 + random.index(4));
+    asked.before = (random.index(2) == 0).then(|| random.index(4));
+    asked.after = (random.index(2) == 0).then(|| random.index(4));
+    asked.is_coloured = random.index(4) == 0;
     asked
 }
 
 #[test]
 fn lines_are_found_wherever_chunks_end() {
-    let mut random = Random(1);
+    let mut random = Random::new(1);
     for pattern in PATTERNS {
         for _ in 0..10 {
             let asked = options(pattern, &mut random);
@@ -141,12 +141,12 @@ fn lines_are_found_wherever_chunks_end() {
             let [lines, counts, whether] = [Wanted::Lines, Wanted::Counts, Wanted::Whether]
                 .map(|wanted| query(&asked, wanted));
             for _ in 0..60 {
-                let len = random.below(50);
-                let bytes = [&b"aabc\n\n\n \r\xff"[..], b"aabc\n\n\n  \0"][random.below(2)];
-                let text: Vec<u8> = (0..len).map(|_| bytes[random.below(10)]).collect();
+                let len = random.index(50);
+                let bytes = [&b"aabc\n\n\n \r\xff"[..], b"aabc\n\n\n  \0"][random.index(2)];
+                let text: Vec<u8> = (0..len).map(|_| bytes[random.index(10)]).collect();
                 let expected = asked.file(&regex, Some(b"label"), &text);
                 let case = format!("{asked:?} in {:?}", text.escape_ascii().to_string());
-                let mut find = |query| found(query, &text, || 1 + random.below(20));
+                let mut find = |query| found(query, &text, || 1 + random.index(20));
                 let (ours, printed) = find(&lines);
                 let is_found = expected.count > 0;
                 assert_eq!(printed, expected.lines, "{case}");

@@ -3,9 +3,8 @@
 use std::ffi::OsString;
 
 use crate::grep::Asked;
-use crate::models::model;
 use crate::program::example;
-use crate::search_grep::{grep, is_as_grep, make_texts, same, search};
+use crate::search_grep::{grep, grep_agrees, is_as_grep, make_texts, same, search};
 
 /// Each option that both have, by itself and with others that it has to do with.
 #[test]
@@ -66,15 +65,8 @@ fn long_names_of_options_are_those_of_grep() {
         let ours = run(long);
         assert_ne!(ours.1, Some(2), "{long:?}");
         assert!(ours == run(short), "{short:?} and {long:?}");
-        if let Some(mut command) = model("grep") {
-            let names = names.iter();
-            // It has no conflict with the one that it is by default.
-            let default = (!long[0].starts_with("--fixed")).then_some("-E");
-            let command = command.args(default).args(long).args(names).env("LC_ALL", "C.UTF-8");
-            let theirs = command.current_dir(directory.path()).output().unwrap();
-            same(&theirs.stdout, &ours.0, &format!("grep and search: {long:?}"));
-            assert_eq!(theirs.status.code(), ours.1, "{long:?}");
-        }
+        let case = format!("grep and search: {long:?}");
+        grep_agrees(directory.path(), long, &names, (&ours.0, ours.1), &case);
     }
 }
 
@@ -95,7 +87,7 @@ fn lines_around_are_those_of_grep() {
         }
     }
     let asked = Asked { before: Some(2), after: Some(2), ..Asked::new("n", "needle") };
-    let (out, _) = grep(directory.path(), &asked, &names);
+    let out = grep(directory.path(), &asked, &names).out;
     let long = ["--order=input", "-nC2", "needle"].map(OsString::from);
     let ours = example("search", directory.path()).args(long).args(&names).output().unwrap();
     same(&ours.stdout, &out, "-C is both");
@@ -103,7 +95,7 @@ fn lines_around_are_those_of_grep() {
     let asked = Asked { before: Some(1), after: Some(0), ..asked };
     same(
         &search(directory.path(), &["-C2"], &asked, &names).stdout,
-        &grep(directory.path(), &asked, &names).0,
+        &grep(directory.path(), &asked, &names).out,
         "-B1 -A0 -C2",
     );
 }
