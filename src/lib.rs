@@ -402,17 +402,22 @@ pub use writer::builder::FileWriterBuilder;
 #[doc = include_str!("../README.md")]
 struct Readme;
 
-/// How to choose depth, workers, policy and memory, and how to see what is missing.
 pub mod choosing {
     #![doc = include_str!("CHOOSING.md")]
 }
 
-/// Every promise, claim by claim, with the tests that show it.
 pub mod guarantees {
     #![doc = include_str!("GUARANTEES.md")]
+    //!
+    //! <style>
+    //! .docblock :is(th, td):last-child { width: 55%; font-size: smaller; overflow-wrap: anywhere }
+    //! </style>
 }
 
-/// The consequences of every fault, with the tests that show them.
 pub mod failures {
     #![doc = include_str!("FAILURES.md")]
+    //!
+    //! <style>
+    //! .docblock :is(th, td):last-child { width: 40%; font-size: smaller; overflow-wrap: anywhere }
+    //! </style>
 }
