@@ -1,14 +1,17 @@
-//! Completion callbacks for Linux native AIO, off the reaping thread.
+//! Reads and writes files through Linux native AIO, and runs a callback for each operation on a
+//! pool of worker threads.
 //!
-//! For batch processors that work through thousands of files, or one huge one. From paths to
-//! results, with the device busy and every core at work, in bounded memory:
+//! It is made for batch processors that work through thousands of files, or one huge one. It keeps
+//! the device and every core busy, in bounded memory. Paths go in, results come out:
 //!
 //! ```
 //! use reapool::{Dispatcher, Files};
 //!
 //! let dispatcher = Dispatcher::new()?;
-//! let paths = std::fs::read_dir("src")?.filter_map(|entry| Some(entry.ok()?.path()));
-//! for result in Files::new(&dispatcher)?.read(paths, |file| blake3::hash(file.contents())) {
+//! let files = Files::new(&dispatcher)?;
+//! let paths = std::fs::read_dir("src")?
+//!     .filter_map(|entry| Some(entry.ok()?.path()));
+//! for result in files.read(paths, |file| blake3::hash(file.contents())) {
 //!     match result {
 //!         Ok(done) => println!("{}  {}", done.value, done.path.display()),
 //!         Err(error) => eprintln!("{error}"), // which file, at what, why
@@ -17,21 +20,23 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! One operation at a time is a [`Job`]: what to do, with which file, buffer and offset, and a
-//! callback. Here four labelled reads, and a wait for all callbacks:
+//! One operation is a [`Job`]: what to do, with which file, buffer and offset, and a callback. Here
+//! are four reads with a label each, and a wait for all callbacks:
 //!
 //! ```
 //! use std::sync::mpsc;
 //! use reapool::{AlignedBuf, Dispatcher, FileHandle, Job};
 //!
-//! let dispatcher = Dispatcher::builder().depth(64).workers(2).build()?;
+//! let dispatcher = Dispatcher::new()?;
 //! let file = FileHandle::open_direct_or_buffered("Cargo.toml")?;
 //! let (report, reports) = mpsc::channel();
 //!
 //! for (label, offset) in [("a", 0), ("b", 4096), ("c", 8192), ("d", 1 << 40)] {
 //!     let report = report.clone();
-//!     dispatcher.submit(Job::read(&file, AlignedBuf::zeroed(4096), offset, move |done| {
-//!         // On a worker: the label was captured, buffer and file have come back.
+//!     let buffer = AlignedBuf::zeroed(4096);
+//!     dispatcher.submit(Job::read(&file, buffer, offset, move |done| {
+//!         // On a worker: the closure captured the label, and `done` has
+//!         // the result, the buffer and the file.
 //!         let line = match &done.result {
 //!             Ok(count) => format!("{label}: {count} bytes, {:?}...", done.data().first()),
 //!             Err(error) => format!("{label}: {error}"),
@@ -45,7 +50,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! And it is a future, for any runtime:
+//! Each operation is also a future, for any runtime:
 //!
 //! ```
 //! # futures::executor::block_on(async {
@@ -64,20 +69,20 @@
 //! completed jobs over a channel to a pool of **workers**, which run the callbacks. Callbacks may
 //! compute, block, panic, or submit further jobs: no callback ever runs on the reaper.
 //!
-//! # What to take
+//! # Which way to take
 //!
-//! | you have | take | callbacks run on | it blocks |
+//! | you have | take | callbacks run on | who waits |
 //! |---|---|---|---|
 //! | paths | [`Files`]: [`read`](Files::read) for whole files, [`stream`](Files::stream) for chunks | a worker | the thread that takes results |
-//! | pairs of paths, and a function that makes one file of the other | [`Files::convert`] | a converter | the thread that takes results |
+//! | pairs of paths, and a function that makes the second file from the first | [`Files::convert`] | a converter | the thread that takes results |
 //! | a function that takes a [`Read`](std::io::Read) or a [`Write`](std::io::Write) | [`FileReader`], [`FileWriter`] | | the thread that reads or writes |
 //! | a batch of jobs, and nothing else to do meanwhile | callbacks, then [`drain`](Dispatcher::drain) | a worker | the thread that drains |
 //! | a result that the next line needs | [`run`](Submitter::run); or [`spawn`](Submitter::spawn), and [`join`](JobHandle::join) later | a worker | the thread that joins |
 //! | buffers, files or results on your stack | [`scope`](Submitter::scope) | a worker | the scope's caller |
 //! | an async runtime | [`read`](Submitter::read), [`write`](Submitter::write), [`spawn_async`](Submitter::spawn_async), and `.await` | a worker | nobody |
 //! | an event loop, and work that other cores can do | [`CompletionQueue`] | a worker | nobody |
-//! | an event loop, and little to do in callbacks | [`LoopDispatcher`] | the loop's thread | the loop, for as long as callbacks take |
-//! | pipes, sockets, timers next to files | [`Job::poll`], in any of these | as above | nobody; it holds a slot |
+//! | an event loop, and little to do in callbacks | [`LoopDispatcher`] | the loop's thread | the loop, while a callback runs |
+//! | pipes, sockets, timers next to files | [`Job::poll`], in any of these | as above | as above; each poll takes a slot |
 //!
 //! - **Callbacks and `drain`** cost least: no value is handed over, and only workers are woken.
 //! - **A [`scope`](Submitter::scope)** is for a function that begins and ends its work. Its jobs
@@ -94,8 +99,7 @@
 //!   you submit, and no callback ever waits for the loop.
 //! - **A [`LoopDispatcher`]** has no threads. It is a descriptor for epoll(7), poll(2) or
 //!   select(2). When that is readable, [`run`](LoopDispatcher::run) runs callbacks on the calling
-//!   thread. There is no hand-off, and during each microsecond in a callback the loop answers
-//!   nobody.
+//!   thread. There is no hand-off, and while a callback runs the loop does nothing else.
 //! - **A job that has not started** can be [cancelled](JobHandle::cancel) or given a
 //!   [deadline](Job::start_by). Its callback then runs with `ECANCELED` or `ETIMEDOUT` and gets the
 //!   buffer back.
@@ -108,23 +112,23 @@
 //! [`Files`] goes from an iterator of paths to an iterator of results, on a dispatcher's workers
 //! and in bounded memory. It opens uncached files on the blocking threads, reads ahead with
 //! `O_DIRECT` or through the page cache, and hands whole files or ordered chunks to your functions.
-//! For each file it says what came of it.
+//! Each path has a result: your function's value, or an error that says which file and why.
 //!
-//! [`Files::convert`] goes from files to files: a function is given each source to read and its
-//! target to write. A target has its name when all of it is written, and not before.
+//! [`Files::convert`] makes files from files: your function is given each source to read and its
+//! target to write. A target gets its name when it is complete, and not before.
 //!
 //! # One file, as a stream
 //!
-//! Decoders, and parsers of lines, csv or tar, take a [`Read`](std::io::Read) or a
-//! [`BufRead`](std::io::BufRead). A [`FileReader`] is both, and reads ahead of them. Encoders take
-//! a [`Write`](std::io::Write): a [`FileWriter`] writes behind them.
+//! A [`FileReader`] is a [`Read`](std::io::Read) and a [`BufRead`](std::io::BufRead), as decoders
+//! and parsers of lines, csv or tar take them. It reads ahead of them. A [`FileWriter`] is a
+//! [`Write`](std::io::Write), as encoders take it, and writes behind them.
 //!
 //! # Parts of a file
 //!
-//! [`Job::read_range`] reads any range of a direct file, and [`ReadRanges`] many in one call: those
-//! that lie close together in one read. With [`FileHandle::open_automatic`], reads of what is in
-//! the page cache take it from there, and other reads are direct. [`FileHandle::read_cached`] reads
-//! what is cached at once, on the calling thread.
+//! [`Job::read_range`] reads any range of a direct file. [`ReadRanges`] reads many ranges in one
+//! call, and ranges that lie close together in one read. With [`FileHandle::open_automatic`], reads
+//! of what is in the page cache take it from there, and other reads are direct.
+//! [`FileHandle::read_cached`] reads what is cached at once, on the calling thread.
 //!
 //! # Buffers
 //!
@@ -141,10 +145,10 @@
 //!
 //! # Opening files
 //!
-//! [`FileHandle::options`] are those of the standard library, and the [way](IoWay) of I/O: through
-//! the page cache, with `O_DIRECT`, with it where the file system has direct I/O, or what suits
-//! each read. For reading alone there is a function for each way. A `File` that is open already
-//! becomes a [`FileHandle`], too.
+//! [`FileHandle::options`] has the options of the standard library, and one more, the [way](IoWay)
+//! of I/O. A handle goes through the page cache, or uses `O_DIRECT`, or `O_DIRECT` where the file
+//! system has it, or decides for each read. For files that are only read, [`FileHandle`] has a
+//! function for each way. It can also be made from an open `File`.
 //!
 //! # When not to use it
 //!
@@ -170,9 +174,9 @@
 //! | 3 | Safe code cannot make the kernel write freed memory, by dropping, forgetting, panicking or leaking anything, borrowed or not | [`Job`], [`Scope`] |
 //! | 4 | A callback may submit, which neither blocks nor deadlocks; outside callbacks, `submit` waits for room | [`Submitter::submit`] |
 //! | 5 | `drain`, `shutdown` and dropping return when every callback has run, also those of jobs that callbacks submitted | [`Dispatcher::drain`], [`Dispatcher::shutdown`] |
-//! | 6 | A panicking callback costs nobody else anything; who waits for its value hears of it | [`CallbackPanic`], [`JoinError`] |
+//! | 6 | A panicking callback harms no other job; a thread or task that waits for its value gets the panic | [`CallbackPanic`], [`JoinError`] |
 //! | 7 | A slow callback delays no other job while a worker is idle; among quick ones it takes some hundred microseconds until a slow one is noticed | [`Builder::workers`] |
-//! | 8 | Short transfers are data, and show no byte that was not read; for all of it, ask so | [`Job::exact`], [`Job::read_range`] |
+//! | 8 | Short transfers are data, and show no byte that was not read; an exact job transfers all of it | [`Job::exact`], [`Job::read_range`] |
 //! | 9 | Buffered files stall neither the submitter nor a worker | [`Builder::blocking_threads`] |
 //! | 10 | Limits explain themselves: what was asked for, what there is, and the setting | [`BuildError`] |
 //! | 11 | Results reach an event loop once each, level- or edge-triggered | [`CompletionQueue`], [`LoopDispatcher`] |

@@ -24,7 +24,7 @@ use crate::unwind::ignore_panic;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct DispatcherThread {
-    /// What the thread does.
+    /// The work of the thread.
     pub kind: ThreadKind,
     /// Its number among the threads of its kind, from 0, as in its name. No two have the same at a
     /// time. Blocking threads come and go, and one that is started gets the number of one that has
@@ -32,7 +32,7 @@ pub struct DispatcherThread {
     pub number: usize,
 }
 
-/// What a [thread](DispatcherThread) of a dispatcher does.
+/// The work of a dispatcher's [thread](DispatcherThread).
 ///
 /// # Examples
 ///

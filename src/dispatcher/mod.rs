@@ -32,18 +32,6 @@ use crate::wait::limit::WaitLimit;
 /// It submits jobs like a [`Submitter`]. [`submitter`](Self::submitter) makes a `Submitter` for
 /// other threads, for callbacks, and for operations that a task awaits ([`Submitter::read`]).
 ///
-/// # Dropping
-///
-/// Dropping a dispatcher does what [`shutdown`](Self::shutdown) does, but leaves the end of the
-/// kernel's context to the reaper thread, which lasts a little longer: io_destroy(2) takes tens of
-/// milliseconds even when nothing is in flight. If a dispatcher is dropped in a callback of its
-/// own, this only refuses further jobs from outside callbacks. The threads then end by themselves
-/// when the last callback has returned.
-///
-/// In a task, where nothing may block, await [`shutdown_async`](Self::shutdown_async). Where
-/// nothing can be awaited, as in a destructor, [`detach`](Self::detach) leaves the threads to end
-/// by themselves.
-///
 /// # Examples
 ///
 /// ```
@@ -59,6 +47,18 @@ use crate::wait::limit::WaitLimit;
 /// dispatcher.drain()?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+///
+/// # Dropping
+///
+/// Dropping a dispatcher does what [`shutdown`](Self::shutdown) does, but leaves the end of the
+/// kernel's context to the reaper thread, which lasts a little longer: io_destroy(2) takes tens of
+/// milliseconds even when nothing is in flight. If a dispatcher is dropped in a callback of its
+/// own, this only refuses further jobs from outside callbacks. The threads then end by themselves
+/// when the last callback has returned.
+///
+/// In a task, where nothing may block, await [`shutdown_async`](Self::shutdown_async). Where
+/// nothing can be awaited, as in a destructor, [`detach`](Self::detach) leaves the threads to end
+/// by themselves.
 pub struct Dispatcher {
     submitter: Submitter,
     /// `None` once the threads have been joined or left to themselves.

@@ -7,7 +7,7 @@ use super::builder::Builder;
 use crate::blocking::DispatcherThread;
 
 impl Builder {
-    /// What the names of the threads begin with; `aio` by default. They are called `aio-reaper`,
+    /// The beginning of the names of the threads; `aio` by default. They are called `aio-reaper`,
     /// `aio-worker-0` and so on, and `aio-blocking-0` and so on.
     ///
     /// Tools show the first 15 bytes of a name, so a prefix of at most 3 bytes leaves room for the

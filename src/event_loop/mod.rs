@@ -44,6 +44,28 @@ const PAUSE: Duration = Duration::from_millis(10);
 /// [`Builder::build_loop`] makes it. Jobs, submitting and the guarantees are as with a
 /// [`Dispatcher`](crate::Dispatcher), except for what concerns a dispatcher's threads.
 ///
+/// # Examples
+///
+/// ```
+/// use std::os::fd::AsFd;
+/// use std::sync::mpsc;
+/// use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+/// use reapool::{AlignedBuf, Dispatcher, FileHandle, Job};
+///
+/// let mut jobs = Dispatcher::builder().depth(16).build_loop()?;
+/// let file = FileHandle::open_direct_or_buffered("Cargo.toml")?;
+/// let (tell, told) = mpsc::channel();
+/// jobs.try_submit(Job::read(&file, AlignedBuf::zeroed(4096), 0, move |done| {
+///     let _ = tell.send(done.data().starts_with(b"[package]"));
+/// }))?;
+///
+/// let mut ready = [PollFd::new(jobs.as_fd(), PollFlags::POLLIN)];
+/// poll(&mut ready, PollTimeout::NONE)?;
+/// assert_eq!(jobs.run(64)?, 1);
+/// assert_eq!(told.try_recv(), Ok(true));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # When to choose it
 ///
 /// For a program that has a loop, with little to do in callbacks. There is no thread to be woken,
@@ -97,28 +119,6 @@ const PAUSE: Duration = Duration::from_millis(10);
 /// leaks all that is outstanding, and no callback runs any more. Outstanding jobs are leaked as
 /// well if it is dropped in a forked child, or by the work of a blocking job of its own, which
 /// can't wait for itself.
-///
-/// # Examples
-///
-/// ```
-/// use std::os::fd::AsFd;
-/// use std::sync::mpsc;
-/// use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-/// use reapool::{AlignedBuf, Dispatcher, FileHandle, Job};
-///
-/// let mut jobs = Dispatcher::builder().depth(16).build_loop()?;
-/// let file = FileHandle::open_direct_or_buffered("Cargo.toml")?;
-/// let (tell, told) = mpsc::channel();
-/// jobs.try_submit(Job::read(&file, AlignedBuf::zeroed(4096), 0, move |done| {
-///     let _ = tell.send(done.data().starts_with(b"[package]"));
-/// }))?;
-///
-/// let mut ready = [PollFd::new(jobs.as_fd(), PollFlags::POLLIN)];
-/// poll(&mut ready, PollTimeout::NONE)?;
-/// assert_eq!(jobs.run(64)?, 1);
-/// assert_eq!(told.try_recv(), Ok(true));
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
 pub struct LoopDispatcher {
     submitter: Submitter,
     /// It has been shut down.

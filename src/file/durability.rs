@@ -1,6 +1,6 @@
 //! What outlives a crash of the system.
 
-/// What the end of a file's writing waits for.
+/// How much of a written file is safe from a crash of the system before the writing counts as done.
 ///
 /// # Examples
 ///

@@ -1,6 +1,6 @@
 //! What becomes of a file that has a new one's name already.
 
-/// What becomes of a file that has the name of one that is complete.
+/// Whether a file that is complete replaces another of its name.
 ///
 /// # Examples
 ///

@@ -370,8 +370,9 @@ impl FileHandle {
         Self { direct, way, ..self.clone() }
     }
 
-    /// The handle for a read of so many bytes from `offset` on, of which
-    /// [`read_cached`](Self::read_cached) has found nothing. It saves a direct read another look.
+    /// The handle for a read of `len` bytes from `offset` on, after
+    /// [`read_cached`](Self::read_cached) has found none of them. It saves a direct read another
+    /// look.
     ///
     /// Of an [automatic](Self::open_automatic) handle, it is one whose reads are direct, or, if the
     /// range was read before and is [remembered](crate::ReadHistory), one whose reads go through

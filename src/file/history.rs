@@ -38,8 +38,8 @@ struct HistoryShared {
 }
 
 impl ReadHistory {
-    /// Remembers so many bytes of data, in blocks of 4 KiB; the oldest are forgotten. Smaller reads
-    /// in one block count as the same data.
+    /// A history that remembers `bytes` of data, in blocks of 4 KiB, and forgets the oldest.
+    /// Smaller reads in one block count as the same data.
     ///
     /// It should be about as much as the page cache has room for. Data that is read in turns and
     /// is more than this stays out of the page cache. Of ranges, those of more than 1 GiB are not

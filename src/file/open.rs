@@ -18,8 +18,8 @@ use crate::file::residency::CacheLook;
 use crate::sys::descriptor::{open_again, set_status_flags, status_flags};
 
 impl FileHandle {
-    /// The options by which a file is opened, of which nothing is set yet: what it is opened for,
-    /// by which way of I/O, and whether it is created.
+    /// The options to open a file with. Nothing is set yet: neither what it is opened for, nor the
+    /// way of I/O, nor whether it is created.
     ///
     /// # Examples
     ///
@@ -109,9 +109,10 @@ impl FileHandle {
     /// direct I/O or in memory, or where `/proc` is not mounted, through which the file is opened
     /// once more. Then all reads go through the page cache.
     ///
-    /// Since Linux 6.15, the kernel tells only the owner of a file, and who may write it, what of
-    /// it is cached. For other files, before Linux 6.5, and on an overlay, a read that is not
-    /// cached may bring some pages of its range into the page cache, as that has to be tried.
+    /// Since Linux 6.15, only the owner of a file, and users who may write it, learn from the
+    /// kernel which parts are cached. For other files, before Linux 6.5, and on an overlay, a read
+    /// that is not cached may bring some pages of its range into the page cache, as that has to be
+    /// tried.
     ///
     /// # Errors
     ///
@@ -160,7 +161,8 @@ impl FileHandle {
 }
 
 impl ReadHistory {
-    /// Opens a file as [`FileHandle::open_automatic`] does. What is read of it is remembered here.
+    /// Opens a file as [`FileHandle::open_automatic`] does. The history remembers what is read of
+    /// the file.
     ///
     /// # Errors
     ///

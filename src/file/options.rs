@@ -55,8 +55,7 @@ pub struct OpenOptions {
 }
 
 impl OpenOptions {
-    /// Options of which nothing is set: the same as
-    /// [`FileHandle::options`](crate::FileHandle::options).
+    /// Options with nothing set: the same as [`FileHandle::options`](crate::FileHandle::options).
     #[must_use]
     pub fn new() -> Self {
         Self {
@@ -218,8 +217,8 @@ impl OpenOptions {
     }
 
     /// Further flags of open(2), such as `O_NONBLOCK`, `O_DSYNC` or `O_NOATIME`; they replace those
-    /// that were set before. What has a method here can't be set by them, nor can `O_PATH`, with
-    /// which no job could use the file.
+    /// that were set before. Flags that have a method here can't be set by them, nor can `O_PATH`,
+    /// with which no job could use the file.
     ///
     /// # Examples
     ///

@@ -86,6 +86,32 @@ use steps::job_for;
 /// results of paths that it gave before: each path is begun before the next is asked for. While it
 /// waits it occupies that thread, so the dispatcher needs others.
 ///
+/// # Examples
+///
+/// The checksums of all files in a directory:
+///
+/// ```
+/// use reapool::{Dispatcher, Files};
+///
+/// let dispatcher = Dispatcher::new()?;
+/// let paths = std::fs::read_dir("src")?.filter_map(|entry| Some(entry.ok()?.path()));
+/// let run = Files::new(&dispatcher)?.stream(
+///     paths,
+///     |_file| blake3::Hasher::new(),
+///     |hasher, chunk| {
+///         hasher.update(&chunk);
+///     },
+///     |hasher, _file| hasher.finalize(),
+/// );
+/// for result in run {
+///     match result {
+///         Ok(done) => println!("{}  {}", done.value, done.path.display()),
+///         Err(error) => eprintln!("{error}"),
+///     }
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Outcomes
 ///
 /// | file | outcome |
@@ -129,7 +155,7 @@ use steps::job_for;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// # Jobs that the functions submit
+/// # Jobs from functions
 ///
 /// A function runs on a worker, so it may submit jobs, such as writes of what it was given, and no
 /// submission blocks there. These jobs are not the run's: a file has its result when the last
@@ -164,32 +190,6 @@ use steps::job_for;
 ///     assert_eq!(written? as u64, done.size, "all of the file");
 /// }
 /// assert!(archive.size()? > 1 << 20);
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-///
-/// # Examples
-///
-/// The checksums of all files in a directory:
-///
-/// ```
-/// use reapool::{Dispatcher, Files};
-///
-/// let dispatcher = Dispatcher::new()?;
-/// let paths = std::fs::read_dir("src")?.filter_map(|entry| Some(entry.ok()?.path()));
-/// let run = Files::new(&dispatcher)?.stream(
-///     paths,
-///     |_file| blake3::Hasher::new(),
-///     |hasher, chunk| {
-///         hasher.update(&chunk);
-///     },
-///     |hasher, _file| hasher.finalize(),
-/// );
-/// for result in run {
-///     match result {
-///         Ok(done) => println!("{}  {}", done.value, done.path.display()),
-///         Err(error) => eprintln!("{error}"),
-///     }
-/// }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone)]

@@ -48,19 +48,6 @@ pub(crate) trait RunControl<T>: Send + Sync {
 ///
 /// Dropping it [stops](FilesStopper::stop) the run and doesn't wait for files in progress.
 ///
-/// # In a callback
-///
-/// A callback of the same dispatcher that waits for results occupies a worker while it waits; a
-/// blocking job, or an iterator of paths, occupies a blocking thread. If all of them waited, nobody
-/// would be left to read the files. So the last worker and the last blocking thread don't wait: if
-/// no result is there, the next item is an error of the kind
-/// [`InCallback`](crate::FileErrorKind::InCallback), and the iteration ends after it. The run is as
-/// it was, and its results can be taken on in another thread. With one worker, results can't be
-/// waited for in callbacks at all.
-///
-/// A run also stands still while the waiting code keeps chunks of this run that use up all of its
-/// memory.
-///
 /// # Examples
 ///
 /// ```
@@ -79,6 +66,19 @@ pub(crate) trait RunControl<T>: Send + Sync {
 /// assert_eq!(failed, [std::path::Path::new("gone")]);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+///
+/// # In a callback
+///
+/// A callback of the same dispatcher that waits for results occupies a worker while it waits; a
+/// blocking job, or an iterator of paths, occupies a blocking thread. If all of them waited, nobody
+/// would be left to read the files. So the last worker and the last blocking thread don't wait: if
+/// no result is there, the next item is an error of the kind
+/// [`InCallback`](crate::FileErrorKind::InCallback), and the iteration ends after it. The run is as
+/// it was, and its results can be taken on in another thread. With one worker, results can't be
+/// waited for in callbacks at all.
+///
+/// A run also stands still while the waiting code keeps chunks of this run that use up all of its
+/// memory.
 #[must_use = "a run goes on only while its results are taken"]
 pub struct FilesRun<T> {
     control: Arc<dyn RunControl<T>>,

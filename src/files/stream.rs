@@ -16,12 +16,6 @@ use crate::files::run::{FileResult, FilesRun, FilesStopper};
 ///
 /// With the feature `futures-core` it is a `Stream`.
 ///
-/// # Dropping it
-///
-/// Dropping it [stops](FilesStopper::stop) the run and doesn't wait for files in progress. A future
-/// of the next result may be dropped at any time: no result is lost, as it takes none before it is
-/// ready.
-///
 /// # Examples
 ///
 /// ```
@@ -40,6 +34,12 @@ use crate::files::run::{FileResult, FilesRun, FilesStopper};
 /// assert!(bytes > 1000);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+///
+/// # Dropping it
+///
+/// Dropping it [stops](FilesStopper::stop) the run and doesn't wait for files in progress. A future
+/// of the next result may be dropped at any time: no result is lost, as it takes none before it is
+/// ready.
 #[must_use = "a run goes on only while its results are taken"]
 pub struct FilesStream<T> {
     run: FilesRun<T>,

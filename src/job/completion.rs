@@ -74,8 +74,8 @@ pub struct Completion<B, H = FileHandle> {
 }
 
 impl<B, H> Completion<B, H> {
-    /// What [`result`](Self::result) has, without taking it out, so that the completion can be used
-    /// on.
+    /// The count or the error in [`result`](Self::result). Both stay there, so that the completion
+    /// can still be used.
     ///
     /// # Errors
     ///

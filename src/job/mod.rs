@@ -32,20 +32,12 @@ use crate::job::task::{Found, JobHead, Route, UserTask, reclaim};
 /// buffer, and a callback.
 ///
 /// The callback runs once, on a worker, and gets file and buffer back in its
-/// [`Completion`](crate::Completion). Whatever context it needs (a label, a channel, the next job's
-/// parameters) it captures. `R` is the type that the callback returns; only
+/// [`Completion`](crate::Completion). It captures the context that it needs: a label, a channel,
+/// the next job's parameters. `R` is the type that the callback returns; only
 /// [`spawn`](crate::Submitter::spawn) takes jobs whose callbacks return something.
 ///
 /// A process that a callback starts has signals blocked, as the worker has, and so ignores
 /// `SIGTERM`. [`Builder::workers`](crate::Builder::workers) shows how to unblock them.
-///
-/// # Alignment
-///
-/// If the file is open with `O_DIRECT`, the buffer's address, its length and the offset must be
-/// multiples of [`FileHandle::alignment`](crate::FileHandle::alignment). Nearly always 4096 bytes
-/// are enough (open(2), notes). Otherwise the kernel answers `EINVAL`, to the callback.
-/// [`AlignedBuf`](crate::AlignedBuf) has such an address, and [`read_range`](Self::read_range)
-/// takes any offset and length.
 ///
 /// # Examples
 ///
@@ -67,6 +59,14 @@ use crate::job::task::{Found, JobHead, Route, UserTask, reclaim};
 /// assert_eq!(received.try_iter().count(), 2);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+///
+/// # Alignment
+///
+/// If the file is open with `O_DIRECT`, the buffer's address, its length and the offset must be
+/// multiples of [`FileHandle::alignment`](crate::FileHandle::alignment). Nearly always 4096 bytes
+/// are enough (open(2), notes). Otherwise the kernel answers `EINVAL`, to the callback.
+/// [`AlignedBuf`](crate::AlignedBuf) has such an address, and [`read_range`](Self::read_range)
+/// takes any offset and length.
 #[must_use = "a job does nothing until it is submitted"]
 pub struct Job<R = ()> {
     task: Box<dyn UserTask<R>>,

@@ -201,7 +201,7 @@ impl BufferPool {
     ///
     /// # Errors
     ///
-    /// - [`Exhausted`](AcquireError::Exhausted): so many bytes are out already.
+    /// - [`Exhausted`](AcquireError::Exhausted): `extra` bytes are in use already.
     /// - [`TooLarge`](AcquireError::TooLarge): it is more than a buffer of the largest class has,
     ///   and than `extra` allows.
     /// - [`NoMemory`](AcquireError::NoMemory) and [`Forked`](AcquireError::Forked), as for

@@ -27,31 +27,6 @@ use shared::{EventFd, QueueShared};
 /// values and threads there are. The loop may wake up and find no value, but it never sleeps while
 /// there is one.
 ///
-/// # Triggers
-///
-/// With level-triggered waits the loop may take as many values as it likes. With edge-triggered
-/// waits it goes on until it finds the queue empty, or drops its `drain` earlier, which makes
-/// another edge. For edge-triggered wrappers such as tokio's `AsyncFd`, [`TryRecvError::Empty`]
-/// means "would block". Only the queue may read from the descriptor.
-///
-/// # Bounds
-///
-/// The queue has room for a fixed number of values. A callback that finds it full can only wait for
-/// the loop, and its worker with it. So reserve a [`QueuePermit`](sender::QueuePermit) for each
-/// result *before* you submit its job. Sending with a permit never waits, and then the loop can't
-/// deadlock, even when it waits for the dispatcher or drops it. Without permits the loop must not
-/// wait for the dispatcher (in [`submit`](crate::Submitter::submit),
-/// [`drain`](crate::Dispatcher::drain), [`shutdown`](crate::Dispatcher::shutdown), or by dropping
-/// it) while callbacks can wait for the queue. Once the queue is dropped, they don't.
-///
-/// # When to choose it
-///
-/// For a program that has an event loop of its own, and wants other threads to do the callbacks'
-/// work. To wait for values without a loop, take [`spawn`](crate::Submitter::spawn) or any channel.
-///
-/// A forked child can't use its parent's queue: to the child it is disconnected, and whatever the
-/// child does with it, the parent notices nothing.
-///
 /// # Examples
 ///
 /// The loop asks for more as long as it gets permits, and sleeps in poll(2) or the like otherwise:
@@ -90,6 +65,31 @@ use shared::{EventFd, QueueShared};
 /// }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+///
+/// # Triggers
+///
+/// With level-triggered waits the loop may take as many values as it likes. With edge-triggered
+/// waits it goes on until it finds the queue empty, or drops its `drain` earlier, which makes
+/// another edge. For edge-triggered wrappers such as tokio's `AsyncFd`, [`TryRecvError::Empty`]
+/// means "would block". Only the queue may read from the descriptor.
+///
+/// # Bounds
+///
+/// The queue has room for a fixed number of values. A callback that finds it full can only wait for
+/// the loop, and its worker with it. So reserve a [`QueuePermit`](sender::QueuePermit) for each
+/// result *before* you submit its job. Sending with a permit never waits, and then the loop can't
+/// deadlock, even when it waits for the dispatcher or drops it. Without permits the loop must not
+/// wait for the dispatcher (in [`submit`](crate::Submitter::submit),
+/// [`drain`](crate::Dispatcher::drain), [`shutdown`](crate::Dispatcher::shutdown), or by dropping
+/// it) while callbacks can wait for the queue. Once the queue is dropped, they don't.
+///
+/// # When to choose it
+///
+/// For a program that has an event loop of its own, and wants other threads to do the callbacks'
+/// work. To wait for values without a loop, take [`spawn`](crate::Submitter::spawn) or any channel.
+///
+/// A forked child can't use its parent's queue: to the child it is disconnected, and whatever the
+/// child does with it, the parent notices nothing.
 pub struct CompletionQueue<T> {
     shared: Arc<QueueShared<T>>,
 }

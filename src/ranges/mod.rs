@@ -97,8 +97,8 @@ impl ReadRanges {
         Self { file, ranges, gap: GAP, most: MOST, looked_for: LookedFor::NotYet }
     }
 
-    /// Ranges are read together if at most so many bytes lie between them, which are read too;
-    /// 64 KiB by default.
+    /// Ranges are read together if no more than `bytes` lie between them; 64 KiB by default. The
+    /// bytes between are read, too.
     ///
     /// # Examples
     ///
@@ -119,7 +119,7 @@ impl ReadRanges {
         self
     }
 
-    /// Ranges are read together as long as the read has at most so many bytes; 4 MiB by default. A
+    /// Ranges are read together as long as the read is no larger than `bytes`; 4 MiB by default. A
     /// range that is longer is read by itself, in one read.
     ///
     /// # Examples

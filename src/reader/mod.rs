@@ -36,8 +36,8 @@ use crate::sync::Arc;
 ///
 /// [`builder`](Self::builder) has its settings.
 ///
-/// - What is in the page cache is copied on the calling thread. From the first piece on that is
-///   not, the dispatcher reads ahead: with `O_DIRECT` if the handle is
+/// - The calling thread copies data that is in the page cache. From the first piece on that is not,
+///   the dispatcher reads ahead: with `O_DIRECT` if the handle is
 ///   [automatic](FileHandle::open_automatic), as those are that the reader opens itself.
 /// - The first read asks for 64 KiB. Those that follow it get twice as long each time, and twice as
 ///   many are under way, up to 256 KiB, and up to the settings if the user has to wait for them. So
@@ -60,12 +60,6 @@ use crate::sync::Arc;
 /// The owner of an event loop is refused too, as other waits are: see
 /// [`LoopDispatcher`](crate::LoopDispatcher#other-threads-and-waiting). Callbacks of two
 /// dispatchers that wait for each other's readers are not found out.
-///
-/// # Errors
-///
-/// Those of the reads, of the system's kinds. After an error, the next call tries again at the same
-/// place. When its dispatcher is shut down, a reader gives what has come, and then no more than the
-/// page cache has.
 ///
 /// # Examples
 ///
@@ -115,6 +109,12 @@ use crate::sync::Arc;
 /// assert_eq!(lines.count(), 100_000);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+///
+/// # Errors
+///
+/// Those of the reads, of the system's kinds. After an error, the next call tries again at the same
+/// place. When its dispatcher is shut down, a reader gives what has come, and then no more than the
+/// page cache has.
 pub struct FileReader {
     reads: Arc<Reads>,
     file: FileHandle,
@@ -185,7 +185,7 @@ impl FileReader {
         &self.file
     }
 
-    /// What is left of the chunk that is there, without a wait for the next.
+    /// The rest of the current chunk, without waiting for the next chunk.
     ///
     /// # Examples
     ///

@@ -14,20 +14,6 @@ use crate::wait::headcount::Headcount;
 /// It owns nothing of the job. If the handle is dropped or forgotten, the job goes on, and the
 /// callback's value is discarded. [`cancel`](Self::cancel) ends a job that has not started.
 ///
-/// # In a task
-///
-/// A handle is a [`Future`] of the callback's value, for any executor: the worker that ran the
-/// callback wakes the task. If several tasks poll it in turn, the last one is woken. Polling never
-/// blocks, so an executor may also poll it in a callback. A handle that has been polled can still
-/// be [joined](Self::join).
-///
-/// # Panics
-///
-/// If the callback panicked, polling continues that panic, as awaiting a task that panicked does.
-/// To have the panic as an error, join the handle when it [is finished](Self::is_finished). Polling
-/// also panics after it has returned the value, in a forked child, where nobody would wake the
-/// task, and if the callback will never run, which should not happen.
-///
 /// # Examples
 ///
 /// ```
@@ -53,6 +39,20 @@ use crate::wait::headcount::Headcount;
 /// assert_eq!(sum, 3);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+///
+/// # In a task
+///
+/// A handle is a [`Future`] of the callback's value, for any executor: the worker that ran the
+/// callback wakes the task. If several tasks poll it in turn, the last one is woken. Polling never
+/// blocks, so an executor may also poll it in a callback. A handle that has been polled can still
+/// be [joined](Self::join).
+///
+/// # Panics
+///
+/// If the callback panicked, polling continues that panic, as awaiting a task that panicked does.
+/// To have the panic as an error, join the handle when it [is finished](Self::is_finished). Polling
+/// also panics after it has returned the value, in a forked child, where nobody would wake the
+/// task, and if the callback will never run, which should not happen.
 #[must_use = "a handle that is dropped discards the callback's value; `submit` needs none"]
 pub struct JobHandle<T> {
     delivery: Arc<Delivery<T>>,

@@ -22,6 +22,22 @@ use crate::sync::Instant;
 /// the data the worker itself is the better place: do them in the callback of a
 /// [spawned](Submitter::spawn_async) job.
 ///
+/// # Examples
+///
+/// ```
+/// use reapool::{AlignedBuf, Dispatcher, FileHandle};
+///
+/// let dispatcher = Dispatcher::new()?;
+/// let file = FileHandle::open_direct_or_buffered("Cargo.toml")?;
+/// let head = async {
+///     let buffer = AlignedBuf::zeroed(4096);
+///     let (result, buffer) = dispatcher.submitter().read(&file, buffer, 0).await;
+///     result.map(|count| buffer[..count].starts_with(b"[package]"))
+/// };
+/// assert!(futures::executor::block_on(head)?);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Dropping it
 ///
 /// If it is dropped before it has been accepted, file and buffer are dropped with it, and nothing
@@ -93,22 +109,6 @@ use crate::sync::Instant;
 ///
 /// If it is polled after it was ready, and in a child that was forked after it had been accepted,
 /// as the buffer is the parent's.
-///
-/// # Examples
-///
-/// ```
-/// use reapool::{AlignedBuf, Dispatcher, FileHandle};
-///
-/// let dispatcher = Dispatcher::new()?;
-/// let file = FileHandle::open_direct_or_buffered("Cargo.toml")?;
-/// let head = async {
-///     let buffer = AlignedBuf::zeroed(4096);
-///     let (result, buffer) = dispatcher.submitter().read(&file, buffer, 0).await;
-///     result.map(|count| buffer[..count].starts_with(b"[package]"))
-/// };
-/// assert!(futures::executor::block_on(head)?);
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
 #[must_use = "the operation is begun when the future is polled"]
 pub struct IoFuture<B: 'static> {
     stage: Stage<B>,

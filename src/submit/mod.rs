@@ -39,16 +39,6 @@ use crate::wait::limit::WaitLimit;
 /// It does not keep the dispatcher open. Once the dispatcher is shut down or dropped, jobs from
 /// outside callbacks are refused. Callbacks may go on submitting, and their jobs run too.
 ///
-/// # In a callback
-///
-/// Nothing here but [`flush`](Self::flush) blocks in a callback of the same dispatcher. A job that
-/// a callback submits waits for the end of the worker's run of callbacks, to enter the kernel
-/// together with the jobs of the others. It doesn't wait for a slow callback while another worker
-/// is idle: that worker then submits it, and waits for the kernel if need be. `flush` sends it now,
-/// from the callback. Beyond the depth, jobs wait in order for free slots. A job is refused only if
-/// more than
-/// [`parked_limit`](crate::Builder::parked_limit) jobs wait.
-///
 /// # Examples
 ///
 /// A chain of jobs, each submitted by the callback of the one before:
@@ -73,6 +63,16 @@ use crate::wait::limit::WaitLimit;
 /// assert!(dispatcher.stats().finished > 2);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+///
+/// # In a callback
+///
+/// Nothing here but [`flush`](Self::flush) blocks in a callback of the same dispatcher. A job that
+/// a callback submits waits for the end of the worker's run of callbacks, to enter the kernel
+/// together with the jobs of the others. It doesn't wait for a slow callback while another worker
+/// is idle: that worker then submits it, and waits for the kernel if need be. `flush` sends it now,
+/// from the callback. Beyond the depth, jobs wait in order for free slots. A job is refused only if
+/// more than
+/// [`parked_limit`](crate::Builder::parked_limit) jobs wait.
 #[derive(Clone)]
 pub struct Submitter {
     pub(crate) pipeline: Arc<Pipeline>,
@@ -81,8 +81,9 @@ pub struct Submitter {
 impl Submitter {
     /// Submits a job, waiting for room if there is none.
     ///
-    /// Its callback returns nothing, as nobody would get a value. To get one, [`run`](Self::run)
-    /// the job or [`spawn`](Self::spawn) it; to do without, end the callback with a semicolon.
+    /// Its callback returns nothing, as there is no handle that would get the value. To get one,
+    /// [`run`](Self::run) the job or [`spawn`](Self::spawn) it; to do without, end the callback
+    /// with a semicolon.
     ///
     /// # Blocking
     ///

@@ -143,7 +143,7 @@ impl FileWriterBuilder {
         self
     }
 
-    /// What [`finish`](FileWriter::finish) waits for; [`Durability::Cached`] by default.
+    /// Which guarantee [`finish`](FileWriter::finish) waits for; [`Durability::Cached`] by default.
     ///
     /// # Examples
     ///
@@ -192,7 +192,7 @@ impl FileWriterBuilder {
         self
     }
 
-    /// What [`replace`](Self::replace) does with a file that is there; [`Existing::Replace`] by
+    /// Whether [`replace`](Self::replace) replaces a file that is there; [`Existing::Replace`] by
     /// default.
     ///
     /// # Examples
@@ -264,8 +264,8 @@ impl FileWriterBuilder {
     }
 
     /// Writes a new file that takes the place of another, or of none, when it is
-    /// [finished](FileWriter::finish). Until then the other is as it was, and nobody finds a part
-    /// of the new one. Waits for open(2).
+    /// [finished](FileWriter::finish). Until then the other is as it was, and no other program
+    /// finds a part of the new one. Waits for open(2).
     ///
     /// Meanwhile the new file has no name (`O_TMPFILE`). If it is to be
     /// [synced](Durability::Synced), or the file system has no such files, it has a hidden name in

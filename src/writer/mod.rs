@@ -43,16 +43,6 @@ use crate::writer::placement::{Completion, Placement};
 /// dispatcher that could complete the writes wait already. Nothing is lost by that: another thread
 /// can go on from the [`position`](Self::position).
 ///
-/// # Errors
-///
-/// Those of the writes, such as a full device, a little later than the bytes were given. After the
-/// first error of a write the file is lost, and each further call says so. A write that the kernel
-/// cuts short goes on with the rest.
-///
-/// A direct file is made longer ahead of its writes, now and then, by the thread or task that gives
-/// the bytes, which waits for ftruncate(2). A writer that is dropped cuts it to what was written; a
-/// process that ends first leaves it longer, by up to as much again, and at least 16 MiB.
-///
 /// # Examples
 ///
 /// ```
@@ -85,6 +75,16 @@ use crate::writer::placement::{Completion, Placement};
 /// assert_eq!(bytes, path.metadata()?.len());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+///
+/// # Errors
+///
+/// Those of the writes, such as a full device, a little later than the bytes were given. After the
+/// first error of a write the file is lost, and each further call says so. A write that the kernel
+/// cuts short goes on with the rest.
+///
+/// A direct file is made longer ahead of its writes, now and then, by the thread or task that gives
+/// the bytes, which waits for ftruncate(2). A writer that is dropped cuts it to what was written; a
+/// process that ends first leaves it longer, by up to as much again, and at least 16 MiB.
 pub struct FileWriter {
     filling: Filling,
     /// `None` once a blocking thread has it.

@@ -12,13 +12,13 @@ use crate::sync::Arc;
 /// The file that a function of [`Files::convert`](crate::Files::convert) reads.
 ///
 /// It is read ahead of the function. Reading waits where the bytes have not come, which is allowed
-/// in that function. It is a [`BufRead`] whose buffer is the one that was read into.
+/// in that function. It is a [`BufRead`] whose buffer is the one that the file was read into.
 ///
 /// When the run is stopped, or the dispatcher shut down, it gives what is left of its buffer, and
 /// then an error, for the function to return.
 ///
 /// After an error, the pair's result is an error whatever the function returns, and nothing is left
-/// of the target: who takes an error for the end of the file has only a part of it.
+/// of the target: a function that takes an error for the end of the file has only a part of it.
 ///
 /// # Examples
 ///
@@ -65,7 +65,7 @@ impl SourceFile {
         &self.info
     }
 
-    /// What is left of the chunk that is there, without a wait for the next.
+    /// The rest of the current chunk, without waiting for the next chunk.
     #[must_use]
     pub fn buffer(&self) -> &[u8] {
         self.reader.buffer()

@@ -43,7 +43,7 @@ impl Targets {
         }
     }
 
-    /// What a file's result waits for; [`Durability::Cached`] by default. With
+    /// Which guarantee a file's result waits for; [`Durability::Cached`] by default. With
     /// [`Durability::Synced`], the next files are converted while others are synced.
     ///
     /// # Examples
@@ -68,7 +68,7 @@ impl Targets {
         self
     }
 
-    /// What becomes of files that are there; [`Existing::Replace`] by default.
+    /// Whether files that are there are replaced; [`Existing::Replace`] by default.
     ///
     /// # Examples
     ///
