@@ -35,8 +35,8 @@
 //!     let report = report.clone();
 //!     let buffer = AlignedBuf::zeroed(4096);
 //!     dispatcher.submit(Job::read(&file, buffer, offset, move |done| {
-//!         // On a worker: the closure captured the label, and `done` has
-//!         // the result, the buffer and the file.
+//!         // On a worker. The closure captured the label,
+//!         // and `done` has the result and the buffer.
 //!         let line = match &done.result {
 //!             Ok(count) => format!("{label}: {count} bytes, {:?}...", done.data().first()),
 //!             Err(error) => format!("{label}: {error}"),

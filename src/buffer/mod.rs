@@ -99,6 +99,54 @@ pub unsafe trait IoBuf: Send {
 ///   [`capacity`](Self::capacity) never changes and is at least `initialised`;
 /// - the `capacity` bytes from there on are allocated and writable, and nothing else reads or
 ///   writes them.
+///
+/// # Examples
+///
+/// A buffer of a program's own:
+///
+/// ```
+/// use reapool::{Dispatcher, IoBuf, IoBufMut, Job};
+///
+/// /// A block on the heap, and how much of it was read.
+/// struct Block {
+///     bytes: Box<[u8; 512]>,
+///     len: usize,
+/// }
+///
+/// // SAFETY: the block stays where it is while the box is moved. All of it is initialised, and it
+/// // changes only through this value.
+/// unsafe impl IoBuf for Block {
+///     fn stable_ptr(&self) -> *const u8 {
+///         self.bytes.as_ptr()
+///     }
+///
+///     fn initialised(&self) -> usize {
+///         self.len
+///     }
+/// }
+///
+/// // SAFETY: as above; the block has 512 bytes, all of them the box's own.
+/// unsafe impl IoBufMut for Block {
+///     fn stable_mut_ptr(&mut self) -> *mut u8 {
+///         self.bytes.as_mut_ptr()
+///     }
+///
+///     fn capacity(&self) -> usize {
+///         self.bytes.len()
+///     }
+///
+///     unsafe fn set_filled(&mut self, count: usize) {
+///         self.len = count;
+///     }
+/// }
+///
+/// let dispatcher = Dispatcher::new()?;
+/// let file = std::fs::File::open("Cargo.toml")?;
+/// let block = Block { bytes: Box::new([0; 512]), len: 0 };
+/// let (count, block) = dispatcher.run(Job::read(file, block, 0, |done| done.into_success()))??;
+/// assert_eq!((count, block.len), (512, 512));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't be the buffer of a read",
     label = "not memory that a read may write",

@@ -282,6 +282,21 @@ impl Builder {
     /// time, it waits for as few the next time. With fewer than four requests in the kernel, and
     /// workers with little to do, it doesn't wait for others at all. Polls don't count. A limit of
     /// more than 10 milliseconds is taken as 10.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use reapool::{AlignedBuf, Dispatcher, FileHandle, Job};
+    ///
+    /// // Latency counts here: no completion waits for another.
+    /// let dispatcher = Dispatcher::builder().coalesce(Duration::ZERO).build()?;
+    /// let file = FileHandle::open_direct_or_buffered("Cargo.toml")?;
+    /// let job = Job::read(&file, AlignedBuf::zeroed(4096), 0, |done| done.into_success());
+    /// let (_, buffer) = dispatcher.run(job)??;
+    /// assert!(buffer.starts_with(b"[package]"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn coalesce(mut self, limit: Duration) -> Self {
         self.coalesce = limit.min(COALESCE_MAX);
         self

@@ -132,6 +132,16 @@ fn shutdown_until(
 
 impl Dispatcher {
     /// Returns the default settings of a dispatcher, to be changed and built.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use reapool::Dispatcher;
+    ///
+    /// let dispatcher = Dispatcher::builder().depth(64).workers(2).build()?;
+    /// assert_eq!(dispatcher.depth(), 64);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn builder() -> Builder {
         Builder::default()
     }

@@ -131,6 +131,17 @@ impl LoopDispatcher {
     /// # Errors
     ///
     /// As for [`Builder::build_loop`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use reapool::{Job, LoopDispatcher};
+    ///
+    /// let mut jobs = LoopDispatcher::new()?;
+    /// jobs.try_submit(Job::nop(|| println!("on the thread that calls run")))?;
+    /// assert_eq!(jobs.run(64)?, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn new() -> Result<Self, BuildError> {
         Builder::default().build_loop()
     }
@@ -483,6 +494,17 @@ impl Builder {
     /// As for [`build`](Self::build). An event loop needs native AIO, so
     /// [`BlockingThreads`](crate::Backend::BlockingThreads) is refused, and
     /// [`Automatic`](crate::Backend::Automatic) is taken as [`Aio`](crate::Backend::Aio).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use reapool::{Dispatcher, Job};
+    ///
+    /// let mut jobs = Dispatcher::builder().depth(16).build_loop()?;
+    /// jobs.try_submit(Job::nop(|| println!("on the thread that calls run")))?;
+    /// assert_eq!(jobs.run(64)?, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn build_loop(self) -> Result<LoopDispatcher, BuildError> {
         let mut settings = self.for_event_loop()?;
         let doorbell =

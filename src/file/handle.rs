@@ -119,6 +119,17 @@ impl FileHandle {
     ///
     /// Linux would perform such operations inside `io_submit`, and block there. Instead workers
     /// read data that is in the page cache, and blocking threads do all other reads and all writes.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use reapool::FileHandle;
+    ///
+    /// assert!(FileHandle::open_buffered("Cargo.toml")?.is_buffered());
+    /// let file = FileHandle::open_direct_or_buffered("Cargo.toml")?;
+    /// assert_eq!(file.is_buffered(), !file.is_direct());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     #[must_use]
     pub fn is_buffered(&self) -> bool {
         matches!(self.way, Way::PageCache | Way::Automatic(_))

@@ -110,6 +110,20 @@ impl OpenOptions {
     }
 
     /// Whether a file that is there loses its contents. It takes [`write`](Self::write).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::fs;
+    /// use reapool::FileHandle;
+    ///
+    /// let directory = tempfile::tempdir()?;
+    /// let path = directory.path().join("report");
+    /// fs::write(&path, "yesterday's")?;
+    /// FileHandle::options().write(true).truncate(true).open(&path)?;
+    /// assert_eq!(fs::read(&path)?, b"");
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn truncate(&mut self, truncate: bool) -> &mut Self {
         self.truncate = truncate;
         self
@@ -117,6 +131,19 @@ impl OpenOptions {
 
     /// Whether a file that is not there is created. It takes [`write`](Self::write) or
     /// [`append`](Self::append).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use reapool::{Dispatcher, FileHandle, Job};
+    ///
+    /// let (directory, dispatcher) = (tempfile::tempdir()?, Dispatcher::new()?);
+    /// let path = directory.path().join("counter");
+    /// let file = FileHandle::options().read(true).write(true).create(true).open(&path)?;
+    /// dispatcher.run(Job::write(&file, "1", 0, |done| done.result))??;
+    /// assert_eq!(std::fs::read(path)?, b"1");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn create(&mut self, create: bool) -> &mut Self {
         self.create = create;
         self

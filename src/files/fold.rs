@@ -36,6 +36,27 @@ pub(crate) enum Enough {
 }
 
 /// The types that a callback for chunks may return: nothing, or whether to go on.
+///
+/// # Examples
+///
+/// ```
+/// use std::ops::ControlFlow;
+/// use reapool::{Dispatcher, Files};
+///
+/// // Whether each file begins with a bracket: the first chunk tells.
+/// let dispatcher = Dispatcher::new()?;
+/// let mut run = Files::new(&dispatcher)?.stream(
+///     ["Cargo.toml"],
+///     |_file| false,
+///     |found, chunk| {
+///         *found = chunk.starts_with(b"[");
+///         ControlFlow::Break(())
+///     },
+///     |found, _file| found,
+/// );
+/// assert!(run.next().unwrap()?.value);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[diagnostic::on_unimplemented(
     message = "the function for chunks can't return `{Self}`",
     label = "neither nothing nor a `ControlFlow<()>`",

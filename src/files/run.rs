@@ -239,6 +239,23 @@ impl FilesStopper {
     /// ends when their results have been taken. The iterator of paths is dropped before that; if it
     /// is being asked for a path, that path is dropped, and the iterator after it. Doesn't block.
     /// Further calls do nothing.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use reapool::{Dispatcher, FileErrorKind, Files, Listing};
+    ///
+    /// let dispatcher = Dispatcher::new()?;
+    /// let endless = std::iter::repeat("Cargo.toml");
+    /// let mut run = Files::new(&dispatcher)?.read(endless, |file| file.contents().len());
+    /// assert!(run.next().unwrap()?.value > 0);
+    /// run.stopper().stop();
+    /// // Files that had been begun have a result, too.
+    /// let mut errors = run.by_ref().filter_map(Result::err);
+    /// assert!(errors.all(|error| error.kind() == FileErrorKind::Stopped));
+    /// assert_ne!(run.progress().snapshot().listing, Listing::Complete);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn stop(&self) {
         (self.stop)();
     }

@@ -181,6 +181,21 @@ impl<T> QueuePermit<T> {
     /// # Errors
     ///
     /// The value comes back if the queue was dropped, and in a forked child.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use reapool::{CompletionQueue, Dispatcher, Job};
+    ///
+    /// let (dispatcher, (sender, queue)) = (Dispatcher::new()?, CompletionQueue::bounded(8)?);
+    /// let permit = sender.try_reserve()?;
+    /// dispatcher.submit(Job::nop(move || {
+    ///     let _ = permit.send("done"); // an error if the queue has been dropped
+    /// }))?;
+    /// dispatcher.drain()?;
+    /// assert_eq!(queue.try_recv()?, "done");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn send(mut self, value: T) -> Result<(), SendError<T>> {
         match self.shared.take().as_ref().and_then(|shared| shared.channel()) {
             Some(channel) => channel.send_permitted(value),

@@ -144,6 +144,24 @@ impl ReadRanges {
     /// Says that [`FileHandle::read_cached`] has found none of the ranges: the reads go the way
     /// that [`FileHandle::after_miss`] tells. Of an automatic file, those that are direct are then
     /// submitted together.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use reapool::{BufferPool, Dispatcher, FileHandle, ReadRanges};
+    ///
+    /// let dispatcher = Dispatcher::new()?;
+    /// let pool = BufferPool::builder().build()?;
+    /// let file = FileHandle::open_automatic("Cargo.toml")?;
+    /// let mut head = Vec::with_capacity(9);
+    /// if file.read_cached(&mut head, 9, 0).is_none() {
+    ///     let ranges = ReadRanges::new(&file, [0..9]).after_miss();
+    ///     let bytes = ranges.spawn(&dispatcher, &pool)?.join()??;
+    ///     head = bytes[0].to_vec();
+    /// }
+    /// assert_eq!(head, b"[package]");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn after_miss(mut self) -> Self {
         self.looked_for = LookedFor::InVain;
         self

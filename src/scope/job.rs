@@ -151,6 +151,19 @@ impl<'a, R: Send + 'a> ScopedJob<'a, R> {
     }
 
     /// Reads into several buffers; see [`Job::read_vectored`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use reapool::{Dispatcher, ScopedJob};
+    ///
+    /// let (dispatcher, file) = (Dispatcher::new()?, std::fs::File::open("Cargo.toml")?);
+    /// let (mut bracket, mut word) = ([0; 1], [0; 7]);
+    /// let job = ScopedJob::read_vectored(&file, vec![&mut bracket[..], &mut word[..]], 0, |_| ());
+    /// dispatcher.scope(|scope| scope.submit(job).map_err(|refused| refused.kind()))??;
+    /// assert_eq!((&bracket, &word), (b"[", b"package"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn read_vectored<'f, B, F>(
         file: impl Into<BorrowedFile<'f>>,
         buffers: Vec<B>,
@@ -167,6 +180,20 @@ impl<'a, R: Send + 'a> ScopedJob<'a, R> {
     }
 
     /// Writes several buffers; see [`Job::write_vectored`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use reapool::{Dispatcher, ScopedJob};
+    ///
+    /// let (dispatcher, file) = (Dispatcher::new()?, tempfile::NamedTempFile::new()?);
+    /// let (name, value) = (String::from("depth="), String::from("64"));
+    /// let parts = vec![name.as_bytes(), value.as_bytes()];
+    /// let job = ScopedJob::write_vectored(file.as_file(), parts, 0, |_| ()).exact();
+    /// dispatcher.scope(|scope| scope.submit(job).map_err(|refused| refused.kind()))??;
+    /// assert_eq!(std::fs::read(file.path())?, b"depth=64");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn write_vectored<'f, B, F>(
         file: impl Into<BorrowedFile<'f>>,
         buffers: Vec<B>,
@@ -210,6 +237,21 @@ impl<'a, R: Send + 'a> ScopedJob<'a, R> {
     }
 
     /// Makes data durable; see [`Job::sync_data`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::io::Write;
+    /// use reapool::{Dispatcher, ScopedJob};
+    ///
+    /// let (dispatcher, mut file) = (Dispatcher::new()?, tempfile::tempfile()?);
+    /// file.write_all(b"hello")?;
+    /// let mut synced = false;
+    /// let job = ScopedJob::sync_data(&file, |done| synced = done.result.is_ok());
+    /// dispatcher.scope(|scope| scope.submit(job).map_err(|refused| refused.kind()))??;
+    /// assert!(synced);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn sync_data<'f, F>(file: impl Into<BorrowedFile<'f>>, callback: F) -> Self
     where
         F: FnOnce(Completion<(), BorrowedFile<'f>>) -> R + Send + 'a,
@@ -299,6 +341,20 @@ impl<'a, R: Send + 'a> ScopedJob<'a, R> {
 
 impl<'a, R> ScopedJob<'a, R> {
     /// Makes a plain read or write ask for no more than `bytes`; see [`Job::limit`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use reapool::{Dispatcher, ScopedJob};
+    ///
+    /// let (dispatcher, file) = (Dispatcher::new()?, std::fs::File::open("Cargo.toml")?);
+    /// let (mut buffer, mut count) = (vec![0; 4096], 0);
+    /// let read = ScopedJob::read(&file, &mut buffer[..], 0, |done| count = done.transferred);
+    /// let job = read.limit(9);
+    /// dispatcher.scope(|scope| scope.submit(job).map_err(|refused| refused.kind()))??;
+    /// assert_eq!((count, &buffer[..9]), (9, &b"[package]"[..]));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn limit(mut self, bytes: usize) -> Self {
         self.task.limit(bytes);
         self
@@ -329,6 +385,25 @@ impl<'a, R> ScopedJob<'a, R> {
     }
 
     /// Ends the job if it has not started by `deadline`; see [`Job::start_by`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::io::ErrorKind;
+    /// use std::os::fd::AsFd;
+    /// use std::time::Instant;
+    /// use reapool::{Dispatcher, PollEvents, ScopedJob};
+    ///
+    /// let (dispatcher, (reader, _writer)) = (Dispatcher::new()?, std::io::pipe()?);
+    /// let mut error = None;
+    /// let job = ScopedJob::poll(reader.as_fd(), PollEvents::READABLE, |done| {
+    ///     error = done.result.err();
+    /// });
+    /// let job = job.start_by(Instant::now());
+    /// dispatcher.scope(|scope| scope.submit(job).map_err(|refused| refused.kind()))??;
+    /// assert_eq!(error.unwrap().kind(), ErrorKind::TimedOut, "the pipe is empty");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn start_by(mut self, deadline: Instant) -> Self {
         self.task.head_mut().set_deadline(JobDeadline::By(deadline));
         self

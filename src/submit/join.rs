@@ -202,6 +202,22 @@ pub enum JoinError<T> {
 
 impl<T> JoinError<T> {
     /// The handle, to wait again; `None` if there is nothing more to wait for.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use reapool::{Dispatcher, Job, JoinError};
+    ///
+    /// let dispatcher = Dispatcher::new()?;
+    /// let (go, gone) = std::sync::mpsc::channel();
+    /// let job = Job::nop(move || gone.recv().is_ok());
+    /// let late = dispatcher.spawn(job)?.join_timeout(Duration::from_millis(1)).unwrap_err();
+    /// assert!(matches!(late, JoinError::TimedOut(_)));
+    /// go.send(())?;
+    /// assert!(late.into_handle().unwrap().join()?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn into_handle(self) -> Option<JobHandle<T>> {
         match self {
@@ -212,6 +228,21 @@ impl<T> JoinError<T> {
 
     /// Continues the callback's panic with its payload, if it panicked; otherwise the error itself
     /// comes back.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::panic::{AssertUnwindSafe, catch_unwind};
+    /// use reapool::{Dispatcher, Job};
+    ///
+    /// let dispatcher = Dispatcher::builder().panic_handler(|_| ()).build()?;
+    /// let handle = dispatcher.spawn(Job::nop(|| panic!("in the callback")))?;
+    /// let error = handle.join().map(|()| ()).unwrap_err();
+    /// let resumed = catch_unwind(AssertUnwindSafe(|| error.resume_panic()));
+    /// let payload = resumed.unwrap_err();
+    /// assert_eq!(payload.downcast_ref(), Some(&"in the callback"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn resume_panic(self) -> Self {
         match self {

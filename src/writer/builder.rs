@@ -125,6 +125,22 @@ impl FileWriterBuilder {
     /// which is right for most files. A large file that is not read again soon is written with less
     /// CPU time by [`IoWay::DirectOrBuffered`]. [`IoWay::Automatic`] is for reads, and writes
     /// through the page cache.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::io::Write;
+    /// use reapool::{Dispatcher, FileWriter, IoWay};
+    ///
+    /// let (directory, dispatcher) = (tempfile::tempdir()?, Dispatcher::new()?);
+    /// let path = directory.path().join("backup");
+    /// let builder = FileWriter::builder(&dispatcher).way(IoWay::DirectOrBuffered);
+    /// let mut writer = builder.create(&path)?;
+    /// writer.write_all(b"not a whole block")?;
+    /// assert_eq!(writer.finish()?, 17);
+    /// assert_eq!(std::fs::read(path)?, b"not a whole block");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn way(mut self, way: IoWay) -> Self {
         self.way = way;
         self
@@ -132,12 +148,42 @@ impl FileWriterBuilder {
 
     /// The permissions of a file that is created; `0o666` by default. The process's umask is taken
     /// from them.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::io::Write;
+    /// use std::os::unix::fs::PermissionsExt;
+    /// use reapool::{Dispatcher, FileWriter};
+    ///
+    /// let (directory, dispatcher) = (tempfile::tempdir()?, Dispatcher::new()?);
+    /// let path = directory.path().join("secret");
+    /// let mut writer = FileWriter::builder(&dispatcher).mode(0o600).create(&path)?;
+    /// writer.write_all(b"for the owner alone")?;
+    /// writer.finish()?;
+    /// assert_eq!(std::fs::metadata(path)?.permissions().mode() & 0o777, 0o600);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn mode(mut self, mode: u32) -> Self {
         self.mode = mode;
         self
     }
 
     /// Whether the path may end in a symbolic link; [`Links::Follow`] by default.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use reapool::{Dispatcher, FileWriter, Links};
+    ///
+    /// let (directory, dispatcher) = (tempfile::tempdir()?, Dispatcher::new()?);
+    /// let link = directory.path().join("link");
+    /// std::os::unix::fs::symlink("elsewhere", &link)?;
+    /// let builder = FileWriter::builder(&dispatcher).links(Links::Refuse);
+    /// assert!(builder.create(&link).is_err());
+    /// assert!(!directory.path().join("elsewhere").exists());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn links(mut self, links: Links) -> Self {
         self.links = links;
         self

@@ -60,6 +60,24 @@ impl SourceFile {
     }
 
     /// Path, metadata, and position among the run's pairs.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::io::{self, Write};
+    /// use reapool::{Dispatcher, Files};
+    ///
+    /// let (directory, dispatcher) = (tempfile::tempdir()?, Dispatcher::new()?);
+    /// let target = directory.path().join("with its name");
+    /// let pairs = [("Cargo.toml", target.clone())];
+    /// let run = Files::new(&dispatcher)?.convert(pairs, |source, target| {
+    ///     writeln!(target, "# {}", source.info().path().display())?;
+    ///     io::copy(source, target)
+    /// });
+    /// assert_eq!(run.filter(Result::is_ok).count(), 1);
+    /// assert!(std::fs::read(target)?.starts_with(b"# Cargo.toml"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn info(&self) -> &FileInfo {
         &self.info
