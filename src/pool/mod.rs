@@ -201,7 +201,8 @@ impl BufferPool {
     ///
     /// # Errors
     ///
-    /// - [`Exhausted`](AcquireError::Exhausted): `extra` bytes are in use already.
+    /// - [`Exhausted`](AcquireError::Exhausted): with this buffer, more than `extra` bytes of such
+    ///   memory would be in use.
     /// - [`TooLarge`](AcquireError::TooLarge): it is more than a buffer of the largest class has,
     ///   and than `extra` allows.
     /// - [`NoMemory`](AcquireError::NoMemory) and [`Forked`](AcquireError::Forked), as for

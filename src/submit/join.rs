@@ -236,8 +236,8 @@ impl<T> JoinError<T> {
     /// use reapool::{Dispatcher, Job};
     ///
     /// let dispatcher = Dispatcher::builder().panic_handler(|_| ()).build()?;
-    /// let handle = dispatcher.spawn(Job::nop(|| panic!("in the callback")))?;
-    /// let error = handle.join().map(|()| ()).unwrap_err();
+    /// let handle = dispatcher.spawn(Job::<()>::nop(|| panic!("in the callback")))?;
+    /// let error = handle.join().unwrap_err();
     /// let resumed = catch_unwind(AssertUnwindSafe(|| error.resume_panic()));
     /// let payload = resumed.unwrap_err();
     /// assert_eq!(payload.downcast_ref(), Some(&"in the callback"));
